@@ -1,0 +1,38 @@
+# Compiler, warnings and link rules for every target, and the probe that refuses a compiler which miscompiles coroutines.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(CALBOX_CCACHE ccache)
+if(CALBOX_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CALBOX_CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast)
+option(CALBOX_WARNINGS_ARE_ERRORS "Stop at the first warning" OFF)
+if(CALBOX_WARNINGS_ARE_ERRORS)
+  add_compile_options(-Werror)
+endif()
+
+set(CALBOX_SANITIZE "" CACHE STRING "Sanitizers for every target, for example address,undefined")
+if(CALBOX_SANITIZE)
+  add_compile_options(-fsanitize=${CALBOX_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CALBOX_SANITIZE})
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_link_options(-fuse-ld=lld)
+endif()
+
+# Some compilers destroy a temporary twice when a co_await shares its full-expression (g++ 12.2 does): docs/architecture.md.
+if(NOT DEFINED CALBOX_COROUTINE_PROBE)
+  try_run(probe_run probe_build ${CMAKE_BINARY_DIR}/probe ${CMAKE_CURRENT_LIST_DIR}/coroutine_probe.cpp
+    CXX_STANDARD 20 COMPILE_OUTPUT_VARIABLE probe_text)
+  if(NOT probe_build OR NOT "${probe_run}" STREQUAL "0")
+    message(FATAL_ERROR
+      "${CMAKE_CXX_COMPILER} miscompiles C++20 coroutines (cmake/coroutine_probe.cpp did not pass). "
+      "Use clang++-19: cmake --preset release, or -DCMAKE_CXX_COMPILER=clang++-19.\n${probe_text}")
+  endif()
+  set(CALBOX_COROUTINE_PROBE passed CACHE INTERNAL "")
+endif()

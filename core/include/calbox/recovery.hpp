@@ -1,0 +1,91 @@
+// Recovery: how a returning device learns what it missed. A plugin kind, swappable live.
+// A state machine per exchange over a read-only view of the store; the host moves messages and applies envelopes after
+// verifying each. Online friends are asked first, the backups last (report 5.4.1). Called on the core thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <calbox/envelope.hpp>
+#include <calbox/environment.hpp>
+#include <calbox/error.hpp>
+#include <calbox/ids.hpp>
+
+namespace calbox::recovery {
+
+/// What is held, and may be shown to the other side: on a responder the host has already left out every event that none
+/// of the asking users takes part in.
+class view {
+public:
+    virtual ~view();
+    /// In event id order, until `visit` says false.
+    virtual void each(const std::function<bool(const event_id&, const envelope_order&)>& visit) const = 0;
+    virtual std::optional<envelope_order> find(const event_id& event) const = 0;
+    /// The encoded envelope, or nothing.
+    virtual std::optional<bytes> load(const event_id& event) const = 0;
+};
+
+// Inputs of an initiator --------------------------------------------------------------------------------------------
+struct begin {
+    std::vector<device_id> friends;  // online now
+    std::vector<device_id> backups;
+};
+struct message {
+    device_id from;
+    bytes body;
+};
+struct peer_lost {
+    device_id device;
+};
+struct timer {
+    std::uint64_t tag = 0;
+};
+using input = std::variant<begin, message, peer_lost, timer>;
+
+// Effects -----------------------------------------------------------------------------------------------------------
+struct send {
+    device_id to;
+    bytes body;
+};
+struct apply {
+    device_id from;
+    bytes envelope;  // encoded; the host verifies it and drops what is older than it holds
+};
+struct set_timer {
+    std::uint64_t tag = 0;
+    duration after{};
+};
+/// The exchange is over. `caught_up` = everyone reachable has answered.
+struct finished {
+    bool caught_up = false;
+    std::uint64_t duplicates = 0;  // envelopes received more than once
+    std::uint32_t rounds = 0;
+    std::vector<device_id> silent;  // asked, and did not answer
+};
+using effect = std::variant<send, apply, set_timer, finished>;
+
+struct context {
+    instant now;
+    random& entropy;
+};
+
+class initiator {
+public:
+    virtual ~initiator();
+    virtual void step(const input& what, const view& mine, context where, std::vector<effect>& effects) = 0;
+};
+
+class strategy {
+public:
+    virtual ~strategy();
+    virtual std::unique_ptr<initiator> initiate() = 0;
+    /// Answers one message of another device's initiator with any number of messages to it. Keeps no state.
+    virtual result<std::vector<bytes>> respond(byte_view asked, const view& theirs, context where) = 0;
+};
+
+}  // namespace calbox::recovery

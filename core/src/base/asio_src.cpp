@@ -1,0 +1,2 @@
+// Asio's one copy for the whole program: its error categories and thread-local tables must not exist twice.
+#include <boost/asio/impl/src.hpp>

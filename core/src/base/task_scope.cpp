@@ -1,0 +1,72 @@
+#include "base/task_scope.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/system/system_error.hpp>
+
+namespace calbox {
+
+task_scope::task_scope(const environment& env, std::string name)
+    : env_(env), name_(std::move(name)), idle_(env) {
+    idle_.set();
+}
+
+task_scope::~task_scope() {
+    if (!children_.empty()) {
+        std::fprintf(stderr, "task scope %s destroyed with %zu tasks running, the first is %s\n",
+                     name_.c_str(), children_.size(), children_.front().name.c_str());
+        std::abort();
+    }
+}
+
+void task_scope::spawn(std::string name, task<void> work) {
+    if (stopping_) {
+        return;
+    }
+    idle_.reset();
+    children_.emplace_back();
+    const auto which = std::prev(children_.end());
+    which->name = std::move(name);
+    asio::co_spawn(env_.executor, std::move(work),
+                   asio::bind_cancellation_slot(
+                       which->stop.slot(),
+                       [this, which](std::exception_ptr problem) { ended(which, problem); }));
+}
+
+void task_scope::ended(std::list<child>::iterator which, std::exception_ptr problem) noexcept {
+    if (problem) {
+        try {
+            std::rethrow_exception(problem);
+        } catch (const boost::system::system_error& why) {
+            if (why.code() != asio::error::operation_aborted) {
+                env_.log.write(log_level::error, name_, which->name + " ended: " + why.what());
+            }
+        } catch (const std::exception& why) {
+            env_.log.write(log_level::error, name_, which->name + " ended: " + why.what());
+        } catch (...) {
+            env_.log.write(log_level::error, name_, which->name + " ended by an unknown exception");
+        }
+    }
+    children_.erase(which);
+    if (children_.empty()) {
+        idle_.set();
+    }
+}
+
+void task_scope::request_stop() noexcept {
+    stopping_ = true;
+    for (auto& running : children_) {
+        running.stop.emit(asio::cancellation_type::terminal);
+    }
+}
+
+task<void> task_scope::join() {
+    while (!children_.empty()) {
+        co_await idle_.wait();
+    }
+}
+
+}  // namespace calbox

@@ -1,0 +1,45 @@
+// Byte streams and where they come from. The real transport is TCP, the in-memory one serves tests and the simulator;
+// a relayed pipe is a byte stream too. A stream is owned by one holder; one reader and one writer at a time.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include <calbox/bytes.hpp>
+
+#include "base/async.hpp"
+
+namespace calbox::net {
+
+class byte_stream {
+public:
+    virtual ~byte_stream();
+    /// At least one byte; errc::closed at the end of the stream.
+    virtual task<result<std::size_t>> read_some(std::span<std::uint8_t> into) = 0;
+    /// All of it, or an error.
+    virtual task<result<void>> write(byte_view data) = 0;
+    /// Both directions, at once; pending operations end with errc::closed. Idempotent.
+    virtual void close() noexcept = 0;
+    /// For logs: "127.0.0.1:4431", "relay via ...".
+    virtual std::string description() const = 0;
+};
+
+class acceptor {
+public:
+    virtual ~acceptor();
+    virtual task<result<std::unique_ptr<byte_stream>>> accept() = 0;
+    /// The address really bound: the port is the system's choice when 0 was asked for.
+    virtual std::string address() const = 0;
+    virtual void close() noexcept = 0;
+};
+
+class transport {
+public:
+    virtual ~transport();
+    /// `address` is "host:port" (IPv6 hosts in brackets). Fails with unavailable or invalid_argument.
+    virtual task<result<std::unique_ptr<byte_stream>>> dial(std::string address) = 0;
+    virtual result<std::unique_ptr<acceptor>> listen(const std::string& address) = 0;
+};
+
+}  // namespace calbox::net

@@ -1,0 +1,33 @@
+// Every limit of what a peer may send, in one table (docs/wire.md repeats it; tests/unit/wire compares the two).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace calbox::wire::limits {
+
+inline constexpr std::size_t frame_bytes = 128 * 1024;          // one frame's payload
+inline constexpr std::size_t message_bytes = 1024 * 1024;       // one message, over several frames
+inline constexpr std::size_t envelope_body_bytes = 256 * 1024;  // sealed body
+inline constexpr std::size_t envelope_bytes = 900 * 1024;       // header + wraps + body
+inline constexpr std::size_t api_body_bytes = 1024 * 1024;      // a JSON request of the local API
+inline constexpr std::size_t name_bytes = 255;                  // a title, a place, a file name
+inline constexpr std::size_t notes_bytes = 64 * 1024;           // the info of an event
+inline constexpr std::size_t participants = 10'000;
+inline constexpr std::size_t files_per_event = 1'000;
+inline constexpr std::uint64_t file_bytes = std::uint64_t{1} << 40;
+inline constexpr std::size_t leaf_bytes = 64 * 1024;            // plaintext of a file's leaf
+inline constexpr std::size_t leaf_hashes_per_message = 16'384;
+inline constexpr std::size_t addresses_per_device = 8;
+inline constexpr std::size_t users_per_device = 64;
+inline constexpr std::size_t password_bytes = 1024;
+inline constexpr std::size_t invitation_bytes = 2048;
+inline constexpr std::size_t requests_in_flight = 256;          // of one session, each way
+inline constexpr std::size_t send_queue_bytes = 8 * 1024 * 1024;
+inline constexpr std::size_t sessions = 20'000;
+inline constexpr std::size_t relays_per_device = 16;
+inline constexpr std::chrono::seconds handshake_time{10};
+inline constexpr std::chrono::seconds request_time{30};
+
+}  // namespace calbox::wire::limits

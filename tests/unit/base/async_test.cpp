@@ -1,0 +1,111 @@
+#include <gtest/gtest.h>
+
+#include "base/task_scope.hpp"
+#include "support/test_environment.hpp"
+
+namespace calbox {
+namespace {
+
+using namespace std::chrono_literals;
+using test::test_environment;
+
+task<void> note_after(const environment& env, duration d, std::vector<int>& order, int number) {
+    co_await sleep_for(env, d);
+    order.push_back(number);
+}
+task<result<int>> value_after(const environment& env, duration d) {
+    co_await sleep_for(env, d);
+    co_return 7;
+}
+task<void> wait_on(event& flag, int& woken) {
+    co_await flag.wait();
+    ++woken;
+}
+task<void> throw_now() {
+    throw std::runtime_error("broken on purpose");
+    co_return;
+}
+
+TEST(async, sleeps_on_the_injected_clock) {
+    test_environment world;
+    std::vector<int> order;
+    task_scope scope(world.env, "test");
+    scope.spawn("b", note_after(world.env, 2s, order, 2));
+    scope.spawn("a", note_after(world.env, 1s, order, 1));
+    world.advance(999ms);
+    EXPECT_TRUE(order.empty());
+    world.advance(1ms);
+    EXPECT_EQ(order, std::vector({1}));
+    world.advance(1s);
+    EXPECT_EQ(order, std::vector({1, 2}));
+    EXPECT_EQ(scope.running(), 0u);
+}
+
+TEST(async, deadline_cuts_slow_work_and_leaves_quick_work_alone) {
+    test_environment world;
+    const auto quick = world.run(with_deadline<int>(world.env, 5s, value_after(world.env, 1s)));
+    ASSERT_TRUE(quick);
+    EXPECT_EQ(*quick, 7);
+    const auto slow = world.run(with_deadline<int>(world.env, 1s, value_after(world.env, 5s)));
+    ASSERT_FALSE(slow);
+    EXPECT_EQ(slow.error().code, errc::timed_out);
+    EXPECT_TRUE(world.timers.empty()) << "a cancelled sleep leaves its timer behind";
+}
+
+TEST(async, event_wakes_everyone_once_and_stays_set) {
+    test_environment world;
+    event flag(world.env);
+    int woken = 0;
+    task_scope scope(world.env, "test");
+    scope.spawn("one", wait_on(flag, woken));
+    scope.spawn("two", wait_on(flag, woken));
+    world.settle();
+    EXPECT_EQ(woken, 0);
+    flag.set();
+    world.settle();
+    EXPECT_EQ(woken, 2);
+    scope.spawn("three", wait_on(flag, woken));
+    world.settle();
+    EXPECT_EQ(woken, 3);
+}
+
+TEST(task_scope, stops_and_joins_what_it_started) {
+    test_environment world;
+    event flag(world.env);
+    int woken = 0;
+    std::vector<int> order;
+    task_scope scope(world.env, "test");
+    scope.spawn("waiting", wait_on(flag, woken));
+    scope.spawn("sleeping", note_after(world.env, 1h, order, 1));
+    world.settle();
+    EXPECT_EQ(scope.running(), 2u);
+    scope.request_stop();
+    world.run(scope.join());
+    EXPECT_EQ(scope.running(), 0u);
+    EXPECT_EQ(woken, 0);
+    scope.spawn("late", wait_on(flag, woken));
+    EXPECT_EQ(scope.running(), 0u) << "nothing starts after request_stop";
+    EXPECT_TRUE(world.timers.empty());
+}
+
+TEST(task_scope, logs_an_escaped_exception_with_the_name_of_the_task) {
+    test_environment world;
+    task_scope scope(world.env, "test");
+    scope.spawn("breaker", throw_now());
+    world.settle();
+    ASSERT_EQ(world.log.lines.size(), 1u);
+    EXPECT_NE(world.log.lines[0].text.find("breaker"), std::string::npos);
+    EXPECT_NE(world.log.lines[0].text.find("broken on purpose"), std::string::npos);
+}
+
+TEST(random, below_stays_below) {
+    test::seeded_random entropy(1);
+    for (int i = 0; i < 1000; ++i) {
+        EXPECT_LT(entropy.below(7), 7u);
+    }
+    EXPECT_EQ(entropy.below(0), 0u);
+    EXPECT_EQ(entropy.below(1), 0u);
+}
+
+}  // namespace
+}  // namespace calbox
