@@ -1,4 +1,5 @@
-// Byte sequences, as every room and every plugin passes them. Values; no ownership rules beyond std.
+// Byte sequences, as every room and every plugin passes them. Values; no ownership rules beyond
+// std.
 #pragma once
 
 #include <cstddef>
@@ -17,12 +18,8 @@ using byte_view = std::span<const std::uint8_t>;
 inline byte_view as_bytes(std::string_view text) noexcept {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
-inline bytes to_bytes(std::string_view text) {
-    return {text.begin(), text.end()};
-}
-inline bytes to_bytes(byte_view view) {
-    return {view.begin(), view.end()};
-}
+inline bytes to_bytes(std::string_view text) { return {text.begin(), text.end()}; }
+inline bytes to_bytes(byte_view view) { return {view.begin(), view.end()}; }
 inline std::string_view as_text(byte_view view) noexcept {
     return {reinterpret_cast<const char*>(view.data()), view.size()};
 }

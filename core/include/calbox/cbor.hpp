@@ -1,6 +1,7 @@
-// Deterministic CBOR (RFC 8949 4.2): the codec of wire, store and signatures, and of plugins' own messages.
-// The writer emits the one canonical form; the reader accepts what other writers produce (non-shortest integers,
-// any key order is the caller's affair) and is bounded in depth and size. Values; no thread rules.
+// Deterministic CBOR (RFC 8949 4.2): the codec of wire, store and signatures, and of plugins' own
+// messages. The writer emits the one canonical form; the reader accepts what other writers produce
+// (non-shortest integers, any key order is the caller's affair) and is bounded in depth and size.
+// Values; no thread rules.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,16 @@
 
 namespace calbox::cbor {
 
-enum class major : std::uint8_t { uint = 0, nint = 1, bytes = 2, text = 3, array = 4, map = 5, tag = 6, simple = 7 };
+enum class major : std::uint8_t {
+    uint = 0,
+    nint = 1,
+    bytes = 2,
+    text = 3,
+    array = 4,
+    map = 5,
+    tag = 6,
+    simple = 7
+};
 
 class writer {
 public:
@@ -22,7 +32,8 @@ public:
     void boolean(bool value);
     void null();
     void array(std::uint64_t count);  // `count` items follow
-    void map(std::uint64_t count);    // `count` pairs follow, keys in canonical order: the caller's duty
+    void map(
+        std::uint64_t count);  // `count` pairs follow, keys in canonical order: the caller's duty
     /// Bytes that are one encoded item already.
     void raw(byte_view encoded);
 
@@ -34,7 +45,8 @@ private:
     bytes out_;
 };
 
-/// Reads from a view that must outlive it. Every call either consumes one item or fails with errc::malformed.
+/// Reads from a view that must outlive it. Every call either consumes one item or fails with
+/// errc::malformed.
 class reader {
 public:
     static constexpr int depth_max = 32;

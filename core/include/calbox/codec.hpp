@@ -1,8 +1,10 @@
 // From field lists to CBOR maps and back. A type states its fields once:
-//     static constexpr auto fields = std::tuple(field<1>(&hello::name), field<2>(&hello::size), ...);
-// Keys ascend. Unknown keys >= 0 are ignored on reading; an unknown negative key is critical and refused
-// (errc::unsupported). Negative keys follow the others, descending, which is the canonical order.
-// A missing key leaves the member at its default. Strings and sequences are bounded by the message they came in.
+//     static constexpr auto fields = std::tuple(field<1>(&hello::name), field<2>(&hello::size),
+//     ...);
+// Keys ascend. Unknown keys >= 0 are ignored on reading; an unknown negative key is critical and
+// refused (errc::unsupported). Negative keys follow the others, descending, which is the canonical
+// order. A missing key leaves the member at its default. Strings and sequences are bounded by the
+// message they came in.
 #pragma once
 
 #include <array>
@@ -115,7 +117,8 @@ void put(cbor::writer& out, const T& value) {
     } else {
         static_assert(record<T>, "give the type a list of fields");
         std::uint64_t count = 0;
-        detail::each_field<T>([&](const auto& f) { count += detail::is_absent(value.*(f.member)) ? 0 : 1; });
+        detail::each_field<T>(
+            [&](const auto& f) { count += detail::is_absent(value.*(f.member)) ? 0 : 1; });
         out.map(count);
         detail::each_field<T>([&](const auto& f) {
             if (!detail::is_absent(value.*(f.member))) {
@@ -137,11 +140,20 @@ result<void> take_into(result<T> from, auto&& assign) {
 template <class T>
 result<void> take(cbor::reader& in, T& value) {
     if constexpr (std::same_as<T, bytes>) {
-        return take_into(in.byte_string(), [&](byte_view v) -> result<void> { value = to_bytes(v); return {}; });
+        return take_into(in.byte_string(), [&](byte_view v) -> result<void> {
+            value = to_bytes(v);
+            return {};
+        });
     } else if constexpr (std::same_as<T, std::string>) {
-        return take_into(in.text(), [&](std::string_view v) -> result<void> { value = v; return {}; });
+        return take_into(in.text(), [&](std::string_view v) -> result<void> {
+            value = v;
+            return {};
+        });
     } else if constexpr (std::same_as<T, bool>) {
-        return take_into(in.boolean(), [&](bool v) -> result<void> { value = v; return {}; });
+        return take_into(in.boolean(), [&](bool v) -> result<void> {
+            value = v;
+            return {};
+        });
     } else if constexpr (detail::is_fixed_id<T>::value) {
         return take_into(in.byte_string(), [&](byte_view v) -> result<void> {
             const auto id = T::from_bytes(v);
@@ -225,7 +237,8 @@ result<void> take(cbor::reader& in, T& value) {
                 });
                 if (!known) {
                     if (*key < 0) {
-                        return fail(errc::unsupported, "a critical field that this version does not know");
+                        return fail(errc::unsupported,
+                                    "a critical field that this version does not know");
                     }
                     if (const auto skipped = in.item(); !skipped) {
                         return fail(skipped.error());

@@ -1,8 +1,9 @@
-// Consensus: who may change an event now, and when a change is decided. A plugin kind, fixed for a network.
-// A deterministic state machine: the host feeds inputs, the machine appends effects. The host makes all persist and
-// decide effects of one step durable, in one batch, before it performs any send or done of that step; so a machine may
-// answer in the same step as it writes. Messages are unordered, may be lost and may arrive twice; a peer's device is
-// authenticated by the transport. Called on the core thread; never re-entered.
+// Consensus: who may change an event now, and when a change is decided. A plugin kind, fixed for a
+// network. A deterministic state machine: the host feeds inputs, the machine appends effects. The
+// host makes all persist and decide effects of one step durable, in one batch, before it performs
+// any send or done of that step; so a machine may answer in the same step as it writes. Messages
+// are unordered, may be lost and may arrive twice; a peer's device is authenticated by the
+// transport. Called on the core thread; never re-entered.
 #pragma once
 
 #include <cstdint>
@@ -34,12 +35,13 @@ enum class intent : std::uint8_t { create = 1, modify = 2, remove = 3, take_over
 struct group {
     std::vector<device_id> devices;  // of the organizer and the participants, this one included
     std::vector<device_id> backups;
-    device_id organizer_device;      // the device that created the event
+    device_id organizer_device;  // the device that created the event
 };
 
 using token = std::uint64_t;
 
-// Inputs -----------------------------------------------------------------------------------------------------------
+// Inputs
+// -----------------------------------------------------------------------------------------------------------
 struct acquire {
     operation_id operation;
     event_id event;
@@ -82,7 +84,8 @@ struct restored {
 };
 using input = std::variant<acquire, renew, commit, release, message, timer, peer_change, restored>;
 
-// Effects ----------------------------------------------------------------------------------------------------------
+// Effects
+// ----------------------------------------------------------------------------------------------------------
 struct send {
     device_id to;
     bytes body;
@@ -109,9 +112,10 @@ struct committed {
     version_number version;
 };
 struct refused {
-    error why;           // busy: somebody is editing; conflict; unavailable: no quorum; timed_out: fate unknown
-    device_id holder;    // for busy, when known
-    timestamp since;     // for busy, when known
+    error why;  // busy: somebody is editing; conflict; unavailable: no quorum; timed_out: fate
+                // unknown
+    device_id holder;  // for busy, when known
+    timestamp since;   // for busy, when known
 };
 struct done {
     operation_id operation;
@@ -131,7 +135,8 @@ public:
     virtual ~strategy();
     virtual traits declared() const noexcept = 0;
     virtual void step(const input& what, context where, std::vector<effect>& effects) = 0;
-    /// JSON for `calboxctl lock show`: who holds the event, since when, and what the strategy knows besides.
+    /// JSON for `calboxctl lock show`: who holds the event, since when, and what the strategy knows
+    /// besides.
     virtual std::string explain(const event_id& event, context where) const = 0;
 };
 

@@ -1,5 +1,6 @@
-// Discovery: which rendezvous an edge takes, and whom a rendezvous admits, moves or sends on. A plugin kind.
-// Pure decisions: no I/O, no clock, no randomness but those of the context. Called on the core thread; swappable live.
+// Discovery: which rendezvous an edge takes, and whom a rendezvous admits, moves or sends on. A
+// plugin kind. Pure decisions: no I/O, no clock, no randomness but those of the context. Called on
+// the core thread; swappable live.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,10 @@ namespace calbox::discovery {
 /// What an edge knows of a rendezvous before asking it.
 struct candidate {
     device_id device;
-    std::uint32_t failures = 0;            // in a row
+    std::uint32_t failures = 0;  // in a row
     std::optional<instant> last_success;
     std::optional<duration> round_trip;
-    bool seed = false;                     // named by an invitation or the configuration
+    bool seed = false;  // named by an invitation or the configuration
 };
 
 /// A rendezvous' live answer to a probe.
@@ -62,7 +63,8 @@ public:
 
     // Edge side.
     /// The order in which to probe. Returns indices into `candidates`, each at most once.
-    virtual std::vector<std::size_t> order(const std::vector<candidate>& candidates, context where) = 0;
+    virtual std::vector<std::size_t> order(const std::vector<candidate>& candidates,
+                                           context where) = 0;
     /// Which of the live offers (one at least) to take: an index into `offers`.
     virtual std::size_t choose(const std::vector<offer>& offers, context where) = 0;
     /// What came of a choice.
@@ -70,7 +72,8 @@ public:
 
     // Rendezvous side.
     virtual admission admit(const load& me, const std::vector<load>& others, context where) = 0;
-    virtual std::vector<migration> plan(const load& me, const std::vector<load>& others, context where) = 0;
+    virtual std::vector<migration> plan(const load& me, const std::vector<load>& others,
+                                        context where) = 0;
     virtual advice advise(const load& me, const std::vector<load>& others, context where) = 0;
 };
 

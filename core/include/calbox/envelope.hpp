@@ -1,6 +1,7 @@
-// An envelope: one signed, sealed version of an event. The header is clear, the body is ciphertext to everyone but the
-// participants. The author signs the header's bytes, and those bytes are what is stored and forwarded, never a
-// re-encoding. Lock, view and ballot are not in here: others rewrite those (docs/wire.md, "Envelopes").
+// An envelope: one signed, sealed version of an event. The header is clear, the body is ciphertext
+// to everyone but the participants. The author signs the header's bytes, and those bytes are what
+// is stored and forwarded, never a re-encoding. Lock, view and ballot are not in here: others
+// rewrite those (docs/wire.md, "Envelopes").
 #pragma once
 
 #include <cstdint>
@@ -31,18 +32,19 @@ inline constexpr std::uint32_t standard = modify | attach;
 }  // namespace guest_right
 
 /// Who signed: self-certifying, so that it can be verified years later and without the registry.
-/// user = first 160 bits of SHA-256(identity_key); device = SHA-256(device_key); `binding` is the identity key's signature
-/// over <user, device, number, incarnation> (crypto/identity.hpp).
+/// user = first 160 bits of SHA-256(identity_key); device = SHA-256(device_key); `binding` is the
+/// identity key's signature over <user, device, number, incarnation> (crypto/identity.hpp).
 struct author {
     bytes identity_key;  // Ed25519, 32 bytes
     bytes device_key;    // Ed25519, 32 bytes
     device_number number;
     incarnation life;
-    bytes binding;       // 64 bytes
+    bytes binding;  // 64 bytes
 
     static constexpr auto fields =
         std::tuple(codec::field<1>(&author::identity_key), codec::field<2>(&author::device_key),
-                   codec::field<3>(&author::number), codec::field<4>(&author::life), codec::field<5>(&author::binding));
+                   codec::field<3>(&author::number), codec::field<4>(&author::life),
+                   codec::field<5>(&author::binding));
     friend bool operator==(const author&, const author&) = default;
 };
 
@@ -52,8 +54,9 @@ struct stream_id {
     incarnation life;
     user_id recipient;
 
-    static constexpr auto fields = std::tuple(codec::field<1>(&stream_id::device), codec::field<2>(&stream_id::life),
-                                              codec::field<3>(&stream_id::recipient));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&stream_id::device), codec::field<2>(&stream_id::life),
+                   codec::field<3>(&stream_id::recipient));
     friend auto operator<=>(const stream_id&, const stream_id&) = default;
 };
 
@@ -69,10 +72,11 @@ struct envelope_header {
     std::vector<user_id> participants;  // sorted, without the organizer
     std::uint32_t guests_may = guest_right::standard;
     key_epoch epoch{1};
-    std::vector<std::pair<user_id, stream_number>> streams;  // this envelope's number in the stream to each recipient
-    digest previous;     // envelope_hash of the version before; zero for the first
-    digest wraps_hash;   // SHA-256 of envelope::wraps
-    digest body_hash;    // SHA-256 of envelope::body
+    std::vector<std::pair<user_id, stream_number>>
+        streams;        // this envelope's number in the stream to each recipient
+    digest previous;    // envelope_hash of the version before; zero for the first
+    digest wraps_hash;  // SHA-256 of envelope::wraps
+    digest body_hash;   // SHA-256 of envelope::body
     operation_id operation;
 
     static constexpr auto fields = std::tuple(
@@ -80,38 +84,42 @@ struct envelope_header {
         codec::field<3>(&envelope_header::type), codec::field<4>(&envelope_header::event),
         codec::field<5>(&envelope_header::generation), codec::field<6>(&envelope_header::version),
         codec::field<7>(&envelope_header::by), codec::field<8>(&envelope_header::written),
-        codec::field<9>(&envelope_header::participants), codec::field<10>(&envelope_header::guests_may),
-        codec::field<11>(&envelope_header::epoch), codec::field<12>(&envelope_header::streams),
-        codec::field<13>(&envelope_header::previous), codec::field<14>(&envelope_header::wraps_hash),
-        codec::field<15>(&envelope_header::body_hash), codec::field<16>(&envelope_header::operation));
+        codec::field<9>(&envelope_header::participants),
+        codec::field<10>(&envelope_header::guests_may), codec::field<11>(&envelope_header::epoch),
+        codec::field<12>(&envelope_header::streams), codec::field<13>(&envelope_header::previous),
+        codec::field<14>(&envelope_header::wraps_hash),
+        codec::field<15>(&envelope_header::body_hash),
+        codec::field<16>(&envelope_header::operation));
 
     /// The organizer or one of the participants.
     bool involves(const user_id& user) const noexcept;
 };
 
-/// As stored and sent. `header` is an encoded envelope_header; `wraps` holds the event key of this epoch, sealed for the
-/// organizer and every participant (codec of std::vector<std::pair<user_id, bytes>>); `body` is nonce + ciphertext.
+/// As stored and sent. `header` is an encoded envelope_header; `wraps` holds the event key of this
+/// epoch, sealed for the organizer and every participant (codec of std::vector<std::pair<user_id,
+/// bytes>>); `body` is nonce + ciphertext.
 struct envelope {
     bytes header;
     bytes signature;  // Ed25519 by author::device_key over "calbox envelope 1" + header
     bytes wraps;
     bytes body;
 
-    static constexpr auto fields = std::tuple(codec::field<1>(&envelope::header), codec::field<2>(&envelope::signature),
-                                              codec::field<3>(&envelope::wraps), codec::field<4>(&envelope::body));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&envelope::header), codec::field<2>(&envelope::signature),
+                   codec::field<3>(&envelope::wraps), codec::field<4>(&envelope::body));
     friend bool operator==(const envelope&, const envelope&) = default;
 };
 
-/// The order of versions of one event: a higher generation wins, then a higher version, then the greater hash, so that
-/// every node settles on the same one whatever order they arrive in.
+/// The order of versions of one event: a higher generation wins, then a higher version, then the
+/// greater hash, so that every node settles on the same one whatever order they arrive in.
 struct envelope_order {
     generation_number generation;
     version_number version;
     digest hash;
 
-    static constexpr auto fields =
-        std::tuple(codec::field<1>(&envelope_order::generation), codec::field<2>(&envelope_order::version),
-                   codec::field<3>(&envelope_order::hash));
+    static constexpr auto fields = std::tuple(codec::field<1>(&envelope_order::generation),
+                                              codec::field<2>(&envelope_order::version),
+                                              codec::field<3>(&envelope_order::hash));
     friend auto operator<=>(const envelope_order&, const envelope_order&) = default;
 };
 

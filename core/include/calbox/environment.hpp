@@ -1,5 +1,6 @@
-// What a strategy may know of the world: the time, randomness, and a log. Everything else arrives as input.
-// The composition root provides the real ones, the simulator its own. Called on the core thread only.
+// What a strategy may know of the world: the time, randomness, and a log. Everything else arrives
+// as input. The composition root provides the real ones, the simulator its own. Called on the core
+// thread only.
 #pragma once
 
 #include <chrono>
@@ -17,7 +18,9 @@ struct instant {
     duration since_start{};
     friend constexpr auto operator<=>(const instant&, const instant&) = default;
     friend constexpr instant operator+(instant at, duration d) { return {at.since_start + d}; }
-    friend constexpr duration operator-(instant a, instant b) { return a.since_start - b.since_start; }
+    friend constexpr duration operator-(instant a, instant b) {
+        return a.since_start - b.since_start;
+    }
 };
 
 /// Milliseconds of UTC since 1970, as stored and sent. For display and validity, never for order.
@@ -29,8 +32,8 @@ struct timestamp {
 class clock {
 public:
     virtual ~clock();
-    virtual instant now() const noexcept = 0;       // for intervals
-    virtual timestamp wall() const noexcept = 0;    // for people and certificates
+    virtual instant now() const noexcept = 0;     // for intervals
+    virtual timestamp wall() const noexcept = 0;  // for people and certificates
 };
 
 class random {
@@ -43,7 +46,8 @@ public:
     std::uint64_t below(std::uint64_t bound) noexcept;
 };
 
-/// Levels by consequence: info is rare and no peer can cause it at will; warn wants the operator's eye.
+/// Levels by consequence: info is rare and no peer can cause it at will; warn wants the operator's
+/// eye.
 enum class log_level { debug, info, warn, error };
 
 class logger {

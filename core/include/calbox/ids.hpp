@@ -1,5 +1,6 @@
-// Identifiers: a strong type each, so that none can stand in another's place. Values, ordered, hashable.
-// User id = first 160 bits of SHA-256(identity key); device id = SHA-256(device key); network id = SHA-256(CA key).
+// Identifiers: a strong type each, so that none can stand in another's place. Values, ordered,
+// hashable. User id = first 160 bits of SHA-256(identity key); device id = SHA-256(device key);
+// network id = SHA-256(CA key).
 #pragma once
 
 #include <algorithm>
@@ -43,8 +44,8 @@ struct fixed_id {
 using user_id = fixed_id<20, struct user_tag>;
 using device_id = fixed_id<32, struct device_tag>;
 using network_id = fixed_id<32, struct network_tag>;
-using file_root = fixed_id<32, struct file_tag>;        // Merkle root of a file's ciphertext
-using digest = fixed_id<32, struct digest_tag>;         // SHA-256 of something else
+using file_root = fixed_id<32, struct file_tag>;  // Merkle root of a file's ciphertext
+using digest = fixed_id<32, struct digest_tag>;   // SHA-256 of something else
 using operation_id = fixed_id<16, struct operation_tag>;
 
 template <class Tag>
@@ -56,12 +57,14 @@ struct number {
     friend constexpr auto operator<=>(const number&, const number&) = default;
 };
 
-using version_number = number<struct version_tag>;        // 1 for a new event, +1 for every committed edit
+using version_number =
+    number<struct version_tag>;  // 1 for a new event, +1 for every committed edit
 using generation_number = number<struct generation_tag>;  // 1; +1 by an explicit take-over
 using stream_number = number<struct stream_tag>;          // dense per stream, from 1
 using key_epoch = number<struct epoch_tag>;               // of an event's key, from 1
-using incarnation = number<struct incarnation_tag>;       // of a device's store, assigned by the registry
-using device_number = number<struct device_no_tag>;       // of a user's device, from 1, never reused
+using incarnation =
+    number<struct incarnation_tag>;  // of a device's store, assigned by the registry
+using device_number = number<struct device_no_tag>;  // of a user's device, from 1, never reused
 
 /// <organizer, seq>, seq = device number * 2^32 + n. Written "alice/1.7" for people.
 struct event_id {

@@ -1,6 +1,7 @@
 // Recovery: how a returning device learns what it missed. A plugin kind, swappable live.
-// A state machine per exchange over a read-only view of the store; the host moves messages and applies envelopes after
-// verifying each. Online friends are asked first, the backups last (report 5.4.1). Called on the core thread.
+// A state machine per exchange over a read-only view of the store; the host moves messages and
+// applies envelopes after verifying each. Online friends are asked first, the backups last
+// (report 5.4.1). Called on the core thread.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +19,21 @@
 
 namespace calbox::recovery {
 
-/// What is held, and may be shown to the other side: on a responder the host has already left out every event that none
-/// of the asking users takes part in.
+/// What is held, and may be shown to the other side: on a responder the host has already left out
+/// every event that none of the asking users takes part in.
 class view {
 public:
     virtual ~view();
     /// In event id order, until `visit` says false.
-    virtual void each(const std::function<bool(const event_id&, const envelope_order&)>& visit) const = 0;
+    virtual void each(
+        const std::function<bool(const event_id&, const envelope_order&)>& visit) const = 0;
     virtual std::optional<envelope_order> find(const event_id& event) const = 0;
     /// The encoded envelope, or nothing.
     virtual std::optional<bytes> load(const event_id& event) const = 0;
 };
 
-// Inputs of an initiator --------------------------------------------------------------------------------------------
+// Inputs of an initiator
+// --------------------------------------------------------------------------------------------
 struct begin {
     std::vector<device_id> friends;  // online now
     std::vector<device_id> backups;
@@ -47,7 +50,8 @@ struct timer {
 };
 using input = std::variant<begin, message, peer_lost, timer>;
 
-// Effects -----------------------------------------------------------------------------------------------------------
+// Effects
+// -----------------------------------------------------------------------------------------------------------
 struct send {
     device_id to;
     bytes body;
@@ -77,15 +81,18 @@ struct context {
 class initiator {
 public:
     virtual ~initiator();
-    virtual void step(const input& what, const view& mine, context where, std::vector<effect>& effects) = 0;
+    virtual void step(const input& what, const view& mine, context where,
+                      std::vector<effect>& effects) = 0;
 };
 
 class strategy {
 public:
     virtual ~strategy();
     virtual std::unique_ptr<initiator> initiate() = 0;
-    /// Answers one message of another device's initiator with any number of messages to it. Keeps no state.
-    virtual result<std::vector<bytes>> respond(byte_view asked, const view& theirs, context where) = 0;
+    /// Answers one message of another device's initiator with any number of messages to it. Keeps
+    /// no state.
+    virtual result<std::vector<bytes>> respond(byte_view asked, const view& theirs,
+                                               context where) = 0;
 };
 
 }  // namespace calbox::recovery

@@ -1,6 +1,7 @@
-// Storage: where records and file bytes live. A plugin kind. Plain blocking calls, made by the host on the storage
-// executor only (one thread at a time); a plugin of this kind may do I/O. Keys and values are the host's typed records,
-// encoded (docs/disk.md); what is in them is no concern of the plugin.
+// Storage: where records and file bytes live. A plugin kind. Plain blocking calls, made by the host
+// on the storage executor only (one thread at a time); a plugin of this kind may do I/O. Keys and
+// values are the host's typed records, encoded (docs/disk.md); what is in them is no concern of the
+// plugin.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +43,12 @@ struct batch {
     };
     std::vector<write> writes;
 
-    void put(record_kind kind, bytes key, bytes value) { writes.push_back({kind, std::move(key), std::move(value)}); }
-    void erase(record_kind kind, bytes key) { writes.push_back({kind, std::move(key), std::nullopt}); }
+    void put(record_kind kind, bytes key, bytes value) {
+        writes.push_back({kind, std::move(key), std::move(value)});
+    }
+    void erase(record_kind kind, bytes key) {
+        writes.push_back({kind, std::move(key), std::nullopt});
+    }
     bool empty() const noexcept { return writes.empty(); }
 };
 
@@ -53,26 +58,32 @@ public:
     virtual ~record_store();
     /// The value, or nothing when there is no such record. Fails with io_failed.
     virtual result<std::optional<bytes>> get(record_kind kind, byte_view key) = 0;
-    /// Calls `visit` in key order for first <= key (< last when last is not empty) until it says false.
-    /// The views given to `visit` live until it returns; it must not call the store.
+    /// Calls `visit` in key order for first <= key (< last when last is not empty) until it says
+    /// false. The views given to `visit` live until it returns; it must not call the store.
     virtual result<void> scan(record_kind kind, byte_view first, byte_view last,
                               const std::function<bool(byte_view key, byte_view value)>& visit) = 0;
-    /// All writes or none, in their order, durable on return. Fails with disk_full or io_failed, nothing changed.
+    /// All writes or none, in their order, durable on return. Fails with disk_full or io_failed,
+    /// nothing changed.
     virtual result<void> apply(const batch& writes) = 0;
 };
 
-/// File bytes (ciphertext) by root. A blob is written under a part name and appears under its root by finish() alone.
+/// File bytes (ciphertext) by root. A blob is written under a part name and appears under its root
+/// by finish() alone.
 class blob_store {
 public:
     virtual ~blob_store();
-    /// Makes or reopens the part for `root`; bytes of an earlier attempt stay. Its present length is returned.
+    /// Makes or reopens the part for `root`; bytes of an earlier attempt stay. Its present length
+    /// is returned.
     virtual result<std::uint64_t> open_part(const file_root& root) = 0;
-    virtual result<void> write_part(const file_root& root, std::uint64_t offset, byte_view data) = 0;
+    virtual result<void> write_part(const file_root& root, std::uint64_t offset,
+                                    byte_view data) = 0;
     /// Reads up to `length` bytes of the part; shorter at its end.
-    virtual result<bytes> read_part(const file_root& root, std::uint64_t offset, std::size_t length) = 0;
+    virtual result<bytes> read_part(const file_root& root, std::uint64_t offset,
+                                    std::size_t length) = 0;
     /// Renames a part to another one: a file's root is known only once it has been encrypted.
     virtual result<void> rename_part(const file_root& from, const file_root& to) = 0;
-    /// Makes the part durable under its final name; it is immutable from then on. An existing blob stays as it is.
+    /// Makes the part durable under its final name; it is immutable from then on. An existing blob
+    /// stays as it is.
     virtual result<void> finish(const file_root& root) = 0;
     /// Length of a finished blob, or nothing.
     virtual result<std::optional<std::uint64_t>> length(const file_root& root) = 0;
@@ -101,9 +112,9 @@ public:
 class strategy {
 public:
     virtual ~strategy();
-    /// Opens or creates the store in `directory` (exists, mode 0700). A store written by a newer version is refused with
-    /// unsupported; an older one is copied beside itself and then migrated. A second opening of the same directory, by
-    /// this or another process, is refused with busy.
+    /// Opens or creates the store in `directory` (exists, mode 0700). A store written by a newer
+    /// version is refused with unsupported; an older one is copied beside itself and then migrated.
+    /// A second opening of the same directory, by this or another process, is refused with busy.
     virtual result<std::unique_ptr<store>> open(const std::string& directory) = 0;
 };
 

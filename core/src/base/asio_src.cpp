@@ -1,2 +1,3 @@
-// Asio's one copy for the whole program: its error categories and thread-local tables must not exist twice.
+// Asio's one copy for the whole program: its error categories and thread-local tables must not
+// exist twice.
 #include <boost/asio/impl/src.hpp>

@@ -15,7 +15,8 @@ namespace {
 
 using signature = void(boost::system::error_code);
 
-/// One suspended wait: whoever finishes it first (the event, the timer, or cancellation) takes the handler.
+/// One suspended wait: whoever finishes it first (the event, the timer, or cancellation) takes the
+/// handler.
 struct wait_state {
     std::function<void(boost::system::error_code)> complete;
     void finish(boost::system::error_code outcome) {
@@ -25,7 +26,8 @@ struct wait_state {
     }
 };
 
-/// Suspends until `arm`'s argument is finished or the coroutine is cancelled (then `disarm` is called).
+/// Suspends until `arm`'s argument is finished or the coroutine is cancelled (then `disarm` is
+/// called).
 template <class Arm, class Disarm>
 task<void> wait_for(asio::any_io_executor executor, Arm arm, Disarm disarm) {
     auto initiate = [executor, arm, disarm](auto handler) {
@@ -40,7 +42,8 @@ task<void> wait_for(asio::any_io_executor executor, Arm arm, Disarm disarm) {
         };
         if (slot.is_connected()) {
             slot.assign([waiting, disarm, executor](asio::cancellation_type) {
-                // Posted: clearing the slot from inside its own handler would destroy what is running.
+                // Posted: clearing the slot from inside its own handler would destroy what is
+                // running.
                 asio::post(executor, [waiting, disarm] {
                     disarm();
                     waiting->finish(asio::error::operation_aborted);
@@ -49,8 +52,8 @@ task<void> wait_for(asio::any_io_executor executor, Arm arm, Disarm disarm) {
         }
         arm(waiting);
     };
-    co_await asio::async_initiate<const asio::use_awaitable_t<>, signature>(
-        std::move(initiate), asio::use_awaitable);
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, signature>(std::move(initiate),
+                                                                            asio::use_awaitable);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// The few coroutine tools that the rooms share: sleeping, deadlines, work on another thread, and a manual event.
-// Core thread only. Cancellation arrives as boost::system::system_error(operation_aborted) and is caught by the scope.
+// The few coroutine tools that the rooms share: sleeping, deadlines, work on another thread, and a
+// manual event. Core thread only. Cancellation arrives as
+// boost::system::system_error(operation_aborted) and is caught by the scope.
 #pragma once
 
 #include <memory>
@@ -40,8 +41,9 @@ private:
     std::shared_ptr<state> state_;  // shared with waiters that are still queued to resume
 };
 
-/// Runs `job` on `where` and resumes on the core thread with what it returned. `job` must not throw. Cancelling the wait
-/// does not stop the job: it owns what it uses, or refers only to what outlives the worker.
+/// Runs `job` on `where` and resumes on the core thread with what it returned. `job` must not
+/// throw. Cancelling the wait does not stop the job: it owns what it uses, or refers only to what
+/// outlives the worker.
 template <class Job>
 task<std::invoke_result_t<Job&>> offload(const environment& env, worker& where, Job job) {
     using value = std::invoke_result_t<Job&>;

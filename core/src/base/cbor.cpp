@@ -204,7 +204,8 @@ result<void> reader::skip(int depth) {
     std::uint64_t items = 0;
     switch (h->kind) {
         case major::uint:
-        case major::nint: return {};
+        case major::nint:
+            return {};
         case major::bytes:
         case major::text:
             if (h->value > remaining()) {
@@ -212,15 +213,20 @@ result<void> reader::skip(int depth) {
             }
             at_ += h->value;
             return {};
-        case major::array: items = h->value; break;
+        case major::array:
+            items = h->value;
+            break;
         case major::map:
             if (h->value > remaining()) {
                 return malformed("a map longer than the data");
             }
             items = h->value * 2;
             break;
-        case major::tag: items = 1; break;
-        case major::simple: return {};
+        case major::tag:
+            items = 1;
+            break;
+        case major::simple:
+            return {};
     }
     if (items > remaining()) {
         return malformed("an array longer than the data");

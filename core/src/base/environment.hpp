@@ -1,5 +1,5 @@
-// Everything that the core takes from outside, injected once by the composition root and handed down by reference.
-// Outlives every service. The simulator makes its own.
+// Everything that the core takes from outside, injected once by the composition root and handed
+// down by reference. Outlives every service. The simulator makes its own.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,8 @@ class timer_queue {
 public:
     using id = std::uint64_t;
     virtual ~timer_queue();
-    /// Calls `fire` on the core thread at or after `at`, in the order of (at, scheduling). Never from within schedule().
+    /// Calls `fire` on the core thread at or after `at`, in the order of (at, scheduling). Never
+    /// from within schedule().
     virtual id schedule(instant at, std::function<void()> fire) = 0;
     /// True when it had not fired yet, and now will not.
     virtual bool cancel(id timer) noexcept = 0;
@@ -31,7 +32,8 @@ public:
 class worker {
 public:
     virtual ~worker();
-    /// `job` runs elsewhere (in the simulator: at once). Callable from the core thread; `job` must not throw.
+    /// `job` runs elsewhere (in the simulator: at once). Callable from the core thread; `job` must
+    /// not throw.
     virtual void post(std::function<void()> job) = 0;
 };
 

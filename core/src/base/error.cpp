@@ -51,6 +51,8 @@ const entry& find(errc code) noexcept {
 std::string_view to_sentence(errc code) noexcept { return find(code).sentence; }
 std::string_view to_string(errc code) noexcept { return find(code).name; }
 
-std::string error::message() const { return detail.empty() ? std::string(to_sentence(code)) : detail; }
+std::string error::message() const {
+    return detail.empty() ? std::string(to_sentence(code)) : detail;
+}
 
 }  // namespace calbox

@@ -30,10 +30,11 @@ void task_scope::spawn(std::string name, task<void> work) {
     children_.emplace_back();
     const auto which = std::prev(children_.end());
     which->name = std::move(name);
-    asio::co_spawn(env_.executor, std::move(work),
-                   asio::bind_cancellation_slot(
-                       which->stop.slot(),
-                       [this, which](std::exception_ptr problem) { ended(which, problem); }));
+    asio::co_spawn(
+        env_.executor, std::move(work),
+        asio::bind_cancellation_slot(which->stop.slot(), [this, which](std::exception_ptr problem) {
+            ended(which, problem);
+        }));
 }
 
 void task_scope::ended(std::list<child>::iterator which, std::exception_ptr problem) noexcept {
@@ -64,9 +65,12 @@ void task_scope::request_stop() noexcept {
 }
 
 task<void> task_scope::join() {
+    // A caller that is cancelled meanwhile still waits: a scope must not go before what it owns.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     while (!children_.empty()) {
         co_await idle_.wait();
     }
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
 }
 
 }  // namespace calbox

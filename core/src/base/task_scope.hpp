@@ -1,5 +1,6 @@
-// Owns coroutines: nothing is ever spawned outside of a scope. Joined before it is destroyed, which it asserts.
-// An exception that escapes a task is logged with the task's name and ends that task alone. Core thread only.
+// Owns coroutines: nothing is ever spawned outside of a scope. Joined before it is destroyed, which
+// it asserts. An exception that escapes a task is logged with the task's name and ends that task
+// alone. Core thread only.
 #pragma once
 
 #include <list>
@@ -23,7 +24,7 @@ public:
     /// Cancels every task, those already stopping included; idempotent.
     void request_stop() noexcept;
     bool stopping() const noexcept { return stopping_; }
-    /// Returns when every task has ended.
+    /// Returns when every task has ended, even if the caller is cancelled meanwhile.
     task<void> join();
     std::size_t running() const noexcept { return children_.size(); }
 

@@ -1,4 +1,5 @@
-// Every limit of what a peer may send, in one table (docs/wire.md repeats it; tests/unit/wire compares the two).
+// Every limit of what a peer may send, in one table (docs/wire.md repeats it; tests/unit/wire
+// compares the two).
 #pragma once
 
 #include <chrono>
@@ -17,13 +18,13 @@ inline constexpr std::size_t notes_bytes = 64 * 1024;           // the info of a
 inline constexpr std::size_t participants = 10'000;
 inline constexpr std::size_t files_per_event = 1'000;
 inline constexpr std::uint64_t file_bytes = std::uint64_t{1} << 40;
-inline constexpr std::size_t leaf_bytes = 64 * 1024;            // plaintext of a file's leaf
+inline constexpr std::size_t leaf_bytes = 64 * 1024;  // plaintext of a file's leaf
 inline constexpr std::size_t leaf_hashes_per_message = 16'384;
 inline constexpr std::size_t addresses_per_device = 8;
 inline constexpr std::size_t users_per_device = 64;
 inline constexpr std::size_t password_bytes = 1024;
 inline constexpr std::size_t invitation_bytes = 2048;
-inline constexpr std::size_t requests_in_flight = 256;          // of one session, each way
+inline constexpr std::size_t requests_in_flight = 256;  // of one session, each way
 inline constexpr std::size_t send_queue_bytes = 8 * 1024 * 1024;
 inline constexpr std::size_t sessions = 20'000;
 inline constexpr std::size_t relays_per_device = 16;

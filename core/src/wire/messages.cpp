@@ -37,8 +37,9 @@ const std::vector<message_rule>& message_table() {
 
 const message_rule* find_rule(std::uint8_t type) noexcept {
     const auto& table = message_table();
-    const auto found = std::ranges::find_if(
-        table, [type](const message_rule& rule) { return static_cast<std::uint8_t>(rule.type) == type; });
+    const auto found = std::ranges::find_if(table, [type](const message_rule& rule) {
+        return static_cast<std::uint8_t>(rule.type) == type;
+    });
     return found == table.end() ? nullptr : &*found;
 }
 

@@ -1,5 +1,5 @@
-// The message table: every message that daemons exchange, its number, its fields and who may send it (docs/wire.md).
-// Numbers and keys are never reused. Values; no thread rules.
+// The message table: every message that daemons exchange, its number, its fields and who may send
+// it (docs/wire.md). Numbers and keys are never reused. Values; no thread rules.
 #pragma once
 
 #include <cstdint>
@@ -68,7 +68,8 @@ struct message_rule {
 const std::vector<message_rule>& message_table();
 const message_rule* find_rule(std::uint8_t type) noexcept;
 
-// Shared pieces -----------------------------------------------------------------------------------------------------
+// Shared pieces
+// -----------------------------------------------------------------------------------------------------
 
 /// What the registry's CA says of a user. Signed over "calbox card 1" + encoded user_card.
 struct user_card {
@@ -76,18 +77,19 @@ struct user_card {
     bytes identity_key;  // Ed25519
     bytes box_key;       // X25519: event keys are sealed to it
     timestamp registered;
-    static constexpr auto fields = std::tuple(codec::field<1>(&user_card::name), codec::field<2>(&user_card::identity_key),
-                                              codec::field<3>(&user_card::box_key),
-                                              codec::field<4>(&user_card::registered));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&user_card::name), codec::field<2>(&user_card::identity_key),
+                   codec::field<3>(&user_card::box_key), codec::field<4>(&user_card::registered));
 };
-/// A user as others know him: card, CA signature over the card's bytes, and his devices (each self-certifying).
+/// A user as others know him: card, CA signature over the card's bytes, and his devices (each
+/// self-certifying).
 struct user_entry {
     bytes card;
     bytes card_signature;
     std::vector<author> devices;
-    static constexpr auto fields = std::tuple(codec::field<1>(&user_entry::card),
-                                              codec::field<2>(&user_entry::card_signature),
-                                              codec::field<3>(&user_entry::devices));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&user_entry::card), codec::field<2>(&user_entry::card_signature),
+                   codec::field<3>(&user_entry::devices));
 };
 
 /// Where a device can be found. A hint: the TLS handshake decides.
@@ -98,23 +100,26 @@ struct location {
     std::optional<device_id> relay;      // the rendezvous that holds its lease
     bool online = false;
     std::vector<user_id> users;
-    static constexpr auto fields = std::tuple(
-        codec::field<1>(&location::device), codec::field<2>(&location::roles), codec::field<3>(&location::addresses),
-        codec::field<4>(&location::relay), codec::field<5>(&location::online), codec::field<6>(&location::users));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&location::device), codec::field<2>(&location::roles),
+                   codec::field<3>(&location::addresses), codec::field<4>(&location::relay),
+                   codec::field<5>(&location::online), codec::field<6>(&location::users));
 };
 
 /// The payload of a reply whose error flag is set.
 struct problem {
     std::uint32_t code = 0;  // errc
     std::string detail;
-    static constexpr auto fields = std::tuple(codec::field<1>(&problem::code), codec::field<2>(&problem::detail));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&problem::code), codec::field<2>(&problem::detail));
 };
 
 struct nothing {
     static constexpr auto fields = std::tuple();
 };
 
-// Sessions ----------------------------------------------------------------------------------------------------------
+// Sessions
+// ----------------------------------------------------------------------------------------------------------
 
 /// First message of both sides on every session; nothing else is accepted before it.
 struct hello {
@@ -130,10 +135,10 @@ struct hello {
     std::string software;
     static constexpr auto fields =
         std::tuple(codec::field<1>(&hello::protocol_min), codec::field<2>(&hello::protocol_max),
-                   codec::field<3>(&hello::features), codec::field<4>(&hello::network), codec::field<5>(&hello::roles),
-                   codec::field<6>(&hello::addresses), codec::field<7>(&hello::consensus),
-                   codec::field<8>(&hello::consensus_settings), codec::field<9>(&hello::users),
-                   codec::field<10>(&hello::software));
+                   codec::field<3>(&hello::features), codec::field<4>(&hello::network),
+                   codec::field<5>(&hello::roles), codec::field<6>(&hello::addresses),
+                   codec::field<7>(&hello::consensus), codec::field<8>(&hello::consensus_settings),
+                   codec::field<9>(&hello::users), codec::field<10>(&hello::software));
 };
 /// The users signed in on this device have changed: replaces hello::users.
 struct bindings {
@@ -141,13 +146,16 @@ struct bindings {
     static constexpr auto fields = std::tuple(codec::field<1>(&bindings::users));
 };
 
-// Registry ----------------------------------------------------------------------------------------------------------
+// Registry
+// ----------------------------------------------------------------------------------------------------------
 
 /// Asks for a device certificate for the key of this TLS session; also renews one.
 struct enroll {
     std::uint32_t roles = role::edge;
-    bytes token;  // from an invitation; needed for every role but edge, and for edge where enrolment = invited
-    static constexpr auto fields = std::tuple(codec::field<1>(&enroll::roles), codec::field<2>(&enroll::token));
+    bytes token;  // from an invitation; needed for every role but edge, and for edge where
+                  // enrolment = invited
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&enroll::roles), codec::field<2>(&enroll::token));
 };
 struct enrolled {
     bytes certificate;     // DER
@@ -161,31 +169,34 @@ struct kdf_parameters {
     bytes salt;  // 16 bytes
     std::uint64_t memory_bytes = 0;
     std::uint32_t passes = 0;
-    static constexpr auto fields =
-        std::tuple(codec::field<1>(&kdf_parameters::salt), codec::field<2>(&kdf_parameters::memory_bytes),
-                   codec::field<3>(&kdf_parameters::passes));
+    static constexpr auto fields = std::tuple(codec::field<1>(&kdf_parameters::salt),
+                                              codec::field<2>(&kdf_parameters::memory_bytes),
+                                              codec::field<3>(&kdf_parameters::passes));
 };
 struct login_begin {
     std::string name;
     static constexpr auto fields = std::tuple(codec::field<1>(&login_begin::name));
 };
-/// For an unknown name the parameters are made up, always the same for that name: nobody learns who exists.
+/// For an unknown name the parameters are made up, always the same for that name: nobody learns who
+/// exists.
 struct login_challenge {
     kdf_parameters kdf;
     bytes nonce;
     static constexpr auto fields = std::tuple(codec::field<1>(&login_challenge::kdf),
                                               codec::field<2>(&login_challenge::nonce));
 };
-/// `proof` = signature by the password-derived key over "calbox login 1" + nonce + channel binding + name + device id.
+/// `proof` = signature by the password-derived key over "calbox login 1" + nonce + channel binding
+/// + name + device id.
 struct login {
     std::string name;
     bytes nonce;
     bytes proof;
-    static constexpr auto fields = std::tuple(codec::field<1>(&login::name), codec::field<2>(&login::nonce),
-                                              codec::field<3>(&login::proof));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&login::name), codec::field<2>(&login::nonce),
+                   codec::field<3>(&login::proof));
 };
-/// `auth_proof` as login::proof with an empty nonce and the purpose "register"; `identity_proof` the same by the
-/// identity key: whoever registers holds both.
+/// `auth_proof` as login::proof with an empty nonce and the purpose "register"; `identity_proof`
+/// the same by the identity key: whoever registers holds both.
 struct register_user {
     std::string name;
     kdf_parameters kdf;
@@ -199,10 +210,11 @@ struct register_user {
         codec::field<1>(&register_user::name), codec::field<2>(&register_user::kdf),
         codec::field<3>(&register_user::auth_key), codec::field<4>(&register_user::identity_key),
         codec::field<5>(&register_user::box_key), codec::field<6>(&register_user::sealed_identity),
-        codec::field<7>(&register_user::auth_proof), codec::field<8>(&register_user::identity_proof));
+        codec::field<7>(&register_user::auth_proof),
+        codec::field<8>(&register_user::identity_proof));
 };
-/// Answer to login and register_user. The device signs its binding with the identity key and publishes it by `lookup`'s
-/// neighbour, bindings, sent to the registry.
+/// Answer to login and register_user. The device signs its binding with the identity key and
+/// publishes it by `lookup`'s neighbour, bindings, sent to the registry.
 struct signed_in {
     bytes sealed_identity;
     user_entry entry;
@@ -218,22 +230,25 @@ struct lookup {
     std::vector<std::string> names;
     std::string after;
     std::uint32_t most = 200;
-    static constexpr auto fields = std::tuple(codec::field<1>(&lookup::ids), codec::field<2>(&lookup::names),
-                                              codec::field<3>(&lookup::after), codec::field<4>(&lookup::most));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&lookup::ids), codec::field<2>(&lookup::names),
+                   codec::field<3>(&lookup::after), codec::field<4>(&lookup::most));
 };
 struct lookup_reply {
     std::vector<user_entry> users;
     bool more = false;
-    static constexpr auto fields = std::tuple(codec::field<1>(&lookup_reply::users),
-                                              codec::field<2>(&lookup_reply::more));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&lookup_reply::users), codec::field<2>(&lookup_reply::more));
 };
 
-// Overlay -----------------------------------------------------------------------------------------------------------
+// Overlay
+// -----------------------------------------------------------------------------------------------------------
 
 struct offer {
     std::uint32_t edges = 0;
     std::uint32_t edges_max = 0;
-    static constexpr auto fields = std::tuple(codec::field<1>(&offer::edges), codec::field<2>(&offer::edges_max));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&offer::edges), codec::field<2>(&offer::edges_max));
 };
 struct lease {
     location me;
@@ -247,54 +262,60 @@ struct lease_reply {
     std::uint32_t retry_after_ms = 0;
     std::vector<location> rendezvous;  // others: for redirect, best first; for grant, to remember
     std::vector<location> backups;
-    static constexpr auto fields =
-        std::tuple(codec::field<1>(&lease_reply::what), codec::field<2>(&lease_reply::lease_ms),
-                   codec::field<3>(&lease_reply::heartbeat_ms), codec::field<4>(&lease_reply::retry_after_ms),
-                   codec::field<5>(&lease_reply::rendezvous), codec::field<6>(&lease_reply::backups));
+    static constexpr auto fields = std::tuple(
+        codec::field<1>(&lease_reply::what), codec::field<2>(&lease_reply::lease_ms),
+        codec::field<3>(&lease_reply::heartbeat_ms), codec::field<4>(&lease_reply::retry_after_ms),
+        codec::field<5>(&lease_reply::rendezvous), codec::field<6>(&lease_reply::backups));
 };
 /// Edge to rendezvous, and its answer, at every heartbeat interval.
 struct heartbeat {
     std::uint32_t edges = 0;  // of the answering rendezvous
     static constexpr auto fields = std::tuple(codec::field<1>(&heartbeat::edges));
 };
-/// Locations of the devices of these users, of these devices, and of every device with one of these roles.
+/// Locations of the devices of these users, of these devices, and of every device with one of these
+/// roles.
 struct locate {
     std::vector<user_id> users;
     std::vector<device_id> devices;
     std::uint32_t roles = 0;
-    static constexpr auto fields = std::tuple(codec::field<1>(&locate::users), codec::field<2>(&locate::devices),
-                                              codec::field<3>(&locate::roles));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&locate::users), codec::field<2>(&locate::devices),
+                   codec::field<3>(&locate::roles));
 };
 struct locate_reply {
     std::vector<location> found;
     static constexpr auto fields = std::tuple(codec::field<1>(&locate_reply::found));
 };
-/// One-way: rendezvous to edges whose users share an event is not known to it, so to all: these devices came or went.
-/// Between rendezvous: the sender's leases.
+/// One-way: rendezvous to edges whose users share an event is not known to it, so to all: these
+/// devices came or went. Between rendezvous: the sender's leases.
 struct presence {
     std::vector<location> changed;
     static constexpr auto fields = std::tuple(codec::field<1>(&presence::changed));
 };
-/// To a rendezvous: open a relayed pipe to `target`. From a rendezvous: `target` is the device that asks.
-/// `pipe` is chosen by the rendezvous in its reply, and told to the target.
+/// To a rendezvous: open a relayed pipe to `target`. From a rendezvous: `target` is the device that
+/// asks. `pipe` is chosen by the rendezvous in its reply, and told to the target.
 struct relay_open {
     device_id target;
     std::uint64_t pipe = 0;
-    static constexpr auto fields = std::tuple(codec::field<1>(&relay_open::target), codec::field<2>(&relay_open::pipe));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&relay_open::target), codec::field<2>(&relay_open::pipe));
 };
 struct relay_data {
     std::uint64_t pipe = 0;
     bytes data;
-    static constexpr auto fields = std::tuple(codec::field<1>(&relay_data::pipe), codec::field<2>(&relay_data::data));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&relay_data::pipe), codec::field<2>(&relay_data::data));
 };
 struct relay_close {
     std::uint64_t pipe = 0;
     static constexpr auto fields = std::tuple(codec::field<1>(&relay_close::pipe));
 };
 
-// Replica -----------------------------------------------------------------------------------------------------------
+// Replica
+// -----------------------------------------------------------------------------------------------------------
 
-/// Here is a committed envelope. The reply is the acknowledgement: stored durably, this or a later one.
+/// Here is a committed envelope. The reply is the acknowledgement: stored durably, this or a later
+/// one.
 struct update {
     envelope what;
     static constexpr auto fields = std::tuple(codec::field<1>(&update::what));
@@ -314,12 +335,13 @@ struct recovery_message {
     bool answer = false;         // from a responder to an initiator
     std::uint64_t exchange = 0;  // chosen by the initiator
     bytes body;
-    static constexpr auto fields =
-        std::tuple(codec::field<1>(&recovery_message::strategy), codec::field<2>(&recovery_message::answer),
-                   codec::field<3>(&recovery_message::exchange), codec::field<4>(&recovery_message::body));
+    static constexpr auto fields = std::tuple(
+        codec::field<1>(&recovery_message::strategy), codec::field<2>(&recovery_message::answer),
+        codec::field<3>(&recovery_message::exchange), codec::field<4>(&recovery_message::body));
 };
 
-// Files -------------------------------------------------------------------------------------------------------------
+// Files
+// -------------------------------------------------------------------------------------------------------------
 
 /// Whoever knows a root may have the ciphertext; the key is in the event.
 struct file_info {
@@ -336,8 +358,9 @@ struct file_hashes {
     file_root root;
     std::uint64_t first = 0;
     std::uint32_t count = 0;
-    static constexpr auto fields = std::tuple(codec::field<1>(&file_hashes::root), codec::field<2>(&file_hashes::first),
-                                              codec::field<3>(&file_hashes::count));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&file_hashes::root), codec::field<2>(&file_hashes::first),
+                   codec::field<3>(&file_hashes::count));
 };
 struct file_hashes_reply {
     bytes hashes;  // 32 bytes a leaf
@@ -346,17 +369,20 @@ struct file_hashes_reply {
 struct file_leaf {
     file_root root;
     std::uint64_t index = 0;
-    static constexpr auto fields = std::tuple(codec::field<1>(&file_leaf::root), codec::field<2>(&file_leaf::index));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&file_leaf::root), codec::field<2>(&file_leaf::index));
 };
 struct file_leaf_reply {
     bytes data;
     static constexpr auto fields = std::tuple(codec::field<1>(&file_leaf_reply::data));
 };
-/// Please keep a copy: the receiver fetches it from the sender and says file_kept when it is durable.
+/// Please keep a copy: the receiver fetches it from the sender and says file_kept when it is
+/// durable.
 struct file_keep {
     file_root root;
     std::uint64_t size = 0;
-    static constexpr auto fields = std::tuple(codec::field<1>(&file_keep::root), codec::field<2>(&file_keep::size));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&file_keep::root), codec::field<2>(&file_keep::size));
 };
 struct file_kept {
     file_root root;
