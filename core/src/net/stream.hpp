@@ -1,5 +1,6 @@
-// Byte streams and where they come from. The real transport is TCP, the in-memory one serves tests and the simulator;
-// a relayed pipe is a byte stream too. A stream is owned by one holder; one reader and one writer at a time.
+// Byte streams and where they come from. The real transport is TCP, the in-memory one serves tests
+// and the simulator; a relayed pipe is a byte stream too. A stream is owned by one holder; one
+// reader and one writer at a time.
 #pragma once
 
 #include <memory>
@@ -37,7 +38,8 @@ public:
 class transport {
 public:
     virtual ~transport();
-    /// `address` is "host:port" (IPv6 hosts in brackets). Fails with unavailable or invalid_argument.
+    /// `address` is "host:port" (IPv6 hosts in brackets). Fails with unavailable or
+    /// invalid_argument.
     virtual task<result<std::unique_ptr<byte_stream>>> dial(std::string address) = 0;
     virtual result<std::unique_ptr<acceptor>> listen(const std::string& address) = 0;
 };

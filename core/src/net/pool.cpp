@@ -1,0 +1,383 @@
+#include "net/pool.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "wire/limits.hpp"
+
+namespace calbox::net {
+
+pool::~pool() = default;
+pool_mediator::~pool_mediator() = default;
+
+namespace {
+
+constexpr std::size_t handshakes_max = 256;
+
+class device_pool final : public pool {
+public:
+    device_pool(const environment& env, const credentials& mine, pool_mediator& mediator,
+                message_handler& handler, relay_dialler& relays, pool_settings settings)
+        : env_(env),
+          mine_(mine),
+          self_(crypto::device_of(mine.device_key.public_key)),
+          mediator_(mediator),
+          handler_(handler),
+          relays_(relays),
+          settings_(std::move(settings)),
+          tasks_(env, "pool"),
+          sessions_tasks_(env, "sessions") {}
+
+    result<void> start() override {
+        if (settings_.listen.empty()) {
+            return {};
+        }
+        result<std::unique_ptr<acceptor>> listening =
+            fail(errc::unavailable, "no address from before");
+        if (!settings_.listen_rather.empty()) {
+            listening = env_.network.listen(settings_.listen_rather);
+        }
+        if (!listening) {
+            listening = env_.network.listen(settings_.listen);
+        }
+        if (!listening) {
+            return fail(std::move(listening.error()));
+        }
+        acceptor_ = std::move(*listening);
+        tasks_.spawn("accept", accept_all());
+        return {};
+    }
+
+    void request_stop() noexcept override {
+        stopping_ = true;
+        if (acceptor_) {
+            acceptor_->close();
+        }
+        tasks_.request_stop();
+        for (const auto& [device, one] : sessions_) {
+            one->close();
+        }
+    }
+
+    task<void> join() override {
+        co_await tasks_.join();
+        for (const auto& [device, one] : sessions_) {
+            one->close();
+        }
+        co_await sessions_tasks_.join();
+    }
+
+    std::vector<std::string> addresses() const override {
+        return acceptor_ ? std::vector{acceptor_->address()} : std::vector<std::string>{};
+    }
+
+    task<result<peer>> connect(device_id device) override {
+        if (session* const one = find(device)) {
+            co_return one->other();
+        }
+        if (const auto begun = dials_.find(device); begun != dials_.end()) {
+            const auto same = begun->second;
+            co_await same->wait();
+            session* const one = find(device);
+            if (one == nullptr) {
+                co_return fail(errc::unavailable, "the device cannot be reached");
+            }
+            co_return one->other();
+        }
+        const auto mine = std::make_shared<event>(env_);
+        dials_[device] = mine;
+        const struct guard {
+            device_pool& owner;
+            device_id device;
+            ~guard() {
+                const auto done = owner.dials_.extract(device).mapped();
+                done->set();
+            }
+        } ending{*this, device};
+        co_return co_await dial(device);
+    }
+
+    task<result<peer>> connect_address(std::string address, expectation expected) override {
+        co_return co_await dial_address(std::move(address), std::move(expected));
+    }
+
+    const peer* open_to(const device_id& device) const noexcept override {
+        const auto found = sessions_.find(device);
+        return found != sessions_.end() && found->second->open() ? &found->second->other()
+                                                                 : nullptr;
+    }
+
+    std::vector<peer> peers() const override {
+        std::vector<peer> all;
+        for (const auto& [device, one] : sessions_) {
+            if (one->open()) {
+                all.push_back(one->other());
+            }
+        }
+        return all;
+    }
+
+    std::size_t queued_bytes(const device_id& device) const noexcept override {
+        const auto found = sessions_.find(device);
+        return found == sessions_.end() ? 0 : found->second->queued_bytes();
+    }
+
+    void disconnect(const device_id& device) noexcept override {
+        if (session* const one = find(device)) {
+            one->close();
+        }
+    }
+
+    task<result<bytes>> request(device_id device, wire::message_type type, bytes payload,
+                                duration limit) override {
+        if (device == self_) {
+            const peer me = self_peer();
+            co_return co_await handler_.on_request(me, type, std::move(payload));
+        }
+        auto reached = co_await connect(device);
+        if (!reached) {
+            co_return fail(std::move(reached.error()));
+        }
+        const auto first = shared(device);
+        if (!first) {
+            co_return fail(errc::closed, "the session has ended");
+        }
+        auto answer = co_await first->request(type, payload, limit);
+        const auto now = shared(device);
+        if (!answer && answer.error().code == errc::closed && now && now != first && now->open()) {
+            // Both sides had dialled at once and the other session was kept: ask there.
+            answer = co_await now->request(type, std::move(payload), limit);
+        }
+        co_return answer;
+    }
+
+    task<result<void>> send(device_id device, wire::message_type type, bytes payload) override {
+        if (device == self_) {
+            const peer me = self_peer();
+            co_await handler_.on_message(me, type, std::move(payload));
+            co_return result<void>();
+        }
+        auto reached = co_await connect(device);
+        if (!reached) {
+            co_return fail(std::move(reached.error()));
+        }
+        const auto one = shared(device);
+        co_return one ? one->send(type, payload) : fail(errc::closed, "the session has ended");
+    }
+
+    bool send_open(const device_id& device, wire::message_type type, byte_view payload) override {
+        session* const one = find(device);
+        return one != nullptr && one->send(type, payload).has_value();
+    }
+
+    void announce_users() override {
+        const bytes payload = codec::encode(wire::bindings{mediator_.hello().users});
+        for (const auto& [device, one] : sessions_) {
+            (void)one->send(wire::message_type::bindings, payload);
+        }
+    }
+
+    void accept_stream(std::unique_ptr<byte_stream> stream, bool relayed) override {
+        if (handshakes_ < handshakes_max && sessions_.size() < wire::limits::sessions) {
+            ++handshakes_;
+            tasks_.spawn("handshake", greet_incoming(std::move(stream), relayed));
+        }
+    }
+
+private:
+    session* find(const device_id& device) const noexcept {
+        const auto found = sessions_.find(device);
+        return found != sessions_.end() && found->second->open() ? found->second.get() : nullptr;
+    }
+    /// A session that stays alive while somebody waits on it, even after it has ended.
+    std::shared_ptr<session> shared(const device_id& device) const {
+        const auto found = sessions_.find(device);
+        return found == sessions_.end() ? nullptr : found->second;
+    }
+
+    peer self_peer() {
+        peer me;
+        me.device = self_;
+        me.device_key = mine_.device_key.public_key;
+        me.member = !mine_.ca_certificate.empty();
+        const auto facts =
+            crypto::inspect_certificate(mine_.certificate, mine_.ca_certificate, env_.time.wall());
+        me.roles = facts ? facts->roles : 0;
+        me.users = mediator_.hello().users;
+        for (const author& user : me.users) {
+            const auto hash = crypto::user_of(user.identity_key);
+            me.user_ids.push_back(hash);
+        }
+        me.addresses = mediator_.hello().addresses;
+        me.description = "this device";
+        return me;
+    }
+
+    session_settings settings_for(bool dialled, bool relayed) {
+        session_settings with;
+        with.mine = mediator_.hello();
+        with.dialled = dialled;
+        with.relayed = relayed;
+        with.verify_users = [this](const device_id& device, const std::vector<author>& users) {
+            return mediator_.verify_users(device, users);
+        };
+        return with;
+    }
+
+    task<void> accept_all() {
+        while (!stopping_) {
+            auto stream = co_await acceptor_->accept();
+            if (stream) {
+                accept_stream(std::move(*stream), false);
+            } else if (stream.error().code == errc::closed) {
+                co_return;
+            } else {
+                env_.log.write(log_level::warn, "pool",
+                               "cannot accept: " + stream.error().message());
+                co_await sleep_for(
+                    env_, std::chrono::milliseconds(100));  // out of descriptors: let some end
+            }
+        }
+    }
+
+    task<void> greet_incoming(std::unique_ptr<byte_stream> stream, bool relayed) {
+        const std::string where = stream->description();
+        auto channel = co_await secure_server(env_, std::move(stream), mine_);
+        --handshakes_;
+        if (!channel) {
+            env_.log.write(log_level::debug, "pool", where + ": " + channel.error().message());
+            co_return;
+        }
+        auto opened =
+            co_await open_session(env_, std::move(*channel), settings_for(false, relayed));
+        if (!opened) {
+            env_.log.write(log_level::debug, "pool", where + ": " + opened.error().message());
+            co_return;
+        }
+        adopt(std::move(*opened), false);
+    }
+
+    expectation expect_device(const device_id& device) const {
+        expectation expected;
+        expected.device = device;
+        return expected;
+    }
+
+    task<result<peer>> dial(device_id device) {
+        const auto where = co_await mediator_.find(device);
+        if (!where) {
+            co_return fail(errc::unavailable, "nobody knows where the device is");
+        }
+        error last(errc::unavailable, "the device has no address and no relay");
+        // Those who relay and introduce must be dialled by everybody.
+        const bool meeting_point =
+            (where->roles & (wire::role::rendezvous | wire::role::registry)) != 0;
+        if (settings_.how != reach::relay_only || meeting_point) {
+            for (const std::string& address : where->addresses) {
+                auto reached = co_await dial_address(address, expect_device(device));
+                if (reached) {
+                    co_return reached;
+                }
+                last = reached.error();
+            }
+        }
+        if (settings_.how != reach::direct_only && where->relay && *where->relay != self_ &&
+            *where->relay != device) {
+            auto pipe = co_await with_deadline<std::unique_ptr<byte_stream>>(
+                env_, settings_.dial_time, relays_.dial(*where->relay, device));
+            if (pipe) {
+                co_return co_await greet_outgoing(std::move(*pipe), expect_device(device), true);
+            }
+            last = pipe.error();
+        }
+        co_return fail(errc::unavailable, last.message());
+    }
+
+    task<result<peer>> dial_address(std::string address, expectation expected) {
+        auto stream = co_await with_deadline<std::unique_ptr<byte_stream>>(
+            env_, settings_.dial_time, env_.network.dial(address));
+        if (!stream) {
+            co_return fail(std::move(stream.error()));
+        }
+        co_return co_await greet_outgoing(std::move(*stream), std::move(expected), false);
+    }
+
+    task<result<peer>> greet_outgoing(std::unique_ptr<byte_stream> stream, expectation expected,
+                                      bool relayed) {
+        auto channel = co_await secure_client(env_, std::move(stream), mine_, std::move(expected));
+        if (!channel) {
+            co_return fail(std::move(channel.error()));
+        }
+        auto opened = co_await open_session(env_, std::move(*channel), settings_for(true, relayed));
+        if (!opened) {
+            co_return fail(std::move(opened.error()));
+        }
+        const peer who = (*opened)->other();
+        adopt(std::move(*opened), true);
+        co_return who;
+    }
+
+    /// Keeps one session per device. When both sides dialled at once, both keep the one that the
+    /// smaller device dialled; otherwise the newer replaces the older, which the other side must
+    /// have given up.
+    void adopt(std::unique_ptr<session> fresh, bool dialled) {
+        const device_id device = fresh->other().device;
+        if (stopping_ || device == self_) {
+            fresh->close();
+            return;
+        }
+        const auto known = sessions_.find(device);
+        if (known != sessions_.end() && known->second->open()) {
+            const bool other_way = dialled_.at(known->second.get()) != dialled;
+            const bool keep_fresh = other_way ? (self_ < device) == dialled : true;
+            if (!keep_fresh) {
+                fresh->close();
+                return;
+            }
+            known->second->close();
+        }
+        const std::shared_ptr<session> one = std::move(fresh);
+        sessions_[device] = one;
+        dialled_[one.get()] = dialled;
+        sessions_tasks_.spawn("session", run_one(device, one));
+    }
+
+    task<void> run_one(device_id device, std::shared_ptr<session> one) {
+        const peer who = one->other();
+        mediator_.came(who);
+        co_await run_session(env_, *one, handler_);
+        dialled_.erase(one.get());
+        const auto current = sessions_.find(device);
+        if (current != sessions_.end() && current->second == one) {
+            sessions_.erase(current);
+            mediator_.went(device);
+        }
+    }
+
+    const environment& env_;
+    const credentials& mine_;
+    device_id self_;
+    pool_mediator& mediator_;
+    message_handler& handler_;
+    relay_dialler& relays_;
+    pool_settings settings_;
+    task_scope tasks_;           // accepting and handshakes: cancelled on stop
+    task_scope sessions_tasks_;  // sessions: closed, and then awaited
+    std::unique_ptr<acceptor> acceptor_;
+    std::map<device_id, std::shared_ptr<session>>
+        sessions_;  // shared with those who wait for an answer
+    std::map<const session*, bool> dialled_;
+    std::map<device_id, std::shared_ptr<event>> dials_;
+    std::size_t handshakes_ = 0;
+    bool stopping_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<pool> make_pool(const environment& env, const credentials& mine,
+                                pool_mediator& mediator, message_handler& handler,
+                                relay_dialler& relays, pool_settings settings) {
+    return std::make_unique<device_pool>(env, mine, mediator, handler, relays, std::move(settings));
+}
+
+}  // namespace calbox::net
