@@ -1,0 +1,218 @@
+// Writing an event's body: typed fields over what the body before had besides. Core thread only.
+#include <algorithm>
+#include <array>
+#include <set>
+#include <span>
+
+#include "model/attachment.hpp"
+#include "model/body_parts.hpp"
+#include "model/event.hpp"
+#include "model/times.hpp"
+#include "model/zone_component.hpp"
+#include "model/zones.hpp"
+
+namespace calbox::model {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> time_parameters = {"TZID", "VALUE", zone_parameter};
+constexpr std::array<std::string_view, 2> stamp_parameters = {"TZID", milliseconds_parameter};
+
+/// Properties that are written from typed fields: those of `previous` do not pass.
+constexpr std::array<std::string_view, 13> typed = {
+    "UID",     "DTSTAMP", "CREATED",  "LAST-MODIFIED", "SUMMARY",   "DESCRIPTION", "LOCATION",
+    "DTSTART", "DTEND",   "DURATION", "RRULE",         "ORGANIZER", "X-LIC-ERROR"};
+
+/// Writes typed fields over an event, taking over from the event before what it does not know.
+class event_writer {
+public:
+    explicit event_writer(const component* before) : before_(before) { event_.name = "VEVENT"; }
+
+    void add(std::string name, std::string value) {
+        if (!value.empty()) {
+            add_line({std::move(name), {}, std::move(value)}, {});
+        }
+    }
+    void add_stamp(std::string name, timestamp at) {
+        const std::string text = compact_utc_text(at);
+        const std::size_t dot = text.find('.');
+        property line{std::move(name), {}, text.substr(0, dot)};
+        if (dot != std::string::npos) {
+            line.set(std::string(milliseconds_parameter), text.substr(dot + 1));
+        }
+        add_line(std::move(line), stamp_parameters);
+    }
+    void add_moment(std::string name, const local_time& at, const when& time) {
+        property line{std::move(name), {}, compact_text(at)};
+        const bool utc = time.zone == "UTC";
+        if (time.all_day) {
+            line.value.resize(8);
+            line.set("VALUE", "DATE");
+        } else if (utc) {
+            line.value += 'Z';
+        }
+        if (!utc) {
+            line.set(time.all_day ? std::string(zone_parameter) : "TZID", time.zone);
+        }
+        add_line(std::move(line), time_parameters);
+    }
+    void add_person(std::string name, const std::string& person) {
+        property line{std::move(name), {}, std::string(person_start) + percent_encode(person)};
+        const property* const old = find_before([&](const property& candidate) {
+            return candidate.name == line.name && candidate.value == line.value;
+        });
+        if (old != nullptr) {
+            line.keep_others(*old, {});
+        }
+        event_.properties.push_back(std::move(line));
+    }
+    void add_file(const attachment& file) {
+        event_.properties.push_back(write_file_property(
+            file, find_before([&](const property& candidate) {
+                const auto old =
+                    is_file(candidate) ? read_file_property(candidate) : fail(errc::not_found);
+                return old && old->root == file.root && old->name == file.name;
+            })));
+    }
+    void keep_rest() {
+        if (before_ == nullptr) {
+            return;
+        }
+        for (const property& line : before_->properties) {
+            const bool person = line.name == "ATTENDEE" && person_of(line);
+            if (!person && !is_file(line) && std::ranges::find(typed, line.name) == typed.end()) {
+                event_.properties.push_back(line);
+            }
+        }
+        event_.children = before_->children;
+    }
+    component take() { return std::move(event_); }
+
+private:
+    template <class Predicate>
+    const property* find_before(Predicate matches) const {
+        if (before_ == nullptr) {
+            return nullptr;
+        }
+        const auto found = std::ranges::find_if(before_->properties, matches);
+        return found == before_->properties.end() ? nullptr : &*found;
+    }
+    void add_line(property line, std::span<const std::string_view> own) {
+        const property* const old = before_ == nullptr ? nullptr : find(*before_, line.name);
+        if (old != nullptr) {
+            line.keep_others(*old, own);
+        }
+        event_.properties.push_back(std::move(line));
+    }
+
+    const component* before_;
+    component event_;
+};
+
+component write_event(const event_content& content, const component* before) {
+    event_writer out(before);
+    out.add("UID", escape_text(content.uid));
+    out.add_stamp("DTSTAMP", content.modified);
+    out.add_stamp("CREATED", content.created);
+    out.add_stamp("LAST-MODIFIED", content.modified);
+    out.add("SUMMARY", escape_text(content.title));
+    out.add("DESCRIPTION", escape_text(content.info));
+    out.add("LOCATION", escape_text(content.place));
+    out.add_moment("DTSTART", content.time.start, content.time);
+    if (content.time.end != content.time.start) {  // RFC 5545 knows no DTEND that equals DTSTART
+        out.add_moment("DTEND", content.time.end, content.time);
+    }
+    out.add("RRULE", content.recurrence);
+    if (!content.organizer.empty()) {
+        out.add_person("ORGANIZER", content.organizer);
+    }
+    for (const std::string& person : content.participants) {
+        out.add_person("ATTENDEE", person);
+    }
+    for (const attachment& file : content.files) {
+        out.add_file(file);
+    }
+    out.keep_rest();
+    return out.take();
+}
+
+void collect_zones(const component& in, std::set<std::string>& zones) {
+    for (const property& line : in.properties) {
+        if (auto zone = line.get("TZID")) {
+            zones.insert(std::move(*zone));
+        }
+    }
+    for (const component& child : in.children) {
+        collect_zones(child, zones);
+    }
+}
+
+/// The zones that `event` refers to: that of its times from our tables, others as they came.
+std::vector<component> zones_of(const component& event, const event_content& content,
+                                const component* before) {
+    std::set<std::string> named;
+    collect_zones(event, named);
+    std::vector<component> zones;
+    const std::string& own = content.time.zone;
+    if (const zone_data* const data = find_zone(own); data != nullptr && named.erase(own) != 0) {
+        zones.push_back(zone_component(own, *data, content.time.start.year, content.time.end.year,
+                                       !content.recurrence.empty()));
+    }
+    if (before != nullptr) {
+        for (const component& part : before->children) {
+            if (part.name == "VTIMEZONE" && named.erase(text_of(part, "TZID")) != 0) {
+                zones.push_back(part);
+            }
+        }
+    }
+    return zones;
+}
+
+}  // namespace
+
+result<bytes> write_body(const event_content& content, byte_view previous) {
+    if (auto good = validate(content); !good) {
+        return fail(std::move(good.error()));
+    }
+    component before;
+    const component* event_before = nullptr;
+    if (!previous.empty()) {
+        auto read = parse_component(as_text(previous));
+        if (!read) {
+            return fail(std::move(read.error()));
+        }
+        before = std::move(*read);
+        const auto found = event_of(before);
+        if (!found) {
+            return fail(found.error());
+        }
+        event_before = *found;
+    }
+    component calendar;
+    calendar.name = "VCALENDAR";
+    calendar.properties.push_back({"VERSION", {}, "2.0"});
+    calendar.properties.push_back({"PRODID", {}, "-//CalendarBox//calbox//EN"});
+    for (const property& line : before.properties) {
+        if (line.name != "VERSION" && line.name != "PRODID" && line.name != "X-LIC-ERROR") {
+            calendar.properties.push_back(line);
+        }
+    }
+    component event = write_event(content, event_before);
+    calendar.children = zones_of(event, content, event_before == nullptr ? nullptr : &before);
+    calendar.children.push_back(std::move(event));
+    for (component& part : before.children) {
+        if (part.name != "VEVENT" && part.name != "VTIMEZONE") {
+            calendar.children.push_back(std::move(part));
+        }
+    }
+    written out;
+    write_component(calendar, out);
+    if (out.text.size() > body_bytes || out.properties > body_properties) {
+        return fail(
+            errc::too_large,
+            "the event is too large: shorten its info, or have fewer participants or files");
+    }
+    return to_bytes(out.text);
+}
+
+}  // namespace calbox::model

@@ -1,0 +1,208 @@
+// What an event may say, checked before it is written: sentences for the person who typed it.
+#include <algorithm>
+#include <set>
+
+#include <libical/ical.h>
+
+#include "model/characters.hpp"
+#include "model/event.hpp"
+#include "model/times.hpp"
+#include "wire/limits.hpp"
+
+namespace calbox::model {
+
+namespace {
+
+constexpr std::size_t recurrence_bytes = 1024;
+constexpr std::size_t key_bytes = 64;
+
+enum class lines { one, many };
+
+result<void> check_text(const std::string& what, std::string_view text, std::size_t limit,
+                        lines allowed) {
+    if (text.size() > limit) {
+        return fail(errc::too_large,
+                    what + " is too long: at most " + std::to_string(limit) + " bytes");
+    }
+    while (!text.empty()) {
+        const code_point next = first_code_point(text);
+        if (next.length == 0) {
+            return fail(errc::invalid_argument, what + " is not text in UTF-8");
+        }
+        const bool layout = allowed == lines::many && (next.value == '\n' || next.value == '\t');
+        if (is_control(next.value) && !layout) {
+            return fail(
+                errc::invalid_argument,
+                what + (allowed == lines::many ? " must not contain control characters"
+                                               : " must be one line without control characters"));
+        }
+        text.remove_prefix(next.length);
+    }
+    return {};
+}
+
+result<void> check_time(const when& time) {
+    if (!is_zone(time.zone)) {
+        return fail(errc::invalid_argument,
+                    "no such time zone: \"" + time.zone + "\" (try Europe/Lisbon)");
+    }
+    if (!is_real(time.start) || !is_real(time.end)) {
+        return fail(errc::invalid_argument,
+                    "an event must start and end on days that exist, in the years 1 to 9999");
+    }
+    if (!time.all_day) {
+        if (time.end < time.start) {
+            return fail(errc::invalid_argument, "an event cannot end before it starts");
+        }
+        return {};
+    }
+    const auto is_date = [](const local_time& at) {
+        return at.hour == 0 && at.minute == 0 && at.second == 0;
+    };
+    if (!is_date(time.start) || !is_date(time.end)) {
+        return fail(errc::invalid_argument, "an all-day event has dates without a time of day");
+    }
+    if (time.end <= time.start) {
+        return fail(errc::invalid_argument, "an all-day event cannot end before the day it starts");
+    }
+    return {};
+}
+
+result<void> check_recurrence(const std::string& rule) {
+    if (rule.empty()) {
+        return {};
+    }
+    if (rule.size() > recurrence_bytes) {
+        return fail(errc::too_large, "the recurrence is too long: at most 1,024 bytes");
+    }
+    const auto plain = [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '=' || c == ';' ||
+               c == ',' || c == '+' || c == '-';
+    };
+    // Parsing only: libical's iterator does not end on some rules.
+    if (!std::ranges::all_of(rule, plain) ||
+        icalrecurrencetype_from_string(rule.c_str()).freq == ICAL_NO_RECURRENCE) {
+        return fail(errc::invalid_argument, "not a recurrence rule: \"" + rule.substr(0, 80) +
+                                                "\" (write it as in FREQ=WEEKLY;COUNT=10)");
+    }
+    return {};
+}
+
+result<void> check_file(const attachment& file) {
+    if (!is_file_label(file.name)) {
+        return fail(errc::invalid_argument,
+                    "not a file name: it must be 1 to 255 bytes without '/' or control characters");
+    }
+    const std::string what = "the file \"" + file.name + "\"";
+    if (file.size > wire::limits::file_bytes) {
+        return fail(errc::too_large, what + " is too large: at most 1 TiB");
+    }
+    if (auto good = check_text("the media type of " + what, file.media_type,
+                               wire::limits::name_bytes, lines::one);
+        !good) {
+        return good;
+    }
+    if (file.media_type.find('/') == std::string::npos) {
+        return fail(errc::invalid_argument, what + " needs a media type such as application/pdf");
+    }
+    if (file.key.size() > key_bytes) {
+        return fail(errc::too_large, "the key of " + what + " is too long: at most 64 bytes");
+    }
+    if (!is_storable(file.added)) {
+        return fail(errc::invalid_argument, what + " was added outside of the years 1 to 9999");
+    }
+    return check_text("who added " + what, file.added_by, wire::limits::name_bytes, lines::one);
+}
+
+result<void> check_files(const std::vector<attachment>& files) {
+    if (files.size() > wire::limits::files_per_event) {
+        return fail(errc::too_large, "an event has at most 1,000 files");
+    }
+    std::set<std::string_view> names;
+    for (const attachment& file : files) {
+        if (auto good = check_file(file); !good) {
+            return good;
+        }
+        if (!names.insert(file.name).second) {
+            return fail(errc::invalid_argument,
+                        "the event has two files called \"" + file.name + "\": rename one");
+        }
+    }
+    return {};
+}
+
+result<void> check_people(const event_content& content) {
+    if (content.participants.size() > wire::limits::participants) {
+        return fail(errc::too_large, "an event has at most 10,000 participants");
+    }
+    for (const std::string& name : content.participants) {
+        if (name.empty()) {
+            return fail(errc::invalid_argument, "a participant needs a name");
+        }
+        if (auto good =
+                check_text("the name of a participant", name, wire::limits::name_bytes, lines::one);
+            !good) {
+            return good;
+        }
+    }
+    return check_text("the organizer's name", content.organizer, wire::limits::name_bytes,
+                      lines::one);
+}
+
+result<void> check_texts(const event_content& content) {
+    if (std::ranges::all_of(content.title, [](char c) { return c == ' '; })) {
+        return fail(errc::invalid_argument, "an event needs a title");
+    }
+    if (auto good = check_text("the title", content.title, wire::limits::name_bytes, lines::one);
+        !good) {
+        return good;
+    }
+    if (auto good = check_text("the place", content.place, wire::limits::name_bytes, lines::one);
+        !good) {
+        return good;
+    }
+    if (auto good = check_text("the info", content.info, wire::limits::notes_bytes, lines::many);
+        !good) {
+        return good;
+    }
+    return check_text("the uid", content.uid, wire::limits::name_bytes, lines::one);
+}
+
+}  // namespace
+
+result<void> validate(const event_content& content) {
+    if (auto good = check_texts(content); !good) {
+        return good;
+    }
+    if (auto good = check_time(content.time); !good) {
+        return good;
+    }
+    if (auto good = check_recurrence(content.recurrence); !good) {
+        return good;
+    }
+    if (auto good = check_people(content); !good) {
+        return good;
+    }
+    if (!is_storable(content.created) || !is_storable(content.modified)) {
+        return fail(errc::invalid_argument,
+                    "an event must be created and changed in the years 1 to 9999");
+    }
+    return check_files(content.files);
+}
+
+bool is_file_label(std::string_view name) noexcept {
+    if (name.empty() || name.size() > wire::limits::name_bytes || name == "." || name == "..") {
+        return false;
+    }
+    while (!name.empty()) {
+        const code_point next = first_code_point(name);
+        if (next.length == 0 || is_control(next.value) || is_bidirectional_override(next.value) ||
+            next.value == '/' || next.value == '\\') {
+            return false;
+        }
+        name.remove_prefix(next.length);
+    }
+    return true;
+}
+
+}  // namespace calbox::model
