@@ -1,0 +1,53 @@
+// The coroutine face of a store: every call runs on the storage worker, batches that wait together
+// commit together (group commit). Owned by the node; core thread only. The store outlives it;
+// join() before destroying the store.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <calbox/storage.hpp>
+
+#include "base/async.hpp"
+#include "base/task_scope.hpp"
+
+namespace calbox::replica {
+
+using storage::batch;
+using storage::record_kind;
+
+class database {
+public:
+    database(const environment& env, storage::store& store);
+    ~database();
+
+    /// Durable on return. Fails with disk_full or io_failed, and then nothing of this batch was
+    /// written.
+    task<result<void>> apply(batch writes);
+    task<result<std::optional<bytes>>> get(record_kind kind, bytes key);
+    using rows = std::vector<std::pair<bytes, bytes>>;
+    /// Rows with first <= key (< last unless empty), at most `most`.
+    task<result<rows>> scan(record_kind kind, bytes first = {}, bytes last = {},
+                            std::size_t most = SIZE_MAX);
+
+    /// Something blocking with the blobs, on the storage worker.
+    template <class Job>
+    task<std::invoke_result_t<Job&, storage::blob_store&>> with_blobs(Job job) {
+        storage::blob_store* blobs = &store_.blobs();
+        auto bound = [blobs, job = std::move(job)]() mutable { return job(*blobs); };
+        return offload(env_, env_.disk, std::move(bound));
+    }
+    task<result<storage::check_report>> check();
+
+private:
+    struct waiting;
+    void start_commit();
+
+    const environment& env_;
+    storage::store& store_;
+    std::vector<std::shared_ptr<waiting>> queue_;
+    bool committing_ = false;
+};
+
+}  // namespace calbox::replica

@@ -1,0 +1,226 @@
+#include "replica/event_store.hpp"
+
+#include <algorithm>
+
+#include "crypto/envelopes.hpp"
+#include "crypto/identity.hpp"
+#include "crypto/primitives.hpp"
+
+namespace calbox::replica {
+
+namespace {
+
+void append_number(bytes& out, std::uint64_t value) {
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        out.push_back(static_cast<std::uint8_t>(value >> shift));
+    }
+}
+
+bytes history_key(const held_event& held) {
+    bytes key = event_key(held.header.event);
+    append_number(key, held.order.generation.value);
+    append_number(key, held.order.version.value);
+    key.insert(key.end(), held.order.hash.value.begin(), held.order.hash.value.end());
+    return key;
+}
+
+struct stream_record {
+    stream_id stream;
+    stream_number last;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&stream_record::stream), codec::field<2>(&stream_record::last));
+};
+
+}  // namespace
+
+bytes event_key(const event_id& event) {
+    bytes key = to_bytes(event.organizer.view());
+    append_number(key, event.seq);
+    return key;
+}
+
+result<verified_envelope> verify(envelope what) {
+    auto header = crypto::verify_envelope(what);
+    if (!header) {
+        return fail(std::move(header.error()));
+    }
+    const envelope_order order{header->generation, header->version, crypto::envelope_hash(what)};
+    return verified_envelope{std::move(what), std::move(*header), order};
+}
+
+task<result<void>> event_store::load() {
+    auto rows = co_await db_.scan(record_kind::envelope);
+    if (!rows) {
+        co_return fail(std::move(rows.error()));
+    }
+    for (auto& [key, value] : *rows) {
+        auto what = codec::decode<envelope>(value);
+        if (!what) {
+            co_return fail(errc::malformed, "the store holds an envelope that cannot be read");
+        }
+        auto header = crypto::read_header(*what);
+        if (!header) {
+            co_return fail(errc::malformed,
+                           "the store holds a damaged envelope: " + header.error().message());
+        }
+        const envelope_order order{header->generation, header->version,
+                                   crypto::envelope_hash(*what)};
+        publish({std::move(*what), std::move(*header), order});
+    }
+    const auto streams = co_await db_.scan(record_kind::stream);
+    if (!streams) {
+        co_return fail(streams.error());
+    }
+    for (const auto& [key, value] : *streams) {
+        const auto record = codec::decode<stream_record>(value);
+        if (!record) {
+            co_return fail(record.error());
+        }
+        streams_[record->stream] = record->last;
+    }
+    co_return result<void>();
+}
+
+const held_event* event_store::find(const event_id& event) const noexcept {
+    const auto found = events_.find(event);
+    return found == events_.end() ? nullptr : &found->second;
+}
+
+result<void> event_store::permitted(const verified_envelope& next) const {
+    const envelope_header& header = next.header;
+    const auto author = crypto::author_user(header.by);
+    if (!author) {
+        return fail(errc::mismatch, "an envelope whose author does not certify himself");
+    }
+    const bool by_organizer = *author == header.event.organizer;
+    const held_event* const held = find(header.event);
+    if (held == nullptr) {
+        if (header.version == version_number(1) && !by_organizer) {
+            return fail(errc::forbidden, "only its organizer creates an event");
+        }
+        if (!header.involves(*author)) {
+            return fail(errc::forbidden, "the author does not take part in this event");
+        }
+        return {};
+    }
+    if (by_organizer) {
+        return {};
+    }
+    if (!held->header.involves(*author)) {
+        return fail(errc::forbidden, "the author does not take part in this event");
+    }
+    const std::uint32_t rights = held->header.guests_may;
+    const std::uint32_t needed = header.kind == envelope_kind::tombstone
+                                     ? guest_right::remove
+                                     : (guest_right::modify | guest_right::attach);
+    if ((rights & needed) == 0) {
+        return fail(errc::forbidden, header.kind == envelope_kind::tombstone
+                                         ? "guests may not delete this event"
+                                         : "guests may not change this event");
+    }
+    if (header.guests_may != rights) {
+        return fail(errc::forbidden, "only the organizer changes what guests may do");
+    }
+    if (header.participants != held->header.participants && (rights & guest_right::invite) == 0) {
+        return fail(errc::forbidden, "guests may not invite others to this event");
+    }
+    return {};
+}
+
+bool event_store::is_newer(const verified_envelope& next) const noexcept {
+    const held_event* const held = find(next.header.event);
+    return held == nullptr || held->order < next.order;
+}
+
+void event_store::write_to(batch& writes, const verified_envelope& next) const {
+    if (const held_event* const held = find(next.header.event)) {
+        writes.put(record_kind::history, history_key(*held), held->encoded);
+    }
+    writes.put(record_kind::envelope, event_key(next.header.event), codec::encode(next.what));
+}
+
+void event_store::publish(verified_envelope next) {
+    const event_id event = next.header.event;
+    auto& last = last_n_[{event.organizer, event.device().value}];
+    last = std::max(last, event.n());
+    bytes encoded = codec::encode(next.what);
+    events_.insert_or_assign(event,
+                             held_event{std::move(next.header), next.order, std::move(encoded)});
+}
+
+event_store::guard::~guard() {
+    if (store_ == nullptr) {
+        return;
+    }
+    const auto found = store_->locks_.find(event_);
+    const auto freed = found->second;
+    store_->locks_.erase(found);
+    freed->set();
+}
+
+task<event_store::guard> event_store::lock(event_id which) {
+    while (true) {
+        const auto found = locks_.find(which);
+        if (found == locks_.end()) {
+            break;
+        }
+        const auto freed = found->second;
+        co_await freed->wait();
+    }
+    locks_.emplace(which, std::make_shared<event>(env_));
+    co_return guard(this, which);
+}
+
+std::vector<std::pair<user_id, stream_number>> event_store::reserve_streams(
+    const device_id& device, incarnation life, const std::vector<user_id>& recipients) {
+    std::vector<std::pair<user_id, stream_number>> numbers;
+    for (const user_id& recipient : recipients) {
+        stream_number& last = streams_[{device, life, recipient}];
+        last = last.next();
+        numbers.emplace_back(recipient, last);
+    }
+    return numbers;
+}
+
+void event_store::write_streams(batch& writes, const envelope_header& header) const {
+    const device_id device = crypto::device_of(header.by.device_key);
+    for (const auto& [recipient, number] : header.streams) {
+        const stream_id stream{device, header.by.life, recipient};
+        const auto known = streams_.find(stream);
+        const stream_number last =
+            known == streams_.end() ? number : std::max(number, known->second);
+        writes.put(record_kind::stream, codec::encode(stream),
+                   codec::encode(stream_record{stream, last}));
+    }
+}
+
+std::uint32_t event_store::next_n(const user_id& organizer, device_number device) {
+    return ++last_n_[{organizer, device.value}];
+}
+
+bool store_view::visible(const held_event& held) const noexcept {
+    return everything_ || std::ranges::any_of(users_, [&](const user_id& user) {
+               return held.header.involves(user);
+           });
+}
+
+void store_view::each(
+    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
+    for (const auto& [id, held] : store_.all()) {
+        if (visible(held) && !visit(id, held.order)) {
+            return;
+        }
+    }
+}
+
+std::optional<envelope_order> store_view::find(const event_id& event) const {
+    const held_event* const held = store_.find(event);
+    return held != nullptr && visible(*held) ? std::optional(held->order) : std::nullopt;
+}
+
+std::optional<bytes> store_view::load(const event_id& event) const {
+    const held_event* const held = store_.find(event);
+    return held != nullptr && visible(*held) ? std::optional(held->encoded) : std::nullopt;
+}
+
+}  // namespace calbox::replica

@@ -1,0 +1,102 @@
+// The events that this device holds: the current envelope of each, in memory and in the store.
+// Decides what is newer; knows nothing of delivery or of users' keys. Owned by the node; core
+// thread only.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include <calbox/envelope.hpp>
+#include <calbox/recovery.hpp>
+
+#include "replica/database.hpp"
+
+namespace calbox::replica {
+
+struct held_event {
+    envelope_header header;
+    envelope_order order;
+    bytes encoded;  // the whole envelope, as it came
+};
+
+/// An envelope whose author, signature and hashes have been verified.
+struct verified_envelope {
+    envelope what;
+    envelope_header header;
+    envelope_order order;
+};
+result<verified_envelope> verify(envelope what);
+
+class event_store {
+public:
+    event_store(const environment& env, database& db) : env_(env), db_(db) {}
+
+    /// Reads everything at start. Fails when a record cannot be read: nothing is dropped in
+    /// silence.
+    task<result<void>> load();
+
+    /// Valid until the next suspension.
+    const held_event* find(const event_id& event) const noexcept;
+    const std::map<event_id, held_event>& all() const noexcept { return events_; }
+
+    /// May `next` follow what is held? The first version comes from its organizer; a guest changes
+    /// or deletes only with the right to. forbidden says which rule was broken.
+    result<void> permitted(const verified_envelope& next) const;
+    bool is_newer(const verified_envelope& next) const noexcept;
+
+    /// Adds to `writes` what makes `next` the current version; the one before goes to the history.
+    void write_to(batch& writes, const verified_envelope& next) const;
+    /// After that batch is durable.
+    void publish(verified_envelope next);
+
+    /// One writer at a time for each event: hold the guard from the decision to publish().
+    class guard {
+    public:
+        guard(event_store* store, event_id event) : store_(store), event_(event) {}
+        guard(guard&& other) noexcept
+            : store_(std::exchange(other.store_, nullptr)), event_(other.event_) {}
+        guard& operator=(guard&&) = delete;
+        ~guard();
+
+    private:
+        event_store* store_;
+        event_id event_;
+    };
+    task<guard> lock(event_id event);
+
+    /// Next number of the stream to each recipient, and the writes that remember them.
+    std::vector<std::pair<user_id, stream_number>> reserve_streams(
+        const device_id& device, incarnation life, const std::vector<user_id>& recipients);
+    void write_streams(batch& writes, const envelope_header& header) const;
+    /// The next free n of the events that this organizer's device creates.
+    std::uint32_t next_n(const user_id& organizer, device_number device);
+
+private:
+    const environment& env_;
+    database& db_;
+    std::map<event_id, held_event> events_;
+    std::map<event_id, std::shared_ptr<event>> locks_;
+    std::map<stream_id, stream_number> streams_;
+    std::map<std::pair<user_id, std::uint64_t>, std::uint32_t> last_n_;
+};
+
+/// What a recovery strategy sees: every event, or those that some of `users` take part in.
+class store_view final : public recovery::view {
+public:
+    store_view(const event_store& store, std::vector<user_id> users, bool everything)
+        : store_(store), users_(std::move(users)), everything_(everything) {}
+    void each(
+        const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
+    std::optional<envelope_order> find(const event_id& event) const override;
+    std::optional<bytes> load(const event_id& event) const override;
+
+private:
+    bool visible(const held_event& held) const noexcept;
+    const event_store& store_;
+    std::vector<user_id> users_;
+    bool everything_;
+};
+
+bytes event_key(const event_id& event);
+
+}  // namespace calbox::replica

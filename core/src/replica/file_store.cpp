@@ -1,0 +1,264 @@
+#include "replica/file_store.hpp"
+
+#include <algorithm>
+
+#include "wire/limits.hpp"
+
+namespace calbox::replica {
+
+byte_source::~byte_source() = default;
+byte_sink::~byte_sink() = default;
+
+namespace {
+
+/// Leaves that are sealed and written in one go: few hops between threads for a large file.
+constexpr std::size_t leaves_at_once = 16;
+
+struct sealed_run {
+    bytes data;
+    std::vector<digest> hashes;
+};
+
+sealed_run seal_run(crypto::leaf_cipher& cipher, std::uint64_t first, byte_view plain,
+                    bool only_empty_leaf) {
+    sealed_run out;
+    std::uint64_t index = first;
+    do {
+        const byte_view leaf = plain.first(std::min(plain.size(), crypto::leaf_plain_bytes));
+        const bytes sealed = cipher.seal(index++, leaf);
+        out.hashes.push_back(crypto::leaf_hash(sealed));
+        out.data.insert(out.data.end(), sealed.begin(), sealed.end());
+        plain = plain.subspan(leaf.size());
+    } while (!plain.empty() && !only_empty_leaf);
+    return out;
+}
+
+bytes flat(const std::vector<digest>& hashes) {
+    bytes out;
+    out.reserve(hashes.size() * digest::size);
+    for (const digest& hash : hashes) {
+        out.insert(out.end(), hash.value.begin(), hash.value.end());
+    }
+    return out;
+}
+
+}  // namespace
+
+task<result<stored_file>> file_store::import(byte_source& from) {
+    file_root part;
+    env_.entropy.fill(part.value);
+    auto stored = co_await import_into(part, from);
+    if (!stored) {
+        (void)co_await db_.with_blobs(
+            [part](storage::blob_store& blobs) { return blobs.remove(part); });
+    }
+    co_return stored;
+}
+
+task<result<stored_file>> file_store::import_into(file_root part, byte_source& from) {
+    auto opened = co_await db_.with_blobs(
+        [part](storage::blob_store& blobs) { return blobs.open_part(part); });
+    if (!opened) {
+        co_return fail(std::move(opened.error()));
+    }
+    stored_file file;
+    file.key.resize(32);
+    env_.entropy.fill(file.key);
+    const auto cipher = std::make_shared<crypto::leaf_cipher>(file.key);
+    std::vector<digest> hashes;
+    bytes waiting;
+    std::uint64_t offset = 0;
+    bool over = false;
+    while (!over) {
+        auto piece = co_await from.next();
+        if (!piece) {
+            co_return fail(std::move(piece.error()));
+        }
+        over = piece->empty();
+        file.size += piece->size();
+        if (file.size > wire::limits::file_bytes) {
+            co_return fail(errc::too_large, "the file is larger than 1 TiB");
+        }
+        waiting.insert(waiting.end(), piece->begin(), piece->end());
+        const std::size_t run = leaves_at_once * crypto::leaf_plain_bytes;
+        while (waiting.size() >= run || (over && (!waiting.empty() || hashes.empty()))) {
+            const std::size_t size = std::min(waiting.size(), run);
+            bytes plain(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(size));
+            waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(size));
+            const std::uint64_t first = hashes.size();
+            auto sealing = [cipher, first, plain = std::move(plain)] {
+                return seal_run(*cipher, first, plain, plain.empty());
+            };
+            auto sealed = co_await offload(env_, env_.compute, std::move(sealing));
+            hashes.insert(hashes.end(), sealed.hashes.begin(), sealed.hashes.end());
+            const std::size_t written = sealed.data.size();
+            auto writing = [part, offset,
+                            data = std::move(sealed.data)](storage::blob_store& blobs) {
+                return blobs.write_part(part, offset, data);
+            };
+            auto wrote = co_await db_.with_blobs(std::move(writing));
+            if (!wrote) {
+                co_return fail(std::move(wrote.error()));
+            }
+            offset += written;
+        }
+    }
+    file.root = crypto::root_of(hashes, file.size);
+    auto renaming = [part, root = file.root](storage::blob_store& blobs) {
+        return blobs.rename_part(part, root);
+    };
+    auto renamed = co_await db_.with_blobs(std::move(renaming));
+    if (!renamed) {
+        co_return fail(std::move(renamed.error()));
+    }
+    auto finished = co_await finish(file.root, file.size, hashes);
+    if (!finished) {
+        co_return fail(std::move(finished.error()));
+    }
+    co_return file;
+}
+
+task<result<void>> file_store::finish(file_root root, std::uint64_t size,
+                                      const std::vector<digest>& leaves) {
+    const bytes hashes = flat(leaves);
+    auto finished =
+        co_await db_.with_blobs([root](storage::blob_store& blobs) { return blobs.finish(root); });
+    if (!finished) {
+        co_return finished;
+    }
+    batch writes;
+    writes.put(record_kind::file, to_bytes(root.view()), codec::encode(file_record{size, hashes}));
+    co_return co_await db_.apply(std::move(writes));
+}
+
+task<result<std::optional<file_record>>> file_store::record(file_root root) {
+    const auto stored = co_await db_.get(record_kind::file, to_bytes(root.view()));
+    if (!stored) {
+        co_return fail(stored.error());
+    }
+    if (!*stored) {
+        co_return std::optional<file_record>();
+    }
+    auto read = codec::decode<file_record>(**stored);
+    if (!read) {
+        co_return fail(std::move(read.error()));
+    }
+    co_return std::optional(std::move(*read));
+}
+
+task<result<std::optional<std::uint64_t>>> file_store::size_if_held(file_root root) {
+    const auto known = co_await record(root);
+    if (!known) {
+        co_return fail(known.error());
+    }
+    if (!*known) {
+        co_return std::optional<std::uint64_t>();
+    }
+    const std::uint64_t size = (*known)->size;
+    const auto length =
+        co_await db_.with_blobs([root](storage::blob_store& blobs) { return blobs.length(root); });
+    if (!length) {
+        co_return fail(length.error());
+    }
+    const bool whole = *length && **length == crypto::sealed_file_bytes(size);
+    co_return whole ? std::optional(size) : std::nullopt;
+}
+
+task<result<bytes>> file_store::leaf_hashes(file_root root, std::uint64_t first,
+                                            std::uint32_t count) {
+    const auto known = co_await record(root);
+    if (!known) {
+        co_return fail(known.error());
+    }
+    if (!*known) {
+        co_return fail(errc::not_found, "the file is not here");
+    }
+    const byte_view all = (*known)->hashes;
+    const std::uint64_t leaves = all.size() / digest::size;
+    const std::uint64_t begin = std::min(first, leaves);
+    const std::uint64_t most =
+        std::min<std::uint64_t>({count, wire::limits::leaf_hashes_per_message, leaves - begin});
+    co_return to_bytes(all.subspan(begin * digest::size, most * digest::size));
+}
+
+task<result<bytes>> file_store::leaf(file_root root, std::uint64_t index) {
+    auto reading = [root, index](storage::blob_store& blobs) -> result<bytes> {
+        const auto length = blobs.length(root);
+        if (!length) {
+            return fail(length.error());
+        }
+        const std::uint64_t offset = index * crypto::leaf_sealed_bytes;
+        if (!*length || index > wire::limits::file_bytes / crypto::leaf_plain_bytes ||
+            offset >= **length) {
+            return fail(errc::not_found, "the file, or this part of it, is not here");
+        }
+        const std::uint64_t size =
+            std::min<std::uint64_t>(crypto::leaf_sealed_bytes, **length - offset);
+        return blobs.read(root, offset, static_cast<std::size_t>(size));
+    };
+    co_return co_await db_.with_blobs(std::move(reading));
+}
+
+task<result<void>> file_store::read(file_root root, std::uint64_t size, bytes key,
+                                    std::uint64_t first, std::uint64_t length, byte_sink& into) {
+    if (key.size() != 32) {
+        co_return fail(errc::malformed, "the event names no key for this file");
+    }
+    const auto cipher = std::make_shared<crypto::leaf_cipher>(key);
+    const std::uint64_t end = std::min(size, first + std::min(length, size));
+    for (std::uint64_t at = std::min(first, end); at < end;) {
+        const std::uint64_t index = at / crypto::leaf_plain_bytes;
+        auto sealed = co_await leaf(root, index);
+        if (!sealed) {
+            co_return fail(std::move(sealed.error()));
+        }
+        auto opening = [cipher, index, data = std::move(*sealed)] {
+            return cipher->open(index, data);
+        };
+        auto plain = co_await offload(env_, env_.compute, std::move(opening));
+        if (!plain) {
+            co_return fail(std::move(plain.error()));
+        }
+        const std::uint64_t leaf_begin = index * crypto::leaf_plain_bytes;
+        const std::uint64_t stop = std::min<std::uint64_t>(end - leaf_begin, plain->size());
+        if (at - leaf_begin >= stop) {
+            co_return fail(errc::malformed, "the file is shorter than the event says");
+        }
+        bytes piece(plain->begin() + static_cast<std::ptrdiff_t>(at - leaf_begin),
+                    plain->begin() + static_cast<std::ptrdiff_t>(stop));
+        at = leaf_begin + stop;
+        auto written = co_await into.write(std::move(piece));
+        if (!written) {
+            co_return written;
+        }
+    }
+    co_return result<void>();
+}
+
+task<result<std::vector<bool>>> file_store::resume(file_root root, std::uint64_t size,
+                                                   const std::vector<digest>& leaves) {
+    auto checking = [root, size, leaves](storage::blob_store& blobs) -> result<std::vector<bool>> {
+        std::vector<bool> there(leaves.size(), false);
+        const auto length = blobs.open_part(root);
+        if (!length) {
+            return fail(length.error());
+        }
+        for (std::uint64_t i = 0; i < leaves.size() && i * crypto::leaf_sealed_bytes < *length;
+             ++i) {
+            const auto data = blobs.read_part(root, i * crypto::leaf_sealed_bytes,
+                                              crypto::sealed_leaf_bytes(size, i));
+            there[i] = data && crypto::leaf_hash(*data) == leaves[i];
+        }
+        return there;
+    };
+    co_return co_await db_.with_blobs(std::move(checking));
+}
+
+task<result<void>> file_store::put_leaf(file_root root, std::uint64_t index, bytes sealed) {
+    auto writing = [root, index, data = std::move(sealed)](storage::blob_store& blobs) {
+        return blobs.write_part(root, index * crypto::leaf_sealed_bytes, data);
+    };
+    co_return co_await db_.with_blobs(std::move(writing));
+}
+
+}  // namespace calbox::replica

@@ -1,0 +1,74 @@
+// Files as they lie here: sealed leaves in a blob under their root, and the list of leaf hashes as
+// a record. Encrypts and decrypts on the compute worker, leaf by leaf. Owned by the node; core
+// thread only.
+#pragma once
+
+#include <calbox/codec.hpp>
+
+#include "crypto/files.hpp"
+#include "crypto/primitives.hpp"
+#include "replica/database.hpp"
+
+namespace calbox::replica {
+
+/// Bytes that arrive piece by piece: an empty piece is the end. Lives until the call that takes it
+/// completes.
+class byte_source {
+public:
+    virtual ~byte_source();
+    virtual task<result<bytes>> next() = 0;
+};
+class byte_sink {
+public:
+    virtual ~byte_sink();
+    virtual task<result<void>> write(bytes piece) = 0;
+};
+
+struct stored_file {
+    file_root root;
+    std::uint64_t size = 0;  // of the plaintext
+    bytes key;               // opens the leaves; belongs into the event's body
+};
+
+/// Record of kind file under the root: what it takes to serve and verify leaves.
+struct file_record {
+    std::uint64_t size = 0;
+    bytes hashes;  // 32 bytes a leaf
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&file_record::size), codec::field<2>(&file_record::hashes));
+};
+
+class file_store {
+public:
+    file_store(const environment& env, database& db) : env_(env), db_(db) {}
+
+    /// Seals what `from` yields under a fresh key; durable on return. Whatever fails leaves nothing
+    /// behind.
+    task<result<stored_file>> import(byte_source& from);
+    /// Plaintext bytes [first, first + length). mismatch: the key is wrong or the blob is damaged.
+    task<result<void>> read(file_root root, std::uint64_t size, bytes key, std::uint64_t first,
+                            std::uint64_t length, byte_sink& into);
+    /// Plaintext size of a file that is wholly here.
+    task<result<std::optional<std::uint64_t>>> size_if_held(file_root root);
+    /// Hashes of at most `count` leaves from `first` on, one after the other; not_found when the
+    /// file is not here.
+    task<result<bytes>> leaf_hashes(file_root root, std::uint64_t first, std::uint32_t count);
+    task<result<bytes>> leaf(file_root root, std::uint64_t index);
+
+    // For transfers: a file that arrives in any order, each leaf verified before it is given here.
+    /// Which leaves of an earlier attempt are there and right.
+    task<result<std::vector<bool>>> resume(file_root root, std::uint64_t size,
+                                           const std::vector<digest>& leaves);
+    task<result<void>> put_leaf(file_root root, std::uint64_t index, bytes sealed);
+    task<result<void>> finish(file_root root, std::uint64_t size,
+                              const std::vector<digest>& leaves);
+
+private:
+    task<result<std::optional<file_record>>> record(file_root root);
+    task<result<stored_file>> import_into(file_root part, byte_source& from);
+
+    const environment& env_;
+    database& db_;
+};
+
+}  // namespace calbox::replica

@@ -1,0 +1,127 @@
+// Commits changes of events and spreads them: permission, lock, seal, decide, outbox, delivery; and
+// takes in what others decided. Everything that a user or a peer does to an event passes here.
+// Owned by the node; core thread only.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "crypto/identity.hpp"
+#include "replica/consensus_host.hpp"
+#include "replica/outbox.hpp"
+#include "replica/recovery_driver.hpp"
+
+namespace calbox::replica {
+
+/// What the replicator asks of the rest of the daemon.
+class replica_mediator {
+public:
+    virtual ~replica_mediator();
+    /// X25519 key of a user, from the directory; unavailable or not_found.
+    virtual task<result<bytes>> box_key_of(user_id user) = 0;
+    /// Before an event of theirs is shown: makes their names known here, if that is possible now.
+    virtual task<void> meet(std::vector<user_id> users) = 0;
+    /// Devices of a user as far as they are known here.
+    virtual std::vector<device_id> devices_of(const user_id& user) const = 0;
+    virtual std::vector<device_id> backups() const = 0;
+    virtual const crypto::identity* identity_of(const user_id& user) const = 0;
+    virtual std::optional<author> author_of(const user_id& user) const = 0;
+    virtual bool is_local(const user_id& user) const = 0;  // has an account on this device
+    /// A lease, or a session with a co-participant or a backup (design decision 10).
+    virtual bool is_online(const std::vector<device_id>& recipients) const = 0;
+    virtual task<result<bytes>> request(device_id to, wire::message_type type, bytes payload) = 0;
+    virtual void send(const device_id& to, wire::message_type type, bytes payload) = 0;
+    /// An event has a new current version. `before`: the one it replaced, if any.
+    virtual void changed(const std::optional<envelope_header>& before,
+                         const envelope_header& now) = 0;
+};
+
+/// One edit, as the services ask for it.
+struct change {
+    user_id as;
+    event_kind type = event_kind::calendar;
+    envelope_kind kind = envelope_kind::put;
+    std::optional<event_id> event;  // nothing: a new one
+    std::vector<user_id> participants;
+    std::uint32_t guests_may = guest_right::standard;
+    bytes body;
+    std::optional<version_number> expect;
+};
+
+class replicator {
+public:
+    struct parts {
+        const crypto::signing_key& device_key;
+        device_id self;
+        bool is_backup = false;
+        consensus::strategy& consensus;
+        recovery::strategy& recovery;
+        std::string recovery_name;
+    };
+    replicator(const environment& env, database& db, parts with, replica_mediator& mediator);
+    ~replicator();
+
+    task<result<void>> start();
+    void request_stop() noexcept;
+    task<void> join();
+
+    /// All of it or nothing: on success the version is durable here and owed to everyone else.
+    /// busy, conflict, forbidden, offline, not_found, disk_full.
+    task<result<event_id>> commit(change what);
+    /// Verifies and stores what somebody else decided; returns what is held now.
+    task<result<envelope_order>> receive(envelope what);
+
+    // Handlers of messages (node/router.hpp).
+    task<result<bytes>> on_update(wire::update what);
+    void on_consensus(const device_id& from, bytes body);
+    task<void> on_recovery(device_id from, std::vector<user_id> users, bool is_backup,
+                           wire::recovery_message what);
+
+    void on_peer(const device_id& device, bool up);
+    /// The device can be reached, though no session to it is open yet: delivers what it is owed.
+    void on_reachable(const device_id& device) { outbox_.wake(device); }
+    task<recovery_report> catch_up(std::vector<device_id> friends, std::vector<device_id> backups);
+
+    const event_store& events() const noexcept { return store_; }
+    /// The key of an event for one of its participants that is signed in here.
+    result<crypto::secret_bytes> key_of(const held_event& held, const user_id& as) const;
+    /// The plaintext body of the current version.
+    result<bytes> body_of(const held_event& held, const user_id& as) const;
+    std::vector<device_id> owed(const event_id& which) const { return outbox_.owed(which); }
+    std::size_t outbox_size() const noexcept { return outbox_.size(); }
+    /// Everyone who is to have this event, but this device.
+    std::vector<device_id> recipients_of(const envelope_header& header) const;
+    const recovery_report& last_recovery() const noexcept { return recovery_.last(); }
+
+private:
+    class effects;
+    struct pending {
+        verified_envelope what;
+        std::vector<device_id> recipients;
+        std::vector<user_id> removed;
+    };
+    result<void> may(const change& what, const held_event* held) const;
+    task<result<verified_envelope>> seal(change what, event_id id, operation_id operation);
+    task<result<event_id>> decide(change what, event_id id, operation_id operation,
+                                  consensus::token held);
+    result<envelope> removal_notice(const pending& of, const user_id& removed) const;
+    result<void> store_decided(const consensus::decide& what, batch& writes);
+    void decided(const consensus::decide& what);
+    task<result<envelope_order>> deliver(device_id to, event_id which);
+    void publish(verified_envelope next);
+
+    const environment& env_;
+    database& db_;
+    parts with_;
+    replica_mediator& mediator_;
+    event_store store_;
+    std::unique_ptr<effects> effects_;
+    consensus_host consensus_;
+    outbox outbox_;
+    recovery_driver recovery_;
+    std::map<operation_id, pending> pending_;
+    std::map<std::pair<event_id, user_id>, envelope> removals_;
+};
+
+}  // namespace calbox::replica
