@@ -1,0 +1,255 @@
+#include "overlay/edge_service.hpp"
+
+#include <algorithm>
+
+namespace calbox::overlay {
+
+edge_mediator::~edge_mediator() = default;
+
+namespace {
+constexpr duration request_time = std::chrono::seconds(5);
+constexpr duration look_again = std::chrono::seconds(5);
+constexpr std::size_t users_per_question = 500;
+}  // namespace
+
+edge_service::edge_service(const environment& env, locations& known, discovery::strategy& strategy,
+                           edge_mediator& mediator, device_id self)
+    : env_(env),
+      known_(known),
+      mediator_(mediator),
+      self_(self),
+      machine_(strategy, env.entropy),
+      tasks_(env, "edge") {}
+
+void edge_service::start(bool only_self) {
+    if (std::exchange(started_, true)) {
+        return;
+    }
+    only_self_ = only_self;
+    if (only_self) {
+        carry_out(machine_.add(self_, true, env_.time.now()));
+    } else {
+        for (const wire::location& rendezvous : known_.with_roles(wire::role::rendezvous)) {
+            consider(rendezvous, false);
+        }
+        tasks_.spawn("look for rendezvous", look_for_rendezvous());
+    }
+    carry_out(machine_.start(env_.time.now()));
+}
+
+void edge_service::ask_also(const device_id& helper) {
+    if (helper != self_) {
+        helpers_.insert(helper);
+    }
+}
+
+void edge_service::request_stop() noexcept {
+    carry_out(machine_.stop());
+    if (timer_) {
+        env_.timers.cancel(*timer_);
+        timer_.reset();
+    }
+    started_ = false;
+    tasks_.request_stop();
+}
+
+void edge_service::consider(const wire::location& rendezvous, bool seed) {
+    if (!only_self_ && rendezvous.device != self_) {
+        carry_out(machine_.add(rendezvous.device, seed, env_.time.now()));
+    }
+}
+
+void edge_service::carry_out(bootstrap::effects all) {
+    for (const bootstrap::effect& one : all) {
+        if (const auto* const probing = std::get_if<bootstrap::probe>(&one)) {
+            tasks_.spawn("probe", probe(probing->to));
+        } else if (const auto* const leasing = std::get_if<bootstrap::ask_lease>(&one)) {
+            tasks_.spawn("lease", ask_lease(leasing->from));
+        } else if (const auto* const beating = std::get_if<bootstrap::beat>(&one)) {
+            tasks_.spawn("heartbeat", beat(beating->to, beating->limit));
+        } else if (const auto* const leaving = std::get_if<bootstrap::leave>(&one)) {
+            mediator_.tell(leaving->from, wire::message_type::leave,
+                           codec::encode(wire::nothing{}));
+        } else if (const auto* const held = std::get_if<bootstrap::connected>(&one)) {
+            tasks_.spawn("after the lease", after_lease(held->to));
+        } else if (const auto* const gone = std::get_if<bootstrap::lost>(&one)) {
+            env_.log.write(
+                log_level::info, "overlay",
+                "lost the rendezvous " + gone->from.hex().substr(0, 8) + ", looking for another");
+        }
+    }
+    arm();
+}
+
+void edge_service::arm() {
+    if (timer_) {
+        env_.timers.cancel(*timer_);
+        timer_.reset();
+    }
+    if (const auto at = machine_.deadline()) {
+        timer_ = env_.timers.schedule(*at, [this] {
+            timer_.reset();
+            carry_out(machine_.on_time(env_.time.now()));
+        });
+    }
+}
+
+task<void> edge_service::probe(device_id to) {
+    const instant asked = env_.time.now();
+    const auto answer = co_await mediator_.request(to, wire::message_type::probe,
+                                                   codec::encode(wire::nothing{}), request_time);
+    const auto what = answer ? codec::decode<wire::offer>(*answer) : fail(answer.error());
+    const instant now = env_.time.now();
+    carry_out(what ? machine_.on_offer(to, *what, now - asked, now)
+                   : machine_.on_no_offer(to, now));
+}
+
+task<void> edge_service::ask_lease(device_id from) {
+    const auto answer = co_await mediator_.request(
+        from, wire::message_type::lease, codec::encode(wire::lease{mediator_.me()}), request_time);
+    auto what = answer ? codec::decode<wire::lease_reply>(*answer) : fail(answer.error());
+    if (!what) {
+        carry_out(machine_.on_no_lease(from, env_.time.now()));
+        co_return;
+    }
+    for (const auto* const list : {&what->rendezvous, &what->backups}) {
+        for (wire::location one : *list) {
+            if (one.device != self_) {
+                known_.note(std::move(one));
+            }
+        }
+    }
+    carry_out(machine_.on_lease(from, *what, env_.time.now()));
+    for (const wire::location& one : what->rendezvous) {
+        consider(one, false);
+    }
+}
+
+task<void> edge_service::beat(device_id to, duration limit) {
+    const auto answer = co_await mediator_.request(to, wire::message_type::heartbeat,
+                                                   codec::encode(wire::heartbeat{}), limit);
+    if (!answer && answer.error().code == errc::not_found) {
+        // It has forgotten the lease (it restarted, or this device was silent for too long): lease
+        // again.
+        co_await ask_lease(to);
+    }
+    carry_out(
+        machine_.on_beat(to, answer || answer.error().code == errc::not_found, env_.time.now()));
+}
+
+task<void> edge_service::after_lease(device_id rendezvous) {
+    // Roles first, so that the backups are known when somebody asks for them.
+    (void)co_await locate(
+        {{}, {}, wire::role::backup | wire::role::rendezvous | wire::role::registry});
+    std::vector<user_id> users = mediator_.interests();
+    for (std::size_t first = 0; first < users.size(); first += users_per_question) {
+        const auto begin = users.begin() + static_cast<std::ptrdiff_t>(first);
+        const auto count = std::min(users_per_question, users.size() - first);
+        (void)co_await locate({{begin, begin + static_cast<std::ptrdiff_t>(count)}, {}, 0});
+    }
+    if (machine_.lessor() == rendezvous) {
+        mediator_.connected(rendezvous);
+    }
+}
+
+task<void> edge_service::look_for_rendezvous() {
+    // While there is no lease, those who may know of a rendezvous are asked again and again.
+    while (true) {
+        if (!machine_.lessor()) {
+            for (const device_id& helper : std::set(helpers_)) {
+                const auto answer = co_await mediator_.request(
+                    helper, wire::message_type::locate,
+                    codec::encode(wire::locate{{}, {}, wire::role::rendezvous}), request_time);
+                auto found =
+                    answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
+                for (wire::location one :
+                     found ? std::move(found->found) : std::vector<wire::location>()) {
+                    if (one.device != self_ && (one.roles & wire::role::rendezvous) != 0) {
+                        one.online = known_.is_online(one.device);
+                        known_.note(one);
+                        consider(one, true);
+                    }
+                }
+            }
+        }
+        co_await sleep_for(env_, look_again);
+    }
+}
+
+void edge_service::renew() {
+    if (const auto from = machine_.lessor(); from && started_) {
+        tasks_.spawn("renew the lease", ask_lease(*from));
+    }
+}
+
+task<std::optional<wire::location>> edge_service::find(device_id device) {
+    auto known = known_.find(device);
+    const auto from = machine_.lessor();
+    if ((known && (known->online || !known->addresses.empty())) || !from || *from == device ||
+        only_self_) {
+        co_return known;
+    }
+    (void)co_await locate({{}, {device}, 0});
+    co_return known_.find(device);
+}
+
+task<result<void>> edge_service::locate(wire::locate what) {
+    const auto from = machine_.lessor();
+    if (!from) {
+        co_return fail(errc::offline, "this device is not connected to a rendezvous");
+    }
+    const auto answer = co_await mediator_.request(*from, wire::message_type::locate,
+                                                   codec::encode(what), request_time);
+    auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
+    if (!found) {
+        co_return fail(found.error());
+    }
+    on_presence({std::move(found->found)});
+    co_return result<void>();
+}
+
+bool edge_service::is_online(const device_id& device) const {
+    return device == self_ || known_.is_online(device) || mediator_.has_session(device);
+}
+
+std::vector<device_id> edge_service::backups() const {
+    std::vector<device_id> found;
+    for (const wire::location& one : known_.with_roles(wire::role::backup)) {
+        if (one.device != self_) {
+            found.push_back(one.device);
+        }
+    }
+    return found;
+}
+
+void edge_service::on_presence(wire::presence what) {
+    std::vector<device_id> came;
+    for (wire::location& one : what.changed) {
+        if (one.device == self_) {
+            continue;
+        }
+        const device_id device = one.device;
+        const bool online = one.online;
+        const bool rendezvous = (one.roles & wire::role::rendezvous) != 0;
+        if (known_.note(std::move(one)) && online) {
+            came.push_back(device);
+        }
+        if (rendezvous) {
+            consider(*known_.find(device), false);
+        }
+    }
+    if (!came.empty()) {
+        mediator_.came_online(came);
+    }
+}
+
+void edge_service::on_peer(const device_id& device, bool up, std::uint32_t roles) {
+    if (up && (roles & wire::role::rendezvous) != 0) {
+        consider({device, roles, {}, {}, true, {}}, false);
+    }
+    if (!up) {
+        carry_out(machine_.on_peer_gone(device, env_.time.now()));
+    }
+}
+
+}  // namespace calbox::overlay

@@ -1,0 +1,80 @@
+// The edge's side of the overlay: carries out what bootstrap decides, answers where devices are and
+// who is online. Owned by the node; core thread only.
+#pragma once
+
+#include "overlay/bootstrap.hpp"
+#include "overlay/locations.hpp"
+
+namespace calbox::overlay {
+
+/// What the edge asks of the rest of the daemon.
+class edge_mediator {
+public:
+    virtual ~edge_mediator();
+    virtual task<result<bytes>> request(device_id to, wire::message_type type, bytes payload,
+                                        duration limit) = 0;
+    virtual void tell(const device_id& to, wire::message_type type, bytes payload) = 0;
+    /// This device, as others should know it.
+    virtual wire::location me() const = 0;
+    virtual bool has_session(const device_id& device) const = 0;
+    /// Users whose devices this one wants to know: those it shares events with.
+    virtual std::vector<user_id> interests() const = 0;
+    /// A lease was granted by `rendezvous`; what its users' people are is known by now.
+    virtual void connected(const device_id& rendezvous) = 0;
+    /// These devices came online since the last call.
+    virtual void came_online(const std::vector<device_id>& devices) = 0;
+};
+
+class edge_service {
+public:
+    edge_service(const environment& env, locations& known, discovery::strategy& strategy,
+                 edge_mediator& mediator, device_id self);
+
+    /// `only_self`: this node is a rendezvous and leases from itself.
+    void start(bool only_self);
+    /// Where to ask for rendezvous while none is known, for example the registry of the invitation.
+    void ask_also(const device_id& helper);
+    /// Gives the lease back.
+    void request_stop() noexcept;
+    task<void> join() { return tasks_.join(); }
+
+    /// This node's users or addresses changed: renews the lease.
+    void renew();
+    /// From what is known, else asked of the rendezvous.
+    task<std::optional<wire::location>> find(device_id device);
+    /// Asks the rendezvous; takes the answer into what is known.
+    task<result<void>> locate(wire::locate what);
+    bool is_online(const device_id& device) const;
+    std::vector<device_id> backups() const;
+    std::optional<device_id> lessor() const noexcept { return machine_.lessor(); }
+    bootstrap::phase now_in() const noexcept { return machine_.now_in(); }
+    bool knows_rendezvous() const noexcept { return machine_.candidates() > 0; }
+
+    // Messages and news.
+    /// A rendezvous (the message table sees to that) says who is where now.
+    void on_presence(wire::presence what);
+    void on_peer(const device_id& device, bool up, std::uint32_t roles);
+
+private:
+    void carry_out(bootstrap::effects all);
+    void arm();
+    task<void> probe(device_id to);
+    task<void> ask_lease(device_id from);
+    task<void> beat(device_id to, duration limit);
+    task<void> after_lease(device_id rendezvous);
+    task<void> look_for_rendezvous();
+    void consider(const wire::location& rendezvous, bool seed);
+
+    const environment& env_;
+    locations& known_;
+    edge_mediator& mediator_;
+    device_id self_;
+    bootstrap machine_;
+    task_scope tasks_;
+    std::optional<timer_queue::id> timer_;
+    std::set<device_id> helpers_;
+    bool only_self_ = false;
+    bool started_ = false;
+};
+
+}  // namespace calbox::overlay
