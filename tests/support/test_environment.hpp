@@ -1,5 +1,6 @@
-// An environment for tests: one io_context polled by hand, a clock that stands still until told, timers on that clock,
-// randomness from a seed, and workers that run at once. run(task) drives everything until the task ends.
+// An environment for tests: one io_context polled by hand, a clock that stands still until told,
+// timers on that clock, randomness from a seed, and workers that run at once. run(task) drives
+// everything until the task ends.
 #pragma once
 
 #include <deque>
@@ -143,7 +144,8 @@ public:
         time.set(until);
         settle();
     }
-    /// Drives until `work` ends, letting the clock jump to the next timer when nothing else is ready (if `jump`).
+    /// Drives until `work` ends, letting the clock jump to the next timer when nothing else is
+    /// ready (if `jump`).
     template <class T>
     T run(task<T> work, bool jump = true) {
         std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> answer;

@@ -1,0 +1,265 @@
+#include "node/account_service.hpp"
+
+#include <algorithm>
+
+#include "node/registry_service.hpp"
+#include "wire/limits.hpp"
+
+namespace calbox::node {
+
+namespace {
+constexpr std::size_t password_least = 10;
+constexpr std::string_view auth_purpose = "auth";
+constexpr std::string_view opening_purpose = "enc";
+}  // namespace
+
+account_service::account_service(const environment& env, replica::database& db,
+                                 const crypto::signing_key& device_key, registry_link& registry,
+                                 directory& known, settings with)
+    : env_(env),
+      db_(db),
+      device_key_(device_key),
+      registry_(registry),
+      directory_(known),
+      with_(with) {}
+
+crypto::secret_bytes account_service::wrapping_key() const {
+    return crypto::derive(device_key_.seed.view(), "calbox account 1");
+}
+
+account_service::account account_service::make(account_record record, crypto::identity keys) const {
+    author binding = crypto::make_author(keys, device_key_.public_key, record.number, record.life);
+    return {std::move(record), std::move(keys), std::move(binding)};
+}
+
+task<result<void>> account_service::load() {
+    const auto rows = co_await db_.scan(replica::record_kind::account);
+    if (!rows) {
+        co_return fail(rows.error());
+    }
+    const auto key = wrapping_key();
+    for (const auto& [id, value] : *rows) {
+        auto record = codec::decode<account_record>(value);
+        auto keys = record ? crypto::open_identity(record->wrapped, key.view(), record->name)
+                           : fail(record.error());
+        if (!keys) {
+            co_return fail(errc::malformed,
+                           "a signed-in user's record in the store cannot be opened");
+        }
+        const user_id user = keys->id();
+        accounts_.emplace(user, make(std::move(*record), std::move(*keys)));
+    }
+    co_return result<void>();
+}
+
+task<result<crypto::secret_bytes>> account_service::derive_root(std::string password,
+                                                                wire::kdf_parameters with) {
+    auto job = [password = std::move(password), with = std::move(with)] {
+        return crypto::derive_from_password(password, with.salt, with.memory_bytes, with.passes);
+    };
+    co_return co_await offload(env_, env_.compute, std::move(job));
+}
+
+task<result<wire::signed_in>> account_service::log_in(std::string name, std::string password,
+                                                      crypto::secret_bytes& opening_key) {
+    const auto begun = co_await registry_.ask(wire::message_type::login_begin,
+                                              codec::encode(wire::login_begin{name}));
+    if (!begun) {
+        co_return fail(begun.error());
+    }
+    auto challenge = codec::decode<wire::login_challenge>(*begun);
+    if (!challenge) {
+        co_return fail(std::move(challenge.error()));
+    }
+    const auto root = co_await derive_root(std::move(password), challenge->kdf);
+    if (!root) {
+        co_return fail(root.error());
+    }
+    const auto auth =
+        crypto::signing_key::from_seed(crypto::derive(root->view(), auth_purpose).view());
+    opening_key = crypto::derive(root->view(), opening_purpose);
+    const auto binding = co_await registry_.connect();
+    if (!binding) {
+        co_return fail(binding.error());
+    }
+    const device_id self = crypto::device_of(device_key_.public_key);
+    const bytes message = login_message("login", challenge->nonce, *binding, name, self);
+    wire::login proof{name, challenge->nonce, auth->sign(login_domain, message)};
+    const auto answer = co_await registry_.ask(wire::message_type::login, codec::encode(proof));
+    if (!answer) {
+        co_return fail(answer.error());
+    }
+    co_return codec::decode<wire::signed_in>(*answer);
+}
+
+task<result<wire::signed_in>> account_service::register_name(std::string name, std::string password,
+                                                             crypto::secret_bytes& opening_key) {
+    wire::register_user ask;
+    ask.name = name;
+    ask.kdf.salt.resize(16);
+    env_.entropy.fill(ask.kdf.salt);
+    ask.kdf.memory_bytes = with_.kdf_memory_bytes;
+    ask.kdf.passes = with_.kdf_passes;
+    const auto root = co_await derive_root(std::move(password), ask.kdf);
+    if (!root) {
+        co_return fail(root.error());
+    }
+    const auto auth =
+        crypto::signing_key::from_seed(crypto::derive(root->view(), auth_purpose).view());
+    opening_key = crypto::derive(root->view(), opening_purpose);
+    const auto keys = crypto::identity::generate(env_.entropy);
+    ask.auth_key = auth->public_key;
+    ask.identity_key = keys.sign.public_key;
+    ask.box_key = keys.box.public_key;
+    ask.sealed_identity = crypto::seal_identity(keys, opening_key.view(), name, env_.entropy);
+    const auto binding = co_await registry_.connect();
+    if (!binding) {
+        co_return fail(binding.error());
+    }
+    const bytes message =
+        login_message("register", {}, *binding, name, crypto::device_of(device_key_.public_key));
+    ask.auth_proof = auth->sign(login_domain, message);
+    ask.identity_proof = keys.sign.sign(login_domain, message);
+    const auto answer =
+        co_await registry_.ask(wire::message_type::register_user, codec::encode(ask));
+    if (!answer) {
+        co_return fail(answer.error());
+    }
+    co_return codec::decode<wire::signed_in>(*answer);
+}
+
+task<result<account_view>> account_service::sign_in(std::string name, std::string password,
+                                                    bool create) {
+    if (!is_user_name(name)) {
+        co_return fail(errc::invalid_argument,
+                       "not a user name: 2 to 32 small letters, digits, '.', '_', '-', beginning "
+                       "with a letter or digit");
+    }
+    if (password.size() > wire::limits::password_bytes) {
+        co_return fail(errc::too_large, "a password has at most 1024 bytes");
+    }
+    if (create && password.size() < password_least) {
+        co_return fail(errc::invalid_argument, "a password needs at least 10 characters");
+    }
+    crypto::secret_bytes opening_key;
+    auto answer = create ? co_await register_name(name, std::move(password), opening_key)
+                         : co_await log_in(name, std::move(password), opening_key);
+    if (!answer) {
+        if (answer.error().code == errc::unavailable) {
+            co_return fail(errc::unavailable,
+                           "the registry cannot be reached: " + answer.error().message());
+        }
+        co_return fail(std::move(answer.error()));
+    }
+    auto keys = crypto::open_identity(answer->sealed_identity, opening_key.view(), name);
+    if (!keys) {
+        co_return fail(errc::mismatch, "the registry's copy of this user's keys does not open");
+    }
+    co_return co_await keep(std::move(name), std::move(*answer), std::move(*keys));
+}
+
+task<result<account_view>> account_service::keep(std::string name, wire::signed_in answer,
+                                                 crypto::identity keys) {
+    const auto known = co_await directory_.take(std::move(answer.entry));
+    if (!known || known->id != keys.id()) {
+        co_return fail(errc::mismatch, "the registry's card of this user does not fit his keys");
+    }
+    account_record record;
+    record.name = name;
+    record.wrapped = crypto::seal_identity(keys, wrapping_key().view(), name, env_.entropy);
+    record.number = answer.number;
+    record.life = answer.life;
+    const user_id id = known->id;
+    replica::batch writes;
+    writes.put(replica::record_kind::account, to_bytes(id.view()), codec::encode(record));
+    auto stored = co_await db_.apply(std::move(writes));
+    if (!stored) {
+        co_return fail(std::move(stored.error()));
+    }
+    accounts_.erase(id);
+    accounts_.emplace(id, make(std::move(record), std::move(keys)));
+    const account_view view = view_of(id, accounts_.at(id));
+    directory_.learn(accounts_.at(id).binding);
+    if (changed) {
+        changed(view, true);
+    }
+    co_await publish();
+    co_return view;
+}
+
+task<void> account_service::publish() {
+    if (accounts_.empty()) {
+        co_return;
+    }
+    const auto told = co_await registry_.tell(wire::message_type::bindings,
+                                              codec::encode(wire::bindings{authors()}));
+    if (!told) {
+        env_.log.write(log_level::debug, "accounts",
+                       "the registry was not told: " + told.error().message());
+    }
+}
+
+task<result<void>> account_service::sign_out(user_id who) {
+    const auto found = accounts_.find(who);
+    if (found == accounts_.end()) {
+        co_return fail(errc::unauthorised, "this user is not signed in on this device");
+    }
+    replica::batch writes;
+    writes.erase(replica::record_kind::account, to_bytes(who.view()));
+    auto stored = co_await db_.apply(std::move(writes));
+    if (!stored) {
+        co_return stored;
+    }
+    const account_view view = view_of(who, found->second);
+    accounts_.erase(who);
+    if (changed) {
+        changed(view, false);
+    }
+    co_return result<void>();
+}
+
+std::vector<account_view> account_service::signed_in() const {
+    std::vector<account_view> views;
+    for (const auto& [id, one] : accounts_) {
+        views.push_back(view_of(id, one));
+    }
+    std::ranges::sort(views, {}, &account_view::name);
+    return views;
+}
+
+result<account_view> account_service::resolve(const std::string& name) const {
+    if (accounts_.empty()) {
+        return fail(errc::unauthorised, "nobody is signed in on this device: calboxctl login");
+    }
+    if (name.empty() && accounts_.size() > 1) {
+        return fail(errc::unauthorised,
+                    "several users are signed in on this device: say which with --as NAME");
+    }
+    for (const auto& [id, one] : accounts_) {
+        if (name.empty() || one.record.name == name) {
+            return view_of(id, one);
+        }
+    }
+    return fail(errc::unauthorised,
+                name + " is not signed in on this device: calboxctl login " + name);
+}
+
+const crypto::identity* account_service::identity_of(const user_id& user) const noexcept {
+    const auto found = accounts_.find(user);
+    return found == accounts_.end() ? nullptr : &found->second.keys;
+}
+
+std::optional<author> account_service::author_of(const user_id& user) const {
+    const auto found = accounts_.find(user);
+    return found == accounts_.end() ? std::nullopt : std::optional(found->second.binding);
+}
+
+std::vector<author> account_service::authors() const {
+    std::vector<author> all;
+    for (const auto& [id, one] : accounts_) {
+        all.push_back(one.binding);
+    }
+    return all;
+}
+
+}  // namespace calbox::node

@@ -1,0 +1,411 @@
+#include "node/files_service.hpp"
+
+#include <algorithm>
+
+#include "wire/limits.hpp"
+
+namespace calbox::node {
+
+files_mediator::~files_mediator() = default;
+
+namespace {
+
+/// Key <root, device>: whether that backup has kept the file, or is owed it. Keys of files
+/// themselves are roots alone.
+bytes copy_key(const file_root& root, const device_id& device) {
+    bytes key = to_bytes(root.view());
+    key.insert(key.end(), device.value.begin(), device.value.end());
+    return key;
+}
+
+/// How long an attach waits for a first backup before it goes on with "only on this device".
+constexpr duration copy_time = std::chrono::seconds(10);
+constexpr int attach_tries = 32;
+
+}  // namespace
+
+files_service::files_service(const environment& env, replica::database& db,
+                             replica::replicator& replica, opened_events& opened,
+                             calendar_service& events, people& who, files_mediator& mediator,
+                             bool is_backup)
+    : env_(env),
+      db_(db),
+      replica_(replica),
+      opened_(opened),
+      events_(events),
+      people_(who),
+      mediator_(mediator),
+      is_backup_(is_backup),
+      store_(env, db),
+      transfer_(env, store_),
+      tasks_(env, "files") {}
+
+task<result<void>> files_service::load() {
+    const auto rows = co_await db_.scan(replica::record_kind::file);
+    if (!rows) {
+        co_return fail(rows.error());
+    }
+    for (const auto& [key, value] : *rows) {
+        const byte_view view = key;
+        if (key.size() == file_root::size) {
+            const auto root = *file_root::from_bytes(view);
+            const auto size = co_await store_.size_if_held(root);
+            if (size && *size) {
+                sizes_[root] = **size;
+            }
+        } else if (key.size() == file_root::size + device_id::size) {
+            const auto kept = codec::decode<bool>(value);
+            auto& copy = copies_[*file_root::from_bytes(view.first(file_root::size))];
+            auto& where = kept && *kept ? copy.kept : copy.owed;
+            where.insert(*device_id::from_bytes(view.last(device_id::size)));
+        }
+    }
+    co_return result<void>();
+}
+
+std::uint64_t files_service::total_bytes() const noexcept {
+    std::uint64_t total = 0;
+    for (const auto& [root, size] : sizes_) {
+        total += size;
+    }
+    return total;
+}
+
+task<result<bytes>> files_service::ask(device_id to, wire::message_type type, bytes payload) {
+    co_return co_await mediator_.ask(to, type, std::move(payload));
+}
+
+file_view files_service::view_of(const model::attachment& what) const {
+    file_view view;
+    view.what = what;
+    const bool here = sizes_.contains(what.root);
+    const auto moving = progress_.find(what.root);
+    view.held = here ? "here" : moving != progress_.end() ? "fetching" : "elsewhere";
+    view.fetched = here ? what.size : moving != progress_.end() ? moving->second : 0;
+    if (here) {
+        view.stored_on.push_back("this device");
+    }
+    if (const auto known = copies_.find(what.root); known != copies_.end()) {
+        for (const device_id& device : known->second.kept) {
+            view.stored_on.push_back("backup " + device.hex().substr(0, 8));
+        }
+    }
+    return view;
+}
+
+result<model::attachment> files_service::find(const opened_event& in,
+                                              const std::string& name) const {
+    const auto& all = in.content.files;
+    const auto found = std::ranges::find(all, name, &model::attachment::name);
+    if (found == all.end()) {
+        return fail(errc::not_found, "the event has no file called \"" + name + "\"");
+    }
+    return *found;
+}
+
+result<void> files_service::may_attach(const opened_event& to, const user_id& as) const {
+    const bool allowed = as == to.header.event.organizer ||
+                         (to.header.guests_may & (guest_right::attach | guest_right::modify)) != 0;
+    if (!allowed) {
+        return fail(errc::forbidden, "guests may not attach files to this event");
+    }
+    return {};
+}
+
+task<result<void>> files_service::name_in_event(user_id as, event_id which, model::attachment what,
+                                                bool replace) {
+    // A set operation (design decision 9): on a new version, or while somebody holds the lock, it
+    // is simply tried again.
+    for (int attempt = 0; attempt < attach_tries; ++attempt) {
+        const auto opened = opened_.open(which, as);
+        if (!opened) {
+            co_return fail(opened.error());
+        }
+        model::event_content content = (*opened)->content;
+        const version_number expect = (*opened)->header.version;
+        const auto old = std::ranges::find(content.files, what.name, &model::attachment::name);
+        if (old != content.files.end() && !replace) {
+            co_return fail(errc::already_exists,
+                           "the event has a file called \"" + what.name + "\" already");
+        }
+        if (old != content.files.end()) {
+            what.replaces = old->root;
+            *old = what;
+        } else if (replace) {
+            co_return fail(errc::not_found, "the event has no file called \"" + what.name + "\"");
+        } else {
+            content.files.push_back(what);
+        }
+        const auto saved = co_await events_.save_content(as, which, std::move(content), expect);
+        if (saved) {
+            co_return result<void>();
+        }
+        if (saved.error().code != errc::conflict && saved.error().code != errc::busy) {
+            co_return saved;
+        }
+        const std::uint64_t spread = env_.entropy.below(200) + 20;
+        co_await sleep_for(env_, std::chrono::milliseconds(spread));
+    }
+    co_return fail(errc::busy, "others keep changing this event: try again");
+}
+
+task<result<void>> files_service::owe_to_backups(file_root root, std::uint64_t size) {
+    replica::batch writes;
+    std::vector<device_id> backups = mediator_.backups();
+    for (const device_id& backup : backups) {
+        if (!copies_[root].kept.contains(backup)) {
+            copies_[root].owed.insert(backup);
+            writes.put(replica::record_kind::file, copy_key(root, backup), codec::encode(false));
+        }
+    }
+    if (writes.empty()) {
+        co_return result<void>();
+    }
+    auto stored = co_await db_.apply(std::move(writes));
+    for (const device_id& backup : backups) {
+        if (stored && mediator_.is_reachable(backup)) {
+            tasks_.spawn("offer", offer(backup, root, size));
+        }
+    }
+    co_return stored;
+}
+
+task<void> files_service::offer(device_id backup, file_root root, std::uint64_t size) {
+    const auto answer = co_await mediator_.ask(backup, wire::message_type::file_keep,
+                                               codec::encode(wire::file_keep{root, size}));
+    if (!answer) {
+        env_.log.write(log_level::debug, "files",
+                       "a backup does not take a file: " + answer.error().message());
+    }
+}
+
+task<void> files_service::wait_for_a_copy(file_root root) {
+    const instant until = env_.time.now() + copy_time;
+    while (copies_[root].kept.empty() && env_.time.now() < until) {
+        const bool anybody = std::ranges::any_of(
+            copies_[root].owed, [&](const device_id& d) { return mediator_.is_reachable(d); });
+        if (!anybody) {
+            co_return;
+        }
+        co_await sleep_for(env_, std::chrono::milliseconds(10));
+    }
+}
+
+task<result<file_view>> files_service::attach(user_id as, event_id which, std::string name,
+                                              std::string media_type, byte_source& from,
+                                              bool replace) {
+    const auto opened = opened_.open(which, as);
+    if (!opened) {
+        co_return fail(opened.error());
+    }
+    if (auto allowed = may_attach(**opened, as); !allowed) {
+        co_return fail(std::move(allowed.error()));
+    }
+    if (!model::is_file_label(name)) {
+        co_return fail(
+            errc::invalid_argument,
+            "not a file name: it must be 1 to 255 bytes without '/' or control characters");
+    }
+    if (!replace && find(**opened, name)) {
+        co_return fail(errc::already_exists,
+                       "the event has a file called \"" + name + "\" already");
+    }
+    if ((*opened)->content.files.size() >= wire::limits::files_per_event) {
+        co_return fail(errc::too_large, "an event has at most 1,000 files");
+    }
+    auto stored = co_await store_.import(from);
+    if (!stored) {
+        co_return fail(std::move(stored.error()));
+    }
+    sizes_[stored->root] = stored->size;
+    auto owed = co_await owe_to_backups(stored->root, stored->size);
+    if (!owed) {
+        co_return fail(std::move(owed.error()));
+    }
+    co_await wait_for_a_copy(stored->root);
+    model::attachment what;
+    what.name = name;
+    what.size = stored->size;
+    if (!media_type.empty()) {
+        what.media_type = media_type;
+    }
+    what.root = stored->root;
+    what.key = stored->key;
+    what.added_by = people_.name_of(as);
+    what.added = env_.time.wall();
+    auto named = co_await name_in_event(as, which, what, replace);
+    if (!named) {
+        co_return fail(std::move(named.error()));
+    }
+    co_return view_of(what);
+}
+
+task<result<void>> files_service::detach(user_id as, event_id which, std::string name) {
+    for (int attempt = 0; attempt < attach_tries; ++attempt) {
+        const auto opened = opened_.open(which, as);
+        if (!opened) {
+            co_return fail(opened.error());
+        }
+        if (auto allowed = may_attach(**opened, as); !allowed) {
+            co_return allowed;
+        }
+        if (const auto there = find(**opened, name); !there) {
+            co_return fail(there.error());
+        }
+        model::event_content content = (*opened)->content;
+        const version_number expect = (*opened)->header.version;
+        std::erase_if(content.files,
+                      [&](const model::attachment& file) { return file.name == name; });
+        const auto saved = co_await events_.save_content(as, which, std::move(content), expect);
+        if (saved || (saved.error().code != errc::conflict && saved.error().code != errc::busy)) {
+            co_return saved;
+        }
+        const std::uint64_t spread = env_.entropy.below(200) + 20;
+        co_await sleep_for(env_, std::chrono::milliseconds(spread));
+    }
+    co_return fail(errc::busy, "others keep changing this event: try again");
+}
+
+result<std::vector<file_view>> files_service::list(user_id as, event_id which) const {
+    const auto opened = opened_.open(which, as);
+    if (!opened) {
+        return fail(opened.error());
+    }
+    std::vector<file_view> views;
+    for (const model::attachment& file : (*opened)->content.files) {
+        views.push_back(view_of(file));
+    }
+    return views;
+}
+
+task<result<void>> files_service::fetch_file(file_root root, std::uint64_t size,
+                                             std::vector<device_id> sources) {
+    progress_[root] = 0;
+    const struct ending {
+        files_service& owner;
+        file_root root;
+        ~ending() { owner.progress_.erase(root); }
+    } however_it_ends{*this, root};
+    const auto report = [this, root](std::uint64_t done) { progress_[root] = done; };
+    auto fetched = co_await transfer_.fetch(root, size, std::move(sources), *this, report);
+    if (fetched) {
+        sizes_[root] = size;
+    }
+    co_return fetched;
+}
+
+task<result<file_view>> files_service::fetch(user_id as, event_id which, std::string name) {
+    const auto opened = opened_.open(which, as);
+    if (!opened) {
+        co_return fail(opened.error());
+    }
+    const auto what = find(**opened, name);
+    if (!what) {
+        co_return fail(what.error());
+    }
+    std::vector<device_id> sources = replica_.recipients_of((*opened)->header);
+    std::erase_if(sources,
+                  [&](const device_id& device) { return !mediator_.is_reachable(device); });
+    while (progress_.contains(what->root)) {  // somebody else asked for it already
+        co_await sleep_for(env_, std::chrono::milliseconds(20));
+    }
+    if (!sizes_.contains(what->root)) {
+        if (sources.empty()) {
+            co_return fail(errc::unavailable,
+                           "nobody who could have \"" + name + "\" can be reached now");
+        }
+        auto fetched = co_await fetch_file(what->root, what->size, std::move(sources));
+        if (!fetched) {
+            co_return fail(std::move(fetched.error()));
+        }
+    }
+    co_return view_of(*what);
+}
+
+task<result<void>> files_service::read(user_id as, event_id which, std::string name,
+                                       std::uint64_t first, std::uint64_t length, byte_sink& into) {
+    const auto opened = opened_.open(which, as);
+    if (!opened) {
+        co_return fail(opened.error());
+    }
+    const auto what = find(**opened, name);
+    if (!what) {
+        co_return fail(what.error());
+    }
+    const std::uint64_t begin = std::min(first, what->size);
+    const std::uint64_t most = what->size - begin;
+    co_return co_await store_.read(what->root, what->size, what->key, begin,
+                                   length == 0 ? most : std::min(length, most), into);
+}
+
+task<result<bytes>> files_service::on_info(wire::file_info what) {
+    const auto size = sizes_.find(what.root);
+    const bool held = size != sizes_.end();
+    co_return codec::encode(wire::file_info_reply{held, held ? size->second : 0});
+}
+
+task<result<bytes>> files_service::on_hashes(wire::file_hashes what) {
+    auto hashes = co_await store_.leaf_hashes(what.root, what.first, what.count);
+    if (!hashes) {
+        co_return fail(std::move(hashes.error()));
+    }
+    co_return codec::encode(wire::file_hashes_reply{std::move(*hashes)});
+}
+
+task<result<bytes>> files_service::on_leaf(wire::file_leaf what) {
+    auto leaf = co_await store_.leaf(what.root, what.index);
+    if (!leaf) {
+        co_return fail(std::move(leaf.error()));
+    }
+    co_return codec::encode(wire::file_leaf_reply{std::move(*leaf)});
+}
+
+task<result<bytes>> files_service::on_keep(device_id from, wire::file_keep what) {
+    if (!is_backup_) {
+        co_return fail(errc::unsupported, "this device is no backup");
+    }
+    if (what.size > wire::limits::file_bytes) {
+        co_return fail(errc::too_large, "the file is larger than a backup keeps");
+    }
+    if (!progress_.contains(what.root)) {
+        tasks_.spawn("keep", keep(from, what));
+    }
+    co_return codec::encode(wire::nothing{});
+}
+
+task<void> files_service::keep(device_id from, wire::file_keep what) {
+    if (!sizes_.contains(what.root)) {
+        const auto fetched = co_await fetch_file(what.root, what.size, {from});
+        if (!fetched) {
+            env_.log.write(log_level::warn, "files",
+                           "cannot keep a file: " + fetched.error().message());
+            co_return;
+        }
+    }
+    mediator_.send(from, wire::message_type::file_kept, codec::encode(wire::file_kept{what.root}));
+}
+
+task<void> files_service::on_kept(device_id from, wire::file_kept what) {
+    const auto known = copies_.find(what.root);
+    if (known == copies_.end() || known->second.owed.erase(from) == 0) {
+        co_return;
+    }
+    known->second.kept.insert(from);
+    replica::batch writes;
+    writes.put(replica::record_kind::file, copy_key(what.root, from), codec::encode(true));
+    const auto stored = co_await db_.apply(std::move(writes));
+    if (!stored) {
+        env_.log.write(log_level::warn, "files", "cannot note a copy: " + stored.error().message());
+    }
+}
+
+void files_service::on_peer(const device_id& device) {
+    for (const auto& [root, copy] : copies_) {
+        if (const auto size = sizes_.find(root);
+            copy.owed.contains(device) && size != sizes_.end()) {
+            tasks_.spawn("offer", offer(device, root, size->second));
+        }
+    }
+}
+
+}  // namespace calbox::node

@@ -1,0 +1,285 @@
+#include "node/node.hpp"
+
+#include "node/parts.hpp"
+
+namespace calbox::node {
+
+namespace {
+constexpr duration join_again = std::chrono::seconds(5);
+constexpr duration look_at_certificate = std::chrono::hours(1);
+constexpr std::string_view listened_name = "listened";
+constexpr duration registry_again = std::chrono::seconds(20);
+}  // namespace
+
+node::node(const environment& env, storage::store& store, chosen<discovery::strategy> finding,
+           chosen<consensus::strategy> locking, chosen<recovery::strategy> recovering,
+           node_settings settings)
+    : parts_(std::make_unique<node_parts>(env, store, std::move(finding), std::move(locking),
+                                          std::move(recovering), std::move(settings))) {}
+node::~node() = default;
+task<result<void>> node::start() { return parts_->start(); }
+void node::request_stop() noexcept { parts_->request_stop(); }
+task<void> node::join() { return parts_->join(); }
+services node::api() {
+    node_parts& all = *parts_;
+    return {*all.accounts, *all.events, *all.files, *all.contacts, all, all, all.watching};
+}
+
+node_parts::node_parts(const environment& environment, storage::store& store,
+                       chosen<discovery::strategy> finding_with,
+                       chosen<consensus::strategy> locking_with,
+                       chosen<recovery::strategy> recovering_with, node_settings settings)
+    : env(environment),
+      discovering(std::move(finding_with)),
+      locking(std::move(locking_with)),
+      recovering(std::move(recovering_with)),
+      with(std::move(settings)),
+      started(env.time.now()),
+      db(env, store),
+      me(env, db),
+      tasks(env, "node"),
+      routes(env),
+      relays(env),
+      watching(env, db),
+      known(env, db),
+      in_step_(env) {
+    in_step_.set();
+}
+
+node_parts::~node_parts() = default;
+
+task<result<void>> node_parts::start() {
+    if (auto loaded = co_await me.load(); !loaded) {
+        co_return loaded;
+    }
+    const auto before = co_await db.get(replica::record_kind::meta, to_bytes(listened_name));
+    if (!before) {
+        co_return fail(before.error());
+    }
+    // A port of the system's choice is kept over restarts: others have it in their address books.
+    const bool any_port = with.listen.ends_with(":0");
+    make_services(any_port && *before ? std::string(as_text(**before)) : std::string());
+    if (auto opened_network = co_await open_network(); !opened_network) {
+        co_return opened_network;
+    }
+    if (auto loaded = co_await load_services(); !loaded) {
+        co_return loaded;
+    }
+    add_routes();
+    if (auto listening = connections->start(); !listening) {
+        co_return listening;
+    }
+    if (any_port && !connections->addresses().empty()) {
+        replica::batch writes;
+        writes.put(replica::record_kind::meta, to_bytes(listened_name),
+                   to_bytes(connections->addresses().front()));
+        if (auto kept = co_await db.apply(std::move(writes)); !kept) {
+            co_return kept;
+        }
+    }
+    tasks.spawn("certificate", keep_certificate());
+    if (me.in_network()) {
+        enter_network();
+    } else if (!with.join.empty()) {
+        if (const auto readable = parse_invitation(with.join); !readable) {
+            co_return fail(readable.error());
+        }
+        tasks.spawn("join", keep_joining());
+    }
+    co_return result<void>();
+}
+
+void node_parts::make_services(std::string listen_rather) {
+    links = adapters::make(*this);
+    net::pool_settings pool_with;
+    // Whom nobody can reach directly does not listen.
+    pool_with.listen = with.reach == net::reach::relay_only ? std::string() : with.listen;
+    pool_with.listen_rather = std::move(listen_rather);
+    pool_with.how = with.reach;
+    connections = net::make_pool(env, me.mine(), links->for_pool(), routes, relays, pool_with);
+    relays.attach(*connections);
+    users.emplace(env, db, links->for_registry());
+    accounts.emplace(env, db, me.mine().device_key, links->for_registry(), *users,
+                     account_service::settings{with.kdf_memory_bytes, with.kdf_passes});
+    accounts->changed = [this](const account_view& who, bool in) { user_changed(who, in); };
+    names.emplace(*users, *accounts);
+    replica.emplace(
+        env, db,
+        replica::replicator::parts{me.mine().device_key, me.self(), plays(wire::role::backup),
+                                   locking.strategy, recovering.strategy, recovering.name},
+        links->for_replica());
+    opened.emplace(env, *replica, *names);
+    contacts.emplace(*replica, *names, *this, [this](const user_id& user) {
+        const auto devices = devices_of(user);
+        return accounts->identity_of(user) != nullptr ||
+               std::ranges::any_of(devices,
+                                   [this](const device_id& one) { return edge->is_online(one); });
+    });
+    events.emplace(env, *replica, *opened, *names, *this, *contacts);
+    files.emplace(env, db, *replica, *opened, *events, *names, links->for_files(),
+                  plays(wire::role::backup));
+    edge.emplace(env, known, discovering.strategy, links->for_edge(), me.self());
+    if (plays(wire::role::rendezvous)) {
+        overlay::rendezvous_service::settings rendezvous_with{with.edges_max, with.heartbeat};
+        rendezvous.emplace(env, known, discovering.strategy, links->for_rendezvous(), me.self(),
+                           rendezvous_with);
+        relaying.emplace(env, *connections);
+    }
+}
+
+/// The registry's own part: loads its network, or founds one where nothing says that this device
+/// belongs elsewhere.
+task<result<void>> node_parts::open_network() {
+    if (!plays(wire::role::registry)) {
+        co_return result<void>();
+    }
+    registry_service::settings registry_with;
+    registry_with.enrolment_open = with.enrolment_open;
+    registry_with.kdf_memory_bytes = with.kdf_memory_bytes;
+    registry_with.kdf_passes = with.kdf_passes;
+    registry.emplace(env, db, registry_with);
+    const auto has = co_await registry->has_network();
+    if (!has) {
+        co_return fail(has.error());
+    }
+    if (!*has && (me.in_network() || !with.join.empty())) {
+        registry.reset();
+        co_return result<void>();
+    }
+    if (auto opened_registry = co_await registry->start(); !opened_registry) {
+        co_return opened_registry;
+    }
+    // At every start: the roles may have changed, and a registry needs nobody for a fresh
+    // certificate.
+    auto certificate = registry->certificate_for(me.mine().device_key.public_key, with.roles);
+    if (!certificate) {
+        co_return fail(std::move(certificate.error()));
+    }
+    co_return co_await me.enter_own(std::move(*certificate), registry->ca_certificate(),
+                                    with.roles);
+}
+
+task<result<void>> node_parts::load_services() {
+    if (auto loaded = co_await watching.load(); !loaded) {
+        co_return loaded;
+    }
+    if (auto loaded = co_await known.load(); !loaded) {
+        co_return loaded;
+    }
+    users->set_ca(me.mine().ca_certificate);
+    if (auto loaded = co_await users->load(); !loaded) {
+        co_return loaded;
+    }
+    if (auto loaded = co_await accounts->load(); !loaded) {
+        co_return loaded;
+    }
+    if (auto loaded = co_await replica->start(); !loaded) {
+        co_return loaded;
+    }
+    co_return co_await files->load();
+}
+
+void node_parts::enter_network() {
+    users->set_ca(me.mine().ca_certificate);
+    if (!registry) {
+        edge->ask_also(me.record().registry);
+        tasks.spawn("registry", keep_registry_near());
+    }
+    if (rendezvous) {
+        rendezvous->start();
+    }
+    edge->start(rendezvous.has_value());
+    want_catching_up();
+}
+
+task<void> node_parts::keep_joining() {
+    while (!me.in_network()) {
+        const auto joined = co_await join_now(with.join);
+        if (!joined) {
+            env.log.write(log_level::warn, "node",
+                          "cannot join the network yet: " + joined.error().message());
+            co_await sleep_for(env, join_again);
+        }
+    }
+}
+
+/// A node that others look for stays in touch with the registry, which tells newcomers of it, and
+/// learns its peers there.
+task<void> node_parts::keep_registry_near() {
+    if (!plays(wire::role::rendezvous | wire::role::backup)) {
+        co_return;
+    }
+    while (true) {
+        const auto answer = co_await connections->request(
+            me.record().registry, wire::message_type::locate,
+            codec::encode(wire::locate{{}, {}, wire::role::rendezvous | wire::role::backup}));
+        auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
+        if (found) {
+            for (wire::location& one : found->found) {
+                one.online = known.is_online(one.device);
+                if (one.device != me.self()) {
+                    known.note(std::move(one));
+                }
+            }
+        }
+        co_await sleep_for(env, registry_again);
+    }
+}
+
+task<void> node_parts::keep_certificate() {
+    while (true) {
+        co_await sleep_for(env, look_at_certificate);
+        if (registry) {
+            auto certificate =
+                registry->certificate_for(me.mine().device_key.public_key, with.roles);
+            if (certificate) {
+                (void)co_await me.enter_own(std::move(*certificate), registry->ca_certificate(),
+                                            with.roles);
+            }
+        } else if (me.due_for_renewal()) {
+            const auto renewed = co_await me.renew(*connections);
+            if (!renewed) {
+                env.log.write(log_level::warn, "node",
+                              "this device's certificate could not be renewed yet: " +
+                                  renewed.error().message());
+            }
+        }
+    }
+}
+
+void node_parts::request_stop() noexcept {
+    watching.request_stop();
+    if (edge) {
+        edge->request_stop();
+        files->request_stop();
+        replica->request_stop();
+        users->request_stop();
+    }
+    if (rendezvous) {
+        rendezvous->request_stop();
+    }
+    known.request_stop();
+    tasks.request_stop();
+    if (connections) {
+        connections->request_stop();
+    }
+}
+
+task<void> node_parts::join() {
+    if (edge) {
+        co_await edge->join();
+        co_await files->join();
+        co_await replica->join();
+        co_await users->join();
+    }
+    if (rendezvous) {
+        co_await rendezvous->join();
+    }
+    co_await known.join();
+    co_await tasks.join();
+    if (connections) {
+        co_await connections->join();
+    }
+}
+
+}  // namespace calbox::node

@@ -1,0 +1,63 @@
+// A node: the services of one calboxd, put together for the roles that it plays, started in order
+// and stopped in reverse. Made by the composition root with an environment, an open store and the
+// strategies; outlives nothing that it is given.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <calbox/consensus.hpp>
+#include <calbox/discovery.hpp>
+#include <calbox/recovery.hpp>
+
+#include "net/pool.hpp"
+#include "node/services.hpp"
+#include "replica/database.hpp"
+
+namespace calbox::node {
+
+/// A strategy as the node uses it, with what its plugin says of itself.
+template <class Strategy>
+struct chosen {
+    Strategy& strategy;
+    std::string name;
+    std::string version;
+    std::string settings;  // JSON, as given
+};
+
+struct node_settings {
+    std::uint32_t roles = wire::role::edge;  // bits of wire::role
+    std::string listen = "127.0.0.1:0";
+    std::vector<std::string> advertise;  // addresses to tell others; empty: those listened on
+    std::string join;  // an invitation, used while this device belongs to no network
+    bool enrolment_open = true;
+    std::uint32_t edges_max = 10'000;
+    duration heartbeat = std::chrono::seconds(10);
+    net::reach reach = net::reach::automatic;
+    std::uint64_t kdf_memory_bytes = 64ull << 20;
+    std::uint32_t kdf_passes = 3;
+    std::string version;  // of the program
+    std::function<std::vector<plugin_view>()> plugins;
+};
+
+class node {
+public:
+    node(const environment& env, storage::store& store, chosen<discovery::strategy> finding,
+         chosen<consensus::strategy> locking, chosen<recovery::strategy> recovering,
+         node_settings settings);
+    ~node();
+
+    /// Opens what is stored, listens, and enters the network if there is one. Fails with a sentence
+    /// for the operator.
+    task<result<void>> start();
+    /// Valid once start() has succeeded.
+    services api();
+    void request_stop() noexcept;
+    task<void> join();
+
+private:
+    std::unique_ptr<class node_parts> parts_;
+};
+
+}  // namespace calbox::node

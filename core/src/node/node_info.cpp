@@ -1,0 +1,203 @@
+// What a node says of itself and of its network, and how it joins one.
+#include "crypto/certificates.hpp"
+#include "node/parts.hpp"
+
+namespace calbox::node {
+
+using wire::message_type;
+
+network_view node_parts::show() const {
+    network_view view;
+    if (me.in_network()) {
+        view.id = me.mine().network.hex();
+        view.registries = registry ? addresses() : me.record().registries;
+    }
+    view.founded_here = registry.has_value();
+    view.addresses = addresses();
+    return view;
+}
+
+task<result<network_view>> node_parts::create() {
+    if (me.in_network()) {
+        co_return fail(errc::already_exists,
+                       "this device belongs to a network already: calboxctl network show");
+    }
+    co_return fail(
+        errc::forbidden,
+        "a network is founded by a daemon with the role registry: add it to `roles`, leave out "
+        "`network.join`, and start the daemon again");
+}
+
+task<result<std::string>> node_parts::invite(std::vector<std::string> roles) {
+    if (!registry) {
+        co_return fail(errc::forbidden,
+                       "invitations are made where the registry of the network runs");
+    }
+    std::uint32_t bits = 0;
+    for (const std::string& name : roles) {
+        const auto bit = role_bit(name);
+        if (!bit) {
+            co_return fail(bit.error());
+        }
+        bits |= *bit;
+    }
+    if ((bits & wire::role::registry) != 0) {
+        co_return fail(errc::invalid_argument,
+                       "a network has one registry: no other device can be given that role");
+    }
+    const auto made = co_await registry->invite(bits == 0 ? wire::role::edge : bits, addresses());
+    if (!made) {
+        co_return fail(made.error());
+    }
+    co_return to_text(*made);
+}
+
+task<result<network_view>> node_parts::join_now(std::string invitation_text) {
+    auto with_this = parse_invitation(invitation_text);
+    if (!with_this) {
+        co_return fail(std::move(with_this.error()));
+    }
+    const std::uint32_t wanted = with.roles & ~wire::role::registry;
+    if (const std::uint32_t more = wanted & ~(with_this->roles | wire::role::edge); more != 0) {
+        co_return fail(errc::forbidden,
+                       "the invitation does not admit the role " + role_names(more).front() +
+                           " that this daemon plays: ask for one that does, or change `roles`");
+    }
+    if (std::exchange(joining_, true)) {
+        co_return fail(errc::busy, "this device is joining a network right now");
+    }
+    const struct ending {
+        bool& flag;
+        ~ending() { flag = false; }
+    } at_the_end{joining_};
+    auto joined = co_await me.join(std::move(*with_this), wanted, *connections);
+    if (!joined) {
+        co_return fail(std::move(joined.error()));
+    }
+    enter_network();
+    co_return show();
+}
+
+task<result<network_view>> node_parts::join(std::string invitation_text) {
+    co_return co_await join_now(std::move(invitation_text));
+}
+
+status_view node_parts::status() const {
+    using phase = overlay::bootstrap::phase;
+    status_view view;
+    view.version = with.version;
+    view.device = me.self().hex();
+    view.network = me.in_network() ? me.mine().network.hex() : std::string();
+    view.roles = role_names(with.roles);
+    view.addresses = addresses();
+    for (const account_view& one : accounts->signed_in()) {
+        view.users.push_back(one.name);
+    }
+    switch (edge->now_in()) {
+        case phase::stopped:
+            view.state = "alone";
+            break;
+        case phase::waiting:
+            view.state = "waiting for other peers";
+            break;
+        case phase::probing:
+        case phase::leasing:
+            view.state = "connecting to rendezvous";
+            break;
+        case phase::leased:
+        case phase::suspecting:
+            view.state = "connected";
+            break;
+    }
+    if (const auto lessor = edge->lessor()) {
+        view.rendezvous = lessor->hex();
+    }
+    view.caught_up = caught_up();
+    for (const auto& [id, held] : replica->events().all()) {
+        view.events +=
+            held.header.type == event_kind::calendar && held.header.kind == envelope_kind::put ? 1
+                                                                                               : 0;
+    }
+    view.files = files->count();
+    view.file_bytes = files->total_bytes();
+    view.outbox = replica->outbox_size();
+    view.edges = rendezvous ? rendezvous->edges() : 0;
+    view.uptime_seconds = std::chrono::duration<double>(env.time.now() - started).count();
+    return view;
+}
+
+std::vector<peer_view> node_parts::peers() const {
+    std::vector<peer_view> views;
+    for (const net::peer& one : connections->peers()) {
+        peer_view view;
+        view.device = one.device.hex();
+        for (const user_id& user : one.user_ids) {
+            view.users.push_back(names->name_of(user));
+        }
+        view.roles = role_names(one.roles);
+        view.address = one.description;
+        view.relayed = one.relayed;
+        views.push_back(std::move(view));
+    }
+    return views;
+}
+
+task<std::vector<finding>> node_parts::doctor() {
+    std::vector<finding> found;
+    const auto add = [&found](std::string what, bool good, std::string text, std::string advice) {
+        found.push_back(
+            {std::move(what), good, std::move(text), good ? std::string() : std::move(advice)});
+    };
+    add("network", me.in_network(),
+        me.in_network() ? "this device belongs to a network" : "no network yet",
+        "calboxctl network join INVITATION");
+    if (me.in_network() && registry) {
+        add("registry", true, "runs here", "");
+    } else if (me.in_network()) {
+        const auto pong =
+            co_await connections->request(me.record().registry, message_type::ping,
+                                          codec::encode(wire::nothing{}), std::chrono::seconds(5));
+        add("registry", pong.has_value(),
+            pong ? "answers" : "does not answer: " + pong.error().message(),
+            "events go on; registering and signing in on new devices wait. Is the registry's "
+            "daemon running?");
+    }
+    if (me.in_network()) {
+        const bool leased = edge->lessor().has_value();
+        add("rendezvous", leased, leased ? "connected" : "not connected",
+            edge->knows_rendezvous()
+                ? "a rendezvous is known but none grants a lease: are they running?"
+                : "no rendezvous is known: a daemon with that role must run");
+        const auto backups = edge->backups();
+        const auto online = std::ranges::count_if(
+            backups, [this](const device_id& one) { return edge->is_online(one); });
+        add("backups", online > 0 || plays(wire::role::backup),
+            std::to_string(online) + " of " + std::to_string(backups.size()) +
+                " known ones are online",
+            "without a backup, files and events reach others only while both sides are online");
+        const auto facts = crypto::inspect_certificate(me.mine().certificate,
+                                                       me.mine().ca_certificate, env.time.wall());
+        const bool in_time = facts && facts->of_network;
+        add("clock", in_time,
+            in_time ? "fits this device's certificate"
+                    : "this device's certificate is not valid at this time",
+            "set the clock of this machine; if it is right, the certificate has ended: the "
+            "registry must be reachable");
+    }
+    add("caught up", caught_up(),
+        caught_up() ? "nothing is missing" : "still fetching what was missed",
+        "friends and backups that are online are being asked; it goes on by itself");
+    const auto checked = co_await db.check();
+    add("store", checked && checked->sound, checked ? checked->text : checked.error().message(),
+        "stop the daemon, keep its data directory, and restore it from friends and backups on a "
+        "fresh one");
+    for (const plugin_view& one : plugins()) {
+        if (one.status != "in use" && one.status != "available") {
+            add("plugin " + one.kind + "/" + one.name, false, one.status,
+                "remove or replace " + one.file);
+        }
+    }
+    co_return found;
+}
+
+}  // namespace calbox::node

@@ -1,0 +1,139 @@
+// Which handler takes which message: the roles that this node plays register theirs.
+#include "node/parts.hpp"
+
+namespace calbox::node {
+
+using net::peer;
+using wire::message_type;
+
+void node_parts::add_routes() {
+    // Every handler lives as long as the router, and so do the objects that its coroutines refer
+    // to.
+    const auto decoded = [this]<class Message, class Handler>(std::type_identity<Message>,
+                                                              message_type type, Handler handler) {
+        routes.answer(type, [handler](const peer& from, bytes payload) -> task<result<bytes>> {
+            auto what = codec::decode<Message>(payload);
+            if (!what) {
+                co_return fail(std::move(what.error()));
+            }
+            co_return co_await handler(from, std::move(*what));
+        });
+    };
+    const auto taken = [this]<class Message, class Handler>(std::type_identity<Message>,
+                                                            message_type type, Handler handler) {
+        routes.take(type, [handler](const peer& from, bytes payload) -> task<void> {
+            auto what = codec::decode<Message>(payload);
+            if (what) {
+                co_await handler(from, std::move(*what));
+            }
+        });
+    };
+
+    if (registry) {
+        registry_service* const names_keeper = &*registry;
+        const auto keep = [&](message_type type, auto method) {
+            routes.answer(type, [names_keeper, method](const peer& from, bytes payload) {
+                return (names_keeper->*method)(from, std::move(payload));
+            });
+        };
+        keep(message_type::enroll, &registry_service::on_enroll);
+        keep(message_type::login_begin, &registry_service::on_login_begin);
+        keep(message_type::register_user, &registry_service::on_register);
+        keep(message_type::login, &registry_service::on_login);
+        keep(message_type::lookup, &registry_service::on_lookup);
+        routes.take(message_type::bindings, [names_keeper](const peer& from, bytes payload) {
+            return names_keeper->on_bindings(from, std::move(payload));
+        });
+    }
+
+    routes.answer(message_type::locate, [this](const peer&, bytes payload) -> task<result<bytes>> {
+        const auto what = codec::decode<wire::locate>(payload);
+        if (!what) {
+            co_return fail(what.error());
+        }
+        co_return codec::encode(overlay::locate_in(known, *what));
+    });
+    taken(std::type_identity<wire::presence>(), message_type::presence,
+          [this](const peer& from, wire::presence what) -> task<void> {
+              if (rendezvous) {
+                  rendezvous->on_presence(from.device, what);
+              } else {
+                  edge->on_presence(std::move(what));
+              }
+              co_return;
+          });
+    if (rendezvous) {
+        routes.answer(message_type::probe,
+                      [this](const peer&, bytes) { return rendezvous->on_probe(); });
+        decoded(std::type_identity<wire::lease>(), message_type::lease,
+                [this](const peer& from, wire::lease what) {
+                    return rendezvous->on_lease(from, std::move(what));
+                });
+        routes.answer(message_type::heartbeat, [this](const peer& from, bytes) {
+            return rendezvous->on_heartbeat(from.device);
+        });
+        taken(std::type_identity<wire::nothing>(), message_type::leave,
+              [this](const peer& from, wire::nothing) -> task<void> {
+                  rendezvous->on_leave(from.device);
+                  co_return;
+              });
+    }
+
+    // A pipe without a number asks the rendezvous for one; with a number, a rendezvous brings it.
+    decoded(std::type_identity<wire::relay_open>(), message_type::relay_open,
+            [this](const peer& from, wire::relay_open what) -> task<result<bytes>> {
+                if (what.pipe != 0) {
+                    co_return co_await relays.on_open(from, std::move(what));
+                }
+                if (!relaying) {
+                    co_return fail(errc::unsupported, "this device does not relay");
+                }
+                co_return co_await relaying->on_open(from.device, std::move(what));
+            });
+    taken(std::type_identity<wire::relay_data>(), message_type::relay_data,
+          [this](const peer& from, wire::relay_data what) -> task<void> {
+              if (relaying && relaying->carries(from.device, what.pipe)) {
+                  co_await relaying->on_data(from.device, std::move(what));
+              } else {
+                  relays.on_data(from, std::move(what));
+              }
+          });
+    taken(std::type_identity<wire::relay_close>(), message_type::relay_close,
+          [this](const peer& from, wire::relay_close what) -> task<void> {
+              if (relaying && relaying->carries(from.device, what.pipe)) {
+                  co_await relaying->on_close(from.device, what);
+              } else {
+                  relays.on_close(from, what);
+              }
+          });
+
+    decoded(std::type_identity<wire::update>(), message_type::update,
+            [this](const peer&, wire::update what) { return replica->on_update(std::move(what)); });
+    taken(std::type_identity<wire::consensus_message>(), message_type::consensus,
+          [this](const peer& from, wire::consensus_message what) -> task<void> {
+              replica->on_consensus(from.device, std::move(what.body));
+              co_return;
+          });
+    taken(std::type_identity<wire::recovery_message>(), message_type::recovery,
+          [this](const peer& from, wire::recovery_message what) {
+              const bool is_backup = (from.roles & wire::role::backup) != 0;
+              return replica->on_recovery(from.device, from.user_ids, is_backup, std::move(what));
+          });
+
+    decoded(std::type_identity<wire::file_info>(), message_type::file_info,
+            [this](const peer&, wire::file_info what) { return files->on_info(what); });
+    decoded(std::type_identity<wire::file_hashes>(), message_type::file_hashes,
+            [this](const peer&, wire::file_hashes what) { return files->on_hashes(what); });
+    decoded(std::type_identity<wire::file_leaf>(), message_type::file_leaf,
+            [this](const peer&, wire::file_leaf what) { return files->on_leaf(what); });
+    decoded(std::type_identity<wire::file_keep>(), message_type::file_keep,
+            [this](const peer& from, wire::file_keep what) {
+                return files->on_keep(from.device, what);
+            });
+    taken(std::type_identity<wire::file_kept>(), message_type::file_kept,
+          [this](const peer& from, wire::file_kept what) {
+              return files->on_kept(from.device, what);
+          });
+}
+
+}  // namespace calbox::node

@@ -1,0 +1,42 @@
+// The calendar events that signed-in users of this device can read, decrypted once per version.
+// Knows which of them overlap. Owned by the node; core thread only.
+#pragma once
+
+#include <map>
+
+#include "model/event.hpp"
+#include "node/people.hpp"
+#include "replica/replicator.hpp"
+
+namespace calbox::node {
+
+struct opened_event {
+    envelope_header header;
+    envelope_order order;
+    model::event_content content;
+    bytes body;  // the iCalendar text
+    model::interval utc;
+};
+
+class opened_events {
+public:
+    opened_events(const environment& env, const replica::replicator& replica, const people& who)
+        : env_(env), replica_(replica), people_(who) {}
+
+    /// The current version as `as` may read it; not_found when it is deleted or `as` takes no part
+    /// in it. The pointer is valid until the event changes.
+    result<const opened_event*> open(const event_id& which, const user_id& as);
+    /// Every event of `as` that exists, by start.
+    std::vector<const opened_event*> all(const user_id& as);
+    /// Forgets an event whose version has changed, or everything (a user signed out).
+    void forget(const event_id& which) { opened_.erase(which); }
+    void forget_all() { opened_.clear(); }
+
+private:
+    const environment& env_;
+    const replica::replicator& replica_;
+    const people& people_;
+    std::map<event_id, opened_event> opened_;
+};
+
+}  // namespace calbox::node

@@ -1,0 +1,131 @@
+// What a node is made of, and how the parts reach each other: each room asks for what it needs
+// through its own mediator interface, and the adapters in node_*.cpp answer from here. Internal to
+// node/; core thread only.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/task_scope.hpp"
+#include "net/relay.hpp"
+#include "node/contacts_service.hpp"
+#include "node/enrolment.hpp"
+#include "node/files_service.hpp"
+#include "node/node.hpp"
+#include "node/registry_service.hpp"
+#include "node/router.hpp"
+#include "node/watch_service.hpp"
+#include "overlay/edge_service.hpp"
+#include "overlay/rendezvous_service.hpp"
+
+namespace calbox::node {
+
+class node_parts final : public readiness, public network_admin, public node_info {
+public:
+    node_parts(const environment& env, storage::store& store, chosen<discovery::strategy> finding,
+               chosen<consensus::strategy> locking, chosen<recovery::strategy> recovering,
+               node_settings settings);
+    ~node_parts() override;
+
+    task<result<void>> start();
+    void request_stop() noexcept;
+    task<void> join();
+
+    // readiness
+    task<result<void>> wait_until_caught_up() override;
+    bool caught_up() const override;
+    // network_admin
+    network_view show() const override;
+    task<result<network_view>> create() override;
+    task<result<std::string>> invite(std::vector<std::string> roles) override;
+    task<result<network_view>> join(std::string invitation) override;
+    // node_info
+    status_view status() const override;
+    std::vector<peer_view> peers() const override;
+    std::vector<plugin_view> plugins() const override {
+        return with.plugins ? with.plugins() : std::vector<plugin_view>();
+    }
+    task<std::vector<finding>> doctor() override;
+
+    bool plays(std::uint32_t role) const noexcept { return (with.roles & role) != 0; }
+    std::vector<std::string> addresses() const;
+    std::vector<user_id> interests() const;
+    std::vector<device_id> devices_of(const user_id& user) const;
+
+    // News from the other rooms (the adapters call these).
+    void came(const net::peer& who);
+    void went(const device_id& who);
+    void connected_to_overlay();
+    void came_online(const std::vector<device_id>& devices);
+    void event_changed(const std::optional<envelope_header>& before, const envelope_header& now);
+    void user_changed(const account_view& who, bool in);
+    /// One-way; opens a session first where there is none.
+    void send(const device_id& to, wire::message_type type, bytes payload);
+
+    const environment& env;
+    const chosen<discovery::strategy> discovering;
+    const chosen<consensus::strategy> locking;
+    const chosen<recovery::strategy> recovering;
+    const node_settings with;
+    const instant started;
+
+    // In the order in which each uses the ones before it.
+    replica::database db;
+    enrolment me;
+    task_scope tasks;
+    router routes;
+    net::relay_client relays;
+    watch_service watching;
+    overlay::locations known;
+
+    // Made by start(): they need the device's key.
+    class adapters;
+    std::unique_ptr<adapters> links;
+    std::unique_ptr<net::pool> connections;
+    std::optional<net::relay_service> relaying;
+    std::optional<registry_service> registry;
+    std::optional<directory> users;
+    std::optional<account_service> accounts;
+    std::optional<people> names;
+    std::optional<replica::replicator> replica;
+    std::optional<opened_events> opened;
+    std::optional<contacts_service> contacts;
+    std::optional<calendar_service> events;
+    std::optional<files_service> files;
+    std::optional<overlay::edge_service> edge;
+    std::optional<overlay::rendezvous_service> rendezvous;
+
+private:
+    task<result<void>> open_network();
+    void make_services(std::string listen_rather);
+    task<result<void>> load_services();
+    void add_routes();
+    void enter_network();
+    task<result<network_view>> join_now(std::string invitation);
+    task<void> keep_joining();
+    task<void> keep_registry_near();
+    task<void> keep_certificate();
+    task<void> send_now(device_id to, wire::message_type type, bytes payload);
+    task<void> catch_up();
+    void want_catching_up();
+
+    bool behind_ = false;  // a user came, or the network did, and no exchange has ended since
+    bool catching_up_ = false;
+    event in_step_;  // set while nothing is behind
+    bool joining_ = false;
+};
+
+/// The parts' answers to what the rooms below ask for.
+class node_parts::adapters {
+public:
+    virtual ~adapters();
+    virtual net::pool_mediator& for_pool() = 0;
+    virtual registry_link& for_registry() = 0;
+    virtual replica::replica_mediator& for_replica() = 0;
+    virtual files_mediator& for_files() = 0;
+    virtual overlay::edge_mediator& for_edge() = 0;
+    virtual overlay::rendezvous_mediator& for_rendezvous() = 0;
+    static std::unique_ptr<adapters> make(node_parts& owner);
+};
+
+}  // namespace calbox::node

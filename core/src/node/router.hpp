@@ -1,0 +1,38 @@
+// Brings each message to the service that registered for it, after the rule of the message table
+// has been checked: who may send it is decided here, once, by default deny. Owned by the node; core
+// thread only.
+#pragma once
+
+#include <array>
+#include <functional>
+
+#include "net/session.hpp"
+
+namespace calbox::node {
+
+class router final : public net::message_handler {
+public:
+    using request_handler =
+        std::function<task<result<bytes>>(const net::peer& from, bytes payload)>;
+    using message_handler = std::function<task<void>(const net::peer& from, bytes payload)>;
+
+    explicit router(const environment& env) : env_(env) {}
+
+    /// Registers the one handler of a message; the table says whether it is answered. Before start
+    /// only.
+    void answer(wire::message_type type, request_handler handler);
+    void take(wire::message_type type, message_handler handler);
+
+    task<result<bytes>> on_request(const net::peer& from, wire::message_type type,
+                                   bytes payload) override;
+    task<void> on_message(const net::peer& from, wire::message_type type, bytes payload) override;
+
+private:
+    result<void> permitted(const net::peer& from, wire::message_type type, bool answered) const;
+
+    const environment& env_;
+    std::array<request_handler, 256> requests_;
+    std::array<message_handler, 256> messages_;
+};
+
+}  // namespace calbox::node

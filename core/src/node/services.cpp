@@ -1,0 +1,13 @@
+#include "node/services.hpp"
+
+namespace calbox::node {
+
+accounts::~accounts() = default;
+calendar::~calendar() = default;
+files::~files() = default;
+contacts::~contacts() = default;
+network_admin::~network_admin() = default;
+node_info::~node_info() = default;
+watch::~watch() = default;
+
+}  // namespace calbox::node

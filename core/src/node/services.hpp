@@ -1,0 +1,270 @@
+// What a calboxd can do for its users: the services behind the API. daemon/ turns them into HTTP +
+// JSON; nothing here knows of either. Implemented in node/; core thread only. Names are user names
+// as people type them; every call that acts for a user takes that user's id, which
+// accounts::resolve gives out for signed-in users only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <calbox/ids.hpp>
+
+#include "base/async.hpp"
+#include "model/event.hpp"
+#include "replica/file_store.hpp"
+
+namespace calbox::node {
+
+// Accounts
+// ----------------------------------------------------------------------------------------------------------
+
+struct account_view {
+    user_id id;
+    std::string name;
+    device_number device;  // of this device among the user's
+};
+
+class accounts {
+public:
+    virtual ~accounts();
+    /// Signs in; with `create`, registers the name instead (already_exists: "choose another name or
+    /// try again"). unauthorised: wrong name or password, without saying which. unavailable: the
+    /// registry cannot be reached.
+    virtual task<result<account_view>> sign_in(std::string name, std::string password,
+                                               bool create) = 0;
+    /// Forgets the user's keys on this device. His events stay, sealed.
+    virtual task<result<void>> sign_out(user_id who) = 0;
+    virtual std::vector<account_view> signed_in() const = 0;
+    /// The signed-in user of that name; of the only one for an empty name. unauthorised: nobody, or
+    /// several and no name.
+    virtual result<account_view> resolve(const std::string& name) const = 0;
+};
+
+// Events
+// ------------------------------------------------------------------------------------------------------------
+
+/// Where an event stands (the words of the API, the log and the page).
+enum class event_state { confirmed, locked, behind };
+
+struct event_view {
+    event_id id;
+    std::string id_text;  // "alice/1.7"
+    generation_number generation;
+    version_number version;
+    model::event_content content;
+    std::string organizer;
+    std::uint32_t guests_may = 0;  // guest_right bits
+    std::string written_by;
+    timestamp written;
+    event_state state = event_state::confirmed;
+    std::string locked_by;               // for locked
+    std::vector<std::string> conflicts;  // id_text of the user's events that overlap this one
+    std::vector<std::string>
+        stored_on;                  // "backup ab12..", "bob": who has acknowledged this version
+    std::vector<std::string> owed;  // who has not yet
+    model::interval utc;
+};
+
+/// What to create or change; an absent member stays as it is. Participants are user names, or
+/// "@group".
+struct event_draft {
+    std::optional<std::string> title, info, place, zone, recurrence;
+    std::optional<std::string> start, end;  // as model::parse_local_time reads them
+    std::optional<bool> all_day;
+    std::optional<std::vector<std::string>> participants;
+    std::optional<std::uint32_t> guests_may;
+};
+
+struct event_query {
+    std::optional<timestamp> from, to;
+    std::string text;  // case-insensitive, in title, info and place
+};
+
+class calendar {
+public:
+    virtual ~calendar();
+    virtual task<result<event_view>> create(user_id as, event_draft draft) = 0;
+    /// `expect`: the version the caller saw; conflict when it is not the current one. busy:
+    /// somebody is editing.
+    virtual task<result<event_view>> modify(user_id as, event_id which, event_draft change,
+                                            std::optional<version_number> expect) = 0;
+    /// The organizer deletes for all. A guest without the right takes it from his own calendar, and
+    /// the host sees that.
+    virtual task<result<void>> remove(user_id as, event_id which,
+                                      std::optional<version_number> expect) = 0;
+    /// By start. Only what `as` takes part in.
+    virtual std::vector<event_view> list(user_id as, const event_query& query) const = 0;
+    virtual result<event_view> show(user_id as, event_id which) const = 0;
+    /// Pairs of overlapping events, by start.
+    virtual std::vector<std::pair<event_view, event_view>> conflicts(user_id as) const = 0;
+    /// Reads "alice/1.7"; "1.7" means one's own.
+    virtual result<event_id> find(user_id as, const std::string& id_text) const = 0;
+};
+
+// Files
+// -------------------------------------------------------------------------------------------------------------
+
+using replica::byte_sink;
+using replica::byte_source;
+
+struct file_view {
+    model::attachment what;
+    std::string held;                    // "here", "elsewhere", "fetching"
+    std::uint64_t fetched = 0;           // plaintext bytes on this device
+    std::vector<std::string> stored_on;  // "this device", "backup ab12.."
+};
+
+class files {
+public:
+    virtual ~files();
+    /// Stores and seals what `from` yields, hands it to the backups, then commits the event that
+    /// names it. `replace`: a file of that name exists and is replaced by this one; otherwise
+    /// already_exists.
+    virtual task<result<file_view>> attach(user_id as, event_id which, std::string name,
+                                           std::string media_type, byte_source& from,
+                                           bool replace) = 0;
+    virtual task<result<void>> detach(user_id as, event_id which, std::string name) = 0;
+    virtual result<std::vector<file_view>> list(user_id as, event_id which) const = 0;
+    /// Makes the file present on this device: fetches what is missing from whoever has it,
+    /// verified, resumable.
+    virtual task<result<file_view>> fetch(user_id as, event_id which, std::string name) = 0;
+    /// Plaintext bytes [first, first + length) of a file that is here; `length` 0 means to the end.
+    virtual task<result<void>> read(user_id as, event_id which, std::string name,
+                                    std::uint64_t first, std::uint64_t length, byte_sink& into) = 0;
+};
+
+// Contacts
+// ----------------------------------------------------------------------------------------------------------
+
+struct user_view {
+    std::string name;
+    user_id id;
+    bool online = false;
+    bool is_friend = false;
+};
+struct friend_view {
+    std::string name;
+    std::string state;  // "friend", "asked" (by you), "asks" (you)
+    bool online = false;
+};
+struct group_view {
+    std::string name;
+    std::vector<std::string> members;
+};
+
+class contacts {
+public:
+    virtual ~contacts();
+    /// All users of the network that this user may see, by name.
+    virtual task<result<std::vector<user_view>>> users(user_id as) = 0;
+    virtual std::vector<friend_view> friends(user_id as) const = 0;
+    virtual task<result<friend_view>> ask(user_id as, std::string name) = 0;
+    virtual task<result<friend_view>> accept(user_id as, std::string name) = 0;
+    /// Ends a friendship, withdraws or declines a request.
+    virtual task<result<void>> unfriend(user_id as, std::string name) = 0;
+    virtual std::vector<group_view> groups(user_id as) const = 0;
+    virtual task<result<group_view>> set_group(user_id as, group_view group) = 0;
+    virtual task<result<void>> remove_group(user_id as, std::string name) = 0;
+};
+
+// The network and this node
+// -----------------------------------------------------------------------------------------
+
+struct network_view {
+    std::string id;  // hex; empty: none yet
+    bool founded_here = false;
+    std::vector<std::string> registries;  // addresses
+    std::vector<std::string> addresses;   // of this node
+};
+
+class network_admin {
+public:
+    virtual ~network_admin();
+    virtual network_view show() const = 0;
+    /// Founds a network with this device as its registry. already_exists when this device belongs
+    /// to one.
+    virtual task<result<network_view>> create() = 0;
+    /// "calbox://join/host:port?..."; only where the registry role runs. `roles`: names of roles to
+    /// admit.
+    virtual task<result<std::string>> invite(std::vector<std::string> roles) = 0;
+    virtual task<result<network_view>> join(std::string invitation) = 0;
+};
+
+struct peer_view {
+    std::string device;              // hex
+    std::vector<std::string> users;  // names
+    std::vector<std::string> roles;
+    std::string address;
+    bool relayed = false;
+};
+struct plugin_view {
+    std::string kind, name, version, file, traits, summary,
+        status;  // status: "in use", "available", or why refused
+};
+struct finding {
+    std::string what;  // "registry", "clock", "store", ...
+    bool good = false;
+    std::string text;
+    std::string advice;  // what to do, when not good
+};
+struct status_view {
+    std::string version, device, network;
+    std::vector<std::string> roles, addresses, users;
+    std::string
+        state;  // "waiting for other peers", "connecting to rendezvous", "connected", "alone"
+    std::string rendezvous;  // device, or empty
+    bool caught_up = false;
+    std::uint64_t events = 0, files = 0, file_bytes = 0, outbox = 0;
+    std::uint64_t edges = 0;  // leases held, where the rendezvous role runs
+    double uptime_seconds = 0;
+};
+
+class node_info {
+public:
+    virtual ~node_info();
+    virtual status_view status() const = 0;
+    virtual std::vector<peer_view> peers() const = 0;
+    virtual std::vector<plugin_view> plugins() const = 0;
+    virtual task<std::vector<finding>> doctor() = 0;
+};
+
+// Watching
+// ----------------------------------------------------------------------------------------------------------
+
+/// One entry of the change journal, as told to clients.
+struct change {
+    std::uint64_t number = 0;  // grows; survives restarts
+    std::string what;          // "event", "deleted", "invited", "file", "friend", "peer", "status",
+                               // "signed_in", "signed_out"
+    std::string id;            // event id, user name or device
+    std::string by;            // user name, or empty
+    std::string text;          // one line for people
+    timestamp at;
+};
+
+class watch {
+public:
+    virtual ~watch();
+    /// The changes for `as` after number `after`; waits until there is at least one. Bounded: at
+    /// most 100 at once. not_found: `after` is older than the journal keeps; start again from the
+    /// lists.
+    virtual task<result<std::vector<change>>> next(user_id as, std::uint64_t after) = 0;
+    virtual std::uint64_t last_number() const noexcept = 0;
+};
+
+/// All of them, as the API receives them. References live as long as the node.
+struct services {
+    accounts& account;
+    calendar& events;
+    files& file;
+    contacts& contact;
+    network_admin& network;
+    node_info& info;
+    watch& changes;
+};
+
+}  // namespace calbox::node
