@@ -1,5 +1,6 @@
-// Exits 0 when the compiler handles the coroutine forms that this project uses: temporaries (aggregates, braced lists,
-// capturing lambdas) that share a full-expression with a co_await, and a co_await in a condition, each destroyed once.
+// Exits 0 when the compiler handles the coroutine forms that this project uses: temporaries
+// (aggregates, braced lists, capturing lambdas) that share a full-expression with a co_await, and a
+// co_await in a condition, each destroyed once.
 #include <coroutine>
 #include <exception>
 #include <string>
@@ -26,7 +27,9 @@ struct options {
 struct task {
     struct promise_type {
         int value = 0;
-        task get_return_object() { return task(std::coroutine_handle<promise_type>::from_promise(*this)); }
+        task get_return_object() {
+            return task(std::coroutine_handle<promise_type>::from_promise(*this));
+        }
         std::suspend_never initial_suspend() noexcept { return {}; }
         std::suspend_always final_suspend() noexcept { return {}; }
         void return_value(int v) { value = v; }
@@ -45,16 +48,12 @@ struct task {
     std::coroutine_handle<promise_type> handle;
 };
 
-task take(options what) {
-    co_return static_cast<int>(what.key.size());
-}
+task take(options what) { co_return static_cast<int>(what.key.size()); }
 template <class F>
 task call(F f) {
     co_return f();
 }
-task one() {
-    co_return 1;
-}
+task one() { co_return 1; }
 task condition() {
     if (co_await one() == 1) {
         co_return 1;

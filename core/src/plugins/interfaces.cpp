@@ -1,0 +1,20 @@
+// Key functions of the plugin interfaces: their type information and tables exist once, in
+// libcalbox, and every plugin and program refers to those.
+#include <calbox/consensus.hpp>
+#include <calbox/discovery.hpp>
+#include <calbox/recovery.hpp>
+#include <calbox/storage.hpp>
+
+namespace calbox {
+
+discovery::strategy::~strategy() = default;
+consensus::strategy::~strategy() = default;
+recovery::view::~view() = default;
+recovery::initiator::~initiator() = default;
+recovery::strategy::~strategy() = default;
+storage::record_store::~record_store() = default;
+storage::blob_store::~blob_store() = default;
+storage::store::~store() = default;
+storage::strategy::~strategy() = default;
+
+}  // namespace calbox

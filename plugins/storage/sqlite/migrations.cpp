@@ -1,0 +1,90 @@
+#include "migrations.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+#include <calbox/storage.hpp>
+
+#include "files_real.hpp"
+#include "records.hpp"
+
+#include <fcntl.h>
+
+namespace calbox::storage {
+namespace {
+
+void make_tables(SQLite::Database& database) {
+    for (std::size_t kind = 0; kind < record_kinds; ++kind) {
+        database.exec(std::string("CREATE TABLE IF NOT EXISTS \"") +
+                      table_name(static_cast<record_kind>(kind)) +
+                      "\" (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID");
+    }
+}
+
+/// steps[n] leads from version n to n + 1.
+constexpr std::array<void (*)(SQLite::Database&), layout_version> steps{&make_tables};
+
+/// The whole database as one file beside it, durable before the original is touched. An earlier
+/// attempt's is replaced.
+result<void> copy_beside(SQLite::Database& database, const std::string& path, int version) {
+    const std::string copy = path + ".v" + std::to_string(version);
+    const std::string part = copy + ".part";
+    if (std::remove(part.c_str()) != 0 && errno != ENOENT) {
+        return fail(file_error("remove", part, errno));
+    }
+    {
+        // Made first, so that it has mode 0600 before there is anything in it.
+        const auto made = open_file(part, O_RDWR | O_CREAT | O_EXCL);
+        if (!made) {
+            return fail(made.error());
+        }
+    }
+    SQLite::Statement vacuum(database, "VACUUM INTO ?1");
+    vacuum.bind(1, part);
+    vacuum.exec();
+    const auto written = open_file(part, O_RDWR);
+    if (!written) {
+        return fail(written.error());
+    }
+    if (auto done = sync_file(*written, part); !done) {
+        return done;
+    }
+    if (std::rename(part.c_str(), copy.c_str()) != 0) {
+        return fail(file_error("rename", part, errno));
+    }
+    return sync_directory(path.substr(0, path.rfind('/')));
+}
+
+}  // namespace
+
+result<void> migrate(SQLite::Database& database, const std::string& path) {
+    const int found = database.execAndGet("PRAGMA user_version").getInt();
+    if (found > layout_version) {
+        return fail(errc::unsupported,
+                    "the store " + path + " was written by a newer calboxd (layout " +
+                        std::to_string(found) + ", this one knows " +
+                        std::to_string(layout_version) + "); install that version or a later one");
+    }
+    if (found < 0) {
+        return fail(errc::malformed,
+                    "the store " + path + " has the layout version " + std::to_string(found));
+    }
+    if (found == layout_version) {
+        return {};
+    }
+    if (database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() != 0) {
+        if (auto done = copy_beside(database, path, found); !done) {
+            return done;
+        }
+    }
+    for (int version = found; version < layout_version; ++version) {
+        SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+        steps[static_cast<std::size_t>(version)](database);
+        database.exec("PRAGMA user_version = " + std::to_string(version + 1));
+        transaction.commit();
+    }
+    return {};
+}
+
+}  // namespace calbox::storage

@@ -1,0 +1,191 @@
+#include "records.hpp"
+
+#include <sqlite3.h>
+
+#include <cerrno>
+#include <limits>
+
+#include "files_real.hpp"
+
+namespace calbox::storage {
+namespace {
+
+constexpr std::array<const char*, record_kinds> tables{
+    "meta",      "envelope", "history",   "stream", "outbox",   "journal",
+    "consensus", "account",  "directory", "file",   "registry", "overlay"};
+
+/// Binds without a copy; the bytes live until the statement is reset. A null pointer would bind
+/// NULL instead of nothing.
+void bind_bytes(SQLite::Statement& statement, int index, byte_view data) {
+    statement.bindNoCopy(index, data.empty() ? static_cast<const void*>("") : data.data(),
+                         static_cast<int>(data.size()));
+}
+
+byte_view column(const SQLite::Statement& statement, int index) {
+    const SQLite::Column value = statement.getColumn(index);
+    return {static_cast<const std::uint8_t*>(value.getBlob()),
+            static_cast<std::size_t>(value.getBytes())};
+}
+
+/// Leaves a cached statement ready for its next use, and without the caller's bytes, whatever
+/// happened.
+class reset_after {
+public:
+    explicit reset_after(SQLite::Statement& statement) noexcept : statement_(statement) {}
+    reset_after(const reset_after&) = delete;
+    reset_after& operator=(const reset_after&) = delete;
+    ~reset_after() {
+        statement_.tryReset();
+        try {
+            statement_.clearBindings();
+        } catch (const SQLite::Exception&) {  // what failed has been reported by the step itself
+        }
+    }
+
+private:
+    SQLite::Statement& statement_;
+};
+
+bool is_known(record_kind kind) { return static_cast<std::size_t>(kind) < record_kinds; }
+
+bool fits(byte_view data) {
+    return data.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max());
+}
+
+}  // namespace
+
+const char* table_name(record_kind kind) noexcept { return tables[static_cast<std::size_t>(kind)]; }
+
+error database_error(const SQLite::Database& database, const SQLite::Exception& problem,
+                     const std::string& doing) {
+    // SQLite reports a limit or a quota as an I/O error. Its own copy of errno is not set by a
+    // COMMIT that fails, so the thread's is looked at, too: the call that failed was the last one
+    // that set it.
+    const int number = errno;
+    const std::string sentence = "cannot " + doing + ": " + problem.what();
+    const int primary = problem.getErrorCode() & 0xff;
+    const bool full_below =
+        primary == SQLITE_IOERR &&
+        (means_full(number) || means_full(sqlite3_system_errno(database.getHandle())));
+    if (primary == SQLITE_FULL || full_below) {
+        return {errc::disk_full, sentence};
+    }
+    if (primary == SQLITE_TOOBIG) {
+        return {errc::too_large, sentence};
+    }
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) {
+        return {errc::malformed, sentence};
+    }
+    return {errc::io_failed, sentence};
+}
+
+SQLite::Statement& table_records::statement(record_kind kind, action what) {
+    auto& slot =
+        statements_[static_cast<std::size_t>(kind) * actions + static_cast<std::size_t>(what)];
+    if (!slot) {
+        const std::string table = std::string("\"") + table_name(kind) + "\"";
+        std::string text;
+        switch (what) {
+            case action::get:
+                text = "SELECT value FROM " + table + " WHERE key = ?1";
+                break;
+            case action::put:
+                text = "INSERT INTO " + table +
+                       " (key, value) VALUES (?1, ?2) "
+                       "ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+                break;
+            case action::erase:
+                text = "DELETE FROM " + table + " WHERE key = ?1";
+                break;
+            case action::scan_from:
+                text = "SELECT key, value FROM " + table + " WHERE key >= ?1 ORDER BY key";
+                break;
+            case action::scan_between:
+                text = "SELECT key, value FROM " + table +
+                       " WHERE key >= ?1 AND key < ?2 ORDER BY key";
+                break;
+        }
+        slot = std::make_unique<SQLite::Statement>(database_, text);
+    }
+    return *slot;
+}
+
+result<std::optional<bytes>> table_records::get(record_kind kind, byte_view key) {
+    if (!is_known(kind) || !fits(key)) {
+        return fail(errc::invalid_argument, "no such kind of record, or a key too long");
+    }
+    try {
+        auto& query = statement(kind, action::get);
+        const reset_after guard(query);
+        bind_bytes(query, 1, key);
+        if (!query.executeStep()) {
+            return std::nullopt;
+        }
+        return to_bytes(column(query, 0));
+    } catch (const SQLite::Exception& problem) {
+        return fail(database_error(database_, problem, "read a record"));
+    }
+}
+
+result<void> table_records::scan(record_kind kind, byte_view first, byte_view last,
+                                 const std::function<bool(byte_view, byte_view)>& visit) {
+    if (!is_known(kind) || !fits(first) || !fits(last)) {
+        return fail(errc::invalid_argument, "no such kind of record, or a key too long");
+    }
+    try {
+        auto& query = statement(kind, last.empty() ? action::scan_from : action::scan_between);
+        const reset_after guard(query);
+        bind_bytes(query, 1, first);
+        if (!last.empty()) {
+            bind_bytes(query, 2, last);
+        }
+        while (query.executeStep()) {
+            if (!visit(column(query, 0), column(query, 1))) {
+                break;
+            }
+        }
+        return {};
+    } catch (const SQLite::Exception& problem) {
+        return fail(database_error(database_, problem, "read the records"));
+    }
+}
+
+void table_records::write(const batch::write& one) {
+    auto& change = statement(one.kind, one.value ? action::put : action::erase);
+    const reset_after guard(change);
+    bind_bytes(change, 1, one.key);
+    if (one.value) {
+        bind_bytes(change, 2, *one.value);
+    }
+    change.exec();
+}
+
+result<void> table_records::apply(const batch& writes) {
+    for (const auto& one : writes.writes) {
+        if (!is_known(one.kind) || !fits(one.key) || (one.value && !fits(*one.value))) {
+            return fail(errc::invalid_argument, "no such kind of record, or a record too long");
+        }
+    }
+    if (writes.empty()) {
+        return {};
+    }
+    errno = 0;
+    try {
+        // Rolls back when it is destroyed before commit().
+        SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+        try {
+            for (const auto& one : writes.writes) {
+                write(one);
+            }
+            transaction.commit();
+            return {};
+        } catch (const SQLite::Exception& problem) {
+            // Here, and not after the rollback, which would leave an errno of its own.
+            return fail(database_error(database_, problem, "write the records"));
+        }
+    } catch (const SQLite::Exception& problem) {
+        return fail(database_error(database_, problem, "write the records"));
+    }
+}
+
+}  // namespace calbox::storage

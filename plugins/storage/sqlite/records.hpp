@@ -1,0 +1,42 @@
+// Records as rows: one table for each kind, `(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT
+// ROWID`, with statements that are prepared once. Owned by the store, which outlives it; storage
+// thread.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <calbox/storage.hpp>
+
+namespace calbox::storage {
+
+/// The table of a kind, as in docs/disk.md.
+const char* table_name(record_kind kind) noexcept;
+
+/// What an exception of SQLite means to the host. `doing`: "read the records".
+error database_error(const SQLite::Database& database, const SQLite::Exception& problem,
+                     const std::string& doing);
+
+class table_records final : public record_store {
+public:
+    explicit table_records(SQLite::Database& database) noexcept : database_(database) {}
+
+    result<std::optional<bytes>> get(record_kind kind, byte_view key) override;
+    result<void> scan(record_kind kind, byte_view first, byte_view last,
+                      const std::function<bool(byte_view key, byte_view value)>& visit) override;
+    result<void> apply(const batch& writes) override;
+
+private:
+    enum class action : std::uint8_t { get, put, erase, scan_from, scan_between };
+    static constexpr std::size_t actions = 5;
+
+    SQLite::Statement& statement(record_kind kind, action what);
+    void write(const batch::write& one);
+
+    SQLite::Database& database_;
+    std::array<std::unique_ptr<SQLite::Statement>, record_kinds * actions> statements_;
+};
+
+}  // namespace calbox::storage

@@ -1,0 +1,123 @@
+#include "store.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "migrations.hpp"
+
+namespace calbox::storage {
+namespace {
+
+/// A journal that holds something was left by a process that did not close its store.
+bool was_killed(const std::string& path) {
+    struct stat about{};
+    return ::stat((path + "-wal").c_str(), &about) == 0 && about.st_size > 0;
+}
+
+/// "ok", or what is wrong, of PRAGMA quick_check and integrity_check.
+std::string verdict_of(SQLite::Database& database, const char* pragma) {
+    SQLite::Statement query(database, pragma);
+    std::string text;
+    while (query.executeStep()) {
+        text += (text.empty() ? "" : "; ") + query.getColumn(0).getString();
+    }
+    return text;
+}
+
+result<void> set_up(SQLite::Database& database, const std::string& path, bool killed) {
+    // A newer store is refused before anything of it is changed, closing it included.
+    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    database.exec("PRAGMA trusted_schema = OFF");
+    database.exec("PRAGMA cell_size_check = ON");
+    // The lock file already keeps others out; without shared memory there is one file less to fail
+    // on a full disk.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    if (killed) {
+        const std::string verdict = verdict_of(database, "PRAGMA quick_check(20)");
+        if (verdict != "ok") {
+            return fail(errc::malformed,
+                        "the store " + path + " is damaged (" + verdict +
+                            "); restore a copy, or move it away and sign in again");
+        }
+    }
+    if (database.execAndGet("PRAGMA user_version").getInt() <= layout_version) {
+        const std::string mode = database.execAndGet("PRAGMA journal_mode = WAL").getString();
+        if (mode != "wal") {
+            return fail(errc::io_failed,
+                        "the store " + path + " cannot have a write-ahead log on this file system");
+        }
+    }
+    database.exec("PRAGMA synchronous = FULL");
+    if (auto done = migrate(database, path); !done) {
+        return done;
+    }
+    sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+    return {};
+}
+
+}  // namespace
+
+result<std::unique_ptr<store>> sqlite_store::open(const std::string& directory) {
+    auto lock = lock_directory(directory);
+    if (!lock) {
+        return fail(std::move(lock.error()));
+    }
+    const std::string path = directory + "/calbox.db";
+    const bool killed = was_killed(path);
+    {
+        // SQLite gives its journal the mode of the database, and would make that with the umask's.
+        const auto made = open_file(path, O_RDWR | O_CREAT);
+        if (!made) {
+            return fail(made.error());
+        }
+    }
+    file_blobs blobs(directory);
+    if (auto done = blobs.prepare(); !done) {
+        return fail(std::move(done.error()));
+    }
+    try {
+        SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOFOLLOW);
+        try {
+            if (auto done = set_up(database, path, killed); !done) {
+                return fail(std::move(done.error()));
+            }
+        } catch (const SQLite::Exception& problem) {
+            return fail(database_error(database, problem, "open the store " + path));
+        }
+        if (auto done = sync_directory(directory); !done) {
+            return fail(std::move(done.error()));
+        }
+        return std::make_unique<sqlite_store>(std::move(*lock), std::move(database),
+                                              std::move(blobs));
+    } catch (const SQLite::Exception& problem) {
+        return fail(errc::io_failed, "cannot open the store " + path + ": " + problem.what());
+    }
+}
+
+sqlite_store::sqlite_store(file lock, SQLite::Database database, file_blobs blobs)
+    : lock_(std::move(lock)),
+      database_(std::move(database)),
+      records_(database_),
+      blobs_(std::move(blobs)) {}
+
+result<check_report> sqlite_store::check() {
+    try {
+        const std::string verdict = verdict_of(database_, "PRAGMA integrity_check(20)");
+        if (verdict != "ok") {
+            return check_report{false, "the database is damaged: " + verdict};
+        }
+        std::int64_t rows = 0;
+        for (std::size_t kind = 0; kind < record_kinds; ++kind) {
+            const std::string table = table_name(static_cast<record_kind>(kind));
+            rows += database_.execAndGet("SELECT count(*) FROM \"" + table + "\"").getInt64();
+        }
+        return check_report{true, std::to_string(rows) + " records and " +
+                                      std::to_string(blobs_.count()) +
+                                      " files, the database is sound"};
+    } catch (const SQLite::Exception& problem) {
+        return fail(database_error(database_, problem, "check the store"));
+    }
+}
+
+}  // namespace calbox::storage

@@ -1,0 +1,40 @@
+// Names and loading of the plugins under test: each suite is instantiated once for every plugin of
+// its kind.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "plugins/loader.hpp"
+#include "support/test_environment.hpp"
+
+namespace calbox::contract {
+
+inline std::vector<std::string> names() {
+    std::istringstream words(CALBOX_PLUGIN_NAMES);
+    return {std::istream_iterator<std::string>(words), {}};
+}
+
+inline std::string name_of(const testing::TestParamInfo<std::string>& info) { return info.param; }
+
+/// One host for the program, as in the daemon.
+inline plugins::plugin_host& host() {
+    static test::recording_logger log;
+    static plugins::plugin_host only({CALBOX_PLUGIN_DIRECTORY}, log);
+    return only;
+}
+
+/// Whether the plugin's traits hold `word`.
+inline bool has_trait(const std::string& kind, const std::string& name, const std::string& word) {
+    for (const auto& one : host().list()) {
+        if (one.kind == kind && one.name == name) {
+            return (" " + one.traits + " ").find(" " + word + " ") != std::string::npos;
+        }
+    }
+    return false;
+}
+
+}  // namespace calbox::contract

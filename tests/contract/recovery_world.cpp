@@ -1,0 +1,184 @@
+#include "contract/recovery_world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <calbox/codec.hpp>
+
+namespace calbox::contract {
+
+namespace {
+
+constexpr device_id self_id{};
+
+/// What the test's envelopes are made of, so that applying one needs no cryptography.
+struct plain_envelope {
+    event_id event;
+    envelope_order order;
+    bytes filling;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&plain_envelope::event), codec::field<2>(&plain_envelope::order),
+                   codec::field<3>(&plain_envelope::filling));
+};
+
+}  // namespace
+
+std::pair<event_id, held_envelope> envelope_of(std::uint32_t n, std::uint64_t version,
+                                               std::size_t length, std::uint8_t writer) {
+    plain_envelope one;
+    one.event.organizer.value[0] = static_cast<std::uint8_t>(n % 7);
+    one.event.seq = event_id::make_seq(device_number(1), n + 1);
+    one.order.generation = generation_number(1);
+    one.order.version = version_number(version);
+    one.order.hash.value[0] = static_cast<std::uint8_t>(n);
+    one.order.hash.value[1] = static_cast<std::uint8_t>(version);
+    one.order.hash.value[2] = writer;
+    one.filling.assign(length, static_cast<std::uint8_t>(version));
+    return {one.event, {one.order, codec::encode(one)}};
+}
+
+void holdings_view::each(
+    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
+    for (const auto& [event, held] : all_) {
+        if (!visit(event, held.order)) {
+            return;
+        }
+    }
+}
+std::optional<envelope_order> holdings_view::find(const event_id& event) const {
+    const auto found = all_.find(event);
+    return found == all_.end() ? std::nullopt : std::optional(found->second.order);
+}
+std::optional<bytes> holdings_view::load(const event_id& event) const {
+    const auto found = all_.find(event);
+    return found == all_.end() ? std::nullopt : std::optional(found->second.encoded);
+}
+
+holdings recovery_world::newest_of(const std::vector<device_id>& devices) const {
+    holdings all = mine;
+    for (const auto& device : devices) {
+        for (const auto& [event, held] : others.at(device)) {
+            auto& best = all[event];
+            if (best.encoded.empty() || best.order < held.order) {
+                best = held;
+            }
+        }
+    }
+    return all;
+}
+
+recovery::finished recovery_world::run(std::vector<device_id> friends,
+                                       std::vector<device_id> backups, duration limit) {
+    const instant begun = now_;
+    const auto machine = strategy_.initiate();
+    end_.reset();
+    timers_.clear();
+    wire_.clear();
+    step(*machine, recovery::begin{std::move(friends), std::move(backups)});
+    for (int turns = 0; !end_ && turns < 1'000'000; ++turns) {
+        if (!wire_.empty()) {
+            const std::size_t at = shuffled ? chance_.below(wire_.size()) : 0;
+            const packet next = std::move(wire_[at]);
+            wire_.erase(wire_.begin() + static_cast<std::ptrdiff_t>(at));
+            deliver(*machine, next);
+            continue;
+        }
+        const auto first =
+            std::min_element(timers_.begin(), timers_.end(), [](const auto& a, const auto& b) {
+                return std::pair(a.second, a.first) < std::pair(b.second, b.first);
+            });
+        if (first == timers_.end()) {
+            ADD_FAILURE() << "it waits for something, and set no timer";
+            break;
+        }
+        const std::uint64_t tag = first->first;
+        now_ = std::max(now_, first->second);
+        timers_.erase(first);
+        step(*machine, recovery::timer{tag});
+    }
+    took = now_ - begun;
+    EXPECT_TRUE(end_) << "it did not end";
+    EXPECT_LE(took, limit);
+    if (end_) {
+        // What comes after the end is not answered.
+        std::vector<recovery::effect> late;
+        machine->step(recovery::message{device_of(1), garbage()}, holdings_view(mine),
+                      {now_, chance_}, late);
+        machine->step(recovery::timer{1}, holdings_view(mine), {now_, chance_}, late);
+        machine->step(recovery::peer_lost{device_of(1)}, holdings_view(mine), {now_, chance_},
+                      late);
+        EXPECT_TRUE(late.empty()) << "effects after finished";
+    }
+    return end_.value_or(recovery::finished{});
+}
+
+void recovery_world::step(recovery::initiator& machine, const recovery::input& what) {
+    std::vector<recovery::effect> effects;
+    machine.step(what, holdings_view(mine), {now_, chance_}, effects);
+    for (auto& effect : effects) {
+        EXPECT_FALSE(end_) << "an effect after finished";
+        if (auto* const out = std::get_if<recovery::send>(&effect)) {
+            send({self_id, out->to, std::move(out->body)});
+        } else if (const auto* const got = std::get_if<recovery::apply>(&effect)) {
+            take(got->envelope);
+        } else if (const auto* const timer = std::get_if<recovery::set_timer>(&effect)) {
+            timers_[timer->tag] = now_ + timer->after;
+        } else if (auto* const over = std::get_if<recovery::finished>(&effect)) {
+            end_ = std::move(*over);
+        }
+    }
+}
+
+void recovery_world::send(packet what) {
+    bytes_sent += what.body.size();
+    if (chance_.below(100) < lost_percent) {
+        return;
+    }
+    if (chance_.below(100) < repeated_percent) {
+        wire_.push_back(what);
+    }
+    wire_.push_back(std::move(what));
+}
+
+void recovery_world::deliver(recovery::initiator& machine, const packet& what) {
+    if (what.to == self_id) {
+        step(machine, recovery::message{what.from, what.body});
+        return;
+    }
+    const auto peer = others.find(what.to);
+    if (peer == others.end() || dead.contains(what.to)) {
+        return;
+    }
+    if (lying.contains(what.to)) {
+        send({what.to, self_id, garbage()});
+        return;
+    }
+    auto answers = strategy_.respond(what.body, holdings_view(peer->second), {now_, chance_});
+    ASSERT_TRUE(answers) << answers.error().message();
+    for (bytes& body : *answers) {
+        EXPECT_LE(body.size(), std::size_t{1000} * 1024) << "longer than a message may be";
+        send({what.to, self_id, std::move(body)});
+    }
+}
+
+/// As the host: what cannot be read or is not newer changes nothing.
+void recovery_world::take(const bytes& encoded) {
+    auto read = codec::decode<plain_envelope>(encoded);
+    if (!read) {
+        return;
+    }
+    auto& held = mine[read->event];
+    if (!held.encoded.empty() && held.order >= read->order) {
+        ++stale;
+        return;
+    }
+    held = {read->order, encoded};
+    ++applied;
+}
+
+bytes recovery_world::garbage() {
+    bytes data(lies_.below(300));
+    lies_.fill(data);
+    return data;
+}
+
+}  // namespace calbox::contract

@@ -1,0 +1,89 @@
+// A small network for the recovery suite: devices that hold envelopes as opaque bytes, one of which
+// recovers. Messages go through a queue that can lose, repeat and shuffle them; timers jump. Values
+// under the test's hand; nothing real.
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include <calbox/recovery.hpp>
+
+#include "support/test_environment.hpp"
+
+namespace calbox::contract {
+
+struct held_envelope {
+    envelope_order order;
+    bytes encoded;
+};
+using holdings = std::map<event_id, held_envelope>;
+
+inline device_id device_of(std::uint64_t n) {
+    device_id id;
+    id.value[0] = static_cast<std::uint8_t>(n);
+    id.value[31] = 1;
+    return id;
+}
+
+/// An envelope of event `n` at version `version`, unlike any other; `writer` tells losing ones of a
+/// version apart.
+std::pair<event_id, held_envelope> envelope_of(std::uint32_t n, std::uint64_t version,
+                                               std::size_t length = 200, std::uint8_t writer = 0);
+
+class holdings_view final : public recovery::view {
+public:
+    explicit holdings_view(const holdings& all) : all_(all) {}
+    void each(
+        const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
+    std::optional<envelope_order> find(const event_id& event) const override;
+    std::optional<bytes> load(const event_id& event) const override;
+
+private:
+    const holdings& all_;
+};
+
+class recovery_world {
+public:
+    recovery_world(recovery::strategy& strategy, std::uint64_t seed)
+        : strategy_(strategy), chance_(seed), lies_(seed) {}
+
+    holdings mine;
+    std::map<device_id, holdings> others;
+    std::set<device_id> dead;   // take messages and never answer
+    std::set<device_id> lying;  // answer with arbitrary bytes
+    unsigned lost_percent = 0, repeated_percent = 0;
+    bool shuffled = false;
+
+    /// Runs one exchange. Fails the test when it does not end within `limit` of virtual time or a
+    /// million steps.
+    recovery::finished run(std::vector<device_id> friends, std::vector<device_id> backups,
+                           duration limit = std::chrono::minutes(5));
+    /// What the device would hold if everybody who answers had been asked for everything.
+    holdings newest_of(const std::vector<device_id>& devices) const;
+
+    std::uint64_t applied = 0, stale = 0, bytes_sent = 0;
+    duration took{};
+
+private:
+    struct packet {
+        device_id from, to;
+        bytes body;
+    };
+    void step(recovery::initiator& machine, const recovery::input& what);
+    void perform(recovery::initiator& machine);
+    void deliver(recovery::initiator& machine, const packet& what);
+    void send(packet what);
+    void take(const bytes& encoded);
+    bytes garbage();
+
+    recovery::strategy& strategy_;
+    test::seeded_random chance_, lies_;
+    instant now_{std::chrono::hours(1)};
+    std::vector<packet> wire_;
+    std::map<std::uint64_t, instant> timers_;
+    std::vector<recovery::effect> waiting_;
+    std::optional<recovery::finished> end_;
+};
+
+}  // namespace calbox::contract

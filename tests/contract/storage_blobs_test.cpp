@@ -1,0 +1,92 @@
+#include "contract/storage_suite.hpp"
+
+namespace calbox::contract {
+namespace {
+
+class storage_blobs : public storage_suite {
+protected:
+    void make_part(const file_root& root, const bytes& data) {
+        ASSERT_TRUE(blobs().open_part(root));
+        const auto done = blobs().write_part(root, 0, data);
+        ASSERT_TRUE(done) << done.error().message();
+    }
+    std::mt19937_64 engine_{21};
+};
+
+TEST_P(storage_blobs, a_part_becomes_a_blob_by_finish_alone) {
+    const file_root root = root_of(1);
+    const bytes data = random_bytes(engine_, 200'000);
+    make_part(root, data);
+    EXPECT_FALSE(blobs().length(root)->has_value());
+    EXPECT_EQ(blobs().read(root, 0, 1).error().code, errc::not_found);
+    ASSERT_TRUE(blobs().finish(root));
+    EXPECT_EQ(blobs().length(root)->value(), data.size());
+    EXPECT_TRUE(*blobs().read(root, 0, data.size()) == data);
+    EXPECT_EQ(*blobs().read(root, 1000, 3), (bytes{data[1000], data[1001], data[1002]}));
+    EXPECT_EQ(*blobs().read(root, data.size(), 0), bytes());
+    EXPECT_EQ(blobs().read(root, data.size() - 1, 2).error().code, errc::malformed);
+    EXPECT_EQ(blobs().read(root, UINT64_MAX - 1, 2).error().code, errc::malformed);
+    EXPECT_EQ(blobs().read_part(root, 0, 1).error().code, errc::not_found) << "the part is gone";
+}
+
+TEST_P(storage_blobs, parts_go_on_where_they_were) {
+    const file_root root = root_of(2);
+    EXPECT_EQ(*blobs().open_part(root), 0U);
+    ASSERT_TRUE(blobs().write_part(root, 4, {{5, 6, 7, 8}}));
+    ASSERT_TRUE(blobs().write_part(root, 0, {{1, 2, 3, 4}}));
+    ASSERT_TRUE(blobs().write_part(root, 2, {{9}}));
+    reopen();
+    EXPECT_EQ(*blobs().open_part(root), 8U);
+    EXPECT_EQ(*blobs().read_part(root, 0, 100), (bytes{1, 2, 9, 4, 5, 6, 7, 8}));
+    EXPECT_EQ(*blobs().read_part(root, 6, 100), (bytes{7, 8}));
+    EXPECT_EQ(*blobs().read_part(root, 8, 100), bytes());
+    EXPECT_EQ(*blobs().read_part(root, 100, 100), bytes());
+    EXPECT_EQ(blobs().write_part(root_of(3), 0, {{1}}).error().code, errc::not_found);
+    EXPECT_FALSE(blobs().write_part(root, UINT64_MAX, {{1, 2}}));
+}
+
+TEST_P(storage_blobs, a_part_is_renamed_when_its_root_is_known) {
+    make_part(root_of(4), {1, 2, 3});
+    ASSERT_TRUE(blobs().rename_part(root_of(4), root_of(5)));
+    EXPECT_EQ(blobs().read_part(root_of(4), 0, 1).error().code, errc::not_found);
+    ASSERT_TRUE(blobs().finish(root_of(5)));
+    EXPECT_EQ(*blobs().read(root_of(5), 0, 3), (bytes{1, 2, 3}));
+    EXPECT_EQ(blobs().rename_part(root_of(4), root_of(6)).error().code, errc::not_found);
+}
+
+TEST_P(storage_blobs, a_finished_blob_stays_as_it_is) {
+    make_part(root_of(7), {1, 2, 3});
+    ASSERT_TRUE(blobs().finish(root_of(7)));
+    make_part(root_of(7), {9, 9});
+    EXPECT_EQ(*blobs().read(root_of(7), 0, 3), (bytes{1, 2, 3}));
+    ASSERT_TRUE(blobs().finish(root_of(7)));
+    EXPECT_EQ(*blobs().read(root_of(7), 0, 3), (bytes{1, 2, 3}));
+    EXPECT_EQ(blobs().length(root_of(7))->value(), 3U);
+    EXPECT_TRUE(blobs().finish(root_of(7))) << "again";
+    EXPECT_EQ(blobs().finish(root_of(8)).error().code, errc::not_found);
+    reopen();
+    EXPECT_EQ(*blobs().read(root_of(7), 0, 3), (bytes{1, 2, 3}));
+}
+
+TEST_P(storage_blobs, remove_takes_blob_and_part) {
+    make_part(root_of(9), {1});
+    ASSERT_TRUE(blobs().finish(root_of(9)));
+    make_part(root_of(9), {2});
+    ASSERT_TRUE(blobs().remove(root_of(9)));
+    EXPECT_FALSE(blobs().length(root_of(9))->has_value());
+    EXPECT_EQ(blobs().read_part(root_of(9), 0, 1).error().code, errc::not_found);
+    EXPECT_TRUE(blobs().remove(root_of(9))) << "there is none any more";
+    EXPECT_EQ(*blobs().open_part(root_of(9)), 0U);
+}
+
+TEST_P(storage_blobs, an_empty_file_is_a_file) {
+    ASSERT_TRUE(blobs().open_part(root_of(10)));
+    ASSERT_TRUE(blobs().finish(root_of(10)));
+    EXPECT_EQ(blobs().length(root_of(10))->value(), 0U);
+    EXPECT_EQ(*blobs().read(root_of(10), 0, 0), bytes());
+}
+
+INSTANTIATE_TEST_SUITE_P(plugin, storage_blobs, testing::ValuesIn(names()), name_of);
+
+}  // namespace
+}  // namespace calbox::contract

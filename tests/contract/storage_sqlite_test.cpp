@@ -1,0 +1,124 @@
+// What is special to the sqlite plugin: versions of its layout, and damage.
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "contract/storage_suite.hpp"
+
+namespace calbox::contract {
+namespace {
+
+class storage_sqlite : public storage_suite {
+protected:
+    std::string path() const { return directory_ + "/calbox.db"; }
+    void change(const std::string& statement) {
+        SQLite::Database database(path(), SQLite::OPEN_READWRITE);
+        database.exec(statement);
+    }
+    bytes contents(const std::string& file) const {
+        std::ifstream in(file, std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+};
+
+TEST_P(storage_sqlite, a_newer_layout_is_refused_and_not_touched) {
+    put(record_kind::meta, "a", "1");
+    store_.reset();
+    change("PRAGMA user_version = 99");
+    const bytes before = contents(path());
+    const auto opened = (*strategy_)->open(directory_);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, errc::unsupported);
+    EXPECT_NE(opened.error().message().find("layout 99"), std::string::npos)
+        << opened.error().message();
+    EXPECT_TRUE(contents(path()) == before);
+    change("PRAGMA user_version = 1");
+    open();
+    EXPECT_TRUE(get(record_kind::meta, "a"));
+}
+
+TEST_P(storage_sqlite, an_older_layout_is_copied_and_migrated) {
+    put(record_kind::meta, "a", "1");
+    store_.reset();
+    change("DROP TABLE overlay");
+    change("PRAGMA user_version = 0");
+    open();
+    EXPECT_TRUE(get(record_kind::meta, "a"));
+    put(record_kind::overlay, "b", "2");
+    store_.reset();
+    SQLite::Database copy(path() + ".v0", SQLite::OPEN_READONLY);
+    EXPECT_EQ(copy.execAndGet("SELECT count(*) FROM meta").getInt(), 1);
+    EXPECT_FALSE(copy.tableExists("overlay"));
+    struct stat about{};
+    ASSERT_EQ(::stat((path() + ".v0").c_str(), &about), 0);
+    EXPECT_EQ(about.st_mode & 0777, 0600U);
+    SQLite::Database now(path(), SQLite::OPEN_READONLY);
+    EXPECT_EQ(now.execAndGet("PRAGMA user_version").getInt(), 1);
+}
+
+TEST_P(storage_sqlite, files_are_for_their_owner_only) {
+    const mode_t before = ::umask(0);
+    store_.reset();
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directory(directory_);
+    open();
+    put(record_kind::meta, "a", "1");
+    ASSERT_TRUE(blobs().open_part(root_of(1)));
+    ASSERT_TRUE(blobs().finish(root_of(1)));
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_)) {
+        struct stat about{};
+        ASSERT_EQ(::stat(entry.path().c_str(), &about), 0);
+        EXPECT_EQ(about.st_mode & 0777, entry.is_directory() ? 0700U : 0600U) << entry.path();
+    }
+    ::umask(before);
+}
+
+TEST_P(storage_sqlite, damage_is_seen_after_a_kill) {
+    store_.reset();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        auto opened = (*strategy_)->open(directory_);
+        for (std::uint8_t i = 0; opened && i < 200; ++i) {
+            batch writes;
+            writes.put(record_kind::envelope, {i}, bytes(2000, i));
+            (void)(*opened)->records().apply(writes);
+        }
+        ::raise(SIGKILL);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    // The log is moved into the database, the database is damaged, and what is left of the log says
+    // "killed".
+    const bytes log = contents(path() + "-wal");
+    ASSERT_FALSE(log.empty());
+    {
+        change("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    {
+        std::fstream database(path(), std::ios::binary | std::ios::in | std::ios::out);
+        database.seekp(4096 * 20);
+        database << std::string(4096 * 10, 'x');
+    }
+    std::ofstream(path() + "-wal", std::ios::binary) << "not a log";
+    const auto opened = (*strategy_)->open(directory_);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(to_string(opened.error().code), "malformed") << opened.error().message();
+}
+
+TEST_P(storage_sqlite, a_file_that_is_no_database_is_refused) {
+    store_.reset();
+    std::ofstream(path(), std::ios::binary | std::ios::trunc) << std::string(10'000, 'x');
+    const auto opened = (*strategy_)->open(directory_);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(to_string(opened.error().code), "malformed") << opened.error().message();
+}
+
+INSTANTIATE_TEST_SUITE_P(plugin, storage_sqlite, testing::Values("sqlite"), name_of);
+
+}  // namespace
+}  // namespace calbox::contract
