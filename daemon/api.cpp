@@ -1,0 +1,224 @@
+#include "api.hpp"
+
+#include <array>
+#include <optional>
+
+#include <boost/system/system_error.hpp>
+
+#include "api_calls.hpp"
+
+namespace calbox::daemon {
+
+namespace {
+
+constexpr char openapi_bytes[] = {
+#include "openapi.inc"
+};
+
+struct route {
+    std::string_view method, path;
+    outcome (*run)(call& one);
+};
+
+constexpr std::string_view event_path = "/v1/events/{organizer}/{seq}";
+constexpr std::string_view file_path = "/v1/events/{organizer}/{seq}/files/{name}";
+
+/// docs/api.md as a table.
+constexpr std::array table = {
+    route{"GET", "/health", get_health},
+    route{"GET", "/metrics", get_metrics},
+    route{"GET", "/openapi.json", get_openapi},
+    route{"GET", "/v1/status", get_status},
+    route{"GET", "/v1/doctor", get_doctor},
+    route{"GET", "/v1/plugins", get_plugins},
+    route{"GET", "/v1/peers", get_peers},
+    route{"GET", "/v1/network", get_network},
+    route{"POST", "/v1/network", post_network},
+    route{"POST", "/v1/network/invitations", post_invitation},
+    route{"POST", "/v1/network/join", post_join},
+    route{"GET", "/v1/session", get_session},
+    route{"POST", "/v1/session", post_session},
+    route{"DELETE", "/v1/session", delete_session},
+    route{"GET", "/v1/users", get_users},
+    route{"GET", "/v1/friends", get_friends},
+    route{"POST", "/v1/friends", post_friend},
+    route{"POST", "/v1/friends/{name}/accept", accept_friend},
+    route{"DELETE", "/v1/friends/{name}", delete_friend},
+    route{"GET", "/v1/groups", get_groups},
+    route{"PUT", "/v1/groups/{name}", put_group},
+    route{"DELETE", "/v1/groups/{name}", delete_group},
+    route{"GET", "/v1/events", get_events},
+    route{"POST", "/v1/events", post_event},
+    route{"GET", event_path, get_event},
+    route{"PATCH", event_path, patch_event},
+    route{"DELETE", event_path, delete_event},
+    route{"GET", "/v1/conflicts", get_conflicts},
+    route{"GET", "/v1/events/{organizer}/{seq}/files", get_files},
+    route{"POST", file_path, post_file},
+    route{"PUT", file_path, put_file},
+    route{"GET", file_path, get_file},
+    route{"POST", "/v1/events/{organizer}/{seq}/files/{name}/fetch", fetch_file},
+    route{"DELETE", file_path, delete_file},
+    route{"GET", "/v1/watch", get_watch},
+};
+
+/// The pieces between the slashes.
+std::vector<std::string_view> pieces_of(std::string_view path) {
+    std::vector<std::string_view> pieces;
+    while (true) {
+        const auto slash = path.find('/');
+        pieces.push_back(path.substr(0, slash));
+        if (slash == std::string_view::npos) {
+            return pieces;
+        }
+        path.remove_prefix(slash + 1);
+    }
+}
+
+/// Whether `path` has the form of `pattern`; `parts` are the pieces that stand for {...}, as they
+/// were sent.
+bool matches(std::string_view pattern, std::string_view path,
+             std::vector<std::string_view>& parts) {
+    const auto wanted = pieces_of(pattern);
+    const auto given = pieces_of(path);
+    parts.clear();
+    if (wanted.size() != given.size()) {
+        return false;
+    }
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        if (!wanted[i].starts_with('{')) {
+            if (wanted[i] != given[i]) {
+                return false;
+            }
+        } else if (given[i].empty()) {
+            return false;
+        } else {
+            parts.push_back(given[i]);
+        }
+    }
+    return true;
+}
+
+struct choice {
+    const route* chosen = nullptr;
+    std::vector<std::string_view> parts;
+    std::string allowed;  // the methods of the path
+};
+
+choice choose(std::string_view method, std::string_view path) {
+    choice made;
+    std::vector<std::string_view> parts;
+    for (const route& one : table) {
+        if (!matches(one.path, path, parts)) {
+            continue;
+        }
+        made.allowed += (made.allowed.empty() ? "" : ", ") + std::string(one.method);
+        made.allowed += one.method == "GET" ? ", HEAD" : "";
+        if (one.method == method || (one.method == "GET" && method == "HEAD")) {
+            made.chosen = &one;
+            made.parts = parts;
+        }
+    }
+    return made;
+}
+
+/// Clients may name the host in the target: "http://calbox/v1/status".
+std::string_view without_host(std::string_view target) {
+    constexpr std::string_view scheme = "http://";
+    if (!target.starts_with(scheme)) {
+        return target;
+    }
+    const auto slash = target.find('/', scheme.size());
+    return slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
+}
+
+result<void> read_query(std::string_view text, call& into) {
+    while (!text.empty()) {
+        const auto pair = text.substr(0, text.find('&'));
+        text.remove_prefix(std::min(text.size(), pair.size() + 1));
+        if (pair.empty()) {
+            continue;
+        }
+        const auto equals = pair.find('=');
+        auto key = decoded(pair.substr(0, equals), true);
+        auto value = decoded(
+            equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1), true);
+        if (!key || !value) {
+            return fail(key ? value.error() : key.error());
+        }
+        into.query.emplace_back(std::move(*key), std::move(*value));
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string_view openapi_document() noexcept { return {openapi_bytes, sizeof openapi_bytes}; }
+
+std::vector<api::route_name> api::routes() {
+    std::vector<route_name> all;
+    for (const route& one : table) {
+        all.push_back({one.method, one.path});
+    }
+    return all;
+}
+
+api::api(const environment& env, node::services on) : env_(env), on_(on) {}
+
+task<result<http::response>> api::dispatch(http::exchange& line) {
+    const std::string_view target = without_host(line.asked().target);
+    const auto mark = std::min(target.find('?'), target.size());
+    const choice made = choose(line.asked().method, target.substr(0, mark));
+    if (made.chosen == nullptr && made.allowed.empty()) {
+        co_return fail(errc::not_found,
+                       "there is no such path: GET /openapi.json lists what there is");
+    }
+    if (made.chosen == nullptr) {
+        auto refusal = http::problem(
+            405, error(errc::unsupported, "this path answers to " + made.allowed + " only"));
+        refusal.head.push_back({"Allow", made.allowed});
+        co_return refusal;
+    }
+    call one{env_, on_, metrics_, line, {}, {}};
+    for (const std::string_view part : made.parts) {
+        auto text = decoded(part, false);
+        if (!text) {
+            co_return fail(std::move(text.error()));
+        }
+        one.parts.push_back(std::move(*text));
+    }
+    const auto query = mark < target.size() ? target.substr(mark + 1) : std::string_view();
+    if (auto read = read_query(query, one); !read) {
+        co_return fail(std::move(read.error()));
+    }
+    if (made.chosen->run != get_events) {
+        if (auto none = one.only({}); !none) {
+            co_return fail(std::move(none.error()));
+        }
+    }
+    co_return co_await made.chosen->run(one);
+}
+
+task<void> api::serve(http::exchange& line) {
+    const instant began = env_.time.now();
+    result<http::response> made = fail(errc::internal);
+    try {
+        made = co_await dispatch(line);
+    } catch (const boost::system::system_error& why) {
+        if (why.code() == asio::error::operation_aborted) {
+            throw;
+        }
+        env_.log.write(log_level::error, "api", line.asked().method + " failed: " + why.what());
+    } catch (const std::exception& why) {
+        env_.log.write(log_level::error, "api", line.asked().method + " failed: " + why.what());
+    }
+    http::response answer = made ? std::move(*made) : http::problem(made.error());
+    metrics_.count(line.asked().method, answer.status, env_.time.now() - began);
+    if (!line.answered()) {
+        co_await line.answer(std::move(answer));
+    } else if (!made) {
+        line.broken();
+    }
+}
+
+}  // namespace calbox::daemon

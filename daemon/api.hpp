@@ -1,0 +1,39 @@
+// The API of docs/api.md: finds the route of a request, has it done by the services, and turns what
+// they say into answers. Owned by the composition root; core thread only.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "http.hpp"
+#include "metrics.hpp"
+
+namespace calbox::daemon {
+
+class api final : public http::handler {
+public:
+    /// The services outlive the API.
+    api(const environment& env, node::services on);
+
+    /// Answers exactly once, whatever happens; only cancellation leaves it by an exception.
+    task<void> serve(http::exchange& line) override;
+
+    /// "GET", "/v1/friends/{name}"
+    struct route_name {
+        std::string_view method, path;
+    };
+    /// All of them, for the test that holds docs/openapi.json against the table.
+    static std::vector<route_name> routes();
+
+private:
+    task<result<http::response>> dispatch(http::exchange& line);
+
+    const environment& env_;
+    node::services on_;
+    metrics metrics_;
+};
+
+/// docs/openapi.json, as it was when this was built.
+std::string_view openapi_document() noexcept;
+
+}  // namespace calbox::daemon

@@ -1,0 +1,90 @@
+// What the functions behind the routes are given and give back, and their names. Part of the API;
+// core thread only.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "http.hpp"
+#include "json.hpp"
+
+namespace calbox::daemon {
+
+class metrics;
+
+/// One request on its way. Lives until the function that is given it has returned.
+struct call {
+    const environment& env;
+    node::services& on;
+    const metrics& counted;
+    http::exchange& line;
+    std::vector<std::string> parts;  // what stands for the path's {...}, decoded
+    std::vector<std::pair<std::string, std::string>> query;
+
+    /// The user that Calbox-User names.
+    result<user_id> user() const;
+    /// The event of the path's first two parts.
+    result<event_id> event(user_id as) const;
+    /// The value of a key of the query; nothing when it is not there.
+    const std::string* asked_for(std::string_view key) const noexcept;
+    /// invalid_argument for a key that is not among `known`.
+    result<void> only(std::vector<std::string_view> known) const;
+    /// The whole body as JSON. malformed when there is none.
+    task<result<json>> document();
+    /// For requests that have nothing to say: reads away an empty body or `{}`.
+    task<result<void>> nothing();
+};
+
+/// An answer to send. A function that streams has answered already: then only the status counts.
+using outcome = task<result<http::response>>;
+
+http::response json_response(int status, const json& document);
+http::response empty_response();
+
+/// Percent-decoding (RFC 3986); with `plus`, as forms write queries. malformed: half an escape.
+result<std::string> decoded(std::string_view text, bool plus);
+std::string encoded(std::string_view text);
+
+outcome get_health(call& one);
+outcome get_metrics(call& one);
+outcome get_openapi(call& one);
+outcome get_status(call& one);
+outcome get_doctor(call& one);
+outcome get_plugins(call& one);
+outcome get_peers(call& one);
+outcome get_network(call& one);
+outcome post_network(call& one);
+outcome post_invitation(call& one);
+outcome post_join(call& one);
+
+outcome get_session(call& one);
+outcome post_session(call& one);
+outcome delete_session(call& one);
+outcome get_users(call& one);
+outcome get_friends(call& one);
+outcome post_friend(call& one);
+outcome accept_friend(call& one);
+outcome delete_friend(call& one);
+outcome get_groups(call& one);
+outcome put_group(call& one);
+outcome delete_group(call& one);
+
+outcome get_events(call& one);
+outcome post_event(call& one);
+outcome get_event(call& one);
+outcome patch_event(call& one);
+outcome delete_event(call& one);
+outcome get_conflicts(call& one);
+
+outcome get_files(call& one);
+outcome post_file(call& one);
+outcome put_file(call& one);
+outcome get_file(call& one);
+outcome fetch_file(call& one);
+outcome delete_file(call& one);
+
+outcome get_watch(call& one);
+
+}  // namespace calbox::daemon

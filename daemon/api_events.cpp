@@ -1,0 +1,238 @@
+// Routes about events. Versions are ETags: "1-3" is generation 1, version 3.
+#include <algorithm>
+
+#include "api_calls.hpp"
+
+namespace calbox::daemon {
+
+namespace {
+
+std::string tag_of(const node::event_view& event) {
+    return "\"" + std::to_string(event.generation.value) + "-" +
+           std::to_string(event.version.value) + "\"";
+}
+
+/// The event's files as they are here; as the event names them, when that cannot be said.
+std::vector<node::file_view> files_of(const call& one, user_id as, const node::event_view& event) {
+    if (event.content.files.empty()) {
+        return {};
+    }
+    if (auto known = one.on.file.list(as, event.id)) {
+        return std::move(*known);
+    }
+    std::vector<node::file_view> named;
+    for (const model::attachment& file : event.content.files) {
+        node::file_view view;
+        view.what = file;
+        view.held = "elsewhere";
+        named.push_back(std::move(view));
+    }
+    return named;
+}
+
+json document_of(const call& one, user_id as, const node::event_view& event) {
+    return to_json(event, files_of(one, as, event));
+}
+
+http::response event_response(const call& one, user_id as, int status,
+                              const node::event_view& event) {
+    http::response made = json_response(status, document_of(one, as, event));
+    made.head.push_back({"ETag", tag_of(event)});
+    return made;
+}
+
+/// The tags of an If-Match field, with their quotes. malformed when it is something else.
+result<std::vector<std::string>> tags_in(std::string_view text) {
+    std::vector<std::string> tags;
+    const auto skip = [&] {
+        text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+    };
+    skip();
+    while (!text.empty()) {
+        const auto end = text.starts_with('"') ? text.find('"', 1) : std::string_view::npos;
+        if (end == std::string_view::npos) {
+            break;
+        }
+        tags.emplace_back(text.substr(0, end + 1));
+        text.remove_prefix(end + 1);
+        skip();
+        if (text.empty()) {
+            return tags;
+        }
+        if (!text.starts_with(',')) {
+            break;
+        }
+        text.remove_prefix(1);
+        skip();
+    }
+    return fail(errc::malformed,
+                "If-Match must be the ETag of the event as it was read, as in \"1-3\"");
+}
+
+/// What If-Match expects of the event. conflict when the current version is not among its tags.
+result<std::optional<version_number>> expected(const call& one, user_id as, event_id which) {
+    const std::string* const field = one.line.asked().find("if-match");
+    if (field == nullptr || *field == "*") {
+        return std::optional<version_number>();
+    }
+    if (one.line.asked().count("if-match") > 1) {
+        return fail(errc::malformed, "If-Match stands twice");
+    }
+    const auto tags = tags_in(*field);
+    if (!tags) {
+        return fail(tags.error());
+    }
+    const auto event = one.on.events.show(as, which);
+    if (!event) {
+        return fail(event.error());
+    }
+    if (std::find(tags->begin(), tags->end(), tag_of(*event)) == tags->end()) {
+        return fail(errc::conflict, "the event was changed since it was read: it is at version " +
+                                        std::to_string(event->version.value) +
+                                        " now; read it again");
+    }
+    return std::optional(event->version);
+}
+
+/// Reads `from` or `to` of the query.
+result<std::optional<timestamp>> time_asked_for(const call& one, std::string_view key) {
+    const std::string* const text = one.asked_for(key);
+    if (text == nullptr || text->empty()) {
+        return std::optional<timestamp>();
+    }
+    const auto at = model::parse_utc(*text);
+    if (!at) {
+        return fail(errc::invalid_argument, std::string(key) + ": " + at.error().message());
+    }
+    return std::optional(*at);
+}
+
+}  // namespace
+
+outcome get_events(call& one) {
+    const auto as = one.user();
+    if (!as) {
+        co_return fail(as.error());
+    }
+    if (auto known = one.only({"from", "to", "q"}); !known) {
+        co_return fail(std::move(known.error()));
+    }
+    const auto from = time_asked_for(one, "from");
+    const auto to = time_asked_for(one, "to");
+    if (!from || !to) {
+        co_return fail(from ? to.error() : from.error());
+    }
+    node::event_query query{*from, *to, {}};
+    if (const std::string* const text = one.asked_for("q")) {
+        query.text = *text;
+    }
+    json list = json::array();
+    for (const node::event_view& event : one.on.events.list(*as, query)) {
+        list.push_back(document_of(one, *as, event));
+    }
+    co_return json_response(200, {{"events", std::move(list)}});
+}
+
+outcome post_event(call& one) {
+    const auto as = one.user();
+    if (!as) {
+        co_return fail(as.error());
+    }
+    const auto body = co_await one.document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    auto draft = read_draft(*body);
+    if (!draft) {
+        co_return fail(std::move(draft.error()));
+    }
+    const auto made = co_await one.on.events.create(*as, std::move(*draft));
+    if (!made) {
+        co_return fail(made.error());
+    }
+    http::response answer = event_response(one, *as, 201, *made);
+    const auto slash = made->id_text.rfind('/');
+    if (slash != std::string::npos) {
+        answer.head.push_back({"Location", "/v1/events/" + encoded(made->id_text.substr(0, slash)) +
+                                               "/" + encoded(made->id_text.substr(slash + 1))});
+    }
+    co_return answer;
+}
+
+outcome get_event(call& one) {
+    const auto as = one.user();
+    if (!as) {
+        co_return fail(as.error());
+    }
+    const auto which = one.event(*as);
+    if (!which) {
+        co_return fail(which.error());
+    }
+    const auto event = one.on.events.show(*as, *which);
+    if (!event) {
+        co_return fail(event.error());
+    }
+    co_return event_response(one, *as, 200, *event);
+}
+
+outcome patch_event(call& one) {
+    const auto as = one.user();
+    if (!as) {
+        co_return fail(as.error());
+    }
+    const auto which = one.event(*as);
+    if (!which) {
+        co_return fail(which.error());
+    }
+    const auto body = co_await one.document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    auto draft = read_draft(*body);
+    if (!draft) {
+        co_return fail(std::move(draft.error()));
+    }
+    const auto expect = expected(one, *as, *which);
+    if (!expect) {
+        co_return fail(expect.error());
+    }
+    const auto changed = co_await one.on.events.modify(*as, *which, std::move(*draft), *expect);
+    if (!changed) {
+        co_return fail(changed.error());
+    }
+    co_return event_response(one, *as, 200, *changed);
+}
+
+outcome delete_event(call& one) {
+    const auto as = one.user();
+    if (!as) {
+        co_return fail(as.error());
+    }
+    const auto which = one.event(*as);
+    if (!which) {
+        co_return fail(which.error());
+    }
+    const auto expect = expected(one, *as, *which);
+    if (!expect) {
+        co_return fail(expect.error());
+    }
+    auto removed = co_await one.on.events.remove(*as, *which, *expect);
+    if (!removed) {
+        co_return fail(std::move(removed.error()));
+    }
+    co_return empty_response();
+}
+
+outcome get_conflicts(call& one) {
+    const auto as = one.user();
+    if (!as) {
+        co_return fail(as.error());
+    }
+    json list = json::array();
+    for (const auto& [first, second] : one.on.events.conflicts(*as)) {
+        list.push_back(json::array({document_of(one, *as, first), document_of(one, *as, second)}));
+    }
+    co_return json_response(200, {{"conflicts", std::move(list)}});
+}
+
+}  // namespace calbox::daemon

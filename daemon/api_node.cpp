@@ -1,0 +1,88 @@
+// Routes about the node and its network.
+#include "api.hpp"
+#include "api_calls.hpp"
+
+namespace calbox::daemon {
+
+outcome get_health(call&) { co_return json_response(200, {{"ok", true}}); }
+
+outcome get_metrics(call& one) {
+    http::response made;
+    made.head.push_back({"Content-Type", "text/plain; version=0.0.4; charset=utf-8"});
+    made.body = one.counted.text(one.on.info.status(), one.on.info.peers().size());
+    co_return made;
+}
+
+outcome get_openapi(call&) {
+    http::response made;
+    made.head.push_back({"Content-Type", "application/json"});
+    made.body = std::string(openapi_document());
+    co_return made;
+}
+
+outcome get_status(call& one) { co_return json_response(200, to_json(one.on.info.status())); }
+
+outcome get_doctor(call& one) {
+    const auto found = co_await one.on.info.doctor();
+    co_return json_response(200, {{"findings", list_of(found)}});
+}
+
+outcome get_plugins(call& one) {
+    co_return json_response(200, {{"plugins", list_of(one.on.info.plugins())}});
+}
+
+outcome get_peers(call& one) {
+    co_return json_response(200, {{"peers", list_of(one.on.info.peers())}});
+}
+
+outcome get_network(call& one) { co_return json_response(200, to_json(one.on.network.show())); }
+
+outcome post_network(call& one) {
+    auto read = co_await one.nothing();
+    if (!read) {
+        co_return fail(std::move(read.error()));
+    }
+    const auto founded = co_await one.on.network.create();
+    if (!founded) {
+        co_return fail(founded.error());
+    }
+    co_return json_response(201, to_json(*founded));
+}
+
+outcome post_invitation(call& one) {
+    const auto body = co_await one.document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    std::vector<std::string> roles;
+    object_reader from(*body);
+    from.need("roles", roles);
+    if (auto whole = from.finish(); !whole) {
+        co_return fail(std::move(whole.error()));
+    }
+    const auto text = co_await one.on.network.invite(std::move(roles));
+    if (!text) {
+        co_return fail(text.error());
+    }
+    co_return json_response(201, {{"invitation", *text}});
+}
+
+outcome post_join(call& one) {
+    const auto body = co_await one.document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    std::string invitation;
+    object_reader from(*body);
+    from.need("invitation", invitation);
+    if (auto whole = from.finish(); !whole) {
+        co_return fail(std::move(whole.error()));
+    }
+    const auto joined = co_await one.on.network.join(std::move(invitation));
+    if (!joined) {
+        co_return fail(joined.error());
+    }
+    co_return json_response(200, to_json(*joined));
+}
+
+}  // namespace calbox::daemon

@@ -1,0 +1,312 @@
+#include "compose.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+
+#include <dlfcn.h>
+#include <unistd.h>
+#include <boost/asio/signal_set.hpp>
+
+#include "api.hpp"
+#include "base/environment_real.hpp"
+#include "crypto/primitives.hpp"
+#include "directories.hpp"
+#include "http_server.hpp"
+#include "model/event.hpp"
+#include "net/tcp_real.hpp"
+#include "node/invitation.hpp"
+#include "plugins/loader.hpp"
+
+namespace calbox::daemon {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr unsigned stop_seconds = 5;  // docs/operations.md promises it
+
+/// SIGALRM, when stopping took too long. Everything that was acknowledged is on the disk, so that
+/// it may just end.
+extern "C" void end_late(int) {
+    static constexpr char text[] =
+        "calboxd: something did not end within 5 seconds; ending without it\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, sizeof text - 1);
+    ::_exit(EXIT_FAILURE);
+}
+
+/// Beside libcalbox, as installed, or in the folder of the build that this program stands in.
+std::vector<std::string> installed_plugins() {
+    std::vector<fs::path> candidates;
+    Dl_info library{};
+    if (::dladdr(reinterpret_cast<const void*>(&model::initialise), &library) != 0 &&
+        library.dli_fname != nullptr) {
+        std::error_code problem;
+        const fs::path file = fs::canonical(library.dli_fname, problem);
+        candidates.push_back(file.parent_path() / "calbox" / "plugins");
+    }
+    std::error_code problem;
+    const fs::path program = fs::read_symlink("/proc/self/exe", problem);
+    candidates.push_back(program.parent_path().parent_path() / "plugins");
+    std::vector<std::string> found;
+    for (const fs::path& candidate : candidates) {
+        if (candidate.is_absolute() && fs::is_directory(candidate, problem)) {
+            found.push_back(candidate.string());
+        }
+    }
+    return found;
+}
+
+/// What must be true of this process before anything is made.
+result<data_lock> prepare(const config& with) {
+    const auto named = [](const char* what) {
+        return [what](error problem) { return error(problem.code, what + problem.message()); };
+    };
+    if (auto made = make_private_directory(with.data_dir); !made) {
+        return fail(named("data_dir: ")(made.error()));
+    }
+    if (auto made = make_private(with.data_dir); !made) {
+        return fail(named("data_dir: ")(made.error()));
+    }
+    auto lock = data_lock::take(with.data_dir);
+    if (!lock) {
+        return fail(named("data_dir: ")(lock.error()));
+    }
+    if (auto ready = crypto::initialise(); !ready) {
+        return fail(named("cryptography: ")(ready.error()));
+    }
+    model::initialise();
+    return lock;
+}
+
+/// Everything that one daemon is made of. Members stand in the order in which they need each other.
+class composition {
+public:
+    composition(config with, notifier manager)
+        : with_(std::move(with)),
+          manager_(std::move(manager)),
+          transport_(world_.context().get_executor()),
+          env_(world_.use(transport_)),
+          signals_(world_.context()),
+          stop_(env_),
+          life_(env_, "calboxd"),
+          tasks_(env_, "daemon"),
+          plugins_(
+              with_.plugin_directories.empty() ? installed_plugins() : with_.plugin_directories,
+              env_.log) {}
+
+    result<void> run() {
+        listen_for_signals();
+        life_.spawn("life", live());
+        while (life_.running() != 0 && world_.context().run_one() != 0) {
+        }
+        return outcome_;
+    }
+
+private:
+    void listen_for_signals() {
+        signals_.add(SIGINT);
+        signals_.add(SIGTERM);
+        signals_.async_wait([this](boost::system::error_code problem, int) {
+            if (!problem) {
+                std::signal(SIGALRM, end_late);
+                ::alarm(stop_seconds);
+                signals_.clear();  // the next one does what it does to any program
+                stop_.set();
+            }
+        });
+    }
+
+    task<void> live() {
+        auto started = co_await start();
+        if (started && !stop_.is_set()) {
+            manager_.ready();
+            if (const auto limit = manager_.watchdog()) {
+                tasks_.spawn("watchdog", keep_saying_alive(*limit / 3));
+            }
+            env_.log.write(log_level::info, "calboxd",
+                           "version " CALBOX_VERSION " serves on " + with_.socket.string());
+            co_await stop_.wait();
+            env_.log.write(log_level::info, "calboxd", "stopping");
+        }
+        manager_.stopping();
+        co_await stop();
+        outcome_ = std::move(started);
+    }
+
+    task<result<void>> start() {
+        if (auto loaded = load_plugins(); !loaded) {
+            co_return loaded;
+        }
+        if (auto opened = co_await open_store(); !opened) {
+            co_return opened;
+        }
+        node_ =
+            std::make_unique<node::node>(env_, *store_, chosen(*discovery_, with_.discovery),
+                                         chosen(*consensus_, with_.consensus),
+                                         chosen(*recovery_, with_.recovery), settings_of_node());
+        auto entered = co_await start_node();
+        if (!entered || stop_.is_set()) {
+            co_return entered;
+        }
+        api_ = std::make_unique<api>(env_, node_->api());
+        http::server_settings settings;
+        settings.socket = with_.socket;
+        server_ = std::make_unique<http::server>(env_, std::move(settings), *api_);
+        if (auto listening = server_->start(); !listening) {
+            server_.reset();
+            co_return fail(listening.error().code, "socket: " + listening.error().message());
+        }
+        co_return result<void>();
+    }
+
+    /// A signal during the start ends it.
+    task<result<void>> start_node() {
+        using namespace asio::experimental::awaitable_operators;
+        auto outcome = co_await (started_node() || stop_.wait());
+        if (outcome.index() == 1) {
+            co_return result<void>();
+        }
+        co_return std::move(std::get<0>(outcome));
+    }
+    /// The operator above waits for a success: whatever is thrown here must become a value, or it
+    /// would wait for a signal.
+    task<result<void>> started_node() {
+        try {
+            co_return co_await node_->start();
+        } catch (const std::exception& problem) {
+            co_return fail(errc::internal,
+                           std::string("the start was given up: ") + problem.what());
+        }
+    }
+
+    /// In reverse; what was not made is left out.
+    task<void> stop() {
+        tasks_.request_stop();
+        if (server_) {
+            server_->request_stop();
+            co_await server_->join();
+            server_.reset();
+        }
+        api_.reset();
+        if (node_) {
+            node_->request_stop();
+            co_await node_->join();
+            node_.reset();
+        }
+        if (store_) {
+            // On the thread that used it, and after all that was posted before.
+            auto close = [kept = std::move(store_)]() mutable {
+                kept.reset();
+                return true;
+            };
+            co_await offload(env_, env_.disk, std::move(close));
+        }
+        co_await tasks_.join();
+        signals_.clear();
+    }
+
+    result<void> load_plugins() {
+        auto discovery = plugins_.discovery(with_.discovery.name, with_.discovery.settings);
+        if (!discovery) {
+            return fail(discovery.error());
+        }
+        auto consensus = plugins_.consensus(with_.consensus.name, with_.consensus.settings);
+        if (!consensus) {
+            return fail(consensus.error());
+        }
+        auto storage = plugins_.storage(with_.storage.name, with_.storage.settings);
+        if (!storage) {
+            return fail(storage.error());
+        }
+        auto recovery = plugins_.recovery(with_.recovery.name, with_.recovery.settings);
+        if (!recovery) {
+            return fail(recovery.error());
+        }
+        discovery_.emplace(std::move(*discovery));
+        consensus_.emplace(std::move(*consensus));
+        storage_.emplace(std::move(*storage));
+        recovery_.emplace(std::move(*recovery));
+        return {};
+    }
+
+    task<result<void>> open_store() {
+        const fs::path directory = with_.data_dir / "store";
+        if (auto made = make_private_directory(directory); !made) {
+            co_return made;
+        }
+        auto open = [strategy = storage_->get(), path = directory.string()] {
+            return strategy->open(path);
+        };
+        auto opened = co_await offload(env_, env_.disk, std::move(open));
+        if (!opened) {
+            co_return fail(opened.error());
+        }
+        store_ = std::move(*opened);
+        co_return result<void>();
+    }
+
+    template <class Strategy>
+    static node::chosen<Strategy> chosen(const plugins::loaded<Strategy>& plugin,
+                                         const wanted_plugin& wanted) {
+        return {*plugin, std::string(plugin.name()), std::string(plugin.version()),
+                wanted.settings};
+    }
+
+    node::node_settings settings_of_node() {
+        node::node_settings settings = with_.node;
+        settings.version = CALBOX_VERSION;
+        settings.plugins = [this] {
+            std::vector<node::plugin_view> views;
+            for (plugins::plugin_status& one : plugins_.list()) {
+                views.push_back({std::move(one.kind), std::move(one.name), std::move(one.version),
+                                 std::move(one.file), std::move(one.traits), std::move(one.summary),
+                                 std::move(one.status)});
+            }
+            return views;
+        };
+        return settings;
+    }
+
+    task<void> keep_saying_alive(duration pause) {
+        while (true) {
+            manager_.alive();
+            co_await sleep_for(env_, pause);
+        }
+    }
+
+    config with_;
+    notifier manager_;
+    real_environment world_{real_settings{with_.level}};
+    net::tcp_transport transport_;
+    const environment& env_;
+    asio::signal_set signals_;
+    event stop_;
+    task_scope life_;
+    task_scope tasks_;
+    // What stays when the life ends by an exception, which its scope logs.
+    result<void> outcome_ =
+        fail(errc::internal, "it was ended by a bug: please report what the log says");
+    plugins::plugin_host plugins_;
+    std::optional<plugins::loaded<discovery::strategy>> discovery_;
+    std::optional<plugins::loaded<consensus::strategy>> consensus_;
+    std::optional<plugins::loaded<storage::strategy>> storage_;
+    std::optional<plugins::loaded<recovery::strategy>> recovery_;
+    std::shared_ptr<storage::store> store_;  // shared with the job that closes it, and nobody else
+    std::unique_ptr<node::node> node_;
+    std::unique_ptr<api> api_;
+    std::unique_ptr<http::server> server_;
+};
+
+}  // namespace
+
+result<void> serve(config with, notifier manager) {
+    auto lock = prepare(with);
+    if (!lock) {
+        return fail(std::move(lock.error()));
+    }
+    composition all(std::move(with), std::move(manager));
+    return all.run();
+}
+
+}  // namespace calbox::daemon

@@ -1,0 +1,380 @@
+#include "config.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <system_error>
+
+#include "config_values.hpp"
+#include "net/tcp_real.hpp"
+#include "node/invitation.hpp"
+#include "wire/limits.hpp"
+
+namespace calbox::daemon {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t file_bytes_max = 1 << 20;
+constexpr std::size_t socket_path_max = 107;  // sun_path without its end
+
+result<void> check_address(const std::string& address, bool port_is_fixed) {
+    const auto parts = net::split_address(address);
+    if (!parts) {
+        return fail(parts.error());
+    }
+    if (port_is_fixed && std::stoul(parts->second) == 0) {
+        return wrong("\"" + address + "\" needs a port that others can reach, and 0 is none");
+    }
+    return {};
+}
+
+// One reader for each kind of key -----------------------------------------------------------------
+
+using reader = result<void> (*)(const toml::node& value, config& into);
+
+template <auto member>
+result<void> read_path(const toml::node& value, config& into) {
+    return path_of(value).map([&](const fs::path& path) { into.*member = path; });
+}
+
+template <auto member>
+result<void> read_plugin(const toml::node& value, config& into) {
+    const auto name = text_of(value);
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    };
+    if (!name || name->size() > 64 || !std::all_of(name->begin(), name->end(), fits)) {
+        return wrong("it must be the name of a plugin, of a-z, 0-9 and _");
+    }
+    (into.*member).name = *name;
+    return {};
+}
+
+template <auto member>
+result<void> read_settings(const toml::node& value, config& into) {
+    const auto* const table = value.as_table();
+    if (table == nullptr) {
+        return wrong("it must be a table, for example { pick = \"first\" }");
+    }
+    std::ostringstream json;
+    json << toml::json_formatter(*table);
+    (into.*member).settings = json.str();
+    return {};
+}
+
+result<void> read_listen(const toml::node& value, config& into) {
+    auto text = text_of(value);
+    if (!text) {
+        return fail(text.error());
+    }
+    if (auto good = check_address(*text, false); !good) {
+        return good;
+    }
+    into.node.listen = std::move(*text);
+    return {};
+}
+
+result<void> read_advertise(const toml::node& value, config& into) {
+    auto texts = texts_of(value);
+    if (!texts) {
+        return fail(texts.error());
+    }
+    if (texts->size() > wire::limits::addresses_per_device) {
+        return wrong("it may name at most " + std::to_string(wire::limits::addresses_per_device) +
+                     " addresses");
+    }
+    for (const auto& one : *texts) {
+        if (auto good = check_address(one, true); !good) {
+            return good;
+        }
+    }
+    into.node.advertise = std::move(*texts);
+    return {};
+}
+
+result<void> read_roles(const toml::node& value, config& into) {
+    const auto names = texts_of(value);
+    if (!names) {
+        return fail(names.error());
+    }
+    std::uint32_t roles = 0;
+    for (const auto& name : *names) {
+        const auto bit = node::role_bit(name);
+        if (!bit) {
+            return wrong("\"" + name +
+                         "\" is none of the roles \"edge\", \"rendezvous\", \"backup\" and "
+                         "\"registry\"");
+        }
+        roles |= *bit;
+    }
+    if (roles == 0) {
+        return wrong(
+            "name one role at least: \"edge\", \"rendezvous\", \"backup\" or \"registry\"");
+    }
+    into.node.roles = roles;
+    return {};
+}
+
+result<void> read_join(const toml::node& value, config& into) {
+    auto text = text_of(value);
+    if (!text) {
+        return fail(text.error());
+    }
+    if (const auto invitation = node::parse_invitation(*text); !invitation) {
+        return fail(invitation.error());
+    }
+    into.node.join = std::move(*text);
+    return {};
+}
+
+result<void> read_enrolment(const toml::node& value, config& into) {
+    static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
+        {{"open", true}, {"invited", false}}};
+    return word_of(value, words).map([&](bool open) { into.node.enrolment_open = open; });
+}
+
+result<void> read_reach(const toml::node& value, config& into) {
+    static constexpr std::array<std::pair<std::string_view, net::reach>, 3> words{
+        {{"automatic", net::reach::automatic},
+         {"direct_only", net::reach::direct_only},
+         {"relay_only", net::reach::relay_only}}};
+    return word_of(value, words).map([&](net::reach how) { into.node.reach = how; });
+}
+
+result<void> read_level(const toml::node& value, config& into) {
+    static constexpr std::array<std::pair<std::string_view, log_level>, 4> words{
+        {{"debug", log_level::debug},
+         {"info", log_level::info},
+         {"warn", log_level::warn},
+         {"error", log_level::error}}};
+    return word_of(value, words).map([&](log_level level) { into.level = level; });
+}
+
+result<void> read_edges_max(const toml::node& value, config& into) {
+    return number_of(value, 1, static_cast<std::int64_t>(wire::limits::sessions))
+        .map([&](std::int64_t n) { into.node.edges_max = static_cast<std::uint32_t>(n); });
+}
+
+result<void> read_heartbeat(const toml::node& value, config& into) {
+    return number_of(value, 1, 300).map([&](std::int64_t n) {
+        into.node.heartbeat = std::chrono::seconds(n);
+    });
+}
+
+// 8 MiB is the least that Argon2 of libsodium calls sensible; more than 1 GiB would lock out
+// devices with less.
+result<void> read_memory(const toml::node& value, config& into) {
+    return number_of(value, 8, 1024).map([&](std::int64_t n) {
+        into.node.kdf_memory_bytes = static_cast<std::uint64_t>(n) << 20;
+    });
+}
+
+result<void> read_passes(const toml::node& value, config& into) {
+    return number_of(value, 1, 16).map([&](std::int64_t n) {
+        into.node.kdf_passes = static_cast<std::uint32_t>(n);
+    });
+}
+
+result<void> read_directories(const toml::node& value, config& into) {
+    auto texts = texts_of(value);
+    if (!texts) {
+        return fail(texts.error());
+    }
+    for (const auto& one : *texts) {
+        if (one.front() != '/') {
+            return wrong("\"" + one + "\" must be an absolute path, beginning with /");
+        }
+    }
+    into.plugin_directories = std::move(*texts);
+    return {};
+}
+
+struct key {
+    std::string_view name;
+    reader read;
+};
+
+constexpr std::array keys{
+    key{"data_dir", read_path<&config::data_dir>},
+    key{"socket", read_path<&config::socket>},
+    key{"listen", read_listen},
+    key{"advertise", read_advertise},
+    key{"roles", read_roles},
+    key{"network.join", read_join},
+    key{"network.enrolment", read_enrolment},
+    key{"rendezvous.edges_max", read_edges_max},
+    key{"rendezvous.heartbeat_s", read_heartbeat},
+    key{"discovery.plugin", read_plugin<&config::discovery>},
+    key{"discovery.settings", read_settings<&config::discovery>},
+    key{"consensus.plugin", read_plugin<&config::consensus>},
+    key{"consensus.settings", read_settings<&config::consensus>},
+    key{"storage.plugin", read_plugin<&config::storage>},
+    key{"storage.settings", read_settings<&config::storage>},
+    key{"recovery.plugin", read_plugin<&config::recovery>},
+    key{"recovery.settings", read_settings<&config::recovery>},
+    key{"plugins.directories", read_directories},
+    key{"reach", read_reach},
+    key{"log.level", read_level},
+    key{"kdf.memory_mib", read_memory},
+    key{"kdf.passes", read_passes},
+};
+
+// Unknown keys ------------------------------------------------------------------------------------
+
+std::string_view last_word(std::string_view name) { return name.substr(name.rfind('.') + 1); }
+
+std::string suggestion(std::string_view unknown) {
+    std::string_view best;
+    std::size_t least = std::max<std::size_t>(2, unknown.size() / 3) + 1;
+    for (const key& one : keys) {
+        const std::size_t apart = std::min(distance(unknown, one.name),
+                                           // in the wrong section, or in none
+                                           distance(last_word(unknown), last_word(one.name)) + 1);
+        if (apart < least) {
+            least = apart;
+            best = one.name;
+        }
+    }
+    return best.empty() ? "see docs/operations.md for those that there are"
+                        : "did you mean " + std::string(best) + "?";
+}
+
+class file_reader {
+public:
+    file_reader(const std::string& file, config& into) : file_(file), into_(into) {}
+
+    result<void> read(const toml::table& table, const std::string& prefix) {
+        for (const auto& [word, value] : table) {
+            const std::string name = prefix + std::string(word.str());
+            const auto known = std::find_if(keys.begin(), keys.end(),
+                                            [&](const key& one) { return one.name == name; });
+            if (known != keys.end()) {
+                if (auto good = known->read(value, into_); !good) {
+                    return refuse(word, name + ": " + good.error().message());
+                }
+            } else if (is_section(name) && value.is_table()) {
+                if (auto good = read(*value.as_table(), name + "."); !good) {
+                    return good;
+                }
+            } else if (is_section(name)) {
+                return refuse(word,
+                              name + " is a section: write [" + name + "], and its keys below it");
+            } else {
+                return refuse(word, "unknown key " + name + "; " + suggestion(name));
+            }
+        }
+        return {};
+    }
+
+private:
+    static bool is_section(const std::string& name) {
+        return std::any_of(keys.begin(), keys.end(),
+                           [&](const key& one) { return one.name.starts_with(name + "."); });
+    }
+    tl::unexpected<error> refuse(const toml::key& where, const std::string& sentence) const {
+        return wrong(file_ + ":" + std::to_string(where.source().begin.line) + ": " + sentence);
+    }
+
+    const std::string& file_;
+    config& into_;
+};
+
+/// An XDG directory: relative ones are to be ignored, as the specification has it.
+fs::path xdg(const variables& from, const char* name, const char* below_home) {
+    if (const std::string value = from(name); value.starts_with('/')) {
+        return value;
+    }
+    const std::string home = from("HOME");
+    return home.starts_with('/') && *below_home != '\0' ? fs::path(home) / below_home : fs::path();
+}
+
+/// The library says by an exception that a text is not TOML.
+result<toml::table> parse_toml(std::string_view text, const std::string& file) {
+    try {
+        return toml::parse(text, file);
+    } catch (const toml::parse_error& problem) {
+        return wrong(file + ":" + std::to_string(problem.source().begin.line) +
+                     ": this is not TOML: " + std::string(problem.description()));
+    }
+}
+
+result<void> fill_in_places(config& into, const variables& from) {
+    const fs::path data = xdg(from, "XDG_DATA_HOME", ".local/share");
+    if (into.data_dir.empty()) {
+        if (data.empty()) {
+            return wrong(
+                "neither XDG_DATA_HOME nor HOME is set: name data_dir in the configuration");
+        }
+        into.data_dir = data / "calbox";
+    }
+    if (into.socket.empty()) {
+        const fs::path runtime = xdg(from, "XDG_RUNTIME_DIR", "");
+        if (runtime.empty() && data.empty()) {
+            return wrong(
+                "neither XDG_RUNTIME_DIR nor HOME is set: name socket in the configuration");
+        }
+        into.socket =
+            (runtime.empty() ? data : runtime) / "calbox" / "ctl.sock";  // where calboxctl looks
+    }
+    if (into.socket.native().size() > socket_path_max) {
+        return wrong("socket: " + into.socket.native() + " is too long for a socket (at most " +
+                     std::to_string(socket_path_max) +
+                     " bytes): name a shorter path in the configuration");
+    }
+    return {};
+}
+
+}  // namespace
+
+result<config> parse_config(std::string_view text, const std::string& file, const variables& from) {
+    const auto parsed = parse_toml(text, file);
+    if (!parsed) {
+        return fail(parsed.error());
+    }
+    config made;
+    made.node.roles =
+        wire::role::edge | wire::role::rendezvous | wire::role::backup | wire::role::registry;
+    if (auto good = file_reader(file, made).read(*parsed, {}); !good) {
+        return fail(std::move(good.error()));
+    }
+    if (auto good = fill_in_places(made, from); !good) {
+        return fail(std::move(good.error()));
+    }
+    return made;
+}
+
+result<config> load_config(const std::optional<fs::path>& file, const variables& from) {
+    fs::path path = file.value_or(fs::path());
+    if (!file) {
+        const fs::path home = xdg(from, "XDG_CONFIG_HOME", ".config");
+        path = home / "calbox" / "calbox.toml";
+        std::error_code problem;
+        if (home.empty() || fs::status(path, problem).type() == fs::file_type::not_found) {
+            return parse_config({}, "the defaults", from);
+        }
+    }
+    std::error_code problem;
+    if (fs::is_directory(path, problem)) {
+        return wrong("cannot read the configuration " + path.string() + ": it is a directory");
+    }
+    errno = 0;
+    std::ifstream in(path, std::ios::binary);
+    std::string text(file_bytes_max + 1, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (in.bad() || !(in || in.eof())) {
+        return wrong("cannot read the configuration " + path.string() + ": " +
+                     std::generic_category().message(errno));
+    }
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    if (text.size() > file_bytes_max) {
+        return wrong("the configuration " + path.string() + " is larger than 1 MiB");
+    }
+    return parse_config(text, path.string(), from);
+}
+
+}  // namespace calbox::daemon

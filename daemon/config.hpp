@@ -1,0 +1,42 @@
+// The configuration of a calboxd: what docs/operations.md lists, read from TOML and checked.
+// Values; made at start-up by main, taken over by the composition root. Nothing here opens anything
+// but the file itself.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node/node.hpp"
+
+namespace calbox::daemon {
+
+/// A strategy by its name, with its settings as one JSON object (empty: the plugin's defaults).
+struct wanted_plugin {
+    std::string name;
+    std::string settings;
+};
+
+struct config {
+    std::filesystem::path data_dir, socket;
+    node::node_settings node;
+    wanted_plugin discovery{"random", {}}, consensus{"naive", {}};
+    wanted_plugin storage{"sqlite", {}}, recovery{"naive", {}};
+    std::vector<std::string> plugin_directories;  // empty: the installed one
+    log_level level = log_level::info;
+};
+
+/// The value of an environment variable; empty when it is not set.
+using variables = std::function<std::string(const char* name)>;
+
+/// `file` is only named in sentences. invalid_argument: "file:line: key: what is wrong and what
+/// fits".
+result<config> parse_config(std::string_view text, const std::string& file, const variables& from);
+
+/// Reads `file`, or $XDG_CONFIG_HOME/calbox/calbox.toml when none is given, which may be missing.
+result<config> load_config(const std::optional<std::filesystem::path>& file, const variables& from);
+
+}  // namespace calbox::daemon

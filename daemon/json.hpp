@@ -1,0 +1,73 @@
+// JSON of the API: strict reading of what clients send, and the services' views as docs/api.md
+// writes them. Values and pure functions; part of the API.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "node/services.hpp"
+
+namespace calbox::daemon {
+
+using json = nlohmann::json;
+
+/// Reads one document of UTF-8. malformed: no JSON, deeper than 32 levels, or a key twice in an
+/// object.
+result<json> parse_json(std::string_view text);
+/// One line, with its end. Text that is not UTF-8 is replaced.
+std::string write_json(const json& document);
+
+/// Takes the members of an object one by one; finish() tells the first thing that was wrong,
+/// unknown keys included.
+class object_reader {
+public:
+    /// `document` outlives the reader.
+    explicit object_reader(const json& document);
+
+    void text(std::string_view key, std::optional<std::string>& into);
+    void truth(std::string_view key, std::optional<bool>& into);
+    void texts(std::string_view key, std::optional<std::vector<std::string>>& into);
+    void need(std::string_view key, std::string& into);
+    void need(std::string_view key, std::vector<std::string>& into);
+
+    result<void> finish();
+
+private:
+    const json* take(std::string_view key);
+    void wrong(std::string sentence);
+
+    const json& document_;
+    std::vector<std::string_view> known_;
+    std::optional<error> problem_;
+};
+
+result<node::event_draft> read_draft(const json& document);
+
+json to_json(const node::account_view& view);
+/// `files`: what is known about the files that the event names.
+json to_json(const node::event_view& view, const std::vector<node::file_view>& files);
+json to_json(const node::file_view& view);
+json to_json(const node::user_view& view);
+json to_json(const node::friend_view& view);
+json to_json(const node::group_view& view);
+json to_json(const node::network_view& view);
+json to_json(const node::peer_view& view);
+json to_json(const node::plugin_view& view);
+json to_json(const node::finding& view);
+json to_json(const node::status_view& view);
+json to_json(const node::change& view);
+
+template <class Views>
+json list_of(const Views& views) {
+    json list = json::array();
+    for (const auto& view : views) {
+        list.push_back(to_json(view));
+    }
+    return list;
+}
+
+}  // namespace calbox::daemon

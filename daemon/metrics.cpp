@@ -1,0 +1,79 @@
+#include "metrics.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace calbox::daemon {
+
+namespace {
+
+/// A label's value, as the exposition format escapes it.
+std::string escaped(std::string_view text) {
+    std::string made;
+    for (const char letter : text) {
+        if (letter == '\n') {
+            made += "\\n";
+            continue;
+        }
+        if (letter == '\\' || letter == '"') {
+            made += '\\';
+        }
+        made += letter;
+    }
+    return made;
+}
+
+double seconds(duration took) { return std::chrono::duration<double>(took).count(); }
+
+void gauge(std::string& text, std::string_view name, std::string_view help, double value) {
+    text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n{0} {2}\n", name, help, value);
+}
+
+}  // namespace
+
+void metrics::count(std::string_view method, int status, duration took) {
+    static constexpr std::array usual = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    const bool known = std::find(usual.begin(), usual.end(), method) != usual.end();
+    row& counted = rows_[{std::string(known ? method : "other"), status}];
+    ++counted.requests;
+    counted.took += took;
+}
+
+std::string metrics::text(const node::status_view& status, std::size_t peers) const {
+    std::string text = fmt::format(
+        "# HELP calbox_build The version that runs.\n# TYPE calbox_build gauge\n"
+        "calbox_build{{version=\"{}\"}} 1\n",
+        escaped(status.version));
+    const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
+    gauge(text, "calbox_uptime_seconds", "Time since the daemon started.", status.uptime_seconds);
+    gauge(text, "calbox_connected", "1 while the node has its place in the network.",
+          status.state == "connected" ? 1 : 0);
+    gauge(text, "calbox_caught_up", "1 when what was missed has been pulled.",
+          status.caught_up ? 1 : 0);
+    gauge(text, "calbox_peers", "Peers with an open session.", number(peers));
+    gauge(text, "calbox_users", "Users signed in on this device.", number(status.users.size()));
+    gauge(text, "calbox_events", "Events held.", number(status.events));
+    gauge(text, "calbox_files", "Files held.", number(status.files));
+    gauge(text, "calbox_file_bytes", "Bytes of the files held.", number(status.file_bytes));
+    gauge(text, "calbox_outbox", "Deliveries that are still owed.", number(status.outbox));
+    gauge(text, "calbox_edges", "Leases held as a rendezvous.", number(status.edges));
+    text +=
+        "# HELP calbox_requests_total Requests answered on the API.\n"
+        "# TYPE calbox_requests_total counter\n";
+    for (const auto& [key, counted] : rows_) {
+        text += fmt::format("calbox_requests_total{{method=\"{}\",status=\"{}\"}} {}\n", key.first,
+                            key.second, counted.requests);
+    }
+    text +=
+        "# HELP calbox_request_seconds_total Time taken by the requests answered.\n"
+        "# TYPE calbox_request_seconds_total counter\n";
+    for (const auto& [key, counted] : rows_) {
+        text += fmt::format("calbox_request_seconds_total{{method=\"{}\",status=\"{}\"}} {:.6f}\n",
+                            key.first, key.second, seconds(counted.took));
+    }
+    return text;
+}
+
+}  // namespace calbox::daemon

@@ -1,0 +1,207 @@
+// Routes, problems and JSON requests, over a real socket.
+#include "api_bench.hpp"
+
+namespace calbox::daemon::testing {
+namespace {
+
+class api_test : public bench {};
+
+TEST_F(api_test, answers_about_the_node) {
+    EXPECT_EQ(ask("GET", "/health").document(), json({{"ok", true}}));
+    EXPECT_EQ(ask("GET", "/v1/status").document()["state"], "connected");
+    EXPECT_EQ(ask("GET", "/v1/doctor").document()["findings"][0]["advice"], "set it");
+    EXPECT_EQ(ask("GET", "/v1/plugins").document()["plugins"][0]["name"], "sqlite");
+    EXPECT_EQ(ask("GET", "/v1/peers").document()["peers"][0]["relayed"], true);
+    EXPECT_EQ(ask("GET", "/v1/network").document()["id"], "abcd");
+    EXPECT_EQ(ask("GET", "http://calbox/v1/network").document()["id"], "abcd");
+    EXPECT_EQ(ask("GET", "/openapi.json").document()["openapi"], "3.1.0");
+    const auto text = ask("GET", "/metrics");
+    EXPECT_TRUE(text.head.at("content-type").starts_with("text/plain"));
+    EXPECT_NE(text.body.find("\ncalbox_events 3\n"), std::string::npos);
+    EXPECT_NE(text.body.find("calbox_requests_total{method=\"GET\",status=\"200\"} 8\n"),
+              std::string::npos)
+        << text.body;
+}
+
+TEST_F(api_test, answers_head_with_the_head_alone) {
+    const auto got = ask("HEAD", "/v1/status");
+    EXPECT_EQ(got.status, 200);
+    EXPECT_GT(std::stoi(got.head.at("content-length")), 100);
+}
+
+TEST_F(api_test, founds_and_joins_networks) {
+    EXPECT_EQ(say("POST", "/v1/network", "{}").status, 201);
+    EXPECT_EQ(ask("POST", "/v1/network", "Content-Length: 0\r\n").status, 201);
+    EXPECT_EQ(say("POST", "/v1/network", "{\"x\":1}").code(), "invalid_argument");
+    const auto made = say("POST", "/v1/network/invitations", "{\"roles\":[\"edge\"]}");
+    EXPECT_EQ(made.status, 201);
+    EXPECT_TRUE(made.document()["invitation"].get<std::string>().starts_with("calbox://join/"));
+    EXPECT_EQ(say("POST", "/v1/network/invitations", "{}").detail(), "roles is missing");
+    EXPECT_EQ(say("POST", "/v1/network/join", "{\"invitation\":\"i\"}").status, 200);
+    EXPECT_EQ(network.last, std::vector<std::string>{"i"});
+}
+
+TEST_F(api_test, signs_in_and_out) {
+    const auto in = say("POST", "/v1/session", R"({"name":"bob","password":"p","register":true})");
+    EXPECT_EQ(in.status, 201);
+    EXPECT_EQ(in.document(), json({{"name", "bob"}, {"id", user_of(9).hex()}, {"device", 2}}));
+    EXPECT_EQ(account.last, (std::vector<std::string>{"bob", "p", "register"}));
+    EXPECT_EQ(ask("GET", "/v1/session").document()["users"].size(), 2u);
+    EXPECT_EQ(ask("GET", "/v1/events").status, 401);
+    EXPECT_EQ(ask("GET", "/v1/events", "Calbox-User: bob\r\n").status, 200);
+    EXPECT_EQ(events.asked_as, user_of(9));
+    EXPECT_EQ(ask("GET", "/v1/events", "Calbox-User: carol\r\n").code(), "unauthorised");
+    EXPECT_EQ(ask("GET", "/v1/events", "Calbox-User: bob\r\nCalbox-User: alice\r\n").status, 400);
+    const auto out = ask("DELETE", "/v1/session", "Calbox-User: bob\r\n");
+    EXPECT_EQ(out.status, 204);
+    EXPECT_EQ(out.head.count("content-length"), 0u);
+    EXPECT_EQ(account.users.size(), 1u);
+    EXPECT_EQ(say("POST", "/v1/session", R"({"name":"bob"})").detail(), "password is missing");
+}
+
+TEST_F(api_test, knows_people) {
+    EXPECT_EQ(
+        ask("GET", "/v1/users").document()["users"][0],
+        json({{"name", "bob"}, {"id", user_of(2).hex()}, {"online", true}, {"friend", false}}));
+    EXPECT_EQ(ask("GET", "/v1/friends").document()["friends"][0]["state"], "asks");
+    EXPECT_EQ(say("POST", "/v1/friends", "{\"name\":\"bob\"}").status, 201);
+    EXPECT_EQ(ask("POST", "/v1/friends/bo%62/accept").status, 200);
+    EXPECT_EQ(contact.last, "bob");
+    EXPECT_EQ(say("POST", "/v1/friends/carol/accept", "{}").status, 200);
+    EXPECT_EQ(contact.last, "carol");
+    EXPECT_EQ(ask("DELETE", "/v1/friends/dave").status, 204);
+    EXPECT_EQ(ask("GET", "/v1/groups").document()["groups"][0]["members"].size(), 2u);
+    EXPECT_EQ(say("PUT", "/v1/groups/the%20team", R"({"members":["bob"]})").document(),
+              json({{"name", "the team"}, {"members", {"bob"}}}));
+    EXPECT_EQ(ask("DELETE", "/v1/groups/a%2Fb").status, 204);
+    EXPECT_EQ(contact.last, "a/b");
+}
+
+TEST_F(api_test, makes_shows_and_removes_events) {
+    const auto made = say("POST", "/v1/events", R"({"title":"T","start":"2026-05-03T14:00:00"})");
+    EXPECT_EQ(made.status, 201);
+    EXPECT_EQ(made.head.at("etag"), "\"1-1\"");
+    EXPECT_EQ(made.head.at("location"), "/v1/events/alice/1.2");
+    const auto event = made.document();
+    for (const char* key : {"id",           "generation", "version", "uid",        "title",
+                            "info",         "place",      "start",   "end",        "zone",
+                            "all_day",      "start_utc",  "end_utc", "recurrence", "organizer",
+                            "participants", "guests_may", "files",   "state",      "locked_by",
+                            "conflicts",    "written_by", "written", "stored_on",  "owed"}) {
+        EXPECT_TRUE(event.contains(key)) << key;
+    }
+    EXPECT_EQ(event.size(), 25u);
+    EXPECT_EQ(event["start"], "2026-05-03T14:00:00");
+    EXPECT_EQ(event["start_utc"], "2026-05-03T13:00:00Z");
+    EXPECT_EQ(event["guests_may"], json({"modify", "attach"}));
+    EXPECT_EQ(ask("GET", "/v1/events/alice/1.2").document()["title"], "T");
+    EXPECT_EQ(ask("GET", "/v1/conflicts").document()["conflicts"][0].size(), 2u);
+    EXPECT_EQ(ask("DELETE", "/v1/events/alice/1.2").status, 204);
+    EXPECT_EQ(ask("GET", "/v1/events/alice/1.2").code(), "not_found");
+    EXPECT_EQ(ask("GET", "/v1/events/alice/x").code(), "invalid_argument");
+    EXPECT_EQ(ask("GET", "/v1/events/%2e%2e/1.1").status, 404);
+}
+
+TEST_F(api_test, tells_how_the_files_of_an_event_are_held) {
+    model::attachment named;
+    named.name = "a.txt";
+    events.all.front().content.files.push_back(named);
+    file.add("a.txt", 5);
+    EXPECT_EQ(ask("GET", event_path).document()["files"][0]["held"], "here");
+}
+
+TEST_F(api_test, looks_for_events) {
+    EXPECT_EQ(ask("GET", "/v1/events?from=2026-05-03&to=2026-05-04T00%3A00%3A00Z&q=a+b%26").status,
+              200);
+    EXPECT_EQ(events.asked.text, "a b&");
+    ASSERT_TRUE(events.asked.from && events.asked.to);
+    EXPECT_EQ(events.asked.to->ms - events.asked.from->ms, 86'400'000);
+    EXPECT_EQ(ask("GET", "/v1/events?from=never").code(), "invalid_argument");
+    EXPECT_TRUE(ask("GET", "/v1/events?from=never").detail().starts_with("from: "));
+    EXPECT_EQ(ask("GET", "/v1/events?form=2026-05-03").status, 400);
+    EXPECT_EQ(ask("GET", "/v1/events?q=a&q=b").status, 400);
+    EXPECT_EQ(ask("GET", "/v1/events?q=%4").code(), "malformed");
+    EXPECT_EQ(ask("GET", "/v1/status?x=1").status, 400);
+}
+
+TEST_F(api_test, changes_only_the_version_that_was_seen) {
+    EXPECT_EQ(say("PATCH", event_path, R"({"title":"a"})", "If-Match: \"1-1\"\r\n").head.at("etag"),
+              "\"1-2\"");
+    EXPECT_EQ(events.expected, version_number(1));
+    EXPECT_FALSE(events.last.info);
+    const auto late = say("PATCH", event_path, R"({"title":"b"})", "If-Match: \"1-1\"\r\n");
+    EXPECT_EQ(late.status, 412);
+    EXPECT_EQ(late.code(), "conflict");
+    EXPECT_EQ(events.all.front().content.title, "a");
+    EXPECT_EQ(say("PATCH", event_path, "{}", "If-Match: \"2-2\"\r\n").status, 412);
+    EXPECT_EQ(say("PATCH", event_path, "{}", "If-Match: W/\"1-2\"\r\n").status, 400);
+    EXPECT_EQ(say("PATCH", event_path, "{}", "If-Match: 1-2\r\n").status, 400);
+    EXPECT_EQ(say("PATCH", event_path, "{}", "If-Match: \"1-1\", \"1-2\"\r\n").status, 200);
+    EXPECT_EQ(say("PATCH", event_path, "{}", "If-Match: *\r\n").status, 200);
+    EXPECT_FALSE(events.expected);
+    EXPECT_EQ(ask("DELETE", event_path, "If-Match: \"1-1\"\r\n").status, 412);
+    EXPECT_EQ(ask("DELETE", event_path, "If-Match: \"1-4\"\r\n").status, 204);
+    EXPECT_EQ(events.expected, version_number(4));
+}
+
+TEST_F(api_test, refuses_bodies_that_it_cannot_use) {
+    EXPECT_EQ(say("POST", "/v1/events", "{").code(), "malformed");
+    EXPECT_EQ(say("POST", "/v1/events", "").code(), "malformed");
+    EXPECT_EQ(say("POST", "/v1/events", R"({"titel":"x"})").code(), "invalid_argument");
+    EXPECT_EQ(say("POST", "/v1/events", "{}", {}, "text/plain").code(), "unsupported");
+    EXPECT_EQ(
+        say("POST", "/v1/events", R"({"title":"x"})", {}, "Application/JSON; charset=utf-8").status,
+        201);
+    EXPECT_EQ(say("POST", "/v1/events", R"({"title":")" + std::string(2 << 20, 't') + "\"}").status,
+              413);
+    EXPECT_EQ(
+        say("POST", "/v1/events", R"({"title":")" + std::string(1'000'000, 't') + "\"}").status,
+        201);
+}
+
+TEST_F(api_test, maps_every_code_to_its_status) {
+    const std::map<errc, int> wanted = {
+        {errc::invalid_argument, 400}, {errc::malformed, 400},  {errc::unsupported, 400},
+        {errc::unauthorised, 401},     {errc::forbidden, 403},  {errc::not_found, 404},
+        {errc::already_exists, 409},   {errc::busy, 409},       {errc::conflict, 412},
+        {errc::too_large, 413},        {errc::queue_full, 429}, {errc::internal, 500},
+        {errc::io_failed, 500},        {errc::mismatch, 500},   {errc::disk_full, 507},
+        {errc::unavailable, 503},      {errc::offline, 503},    {errc::not_caught_up, 503},
+        {errc::closed, 503},           {errc::timed_out, 504},  {errc::cancelled, 499}};
+    for (const auto& [code, status] : wanted) {
+        trouble.next = error(code, "it is \xff so");
+        const auto got = say("POST", "/v1/events", R"({"title":"x"})");
+        EXPECT_EQ(got.status, status) << to_string(code);
+        EXPECT_EQ(got.head.at("content-type"), "application/problem+json");
+        EXPECT_EQ(got.document()["type"], "about:blank");
+        EXPECT_EQ(got.document()["status"], status);
+        EXPECT_EQ(got.code(), to_string(code));
+        EXPECT_EQ(got.detail(), "it is \xef\xbf\xbd so");
+        EXPECT_FALSE(http::reason_of(status).empty());
+    }
+}
+
+TEST_F(api_test, knows_neither_other_paths_nor_other_methods) {
+    for (const char* path :
+         {"/", "/v1", "/v1/nothing", "/v1/status/", "//v1/status", "/../../etc/passwd",
+          "/v1/events/alice", "/v1/friends//accept", "/v1/events/alice/1.1/files/a/b"}) {
+        EXPECT_EQ(ask("GET", path).code(), "not_found") << path;
+    }
+    const auto refused = ask("POST", "/v1/status", "Content-Length: 0\r\n");
+    EXPECT_EQ(refused.status, 405);
+    EXPECT_EQ(refused.head.at("allow"), "GET, HEAD");
+    EXPECT_EQ(ask("BREW", event_path).head.at("allow"), "GET, HEAD, PATCH, DELETE");
+    EXPECT_EQ(ask("GET", "/v1/events/a%zz/1.1").code(), "malformed");
+}
+
+TEST_F(api_test, survives_a_bug_in_a_service) {
+    info.broken = true;
+    const auto got = ask("GET", "/v1/status");
+    EXPECT_EQ(got.status, 500);
+    EXPECT_EQ(got.code(), "internal");
+    EXPECT_FALSE(world.log.lines.empty());
+    EXPECT_EQ(ask("GET", "/health").status, 200);
+}
+
+}  // namespace
+}  // namespace calbox::daemon::testing

@@ -1,0 +1,238 @@
+#include "daemon/config.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+#include <map>
+
+namespace calbox::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+variables environment_of(std::map<std::string, std::string> values) {
+    return [values = std::move(values)](const char* name) {
+        const auto found = values.find(name);
+        return found == values.end() ? std::string() : found->second;
+    };
+}
+
+const variables at_home =
+    environment_of({{"HOME", "/home/ann"}, {"XDG_RUNTIME_DIR", "/run/user/1"}});
+
+config right(const std::string& text) {
+    auto made = parse_config(text, "test.toml", at_home);
+    EXPECT_TRUE(made) << made.error().message();
+    return made.value_or(config{});
+}
+
+/// The sentence for `text`, which must be refused.
+std::string wrong(const std::string& text, const variables& from = at_home) {
+    const auto made = parse_config(text, "test.toml", from);
+    EXPECT_FALSE(made) << "accepted: " << text;
+    if (made) {
+        return {};
+    }
+    EXPECT_EQ(made.error().code, errc::invalid_argument) << text;
+    EXPECT_EQ(made.error().message().find('\n'), std::string::npos)
+        << "one sentence: " << made.error().message();
+    return made.error().message();
+}
+
+void expect_holds(const std::string& sentence, const std::string& part) {
+    EXPECT_NE(sentence.find(part), std::string::npos)
+        << "\"" << sentence << "\" does not say " << part;
+}
+
+TEST(config, without_a_word_is_what_the_manual_says) {
+    const config made = right("");
+    EXPECT_EQ(made.data_dir, "/home/ann/.local/share/calbox");
+    EXPECT_EQ(made.socket, "/run/user/1/calbox/ctl.sock");
+    EXPECT_EQ(made.node.roles, 15U);
+    EXPECT_EQ(made.node.listen, "127.0.0.1:0");
+    EXPECT_TRUE(made.node.advertise.empty());
+    EXPECT_TRUE(made.node.enrolment_open);
+    EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(10));
+    EXPECT_EQ(made.node.reach, net::reach::automatic);
+    EXPECT_EQ(made.node.kdf_memory_bytes, 64U << 20);
+    EXPECT_EQ(made.node.kdf_passes, 3U);
+    EXPECT_EQ(made.discovery.name, "random");
+    EXPECT_EQ(made.consensus.name, "naive");
+    EXPECT_EQ(made.storage.name, "sqlite");
+    EXPECT_EQ(made.recovery.name, "naive");
+    EXPECT_TRUE(made.plugin_directories.empty());
+    EXPECT_EQ(made.level, log_level::info);
+}
+
+TEST(config, reads_every_key) {
+    const std::string network(64, 'a');
+    const config made = right(R"(
+data_dir = "/data"
+socket = "/run/s.sock"
+listen = "[::1]:7320"
+advertise = ["server.example.org:7320", "192.0.2.1:7320"]
+roles = ["registry", "backup"]
+reach = "relay_only"
+log.level = "debug"
+kdf.memory_mib = 8
+kdf.passes = 1
+[network]
+enrolment = "invited"
+join = "calbox://join/127.0.0.1:1?network=)" +
+                              network + R"(&token=00112233445566778899aabbccddeeff&roles=edge"
+[rendezvous]
+edges_max = 12
+heartbeat_s = 2
+[discovery]
+plugin = "first"
+settings = { pick = "first", most = 3, strict = true }
+[consensus]
+plugin = "c"
+[storage]
+plugin = "memory"
+[recovery]
+plugin = "id_diff"
+[plugins]
+directories = ["/a", "/b"]
+)");
+    EXPECT_EQ(made.data_dir, "/data");
+    EXPECT_EQ(made.socket, "/run/s.sock");
+    EXPECT_EQ(made.node.listen, "[::1]:7320");
+    EXPECT_EQ(made.node.advertise.size(), 2U);
+    EXPECT_EQ(made.node.roles, wire::role::registry | wire::role::backup);
+    EXPECT_EQ(made.node.reach, net::reach::relay_only);
+    EXPECT_EQ(made.level, log_level::debug);
+    EXPECT_EQ(made.node.kdf_memory_bytes, 8U << 20);
+    EXPECT_EQ(made.node.kdf_passes, 1U);
+    EXPECT_FALSE(made.node.enrolment_open);
+    EXPECT_TRUE(made.node.join.starts_with("calbox://join/"));
+    EXPECT_EQ(made.node.edges_max, 12U);
+    EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(2));
+    EXPECT_EQ(made.discovery.name, "first");
+    EXPECT_NE(made.discovery.settings.find("\"pick\" : \"first\""), std::string::npos)
+        << made.discovery.settings;
+    EXPECT_NE(made.discovery.settings.find("true"), std::string::npos);
+    EXPECT_EQ(made.consensus.name, "c");
+    EXPECT_EQ(made.storage.name, "memory");
+    EXPECT_EQ(made.recovery.name, "id_diff");
+    EXPECT_EQ(made.plugin_directories, (std::vector<std::string>{"/a", "/b"}));
+}
+
+TEST(config, an_unknown_key_is_named_with_its_line_and_a_suggestion) {
+    expect_holds(wrong("\nlisten = \"127.0.0.1:1\"\nlisen = 1\n"),
+                 "test.toml:3: unknown key lisen; did you mean listen?");
+    expect_holds(wrong("[network]\nenrollment = \"open\""),
+                 "test.toml:2: unknown key network.enrollment");
+    expect_holds(wrong("[network]\nenrollment = \"open\""), "did you mean network.enrolment?");
+    expect_holds(wrong("memory_mib = 8"), "did you mean kdf.memory_mib?");
+    expect_holds(wrong("no_such_key = 1"), "docs/operations.md");
+    expect_holds(wrong("[netwrok]\njoin = \"x\""), "unknown key netwrok");
+    expect_holds(wrong("network = 3"), "network is a section");
+    expect_holds(wrong("[[network]]\njoin = \"x\""), "network is a section");
+}
+
+TEST(config, refuses_values_that_do_not_fit_and_names_the_key) {
+    const std::vector<std::pair<std::string, std::string>> cases{
+        {"data_dir = 1", "data_dir"},
+        {"data_dir = \"\"", "data_dir"},
+        {"data_dir = \"relative\"", "absolute"},
+        {"socket = \"relative\"", "absolute"},
+        {"socket = \"/" + std::string(120, 's') + "\"", "too long"},
+        {"listen = \"nowhere\"", "listen"},
+        {"listen = \"127.0.0.1:99999\"", "listen"},
+        {"listen = 7320", "listen"},
+        {"advertise = \"a:1\"", "list"},
+        {"advertise = [\"a\"]", "advertise"},
+        {"advertise = [\"a:0\"]", "port"},
+        {"advertise = [\"a:1\", 2]", "advertise"},
+        {"roles = [\"king\"]", "\"king\""},
+        {"roles = []", "one role"},
+        {"roles = \"edge\"", "list"},
+        {"network.join = \"http://x\"", "network.join"},
+        {"network.enrolment = \"closed\"", "\"open\", \"invited\""},
+        {"rendezvous.edges_max = 0", "rendezvous.edges_max"},
+        {"rendezvous.edges_max = 1.5", "whole number"},
+        {"rendezvous.heartbeat_s = 301", "300"},
+        {"discovery.plugin = \"../evil\"", "discovery.plugin"},
+        {"discovery.plugin = \"\"", "discovery.plugin"},
+        {"discovery.settings = \"{}\"", "table"},
+        {"plugins.directories = [\"here\"]", "absolute"},
+        {"reach = \"teleport\"", "\"automatic\""},
+        {"log.level = \"loud\"", "log.level"},
+        {"log.level = 3", "\"debug\""},
+        {"kdf.passes = -1", "kdf.passes"},
+        {"kdf.passes = 9223372036854775807", "16"},
+        {"kdf.memory_mib = 1", "kdf.memory_mib"},
+        {"kdf.memory_mib = true", "whole number"},
+    };
+    for (const auto& [text, part] : cases) {
+        expect_holds(wrong(text), part);
+    }
+}
+
+TEST(config, refuses_what_is_not_toml_with_its_line) {
+    expect_holds(wrong("listen = \"127.0.0.1:1\"\nroles = ["), "test.toml:2");
+    expect_holds(wrong("listen = \"a:1\"\nlisten = \"b:1\"\n"), "test.toml:2");
+    expect_holds(wrong("\xff\xfe\x00"), "not TOML");
+    EXPECT_FALSE(parse_config(std::string(5000, '['), "test.toml", at_home)) << "deep nesting";
+    std::string deep = "a = ";
+    deep.append(20'000, '[').append(20'000, ']');
+    EXPECT_FALSE(parse_config(deep, "test.toml", at_home));
+}
+
+TEST(config, says_what_to_name_where_the_environment_says_nothing) {
+    const auto bare = environment_of({});
+    expect_holds(wrong("", bare), "name data_dir");
+    expect_holds(wrong("data_dir = \"/d\"", bare), "name socket");
+    EXPECT_TRUE(parse_config("data_dir = \"/d\"\nsocket = \"/s\"", "test.toml", bare));
+    const auto relative =
+        environment_of({{"XDG_DATA_HOME", "x"}, {"XDG_RUNTIME_DIR", "y"}, {"HOME", "/h"}});
+    const auto made = parse_config("", "test.toml", relative);
+    ASSERT_TRUE(made) << made.error().message();
+    EXPECT_EQ(made->data_dir, "/h/.local/share/calbox");
+    EXPECT_EQ(made->socket, "/h/.local/share/calbox/ctl.sock") << "where calboxctl looks, too";
+}
+
+class config_file : public testing::Test {
+protected:
+    void SetUp() override {
+        std::string pattern = (fs::temp_directory_path() / "calbox-config-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        home_ = pattern;
+    }
+    void TearDown() override { fs::remove_all(home_); }
+    void write(const fs::path& path, const std::string& text) {
+        fs::create_directories(path.parent_path());
+        std::ofstream(path) << text;
+    }
+    variables here() const { return environment_of({{"HOME", home_.string()}}); }
+    fs::path home_;
+};
+
+TEST_F(config_file, the_usual_place_is_read_when_it_is_there) {
+    EXPECT_TRUE(load_config({}, here())) << "nothing has to be there";
+    write(home_ / ".config/calbox/calbox.toml", "log.level = \"warn\"");
+    const auto made = load_config({}, here());
+    ASSERT_TRUE(made) << made.error().message();
+    EXPECT_EQ(made->level, log_level::warn);
+}
+
+TEST_F(config_file, one_that_is_named_must_be_readable) {
+    for (const fs::path& path : {home_ / "absent.toml", home_}) {
+        const auto made = load_config(path, here());
+        ASSERT_FALSE(made);
+        expect_holds(made.error().message(), path.string());
+    }
+    write(home_ / "large.toml", std::string((1 << 20) + 1, '#'));
+    const auto large = load_config(home_ / "large.toml", here());
+    ASSERT_FALSE(large);
+    expect_holds(large.error().message(), "1 MiB");
+    write(home_ / "wrong.toml", "\n\nx = 1");
+    const auto named = load_config(home_ / "wrong.toml", here());
+    ASSERT_FALSE(named);
+    expect_holds(named.error().message(), "wrong.toml:3: unknown key x");
+}
+
+}  // namespace
+}  // namespace calbox::daemon

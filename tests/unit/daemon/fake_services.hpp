@@ -1,0 +1,374 @@
+// Services of a test's making behind the API: they remember what they were asked, and fail when
+// they are told to.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/services.hpp"
+
+namespace calbox::daemon::testing {
+
+inline user_id user_of(std::uint8_t number) {
+    user_id id;
+    id.value.fill(number);
+    return id;
+}
+
+/// What every fake does first: fails, once, with what the test has put here.
+struct mishap {
+    std::optional<error> next;
+    std::optional<error> take() { return std::exchange(next, std::nullopt); }
+};
+
+class fake_accounts final : public node::accounts {
+public:
+    explicit fake_accounts(mishap& trouble) : trouble_(trouble) {}
+    task<result<node::account_view>> sign_in(std::string name, std::string password,
+                                             bool create) override {
+        if (auto problem = trouble_.take()) {
+            co_return fail(*problem);
+        }
+        last = {name, password, create ? "register" : "login"};
+        users.push_back({user_of(9), name, device_number(2)});
+        co_return users.back();
+    }
+    task<result<void>> sign_out(user_id who) override {
+        std::erase_if(users, [&](const auto& one) { return one.id == who; });
+        co_return result<void>();
+    }
+    std::vector<node::account_view> signed_in() const override { return users; }
+    result<node::account_view> resolve(const std::string& name) const override {
+        if (name.empty() && users.size() == 1) {
+            return users.front();
+        }
+        for (const auto& one : users) {
+            if (one.name == name) {
+                return one;
+            }
+        }
+        return fail(errc::unauthorised, "say who you are");
+    }
+    std::vector<node::account_view> users{{user_of(1), "alice", device_number(1)}};
+    std::vector<std::string> last;
+
+private:
+    mishap& trouble_;
+};
+
+class fake_calendar final : public node::calendar {
+public:
+    explicit fake_calendar(mishap& trouble) : trouble_(trouble) { add("First"); }
+
+    node::event_view& add(const std::string& title) {
+        node::event_view made;
+        made.id = {user_of(1), event_id::make_seq(device_number(1),
+                                                  static_cast<std::uint32_t>(all.size() + 1))};
+        made.id_text = "alice/" + made.id.seq_text();
+        made.generation = generation_number(1);
+        made.version = version_number(1);
+        made.content.title = title;
+        made.content.time.start = {2026, 5, 3, 14, 0, 0};
+        made.content.time.end = {2026, 5, 3, 15, 0, 0};
+        made.content.time.zone = "Europe/Lisbon";
+        made.organizer = made.written_by = "alice";
+        made.guests_may = 3;
+        made.utc = {{1'777'813'200'000}, {1'777'816'800'000}};
+        all.push_back(made);
+        return all.back();
+    }
+    task<result<node::event_view>> create(user_id, node::event_draft draft) override {
+        if (auto problem = trouble_.take()) {
+            co_return fail(*problem);
+        }
+        last = draft;
+        co_return add(draft.title.value_or(""));
+    }
+    task<result<node::event_view>> modify(user_id, event_id which, node::event_draft change,
+                                          std::optional<version_number> expect) override {
+        expected = expect;
+        last = change;
+        node::event_view& event = *at(which);
+        if (expect && *expect != event.version) {
+            co_return fail(errc::conflict);
+        }
+        event.version = event.version.next();
+        event.content.title = change.title.value_or(event.content.title);
+        co_return event;
+    }
+    task<result<void>> remove(user_id, event_id which,
+                              std::optional<version_number> expect) override {
+        expected = expect;
+        std::erase_if(all, [&](const auto& one) { return one.id == which; });
+        co_return result<void>();
+    }
+    std::vector<node::event_view> list(user_id as, const node::event_query& query) const override {
+        asked = query;
+        asked_as = as;
+        return all;
+    }
+    result<node::event_view> show(user_id, event_id which) const override {
+        const auto* found = at(which);
+        if (found == nullptr) {
+            return fail(errc::not_found, "no such event");
+        }
+        return *found;
+    }
+    std::vector<std::pair<node::event_view, node::event_view>> conflicts(user_id) const override {
+        return {{all.front(), all.front()}};
+    }
+    result<event_id> find(user_id, const std::string& id_text) const override {
+        const auto slash = id_text.find('/');
+        const auto seq = event_id::seq_from_text(id_text.substr(slash + 1));
+        if (!seq) {
+            return fail(errc::invalid_argument, "not an event id: " + id_text);
+        }
+        if (id_text.substr(0, slash) != "alice") {
+            return fail(errc::not_found, "no such user");
+        }
+        return event_id{user_of(1), *seq};
+    }
+    node::event_view* at(event_id which) {
+        return const_cast<node::event_view*>(std::as_const(*this).at(which));
+    }
+    const node::event_view* at(event_id which) const {
+        const auto found =
+            std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.id == which; });
+        return found == all.end() ? nullptr : &*found;
+    }
+
+    std::vector<node::event_view> all;
+    node::event_draft last;
+    std::optional<version_number> expected;
+    mutable node::event_query asked;
+    mutable user_id asked_as;
+
+private:
+    mishap& trouble_;
+};
+
+/// Byte number `at` of every file here.
+inline std::uint8_t file_byte(std::uint64_t at) {
+    return static_cast<std::uint8_t>((at * 31) ^ (at >> 16));
+}
+
+class fake_files final : public node::files {
+public:
+    fake_files(const environment& env, mishap& trouble) : resume(env), trouble_(trouble) {}
+
+    node::file_view& add(const std::string& name, std::uint64_t size) {
+        node::file_view made;
+        made.what.name = name;
+        made.what.size = size;
+        made.what.root.value.fill(0xab);
+        made.held = "here";
+        made.fetched = size;
+        all.push_back(made);
+        return all.back();
+    }
+    task<result<node::file_view>> attach(user_id, event_id, std::string name,
+                                         std::string media_type, node::byte_source& from,
+                                         bool replace) override {
+        std::uint64_t size = 0;
+        while (true) {
+            const auto piece = co_await from.next();
+            if (!piece) {
+                failure = piece.error();
+                co_return fail(piece.error());
+            }
+            if (piece->empty()) {
+                break;
+            }
+            for (const std::uint8_t byte : *piece) {
+                intact = intact && byte == file_byte(size++);
+            }
+            largest_piece = std::max(largest_piece, piece->size());
+        }
+        if (replace) {
+            std::erase_if(all, [&](const auto& one) { return one.what.name == name; });
+        }
+        add(name, size).what.media_type = media_type;
+        co_return all.back();
+    }
+    task<result<void>> detach(user_id, event_id, std::string name) override {
+        if (std::erase_if(all, [&](const auto& one) { return one.what.name == name; }) == 0) {
+            co_return fail(errc::not_found, "no such file");
+        }
+        co_return result<void>();
+    }
+    result<std::vector<node::file_view>> list(user_id, event_id) const override { return all; }
+    task<result<node::file_view>> fetch(user_id, event_id, std::string name) override {
+        ++fetches;
+        if (held_up) {
+            co_await resume.wait();
+        }
+        if (auto problem = trouble_.take()) {
+            co_return fail(*problem);
+        }
+        for (auto& one : all) {
+            if (one.what.name == name) {
+                one.held = "here";
+                co_return one;
+            }
+        }
+        co_return fail(errc::not_found, "no such file");
+    }
+    task<result<void>> read(user_id, event_id, std::string, std::uint64_t first,
+                            std::uint64_t length, node::byte_sink& into) override {
+        for (std::uint64_t at = first; at < first + length;) {
+            if (fails_at && at >= *fails_at) {
+                co_return fail(errc::mismatch, "the file is damaged");
+            }
+            bytes piece(std::min<std::uint64_t>(64 * 1024, first + length - at));
+            for (auto& byte : piece) {
+                byte = file_byte(at++);
+            }
+            ++pieces_read;
+            auto written = co_await into.write(std::move(piece));
+            if (!written) {
+                failure = written.error();
+                co_return written;
+            }
+        }
+        co_return result<void>();
+    }
+
+    std::vector<node::file_view> all;
+    std::size_t largest_piece = 0, pieces_read = 0;
+    bool intact = true, held_up = false;
+    int fetches = 0;
+    std::optional<std::uint64_t> fails_at;
+    std::optional<error> failure;
+    event resume;
+
+private:
+    mishap& trouble_;
+};
+
+class fake_contacts final : public node::contacts {
+public:
+    task<result<std::vector<node::user_view>>> users(user_id) override {
+        co_return std::vector<node::user_view>{{"bob", user_of(2), true, false}};
+    }
+    std::vector<node::friend_view> friends(user_id) const override {
+        return {{"bob", "asks", true}};
+    }
+    task<result<node::friend_view>> ask(user_id, std::string name) override {
+        last = name;
+        co_return node::friend_view{name, "asked", false};
+    }
+    task<result<node::friend_view>> accept(user_id, std::string name) override {
+        last = name;
+        co_return node::friend_view{name, "friend", true};
+    }
+    task<result<void>> unfriend(user_id, std::string name) override {
+        last = name;
+        co_return result<void>();
+    }
+    std::vector<node::group_view> groups(user_id) const override {
+        return {{"team", {"bob", "carol"}}};
+    }
+    task<result<node::group_view>> set_group(user_id, node::group_view group) override {
+        co_return group;
+    }
+    task<result<void>> remove_group(user_id, std::string name) override {
+        last = name;
+        co_return result<void>();
+    }
+    std::string last;
+};
+
+class fake_network final : public node::network_admin {
+public:
+    node::network_view show() const override {
+        return {"abcd", true, {"127.0.0.1:1"}, {"127.0.0.1:2"}};
+    }
+    task<result<node::network_view>> create() override { co_return show(); }
+    task<result<std::string>> invite(std::vector<std::string> roles) override {
+        last = roles;
+        co_return "calbox://join/127.0.0.1:1?x";
+    }
+    task<result<node::network_view>> join(std::string invitation) override {
+        last = {invitation};
+        co_return show();
+    }
+    std::vector<std::string> last;
+};
+
+class fake_info final : public node::node_info {
+public:
+    node::status_view status() const override {
+        if (broken) {
+            throw std::runtime_error("a bug");
+        }
+        node::status_view view;
+        view.version = "1.2";
+        view.state = "connected";
+        view.events = 3;
+        return view;
+    }
+    std::vector<node::peer_view> peers() const override {
+        return {{"ab12", {"bob"}, {"edge"}, "127.0.0.1:3", true}};
+    }
+    std::vector<node::plugin_view> plugins() const override {
+        return {{"storage", "sqlite", "1", "/x/sqlite.so", "durable", "records", "in use"}};
+    }
+    task<std::vector<node::finding>> doctor() override {
+        co_return std::vector<node::finding>{{"clock", false, "it is wrong", "set it"}};
+    }
+    bool broken = false;
+};
+
+class fake_watch final : public node::watch {
+public:
+    explicit fake_watch(const environment& env) : env_(env), news_(std::make_shared<event>(env)) {}
+
+    void tell(const std::string& text) {
+        node::change made;
+        made.number = ++last;
+        made.what = "event";
+        made.text = text;
+        changes.push_back(made);
+        const auto told = std::exchange(news_, std::make_shared<event>(env_));
+        told->set();
+    }
+    task<result<std::vector<node::change>>> next(user_id, std::uint64_t after) override {
+        ++waiting;
+        struct leaving {
+            int& count;
+            ~leaving() { --count; }
+        };
+        const leaving at_the_end{waiting};
+        while (true) {
+            if (after < first_kept) {
+                co_return fail(errc::not_found, "read the lists again");
+            }
+            std::vector<node::change> found;
+            for (const auto& one : changes) {
+                if (one.number > after) {
+                    found.push_back(one);
+                }
+            }
+            if (!found.empty()) {
+                co_return found;
+            }
+            const auto news = news_;
+            co_await news->wait();
+        }
+    }
+    std::uint64_t last_number() const noexcept override { return last; }
+
+    std::vector<node::change> changes;
+    std::uint64_t last = 10, first_kept = 10;
+    int waiting = 0;
+
+private:
+    const environment& env_;
+    std::shared_ptr<event> news_;
+};
+
+}  // namespace calbox::daemon::testing
