@@ -1,0 +1,571 @@
+// events add, list, show, edit, rm, conflicts.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "context.hpp"
+#include "event_text.hpp"
+#include "text.hpp"
+#include "uploads.hpp"
+
+namespace calbox::ctl {
+
+namespace {
+
+constexpr int edit_attempts = 5;
+constexpr std::size_t overlaps_shown_max = 10;
+
+/// How typed times become an event's: read on the clock of one zone, sent in another.
+struct time_zones {
+    zone typed;
+    zone sent;
+
+    wall convert(wall reading) const {
+        return typed.rules == sent.rules ? reading : wall_at(moment_of(reading, typed), sent);
+    }
+};
+
+/// The zone of --zone, or the person's. Rules without a name cannot be sent: then it is UTC.
+answer<time_zones> chosen_zones(const context& with, const std::string& of_event) {
+    zone typed = with.mine;
+    if (with.values.has("zone")) {
+        auto named = named_zone(with.values.one("zone"));
+        if (!named) {
+            return refuse(named.error());
+        }
+        typed = *named;
+        return time_zones{typed, typed};
+    }
+    zone sent = typed.name.empty() ? zone{"UTC0", "UTC"} : typed;
+    if (!of_event.empty()) {
+        // An event keeps its zone, so that its repetitions keep their hour.
+        if (auto kept = named_zone(of_event); kept) {
+            sent = *kept;
+        }
+    }
+    return time_zones{typed, sent};
+}
+
+json guests_may_of(const given& values) {
+    json made = json::array();
+    for (const auto& one : split_lists(values.all("guests-may"))) {
+        if (one != "none") {
+            made.push_back(one);
+        }
+    }
+    return made;
+}
+
+/// What is said as it is: texts, permissions, the rule.
+void put_plain(const given& values, json& draft) {
+    const auto put = [&](const char* option, const char* key) {
+        if (values.has(option)) {
+            draft[key] = values.one(option);
+        }
+    };
+    put("title", "title");
+    put("info", "info");
+    put("place", "place");
+    put("repeat", "recurrence");
+    if (values.has("guests-may")) {
+        draft["guests_may"] = guests_may_of(values);
+    }
+}
+
+/// `text` as the end of an event that starts at `start`: "16:00" is on that day.
+answer<void> put_end(json& draft, const std::string& text, wall start, bool all_day,
+                     const time_zones& zones) {
+    bool day_only = false;
+    const auto end = parse_point(text, start, day_only);
+    if (!end) {
+        return refuse(end.error());
+    }
+    if (day_only && !all_day) {
+        return refuse("invalid_argument", "the end needs a time of day: " + clean(text));
+    }
+    draft["end"] = all_day ? wire_day(*end) : wire_time(zones.convert(*end));
+    return {};
+}
+
+answer<void> put_span(json& draft, const given& values, const std::string& text, wall now,
+                      const time_zones& zones) {
+    auto when = parse_span(text, now);
+    if (!when) {
+        return refuse(when.error());
+    }
+    const bool all_day = when->all_day || values.has("all-day");
+    draft["all_day"] = all_day;
+    draft["zone"] = zones.sent.name;
+    draft["start"] = all_day ? wire_day(when->start) : wire_time(zones.convert(when->start));
+    if (when->end) {
+        draft["end"] = all_day ? wire_day(*when->end) : wire_time(zones.convert(*when->end));
+    }
+    return values.has("end") ? put_end(draft, values.one("end"), when->start, all_day, zones)
+                             : answer<void>();
+}
+
+/// Says which events share the time; not with --json, where the event itself names them.
+void print_overlaps(context& with, const json& event) {
+    if (with.out.json()) {
+        return;
+    }
+    const auto others = texts_of(event, "conflicts");
+    for (std::size_t i = 0; i < others.size() && i < overlaps_shown_max; ++i) {
+        const auto target = event_target(others[i]);
+        const auto other = target ? with.api.get(*target) : answer<json>(json::object());
+        with.out.note(
+            with.out.paint(colour::plain, "overlaps ") +
+            (other && other->contains("id") ? event_line(*other, with.mine) : clean(others[i])));
+    }
+    if (others.size() > overlaps_shown_max) {
+        with.out.note(fmt::format("and {} more: calboxctl events conflicts",
+                                  others.size() - overlaps_shown_max));
+    }
+}
+
+void print_changed(context& with, std::string_view verb, const json& event) {
+    if (with.out.json()) {
+        with.out.document(event);
+    } else if (with.out.quiet()) {
+        with.out.line(clean(text_of(event, "id")));
+    } else {
+        with.out.line(fmt::format("{} {}", verb, event_line(event, with.mine)));
+    }
+    print_overlaps(with, event);
+}
+
+answer<void> add(context& with) {
+    const auto& values = with.values;
+    const auto zones = chosen_zones(with, "");
+    if (!zones) {
+        return refuse(zones.error());
+    }
+    json draft{{"title", values.one("TITLE")}};
+    put_plain(values, draft);
+    if (auto put = put_span(draft, values, values.one("WHEN"),
+                            wall_at(with.world.now(), zones->typed), *zones);
+        !put) {
+        return put;
+    }
+    if (const auto guests = split_lists(values.all("with")); !guests.empty()) {
+        draft["participants"] = guests;
+    }
+    // Opened before the event is made: a wrong path leaves nothing behind.
+    std::vector<reading_file> files;
+    for (const auto& path : values.all("file")) {
+        auto file = reading_file::open(path);
+        if (!file) {
+            return refuse(file.error());
+        }
+        files.push_back(std::move(*file));
+    }
+    auto event = with.api.send_json("POST", "/v1/events", draft);
+    if (!event) {
+        return refuse(event.error());
+    }
+    const auto id = text_of(*event, "id");
+    const auto target = event_target(id);
+    if (!target) {
+        return refuse("malformed", "the daemon's answer has no id of an event");
+    }
+    for (auto& file : files) {
+        if (auto sent = upload_file(with, "POST", *target, file.name(), file); !sent) {
+            return refuse(sent.error().code,
+                          fmt::format("the event {} was made, but {} is not attached: {}",
+                                      clean(id), clean(file.path()), sent.error().detail));
+        }
+    }
+    if (!files.empty()) {
+        if (auto fresh = with.api.get(*target); fresh) {
+            event = std::move(fresh);
+        }
+    }
+    print_changed(with, "Added", *event);
+    return {};
+}
+
+answer<void> list(context& with) {
+    std::string query;
+    const auto put = [&](const char* key, const std::string& value) {
+        query += (query.empty() ? "?" : "&") + std::string(key) + "=" + encode_segment(value);
+    };
+    for (const char* name : {"from", "to"}) {
+        if (!with.values.has(name)) {
+            continue;
+        }
+        bool day_only = false;
+        auto point = parse_point(with.values.one(name), with.now_here(), day_only);
+        if (!point) {
+            return refuse(point.error());
+        }
+        // --to DAY includes the day.
+        const bool whole_day = day_only && std::string_view(name) == "to";
+        put(name, wire_moment(moment_of(*point + (whole_day ? 86400 : 0), with.mine)));
+    }
+    if (with.values.has("search")) {
+        put("q", with.values.one("search"));
+    }
+    const auto found = with.api.get("/v1/events" + query);
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    with.out.table({"ID", "WHEN", "TITLE", "PLACE", "WITH", ""},
+                   event_rows(list_of(*found, "events"), with.mine), "no events");
+    return {};
+}
+
+answer<void> show(context& with) {
+    const auto target = event_target(with.values.one("ID"));
+    if (!target) {
+        return refuse(target.error());
+    }
+    const auto event = with.api.get(*target);
+    if (!event) {
+        return refuse(event.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*event);
+    } else {
+        show_event(with.out, *event, with.mine);
+    }
+    return {};
+}
+
+/// The participants after --with and --without.
+json changed_guests(const given& values, const json& event) {
+    std::vector<std::string> guests = texts_of(event, "participants");
+    for (const auto& one : split_lists(values.all("without"))) {
+        std::erase(guests, one);
+    }
+    for (const auto& one : split_lists(values.all("with"))) {
+        if (std::find(guests.begin(), guests.end(), one) == guests.end()) {
+            guests.push_back(one);
+        }
+    }
+    return guests;
+}
+
+/// A new start without a new end moves the event: it stays as long as it was.
+void keep_length(json& draft, const json& event) {
+    const auto old_start = read_wire(text_of(event, "start"));
+    const auto old_end = read_wire(text_of(event, "end"));
+    const auto start = read_wire(text_of(draft, "start"));
+    const bool same_kind = truth_of(event, "all_day") == truth_of(draft, "all_day");
+    if (!draft.contains("end") && old_start && old_end && start && same_kind) {
+        const wall end = *start + (*old_end - *old_start);
+        draft["end"] = truth_of(draft, "all_day") ? wire_day(end) : wire_time(end);
+    }
+}
+
+answer<json> draft_of_options(const context& with, const json& event) {
+    const auto& values = with.values;
+    json draft = json::object();
+    put_plain(values, draft);
+    if (values.has("with") || values.has("without")) {
+        draft["participants"] = changed_guests(values, event);
+    }
+    const auto zones = chosen_zones(with, text_of(event, "zone"));
+    if (!zones) {
+        return refuse(zones.error());
+    }
+    if (values.has("when") || values.has("start")) {
+        const auto text = values.one(values.has("when") ? "when" : "start");
+        if (auto put =
+                put_span(draft, values, text, wall_at(with.world.now(), zones->typed), *zones);
+            !put) {
+            return refuse(put.error());
+        }
+        keep_length(draft, event);
+    } else if (values.has("end")) {
+        const auto start = read_wire(text_of(event, "start"));
+        const bool all_day = truth_of(event, "all_day");
+        const time_zones back{zones->sent, zones->typed};
+        const wall typed = start ? (all_day ? *start : back.convert(*start)) : with.now_here();
+        if (auto put = put_end(draft, values.one("end"), typed, all_day, *zones); !put) {
+            return refuse(put.error());
+        }
+    } else if (values.has("all-day")) {
+        const auto start = read_wire(text_of(event, "start"));
+        const auto end = read_wire(text_of(event, "end"));
+        draft["all_day"] = true;
+        draft["start"] = wire_day(start.value_or(0));
+        draft["end"] = wire_day(end.value_or(start.value_or(0)));
+    } else if (values.has("zone")) {
+        draft["zone"] = zones->sent.name;
+    }
+    return draft;
+}
+
+answer<reply> fetch(context& with, const std::string& target) {
+    return with.api.send(
+        {.method = "GET", .target = target, .body = {}, .content_type = {}, .headers = {}});
+}
+
+answer<json> patch(context& with, const std::string& target, const json& draft,
+                   const std::string& etag) {
+    request what{.method = "PATCH",
+                 .target = target,
+                 .body = draft.dump(-1, ' ', false, json::error_handler_t::replace),
+                 .content_type = "application/json",
+                 .headers = {}};
+    if (!etag.empty()) {
+        what.headers.emplace_back("If-Match", etag);
+    }
+    auto done = with.api.send(what);
+    if (!done) {
+        return refuse(done.error());
+    }
+    return json::parse(done->body, nullptr, false);
+}
+
+answer<void> edit_in_editor(context& with, const std::string& target) {
+    const auto got = fetch(with, target);
+    if (!got) {
+        return refuse(got.error());
+    }
+    const auto event = json::parse(got->body, nullptr, false);
+    const auto form = edit_text(with.world, event_form(event));
+    if (!form) {
+        return refuse(form.error());
+    }
+    const auto draft = form_changes(event, *form, with.now_here());
+    answer<json> done = draft;
+    if (draft && draft->empty()) {
+        with.out.note("nothing was changed");
+        return {};
+    }
+    if (draft) {
+        done = patch(with, target, *draft, got->etag);
+    }
+    if (!done) {
+        // The work of the person is not lost.
+        with.world.err << *form;
+        return refuse(done.error());
+    }
+    print_changed(with, "Changed", *done);
+    return {};
+}
+
+bool anything_given(const given& values) {
+    for (const char* name : {"title", "when", "start", "end", "info", "place", "with", "without",
+                             "zone", "all-day", "guests-may", "repeat"}) {
+        if (values.has(name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+answer<void> edit(context& with) {
+    const auto target = event_target(with.values.one("ID"));
+    if (!target) {
+        return refuse(target.error());
+    }
+    if (!anything_given(with.values)) {
+        if (!with.world.in_is_terminal || !with.world.out_is_terminal) {
+            return refuse("invalid_argument",
+                          "nothing to change: name an option; see calboxctl events edit --help");
+        }
+        return edit_in_editor(with, *target);
+    }
+    // What is changed is computed from the version that was read. Somebody else's change in between
+    // is no reason to bother the person: it is computed again from theirs.
+    for (int attempt = 1;; ++attempt) {
+        const auto got = fetch(with, *target);
+        if (!got) {
+            return refuse(got.error());
+        }
+        const auto draft = draft_of_options(with, json::parse(got->body, nullptr, false));
+        if (!draft) {
+            return refuse(draft.error());
+        }
+        const auto done = patch(with, *target, *draft, got->etag);
+        if (done) {
+            print_changed(with, "Changed", *done);
+            return {};
+        }
+        if (done.error().code != "conflict" || attempt == edit_attempts) {
+            return refuse(done.error());
+        }
+    }
+}
+
+answer<void> remove(context& with) {
+    const auto id = with.values.one("ID");
+    const auto target = event_target(id);
+    if (!target) {
+        return refuse(target.error());
+    }
+    if (auto done = with.api.remove(*target); !done) {
+        return done;
+    }
+    if (with.out.json()) {
+        with.out.document(json::object());
+    }
+    with.out.done("Removed " + clean(id));
+    return {};
+}
+
+answer<void> conflicts(context& with) {
+    const auto found = with.api.get("/v1/conflicts");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    const auto& pairs = list_of(*found, "conflicts");
+    if (pairs.empty()) {
+        with.out.note("no events overlap");
+    }
+    for (const auto& pair : pairs) {
+        if (pair.is_array() && pair.size() == 2) {
+            with.out.line(event_line(pair[0], with.mine));
+            with.out.line("  overlaps " + event_line(pair[1], with.mine));
+        }
+    }
+    return {};
+}
+
+const argument id_argument{
+    .name = "ID", .help = "the event, for example alice/1.7", .kind = word_kind::event};
+
+std::vector<option> draft_options() {
+    return {
+        {.name = "end",
+         .brief = {},
+         .value = "TIME",
+         .help = "when it ends; an hour after its start without it"},
+        {.name = "with",
+         .brief = {},
+         .value = "NAME,..|@GROUP",
+         .help = "whom to share it with",
+         .many = true,
+         .kind = word_kind::person},
+        {.name = "info", .brief = {}, .value = "TEXT", .help = "what it is about"},
+        {.name = "place", .brief = {}, .value = "TEXT", .help = "where"},
+        {.name = "zone",
+         .brief = {},
+         .value = "ZONE",
+         .help = "time zone of what is typed, for example Europe/Lisbon; yours without it"},
+        {.name = "all-day", .brief = {}, .value = {}, .help = "whole days"},
+        {.name = "guests-may",
+         .brief = {},
+         .value = "LIST",
+         .help = "modify, attach, invite, delete; or none",
+         .many = true},
+        {.name = "repeat",
+         .brief = {},
+         .value = "RRULE",
+         .help = "a rule of RFC 5545, for example FREQ=WEEKLY;COUNT=10"},
+    };
+}
+
+constexpr const char* when_details =
+    "WHEN is what people say: \"tomorrow 14:00\", \"friday 9:30+90m\", \"2026-05-03 14:00 - "
+    "15:30\",\n"
+    "\"2026-05-03\" for a whole day. It is read in your time zone.";
+
+command add_command() {
+    auto options = draft_options();
+    options.push_back({.name = "file",
+                       .brief = {},
+                       .value = "PATH",
+                       .help = "attach this file",
+                       .many = true,
+                       .kind = word_kind::file});
+    return {
+        .path = "events add",
+        .summary = "Makes a new event",
+        .arguments = {{.name = "TITLE", .help = "its title"}, {.name = "WHEN", .help = "its time"}},
+        .options = std::move(options),
+        .examples =
+            {{"events add \"DS meeting\" \"tomorrow 14:00+60m\" --with bob --file slides.pdf",
+              "one hour, shared with bob, with a file"},
+             {"events add Holidays 2026-08-03 --end 2026-08-14 --all-day", "two weeks"},
+             {"events add Choir \"thursday 20:00+2h\" --with @choir --repeat FREQ=WEEKLY",
+              "every week, with everybody of a group"}},
+        .details = when_details,
+        .run = add};
+}
+
+command edit_command() {
+    std::vector<option> options{
+        {.name = "title", .brief = {}, .value = "TEXT", .help = "another title"},
+        {.name = "when",
+         .brief = {},
+         .value = "WHEN",
+         .help = "another time; it stays as long as it was, unless an end is given"},
+        {.name = "start", .brief = {}, .value = "TIME", .help = "the same as --when"},
+        {.name = "without",
+         .brief = {},
+         .value = "NAME,..",
+         .help = "whom to share it with no longer",
+         .many = true,
+         .kind = word_kind::person}};
+    for (auto& one : draft_options()) {
+        options.push_back(std::move(one));
+    }
+    return {.path = "events edit",
+            .summary = "Changes an event",
+            .arguments = {id_argument},
+            .options = std::move(options),
+            .examples = {{"events edit alice/1.7 --when \"friday 15:00\" --place \"Room 3\"",
+                          "moves it"},
+                         {"events edit alice/1.7 --with carol --without bob",
+                          "carol in the place of bob"},
+                         {"events edit alice/1.7", "opens it in $EDITOR"}},
+            .details = when_details,
+            .run = edit};
+}
+
+}  // namespace
+
+std::vector<command> event_commands() {
+    return {
+        add_command(),
+        {.path = "events list",
+         .summary = "Lists events by their start",
+         .arguments = {},
+         .options =
+             {{.name = "from", .brief = {}, .value = "TIME", .help = "those that end after it"},
+              {.name = "to",
+               .brief = {},
+               .value = "TIME",
+               .help = "those that start before it; a day is included"},
+              {.name = "search", .brief = {}, .value = "TEXT", .help = "those that contain it"}},
+         .examples = {{"events list --from today --to sunday", "this week's"},
+                      {"events list --search budget", "by words"}},
+         .details = {},
+         .run = list},
+        {.path = "events show",
+         .summary = "Shows one event",
+         .arguments = {id_argument},
+         .options = {},
+         .examples = {{"events show alice/1.7", "its time, people, files and state"}},
+         .details = {},
+         .run = show},
+        edit_command(),
+        {.path = "events rm",
+         .summary = "Removes an event, for everybody when it is yours",
+         .arguments = {id_argument},
+         .options = {},
+         .examples = {{"events rm alice/1.7", "a guest who may not delete it declines it"}},
+         .details = {},
+         .run = remove},
+        {.path = "events conflicts",
+         .summary = "Lists events that overlap",
+         .arguments = {},
+         .options = {},
+         .examples = {{"events conflicts", "pairs of them"}},
+         .details = {},
+         .run = conflicts},
+    };
+}
+
+}  // namespace calbox::ctl

@@ -1,0 +1,317 @@
+// files add, list, get, update, rm.
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "context.hpp"
+#include "event_text.hpp"
+#include "text.hpp"
+#include "uploads.hpp"
+
+namespace calbox::ctl {
+
+namespace {
+
+/// A file beside the wanted one that takes its place when it is complete, and is gone otherwise.
+class arriving_file {
+public:
+    static answer<arriving_file> make(const std::filesystem::path& wanted) {
+        const auto folder =
+            wanted.has_parent_path() ? wanted.parent_path() : std::filesystem::path(".");
+        std::string path = (folder / ".calboxctl-XXXXXX").string();
+        const int fd = ::mkostemp(path.data(), O_CLOEXEC);
+        if (fd < 0) {
+            return refuse(errno == ENOSPC ? "disk_full" : "io_failed",
+                          fmt::format("cannot write to {}: {}", clean(folder.string()),
+                                      std::strerror(errno)));
+        }
+        return arriving_file(fd, std::move(path), wanted);
+    }
+    arriving_file(arriving_file&& other) noexcept
+        : fd_(std::exchange(other.fd_, -1)),
+          path_(std::move(other.path_)),
+          wanted_(std::move(other.wanted_)) {}
+    arriving_file& operator=(arriving_file&&) = delete;
+    ~arriving_file() {
+        if (fd_ >= 0) {
+            ::close(fd_);
+            ::unlink(path_.c_str());
+        }
+    }
+
+    answer<void> write(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const auto count = ::write(fd_, bytes.data(), bytes.size());
+            if (count < 0 && errno == EINTR) {
+                continue;
+            }
+            if (count < 0) {
+                return failed();
+            }
+            bytes.remove_prefix(static_cast<std::size_t>(count));
+        }
+        return {};
+    }
+
+    answer<void> finish(bool replace) {
+        const mode_t mask = ::umask(0);
+        ::umask(mask);
+        if (::fchmod(fd_, 0666 & ~mask) != 0 || ::fsync(fd_) != 0) {
+            return failed();
+        }
+        // link() does not replace; a folder on a file system without hard links has to do with
+        // rename().
+        if (!replace && ::link(path_.c_str(), wanted_.c_str()) == 0) {
+            return {};
+        }
+        if (!replace && errno == EEXIST) {
+            return exists(wanted_);
+        }
+        if (::rename(path_.c_str(), wanted_.c_str()) != 0) {
+            return failed();
+        }
+        ::close(std::exchange(fd_, -1));
+        return {};
+    }
+
+    static tl::unexpected<problem> exists(const std::filesystem::path& path) {
+        return refuse("already_exists",
+                      clean(path.string()) +
+                          " exists already; --force replaces it, --output names another place");
+    }
+
+private:
+    arriving_file(int fd, std::string path, std::filesystem::path wanted)
+        : fd_(fd), path_(std::move(path)), wanted_(std::move(wanted)) {}
+    answer<void> failed() const {
+        return refuse(
+            errno == ENOSPC ? "disk_full" : "io_failed",
+            fmt::format("cannot write {}: {}", clean(wanted_.string()), std::strerror(errno)));
+    }
+
+    int fd_;
+    std::string path_;
+    std::filesystem::path wanted_;
+};
+
+void print_file(context& with, std::string_view verb, const json& file, const std::string& event) {
+    with.out.done(fmt::format("{} {} ({}), {}", verb, clean(text_of(file, "name")),
+                              byte_text(number_of(file, "size")), clean(event)));
+}
+
+answer<void> add(context& with) {
+    const auto id = with.values.one("ID");
+    const auto target = event_target(id);
+    if (!target) {
+        return refuse(target.error());
+    }
+    std::vector<reading_file> files;
+    for (const auto& path : with.values.all("PATH")) {
+        auto file = reading_file::open(path);
+        if (!file) {
+            return refuse(file.error());
+        }
+        files.push_back(std::move(*file));
+    }
+    json sent = json::array();
+    for (auto& file : files) {
+        auto done = upload_file(with, "POST", *target, file.name(), file);
+        if (!done) {
+            return refuse(done.error());
+        }
+        print_file(with, "Attached", *done, id);
+        sent.push_back(std::move(*done));
+    }
+    if (with.out.json()) {
+        with.out.document({{"files", sent}});
+    }
+    return {};
+}
+
+answer<void> list(context& with) {
+    const auto target = event_target(with.values.one("ID"));
+    if (!target) {
+        return refuse(target.error());
+    }
+    const auto found = with.api.get(*target + "/files");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    with.out.table({"NAME", "SIZE", "TYPE", "HELD", "BY", "ADDED"},
+                   file_rows(list_of(*found, "files"), with.mine), "no files");
+    return {};
+}
+
+std::filesystem::path destination(const context& with, const std::string& label) {
+    if (!with.values.has("output")) {
+        return file_name_of(label);
+    }
+    const std::filesystem::path named = with.values.one("output");
+    std::error_code ignored;
+    return std::filesystem::is_directory(named, ignored) ? named / file_name_of(label) : named;
+}
+
+answer<void> get(context& with) {
+    const auto id = with.values.one("ID");
+    const auto label = with.values.one("NAME");
+    const auto target = event_target(id);
+    if (!target) {
+        return refuse(target.error());
+    }
+    const request what{.method = "GET",
+                       .target = *target + "/files/" + encode_segment(label),
+                       .body = {},
+                       .content_type = {},
+                       .headers = {}};
+    progress shown(with.world, with.out, label, 0);
+    const auto begin = [&](std::optional<std::uint64_t> length) {
+        shown.set_total(length.value_or(0));
+    };
+    if (with.values.one("output") == "-") {
+        return with.api.download(what, begin, [&](std::string_view bytes) -> answer<void> {
+            with.world.out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+            if (!with.world.out.good()) {
+                return refuse("io_failed", "cannot write to standard output");
+            }
+            return {};
+        });
+    }
+    const auto wanted = destination(with, label);
+    const bool force = with.values.has("force");
+    std::error_code ignored;
+    if (!force && std::filesystem::symlink_status(wanted, ignored).type() !=
+                      std::filesystem::file_type::not_found) {
+        return arriving_file::exists(wanted);
+    }
+    auto file = arriving_file::make(wanted);
+    if (!file) {
+        return refuse(file.error());
+    }
+    std::uint64_t size = 0;
+    auto done = with.api.download(what, begin, [&](std::string_view bytes) {
+        size += bytes.size();
+        shown.add(bytes.size());
+        return file->write(bytes);
+    });
+    if (done) {
+        done = file->finish(force);
+    }
+    if (!done) {
+        return done;
+    }
+    if (with.out.json()) {
+        with.out.document({{"path", wanted.string()}, {"size", size}});
+    } else {
+        with.out.done(fmt::format("{} ({})", clean(wanted.string()), byte_text(size)));
+    }
+    return {};
+}
+
+answer<void> update(context& with) {
+    const auto id = with.values.one("ID");
+    const auto target = event_target(id);
+    if (!target) {
+        return refuse(target.error());
+    }
+    auto file = reading_file::open(with.values.one("PATH"));
+    if (!file) {
+        return refuse(file.error());
+    }
+    const auto label = with.values.has("name") ? with.values.one("name") : file->name();
+    const auto done = upload_file(with, "PUT", *target, label, *file);
+    if (!done) {
+        return refuse(done.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*done);
+    }
+    print_file(with, "Replaced", *done, id);
+    return {};
+}
+
+answer<void> remove(context& with) {
+    const auto target = event_target(with.values.one("ID"));
+    if (!target) {
+        return refuse(target.error());
+    }
+    const auto name = with.values.one("NAME");
+    if (auto done = with.api.remove(*target + "/files/" + encode_segment(name)); !done) {
+        return done;
+    }
+    if (with.out.json()) {
+        with.out.document(json::object());
+    }
+    with.out.done("Removed " + clean(name));
+    return {};
+}
+
+const argument id_argument{
+    .name = "ID", .help = "the event, for example alice/1.7", .kind = word_kind::event};
+const argument name_argument{.name = "NAME", .help = "the file's name at the event"};
+
+}  // namespace
+
+std::vector<command> file_commands() {
+    return {
+        {.path = "files add",
+         .summary = "Attaches files to an event",
+         .arguments = {id_argument,
+                       {.name = "PATH", .help = "a file", .many = true, .kind = word_kind::file}},
+         .options = {},
+         .examples = {{"files add alice/1.7 slides.pdf notes.txt", "two at once"}},
+         .details = "A file that changes while it is read is not attached.",
+         .run = add},
+        {.path = "files list",
+         .summary = "Lists the files of an event",
+         .arguments = {id_argument},
+         .options = {},
+         .examples = {{"files list alice/1.7", "and whether they are on this device already"}},
+         .details = {},
+         .run = list},
+        {.path = "files get",
+         .summary = "Saves a file of an event, fetching it first when it is elsewhere",
+         .arguments = {id_argument, name_argument},
+         .options = {{.name = "output",
+                      .brief = "o",
+                      .value = "PATH",
+                      .help = "where to; - is standard output",
+                      .kind = word_kind::file},
+                     {.name = "force", .brief = {}, .value = {}, .help = "replace what is there"}},
+         .examples = {{"files get alice/1.7 slides.pdf", "into this directory"},
+                      {"files get alice/1.7 notes.txt -o - | less", "into a pipe"}},
+         .details = "The file appears under its name when it is complete, and not before.",
+         .run = get},
+        {.path = "files update",
+         .summary = "Replaces a file of an event",
+         .arguments = {id_argument,
+                       {.name = "PATH", .help = "the new file", .kind = word_kind::file}},
+         .options = {{.name = "name",
+                      .brief = {},
+                      .value = "NAME",
+                      .help = "the name at the event; that of PATH without it"}},
+         .examples = {{"files update alice/1.7 slides-v2.pdf --name slides.pdf",
+                       "the event points to the new one"}},
+         .details = {},
+         .run = update},
+        {.path = "files rm",
+         .summary = "Takes a file off an event",
+         .arguments = {id_argument, name_argument},
+         .options = {},
+         .examples = {{"files rm alice/1.7 slides.pdf", "for everybody"}},
+         .details = {},
+         .run = remove},
+    };
+}
+
+}  // namespace calbox::ctl

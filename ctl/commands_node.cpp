@@ -1,0 +1,235 @@
+// status, peers, plugins, doctor, watch, version.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "context.hpp"
+#include "text.hpp"
+
+namespace calbox::ctl {
+
+namespace {
+
+// The daemon sends a comment every 15 s.
+constexpr std::chrono::seconds watch_silence{45};
+constexpr std::chrono::milliseconds watch_pause_min{250};
+constexpr std::chrono::milliseconds watch_pause_max{5000};
+
+std::string cleaned_list(const json& object, std::string_view key) {
+    return clean(joined(texts_of(object, key)));
+}
+
+answer<void> status(context& with) {
+    const auto found = with.api.get("/v1/status");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    const auto state = clean(text_of(*found, "state"));
+    with.out.field("state",
+                   with.out.paint(state == "connected" ? colour::good : colour::warning, state));
+    with.out.field("users", cleaned_list(*found, "users"));
+    with.out.field("roles", cleaned_list(*found, "roles"));
+    with.out.field("rendezvous", clean(text_of(*found, "rendezvous")));
+    with.out.field("caught up", truth_of(*found, "caught_up") ? "yes" : "not yet");
+    with.out.field("events", std::to_string(number_of(*found, "events")));
+    with.out.field("files", fmt::format("{}, {}", number_of(*found, "files"),
+                                        byte_text(number_of(*found, "file_bytes"))));
+    const auto owed = number_of(*found, "outbox");
+    with.out.field("to deliver", owed == 0 ? "nothing" : std::to_string(owed));
+    if (const auto edges = number_of(*found, "edges"); edges > 0) {
+        with.out.field("edges", std::to_string(edges));
+    }
+    with.out.field("device", clean(text_of(*found, "device")));
+    with.out.field("network", clean(text_of(*found, "network")));
+    with.out.field("addresses", cleaned_list(*found, "addresses"));
+    with.out.field("version", clean(text_of(*found, "version")));
+    with.out.field("up for", duration_text(number_of(*found, "uptime_seconds")));
+    return {};
+}
+
+answer<void> peers(context& with) {
+    const auto found = with.api.get("/v1/peers");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& one : list_of(*found, "peers")) {
+        rows.push_back({clean(text_of(one, "device")), cleaned_list(one, "users"),
+                        cleaned_list(one, "roles"), clean(text_of(one, "address")),
+                        truth_of(one, "relayed") ? "relayed" : "direct"});
+    }
+    with.out.table({"DEVICE", "USERS", "ROLES", "ADDRESS", "WAY"}, rows, "no peers are connected");
+    return {};
+}
+
+answer<void> plugins(context& with) {
+    const auto found = with.api.get("/v1/plugins");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& one : list_of(*found, "plugins")) {
+        auto traits = cleaned_list(one, "traits");
+        if (traits.empty()) {
+            traits = clean(text_of(one, "traits"));
+        }
+        rows.push_back({clean(text_of(one, "kind")), clean(text_of(one, "name")),
+                        clean(text_of(one, "version")), clean(text_of(one, "status")), traits,
+                        clean(text_of(one, "summary")), clean(text_of(one, "file"))});
+    }
+    with.out.table({"KIND", "NAME", "VERSION", "STATUS", "TRAITS", "SUMMARY", "FILE"}, rows,
+                   "no plugins were found");
+    return {};
+}
+
+answer<void> doctor(context& with) {
+    const auto found = with.api.get("/v1/doctor");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    for (const auto& one : list_of(*found, "findings")) {
+        const bool good = truth_of(one, "good");
+        if (good && with.out.quiet()) {
+            continue;
+        }
+        with.out.line(fmt::format(
+            "{}  {}: {}", with.out.paint(good ? colour::good : colour::bad, good ? "good" : "BAD "),
+            clean(text_of(one, "what")), clean(text_of(one, "text"))));
+        if (const auto advice = clean(text_of(one, "advice")); !good && !advice.empty()) {
+            with.out.line("      " + advice);
+        }
+    }
+    return {};
+}
+
+answer<void> print_change(context& with, const std::string& data) {
+    const auto change = json::parse(data, nullptr, false);
+    if (change.is_discarded()) {
+        return refuse("malformed", "the daemon's stream has an event that is no JSON");
+    }
+    if (with.out.json()) {
+        with.out.record(change);
+    } else {
+        auto text = clean(text_of(change, "text"));
+        if (text.empty()) {
+            text = fmt::format("{} {} {}", clean(text_of(change, "by")),
+                               clean(text_of(change, "what")), clean(text_of(change, "id")));
+        }
+        with.out.line(fmt::format(
+            "{}  {}", with.out.paint(colour::dim, moment_text(text_of(change, "at"), with.mine)),
+            text));
+        with.world.out.flush();
+    }
+    if (!with.out.good()) {
+        return refuse("io_failed", "cannot write to standard output");
+    }
+    return {};
+}
+
+bool passes(const problem& why) {
+    return why.code == "closed" || why.code == "timed_out" || why.code == "no_daemon" ||
+           why.code == "unavailable";
+}
+
+answer<void> watch(context& with) {
+    std::string last_id;
+    bool connected_once = false;
+    auto pause = watch_pause_min;
+    for (;;) {
+        request what{
+            .method = "GET", .target = "/v1/watch", .body = {}, .content_type = {}, .headers = {}};
+        what.headers.emplace_back("Accept", "text/event-stream");
+        if (!last_id.empty()) {
+            what.headers.emplace_back("Last-Event-ID", last_id);
+        }
+        bool own_end = false;
+        event_stream events([&](const std::string& id, const std::string& data) {
+            auto printed = print_change(with, data);
+            own_end = !printed;
+            if (printed && !id.empty()) {
+                last_id = id;
+            }
+            return printed;
+        });
+        const auto ended = with.api.follow(what, watch_silence, [&](std::string_view bytes) {
+            if (!connected_once || pause != watch_pause_min) {
+                connected_once = true;
+                pause = watch_pause_min;
+            }
+            return events.feed(bytes);
+        });
+        const problem why = ended ? problem{"closed", "the stream ended"} : ended.error();
+        if (own_end || !passes(why) || (!connected_once && why.code == "no_daemon")) {
+            return refuse(why);
+        }
+        connected_once = true;
+        if (pause == watch_pause_min) {
+            with.out.note("the daemon is gone; waiting for its return");
+        }
+        if (with.world.interrupt == nullptr || !with.world.interrupt->sleep(pause)) {
+            return refuse("cancelled", "interrupted");
+        }
+        pause = std::min(pause * 2, watch_pause_max);
+    }
+}
+
+answer<void> version(context& with) {
+    const auto found = with.api.get("/v1/status");
+    const auto daemon = found ? clean(text_of(*found, "version")) : std::string();
+    if (with.out.json()) {
+        with.out.document(
+            {{"calboxctl", CALBOX_VERSION}, {"calboxd", daemon.empty() ? json() : json(daemon)}});
+        return {};
+    }
+    with.out.line("calboxctl " CALBOX_VERSION);
+    with.out.line("calboxd " + (daemon.empty() ? "(none answers)" : daemon));
+    return {};
+}
+
+command plain(const char* path, const char* summary, const char* what_for,
+              answer<void> (*run)(context&)) {
+    return {.path = path,
+            .summary = summary,
+            .arguments = {},
+            .options = {},
+            .examples = {{path, what_for}},
+            .details = {},
+            .run = run};
+}
+
+}  // namespace
+
+std::vector<command> node_commands() {
+    auto watching = plain("watch", "Shows what happens, as it happens, until Ctrl-C",
+                          "one line for each change", watch);
+    watching.examples.push_back({"watch --json", "one JSON document a line"});
+    watching.details =
+        "It waits for the daemon when that goes away, and then goes on where it was.";
+    return {
+        plain("peers", "Lists the devices that are connected", "directly or through a rendezvous",
+              peers),
+        plain("status", "Shows how this device is doing", "state, roles, what is still to deliver",
+              status),
+        std::move(watching),
+        plain("plugins", "Lists the plugins that were found", "and why one is not used", plugins),
+        plain("doctor", "Checks this device, with advice", "what to look at first", doctor),
+        plain("version", "Prints the versions of calboxctl and of the daemon", "both", version)};
+}
+
+}  // namespace calbox::ctl

@@ -1,0 +1,231 @@
+#include "event_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "text.hpp"
+
+namespace calbox::ctl {
+
+namespace {
+
+std::vector<std::string> cleaned(std::vector<std::string> words) {
+    for (auto& word : words) {
+        word = clean(word);
+    }
+    return words;
+}
+
+std::string clean_text(const json& object, std::string_view key) {
+    return clean(text_of(object, key));
+}
+
+std::string clean_list(const json& object, std::string_view key) {
+    return joined(cleaned(texts_of(object, key)));
+}
+
+/// What a person must know beside the plain case.
+std::string state_text(const json& event) {
+    const auto state = clean_text(event, "state");
+    const auto holder = clean_text(event, "locked_by");
+    if (state == "locked") {
+        return holder.empty() ? "locked" : "locked by " + holder;
+    }
+    if (state == "behind") {
+        return "behind: newer than what this device has";
+    }
+    return state == "confirmed" ? std::string() : state;
+}
+
+std::string held_text(const json& file) {
+    const auto held = clean_text(file, "held");
+    const auto fetched = number_of(file, "fetched");
+    const auto size = number_of(file, "size");
+    return held == "fetching" && size > 0 ? fmt::format("fetching, {} %", fetched * 100 / size)
+                                          : held;
+}
+
+}  // namespace
+
+std::string event_line(const json& event, const zone& mine) {
+    return fmt::format("{} {}, {}", clean_text(event, "id"), clean_text(event, "title"),
+                       when_text(event, mine));
+}
+
+void show_event(output& out, const json& event, const zone& mine) {
+    out.line(out.paint(colour::bold, clean_text(event, "title")));
+    out.field("id", clean_text(event, "id"));
+    out.field("when", when_text(event, mine));
+    const auto its_zone = clean_text(event, "zone");
+    const auto start = text_of(event, "start");
+    if (!truth_of(event, "all_day") && !its_zone.empty() && its_zone != mine.name) {
+        out.field("there",
+                  fmt::format("{} - {} in {}", clean(start), clean_text(event, "end"), its_zone));
+    }
+    out.field("place", clean_text(event, "place"));
+    out.field("repeats", clean_text(event, "recurrence"));
+    out.field("organizer", clean_text(event, "organizer"));
+    out.field("with", clean_list(event, "participants"));
+    out.field("guests may", clean_list(event, "guests_may"));
+    out.field("state", out.paint(colour::warning, state_text(event)));
+    out.field("overlaps", out.paint(colour::warning, clean_list(event, "conflicts")));
+    out.field("version", fmt::format("{}-{}, written by {} on {}", number_of(event, "generation"),
+                                     number_of(event, "version"), clean_text(event, "written_by"),
+                                     moment_text(text_of(event, "written"), mine)));
+    out.field("stored on", clean_list(event, "stored_on"));
+    out.field("still owed to", clean_list(event, "owed"));
+    for (const auto& file : list_of(event, "files")) {
+        out.field("file", fmt::format("{}, {}, {}", clean_text(file, "name"),
+                                      byte_text(number_of(file, "size")), held_text(file)));
+    }
+    if (const auto info = clean_lines(text_of(event, "info")); !info.empty()) {
+        out.line();
+        out.line(info);
+    }
+}
+
+std::vector<std::vector<std::string>> event_rows(const json& events, const zone& mine) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& event : events) {
+        const auto files = list_of(event, "files").size();
+        std::string remarks =
+            files == 0 ? "" : fmt::format("{} file{}", files, files == 1 ? "" : "s");
+        if (const auto state = state_text(event); !state.empty()) {
+            remarks += (remarks.empty() ? "" : ", ") + state;
+        }
+        if (!list_of(event, "conflicts").empty()) {
+            remarks += remarks.empty() ? "overlaps" : ", overlaps";
+        }
+        rows.push_back({clean_text(event, "id"), when_text(event, mine), clean_text(event, "title"),
+                        clean_text(event, "place"), clean_list(event, "participants"), remarks});
+    }
+    return rows;
+}
+
+std::vector<std::vector<std::string>> file_rows(const json& files, const zone& mine) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& file : files) {
+        rows.push_back({clean_text(file, "name"), byte_text(number_of(file, "size")),
+                        clean_text(file, "type"), held_text(file), clean_text(file, "added_by"),
+                        moment_text(text_of(file, "added"), mine)});
+    }
+    return rows;
+}
+
+// The form
+// ------------------------------------------------------------------------------------------
+
+namespace {
+
+struct form_field {
+    const char* label;
+    const char* key;
+    bool list;
+};
+
+constexpr std::array fields{
+    form_field{"title", "title", false},
+    form_field{"start", "start", false},
+    form_field{"end", "end", false},
+    form_field{"zone", "zone", false},
+    form_field{"place", "place", false},
+    form_field{"with", "participants", true},
+    form_field{"guests may", "guests_may", true},
+    form_field{"repeat", "recurrence", false},
+};
+
+bool is_time(const form_field& field) {
+    return std::string_view(field.key) == "start" || std::string_view(field.key) == "end";
+}
+
+/// "2026-05-03 14:00" for "2026-05-03T14:00:00".
+std::string typed_time(std::string text) {
+    if (const auto t = text.find('T'); t != std::string::npos) {
+        text[t] = ' ';
+    }
+    return text.ends_with(":00") && text.size() == 19 ? text.substr(0, 16) : text;
+}
+
+std::string form_value(const json& event, const form_field& field) {
+    if (field.list) {
+        return clean_list(event, field.key);
+    }
+    const auto value = clean_text(event, field.key);
+    return is_time(field) ? typed_time(value) : value;
+}
+
+std::string trimmed(const std::string& text) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    return first == std::string::npos
+               ? std::string()
+               : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+answer<json> changed_value(const json& event, const form_field& field, const std::string& value,
+                           wall now) {
+    if (field.list) {
+        return json(split_lists({value}));
+    }
+    if (!is_time(field)) {
+        return json(value);
+    }
+    bool day_only = false;
+    const auto reading = parse_point(value, now, day_only);
+    if (!reading) {
+        return refuse(reading.error());
+    }
+    return json(truth_of(event, "all_day") ? wire_day(*reading) : wire_time(*reading));
+}
+
+}  // namespace
+
+std::string event_form(const json& event) {
+    std::string text = fmt::format(
+        "# Event {}. Change it, save and end the editor; an unchanged text changes nothing.\n"
+        "# Times are in the event's zone. What follows the first empty line is the info.\n",
+        clean_text(event, "id"));
+    for (const auto& field : fields) {
+        text += fmt::format("{}: {}\n", field.label, form_value(event, field));
+    }
+    return text + "\n" + clean_lines(text_of(event, "info")) + "\n";
+}
+
+answer<json> form_changes(const json& event, const std::string& form, wall now) {
+    json draft = json::object();
+    std::istringstream lines(form);
+    std::string line;
+    while (std::getline(lines, line) && !trimmed(line).empty()) {
+        if (line.starts_with('#')) {
+            continue;
+        }
+        const auto colon = line.find(':');
+        const auto label = trimmed(line.substr(0, colon));
+        const auto* found = std::find_if(fields.begin(), fields.end(),
+                                         [&](const form_field& one) { return label == one.label; });
+        if (colon == std::string::npos || found == fields.end()) {
+            return refuse("invalid_argument", "this line is not understood: " + clean(line));
+        }
+        const auto value = trimmed(line.substr(colon + 1));
+        if (value == trimmed(form_value(event, *found))) {
+            continue;
+        }
+        auto changed = changed_value(event, *found, value, now);
+        if (!changed) {
+            return changed;
+        }
+        draft[found->key] = std::move(*changed);
+    }
+    std::string info;
+    while (std::getline(lines, line)) {
+        info += line + "\n";
+    }
+    if (trimmed(info) != trimmed(clean_lines(text_of(event, "info")))) {
+        draft["info"] = trimmed(info);
+    }
+    return draft;
+}
+
+}  // namespace calbox::ctl

@@ -1,0 +1,29 @@
+// Events as text: what the event commands print, and the small text that "events edit" hands to an
+// editor. Pure but for `out`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "client.hpp"
+#include "output.hpp"
+#include "times.hpp"
+
+namespace calbox::ctl {
+
+/// Prints one event with everything that a person wants to know about it.
+void show_event(output& out, const json& event, const zone& mine);
+/// The rows of "events list".
+std::vector<std::vector<std::string>> event_rows(const json& events, const zone& mine);
+/// "alice/1.7 DS meeting, Tue 2026-11-24 14:00 - 15:00"
+std::string event_line(const json& event, const zone& mine);
+/// The rows of "files list".
+std::vector<std::vector<std::string>> file_rows(const json& files, const zone& mine);
+
+/// The text of an event for an editor: "key: value" lines, an empty line, the info.
+std::string event_form(const json& event);
+/// What was changed in the form, as a draft; empty when nothing was. "invalid_argument" names the
+/// line.
+answer<json> form_changes(const json& event, const std::string& form, wall now);
+
+}  // namespace calbox::ctl

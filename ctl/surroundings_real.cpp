@@ -1,0 +1,246 @@
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <istream>
+#include <iterator>
+#include <ostream>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "surroundings.hpp"
+
+namespace calbox::ctl {
+
+namespace {
+
+constexpr std::size_t line_bytes_max = 4096;
+
+// A signal handler can reach nothing but globals.
+std::atomic<int> interrupt_end{-1};
+
+extern "C" void on_interrupt(int) {
+    const int kept = errno;
+    const char byte = 1;
+    [[maybe_unused]] const auto written = ::write(interrupt_end.load(), &byte, 1);
+    errno = kept;
+}
+
+std::string system_text() { return std::strerror(errno); }
+
+/// The terminal, without echo while it lives.
+class terminal {
+public:
+    terminal() : fd_(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {}
+    ~terminal() {
+        if (changed_) {
+            ::tcsetattr(fd_, TCSAFLUSH, &before_);
+        }
+        if (fd_ >= 0) {
+            ::close(fd_);
+        }
+    }
+    terminal(const terminal&) = delete;
+    terminal& operator=(const terminal&) = delete;
+
+    bool good() const { return fd_ >= 0; }
+    void hide() {
+        if (::tcgetattr(fd_, &before_) == 0) {
+            termios silent = before_;
+            silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+            silent.c_lflag |= ECHONL;
+            changed_ = ::tcsetattr(fd_, TCSAFLUSH, &silent) == 0;
+        }
+    }
+    void write(std::string_view text) const {
+        while (!text.empty()) {
+            const auto count = ::write(fd_, text.data(), text.size());
+            if (count <= 0) {
+                return;
+            }
+            text.remove_prefix(static_cast<std::size_t>(count));
+        }
+    }
+    answer<std::string> read_line(const interruption* interrupt) const {
+        std::string line;
+        for (;;) {
+            pollfd both[2] = {{fd_, POLLIN, 0},
+                              {interrupt != nullptr ? interrupt->fd() : -1, POLLIN, 0}};
+            if (::poll(both, 2, -1) < 0 && errno != EINTR) {
+                return refuse("io_failed", "the terminal: " + system_text());
+            }
+            if ((both[1].revents & POLLIN) != 0) {
+                wipe(line);
+                return refuse("cancelled", "interrupted");
+            }
+            if (both[0].revents == 0) {
+                continue;
+            }
+            char byte = 0;
+            const auto count = ::read(fd_, &byte, 1);
+            if (count < 0 && errno == EINTR) {
+                continue;
+            }
+            if (count <= 0 && line.empty()) {
+                return refuse("cancelled", "nothing was typed");
+            }
+            if (count <= 0 || byte == '\n') {
+                return line;
+            }
+            if (line.size() < line_bytes_max) {
+                line += byte;
+            }
+        }
+    }
+
+private:
+    int fd_;
+    bool changed_ = false;
+    termios before_{};
+};
+
+std::size_t terminal_columns() {
+    winsize size{};
+    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+answer<std::string> ask(const surroundings& world, const std::string& prompt, bool hidden) {
+    terminal line;
+    if (!line.good()) {
+        return refuse("invalid_argument",
+                      hidden ? "there is no terminal to ask for the password: use --password-stdin"
+                             : "there is no terminal to ask for the name: give it as an argument");
+    }
+    if (hidden) {
+        line.hide();
+    }
+    line.write(prompt);
+    return line.read_line(world.interrupt);
+}
+
+}  // namespace
+
+interruption::interruption() {
+    if (::pipe2(ends_, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return;
+    }
+    interrupt_end = ends_[1];
+    struct sigaction action{};
+    action.sa_handler = on_interrupt;
+    // Without SA_RESTART; and once only: a second Ctrl-C ends a process that does not come to an
+    // end.
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    for (const int number : {SIGINT, SIGTERM}) {
+        ::sigaction(number, &action, nullptr);
+    }
+}
+
+interruption::~interruption() {
+    for (const int number : {SIGINT, SIGTERM}) {
+        ::signal(number, SIG_DFL);
+    }
+    interrupt_end = -1;
+    for (const int end : ends_) {
+        if (end >= 0) {
+            ::close(end);
+        }
+    }
+}
+
+bool interruption::happened() const { return !sleep(std::chrono::milliseconds(0)); }
+
+bool interruption::sleep(std::chrono::milliseconds time) const {
+    pollfd end{ends_[0], POLLIN, 0};
+    ::poll(&end, 1, static_cast<int>(time.count()));
+    return (end.revents & POLLIN) == 0;
+}
+
+surroundings real_surroundings(const interruption& interrupt) {
+    return {.in = std::cin,
+            .out = std::cout,
+            .err = std::cerr,
+            .in_is_terminal = ::isatty(STDIN_FILENO) == 1,
+            .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
+            .err_is_terminal = ::isatty(STDERR_FILENO) == 1,
+            .columns = terminal_columns(),
+            .variable = [](const std::string& name) -> std::optional<std::string> {
+                const char* value = std::getenv(name.c_str());
+                return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+            },
+            .now = [] { return static_cast<std::int64_t>(std::time(nullptr)); },
+            .interrupt = &interrupt};
+}
+
+answer<std::string> ask_password(const surroundings& world, const std::string& prompt) {
+    return ask(world, prompt, true);
+}
+
+answer<std::string> ask_line(const surroundings& world, const std::string& prompt) {
+    return ask(world, prompt, false);
+}
+
+answer<std::string> read_password(const surroundings& world) {
+    std::string line;
+    if (!std::getline(world.in, line)) {
+        return refuse("invalid_argument", "there is no password on standard input");
+    }
+    if (!line.empty() && line.back() == '\r') {
+        line.pop_back();
+    }
+    return line;
+}
+
+void wipe(std::string& secret) noexcept {
+    ::explicit_bzero(secret.data(), secret.size());
+    secret.clear();
+}
+
+answer<std::string> edit_text(const surroundings& world, const std::string& text) {
+    std::string editor;
+    for (const char* name : {"VISUAL", "EDITOR"}) {
+        if (editor.empty()) {
+            editor = world.variable(name).value_or("");
+        }
+    }
+    if (editor.empty()) {
+        editor = "vi";
+    }
+    std::string path = world.variable("TMPDIR").value_or("/tmp") + "/calboxctl-XXXXXX";
+    const int file = ::mkstemp(path.data());
+    if (file < 0) {
+        return refuse("io_failed", "cannot make a file to edit: " + system_text());
+    }
+    const bool written =
+        ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    ::close(file);
+    int status = -1;
+    if (written) {
+        // As the shell starts it, because $EDITOR may have arguments ("code --wait"). system()
+        // leaves Ctrl-C to the editor.
+        status = std::system((editor + " '" + path + "'").c_str());
+    }
+    std::ifstream back(path, std::ios::binary);
+    const std::string saved{std::istreambuf_iterator<char>(back), std::istreambuf_iterator<char>()};
+    const bool good = written && back.good();
+    ::unlink(path.c_str());
+    if (!good) {
+        return refuse("io_failed", "cannot write or read " + path);
+    }
+    if (status != 0) {
+        return refuse("cancelled",
+                      "the editor (" + editor + ") ended with a failure; nothing was changed");
+    }
+    return saved;
+}
+
+}  // namespace calbox::ctl

@@ -1,0 +1,109 @@
+#include "uploads.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "text.hpp"
+
+namespace calbox::ctl {
+
+namespace {
+
+std::int64_t changed_at(const struct stat& found) {
+    return std::int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec;
+}
+
+}  // namespace
+
+answer<reading_file> reading_file::open(const std::string& path) {
+    // O_NONBLOCK: a pipe that nobody writes to is refused below, not waited for.
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        return refuse(errno == ENOENT || errno == ENOTDIR ? "not_found" : "io_failed",
+                      "cannot open " + clean(path) + ": " + std::strerror(errno));
+    }
+    struct stat found{};
+    if (::fstat(fd, &found) != 0 || !S_ISREG(found.st_mode)) {
+        ::close(fd);
+        return refuse("invalid_argument", clean(path) + " is not a file");
+    }
+    return reading_file(fd, path, static_cast<std::uint64_t>(found.st_size), changed_at(found));
+}
+
+reading_file::reading_file(reading_file&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      path_(std::move(other.path_)),
+      size_(other.size_),
+      changed_(other.changed_),
+      taken_(other.taken_) {}
+
+reading_file::~reading_file() {
+    if (fd_ >= 0) {
+        ::close(fd_);
+    }
+}
+
+std::string reading_file::name() const { return path_.substr(path_.rfind('/') + 1); }
+
+answer<void> reading_file::unchanged() const {
+    struct stat now{};
+    const bool same = ::fstat(fd_, &now) == 0 && static_cast<std::uint64_t>(now.st_size) == size_ &&
+                      changed_at(now) == changed_ && now.st_nlink > 0;
+    if (!same) {
+        return refuse(
+            "io_failed",
+            clean(path_) + " was changed or removed while it was read; it was not attached");
+    }
+    return {};
+}
+
+answer<std::size_t> reading_file::read(std::span<char> into) {
+    const auto wanted = std::min<std::uint64_t>(into.size(), size_ - taken_);
+    if (wanted == 0) {
+        return std::size_t{0};
+    }
+    ssize_t count = -1;
+    do {
+        count = ::read(fd_, into.data(), wanted);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) {
+        return refuse("io_failed", "cannot read " + clean(path_) + ": " + std::strerror(errno));
+    }
+    taken_ += static_cast<std::uint64_t>(count);
+    if (count == 0 || taken_ == size_) {
+        if (auto same = unchanged(); !same) {
+            return refuse(same.error());
+        }
+    }
+    return static_cast<std::size_t>(count);
+}
+
+answer<json> upload_file(context& with, const std::string& method, const std::string& event_path,
+                         const std::string& label, reading_file& file) {
+    progress shown(with.world, with.out, label, file.size());
+    const request what{.method = method,
+                       .target = event_path + "/files/" + encode_segment(label),
+                       .body = {},
+                       .content_type = "application/octet-stream",
+                       .headers = {}};
+    auto sent = with.api.upload(what, file.size(), [&](std::span<char> into) {
+        auto count = file.read(into);
+        if (count) {
+            shown.add(*count);
+        }
+        return count;
+    });
+    if (!sent) {
+        return refuse(sent.error());
+    }
+    auto document = json::parse(sent->body, nullptr, false);
+    return document.is_object() ? document : json::object();
+}
+
+}  // namespace calbox::ctl

@@ -1,0 +1,493 @@
+// Whole commands against a fake daemon: what is asked, what is printed, and the exit status.
+#include <gtest/gtest.h>
+
+#include "fake_daemon.hpp"
+
+namespace calbox::ctl {
+namespace {
+
+using namespace testing;
+
+struct with_daemon : ::testing::Test {
+    folder here;
+    person alice{.socket = (here / "ctl.sock").string()};
+    std::string answer = http_answer(200, "{}");
+    fake_daemon daemon{alice.socket, [this](const asked& what) { return respond(what); }};
+    std::function<std::string(const asked&)> script;
+
+    std::string respond(const asked& what) { return script ? script(what) : answer; }
+    json last_body() const { return json::parse(daemon.last().body); }
+};
+
+using session = with_daemon;
+using events = with_daemon;
+using people = with_daemon;
+using network = with_daemon;
+using node = with_daemon;
+using failures = with_daemon;
+
+// Who ---------------------------------------------------------------------------------------------
+
+TEST_F(session, login_sends_the_first_line_as_password) {
+    answer = http_answer(201, R"({"name":"alice","id":"x","device":1})");
+    const auto done =
+        alice.run({"login", "alice", "--password-stdin"}, "correct horse\nsecond line\n");
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(done.out, "Signed in as alice on device 1\n");
+    EXPECT_EQ(daemon.last().method, "POST");
+    EXPECT_EQ(daemon.last().target, "/v1/session");
+    EXPECT_EQ(daemon.last().headers["content-type"], "application/json");
+    EXPECT_EQ(last_body(),
+              (json{{"name", "alice"}, {"password", "correct horse"}, {"register", false}}));
+}
+
+TEST_F(session, register_wants_ten_characters) {
+    const auto refused = alice.run({"register", "alice", "--password-stdin"}, "nine char\n");
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_NE(refused.err.find("10 characters"), std::string::npos);
+    EXPECT_EQ(alice.run({"register", "alice", "--password-stdin"}, "").status, 2);
+    EXPECT_TRUE(daemon.requests().empty());
+    answer = http_answer(201, R"({"name":"alice","id":"x","device":1})");
+    EXPECT_EQ(alice.run({"register", "alice", "--password-stdin"}, "zehn Zeichö").status, 0);
+    EXPECT_EQ(last_body()["register"], true);
+}
+
+TEST_F(session, a_name_that_is_taken_comes_with_advice) {
+    answer = http_problem(401, "unauthorised", "wrong name or password");
+    const auto refused = alice.run({"register", "alice", "--password-stdin"}, "a long password\n");
+    EXPECT_EQ(refused.status, 6);
+    EXPECT_NE(refused.err.find("another name"), std::string::npos) << refused.err;
+    EXPECT_EQ(refused.out, "");
+}
+
+TEST_F(session, whoami_and_logout) {
+    answer = http_answer(200, R"({"users":[{"name":"alice","id":"x","device":2}]})");
+    EXPECT_EQ(alice.run({"whoami"}).out, "alice (device 2)\n");
+    EXPECT_EQ(alice.run({"-q", "whoami"}).out, "alice\n");
+    answer = http_answer(200, R"({"users":[]})");
+    EXPECT_EQ(alice.run({"whoami"}).status, 6);
+    answer = "HTTP/1.1 204 X\r\n\r\n";
+    EXPECT_EQ(alice.run({"--as", "bob", "logout"}).status, 0);
+    EXPECT_EQ(daemon.last().method, "DELETE");
+    EXPECT_EQ(daemon.last().headers["calbox-user"], "bob");
+    EXPECT_EQ(alice.run({"--json", "logout"}).out, "{}\n");
+}
+
+// Events ------------------------------------------------------------------------------------------
+
+TEST_F(events, add_sends_a_draft_in_the_persons_zone) {
+    answer = http_answer(201, event_of("alice/1.7", "DS meeting").dump(), "ETag: \"1-1\"\r\n");
+    alice.variables["TZ"] = "Europe/Lisbon";
+    const auto done = alice.run({"events", "add", "DS meeting", "2026-11-24 14:00+60m", "--with",
+                                 "bob,carol", "--with", "@choir", "--place", "Room 2", "--info",
+                                 "x", "--guests-may", "attach", "--repeat", "FREQ=WEEKLY"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(done.out, "Added alice/1.7 DS meeting, Tue 2026-11-24 14:00 - 15:00\n");
+    EXPECT_EQ(last_body(), (json{{"title", "DS meeting"},
+                                 {"start", "2026-11-24T14:00:00"},
+                                 {"end", "2026-11-24T15:00:00"},
+                                 {"zone", "Europe/Lisbon"},
+                                 {"all_day", false},
+                                 {"participants", {"bob", "carol", "@choir"}},
+                                 {"place", "Room 2"},
+                                 {"info", "x"},
+                                 {"guests_may", {"attach"}},
+                                 {"recurrence", "FREQ=WEEKLY"}}));
+}
+
+TEST_F(events, add_of_whole_days_and_of_other_zones) {
+    answer = http_answer(201, event_of("alice/1.7", "x").dump());
+    ASSERT_EQ(
+        alice.run({"events", "add", "x", "2026-08-03", "--end", "2026-08-14", "--all-day"}).status,
+        0);
+    EXPECT_EQ(last_body(), (json{{"title", "x"},
+                                 {"start", "2026-08-03"},
+                                 {"end", "2026-08-14"},
+                                 {"zone", "UTC"},
+                                 {"all_day", true}}));
+    ASSERT_EQ(alice
+                  .run({"events", "add", "x", "2026-08-03 10:00", "--zone", "Asia/Tokyo", "--end",
+                        "2026-08-03 11:00"})
+                  .status,
+              0);
+    EXPECT_EQ(last_body()["zone"], "Asia/Tokyo");
+    EXPECT_EQ(last_body()["start"], "2026-08-03T10:00:00");
+    // Rules without a name have no zone that could be sent: the moment is the same in UTC.
+    alice.variables["TZ"] = "XYZ-2";
+    ASSERT_EQ(alice.run({"events", "add", "x", "2026-08-03 10:00"}).status, 0);
+    EXPECT_EQ(last_body()["zone"], "UTC");
+    EXPECT_EQ(last_body()["start"], "2026-08-03T08:00:00");
+    EXPECT_EQ(
+        alice.run({"events", "add", "x", "2026-08-03 10:00", "--zone", "Mars/Olympus"}).status, 2);
+}
+
+TEST_F(events, wrong_times_are_wrong_usage_and_ask_nothing) {
+    for (const char* when :
+         {"31 February", "2031-02-30 10:00", "2031-13-01 10:00", "tomorrow 25:00",
+          "2031-08-01 10:60", "whenever", "", "2031-08-01 10:00+-5m", "99999-01-01 10:00"}) {
+        const auto refused = alice.run({"events", "add", "x", when});
+        EXPECT_EQ(refused.status, 2) << when;
+        EXPECT_NE(refused.err, "") << when;
+    }
+    EXPECT_TRUE(daemon.requests().empty());
+}
+
+TEST_F(events, overlaps_are_told_after_add_and_edit) {
+    script = [](const asked& what) {
+        auto event = event_of("alice/1.7", "DS meeting");
+        event["conflicts"] = {"alice/1.9"};
+        return what.target == "/v1/events/alice/1.9"
+                   ? http_answer(200, event_of("alice/1.9", "Lunch").dump())
+                   : http_answer(200, event.dump(), "ETag: \"1-3\"\r\n");
+    };
+    for (const auto& words : {std::vector<std::string>{"events", "add", "x", "2026-11-24 14:00"},
+                              {"events", "edit", "alice/1.7", "--title", "x"}}) {
+        const auto done = alice.run(words);
+        EXPECT_EQ(done.status, 0) << done.err;
+        EXPECT_NE(done.err.find("overlaps alice/1.9 Lunch, Tue 2026-11-24 14:00 - 15:00"),
+                  std::string::npos)
+            << done.err;
+    }
+}
+
+TEST_F(events, add_with_files_checks_them_first) {
+    const auto refused =
+        alice.run({"events", "add", "x", "2026-11-24 14:00", "--file", (here / "none").string()});
+    EXPECT_EQ(refused.status, 4);
+    EXPECT_EQ(alice.run({"events", "add", "x", "2026-11-24 14:00", "--file", here.path().string()})
+                  .status,
+              2);
+    EXPECT_TRUE(daemon.requests().empty());
+
+    answer = http_answer(201, event_of("alice/1.7", "x").dump());
+    const auto path = here.write("a b.txt", "the bytes");
+    const auto done =
+        alice.run({"--json", "events", "add", "x", "2026-11-24 14:00", "--file", path});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(json::parse(done.out)["id"], "alice/1.7");
+    const auto seen = daemon.requests();
+    ASSERT_EQ(seen.size(), 3U);
+    EXPECT_EQ(seen[1].target, "/v1/events/alice/1.7/files/a%20b.txt");
+    EXPECT_EQ(seen[1].body, "the bytes");
+}
+
+TEST_F(events, list_is_tabs_in_a_pipe_and_json_on_demand) {
+    const json events{{"events", {event_of("alice/1.7", "DS \033[1mmeeting")}}};
+    answer = http_answer(200, events.dump());
+    const auto done = alice.run(
+        {"events", "list", "--from", "2026-11-01", "--to", "2026-11-30", "--search", "a&b"});
+    EXPECT_EQ(done.out,
+              "alice/1.7\tTue 2026-11-24 14:00 - 15:00\tDS [1mmeeting\tRoom 2\tbob, carol\t\n");
+    EXPECT_EQ(daemon.last().target,
+              "/v1/events?from=2026-11-01T00%3A00%3A00Z&to=2026-12-01T00%3A00%3A00Z&q=a%26b");
+    EXPECT_EQ(json::parse(alice.run({"events", "list", "--json"}).out), events);
+    EXPECT_EQ(daemon.last().target, "/v1/events");
+    answer = http_answer(200, R"({"events":[]})");
+    const auto none = alice.run({"events", "list"});
+    EXPECT_EQ(none.out, "");
+    EXPECT_EQ(none.err, "no events\n");
+    EXPECT_EQ(alice.run({"-q", "events", "list"}).err, "");
+}
+
+TEST_F(events, edit_starts_from_the_version_that_it_saw) {
+    int conflicts = 2;
+    script = [&](const asked& what) {
+        if (what.method == "GET") {
+            auto event = event_of("alice/1.7", "DS meeting");
+            if (conflicts < 2) {
+                event["participants"] = {"bob", "carol", "dave"};
+            }
+            return http_answer(200, event.dump(),
+                               "ETag: \"1-" + std::to_string(3 - conflicts) + "\"\r\n");
+        }
+        return conflicts-- > 0 ? http_problem(412, "conflict", "changed meanwhile")
+                               : http_answer(200, event_of("alice/1.7", "DS meeting").dump());
+    };
+    const auto done =
+        alice.run({"events", "edit", "alice/1.7", "--without", "bob", "--with", "erin"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(daemon.last().method, "PATCH");
+    EXPECT_EQ(daemon.last().headers["if-match"], "\"1-3\"");
+    EXPECT_EQ(last_body(), (json{{"participants", {"carol", "dave", "erin"}}}))
+        << "another's change was lost";
+    conflicts = 100;
+    EXPECT_EQ(alice.run({"events", "edit", "alice/1.7", "--title", "x"}).status, 5);
+}
+
+TEST_F(events, moving_keeps_the_length_and_the_zone) {
+    answer = http_answer(200, event_of("alice/1.7", "x").dump());
+    alice.variables["TZ"] = "America/New_York";
+    ASSERT_EQ(alice.run({"events", "edit", "alice/1.7", "--when", "2026-11-25 10:00"}).status, 0);
+    EXPECT_EQ(last_body(), (json{{"start", "2026-11-25T15:00:00"},
+                                 {"end", "2026-11-25T16:00:00"},
+                                 {"zone", "Europe/Lisbon"},
+                                 {"all_day", false}}));
+    alice.variables["TZ"] = "UTC";
+    ASSERT_EQ(alice
+                  .run({"events", "edit", "alice/1.7", "--start", "2031-07-01T13:00:00", "--end",
+                        "2031-07-01T14:30:00"})
+                  .status,
+              0);
+    EXPECT_EQ(last_body()["start"], "2031-07-01T14:00:00")
+        << "13:00 UTC is 14:00 in Lisbon's summer";
+    EXPECT_EQ(last_body()["end"], "2031-07-01T15:30:00");
+    ASSERT_EQ(alice.run({"events", "edit", "alice/1.7", "--end", "2026-11-24 17:00"}).status, 0);
+    EXPECT_EQ(last_body(), (json{{"end", "2026-11-24T17:00:00"}}));
+}
+
+TEST_F(events, edit_of_nothing_without_a_terminal_is_wrong_usage) {
+    EXPECT_EQ(alice.run({"events", "edit", "alice/1.7"}).status, 2);
+    EXPECT_TRUE(daemon.requests().empty());
+}
+
+TEST_F(events, edit_on_a_terminal_opens_the_editor) {
+    answer = http_answer(200, event_of("alice/1.7", "DS meeting").dump(), "ETag: \"1-3\"\r\n");
+    alice.terminal = true;
+    alice.variables["NO_COLOR"] = "1";
+    alice.variables["EDITOR"] = "sed -i s/meeting/lecture/";
+    const auto done = alice.run({"events", "edit", "alice/1.7"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(last_body(), (json{{"title", "DS lecture"}}));
+    EXPECT_EQ(daemon.last().headers["if-match"], "\"1-3\"");
+    alice.variables["EDITOR"] = "true";
+    const auto same = alice.run({"events", "edit", "alice/1.7"});
+    EXPECT_EQ(same.status, 0);
+    EXPECT_EQ(daemon.last().method, "GET") << "an unchanged text was saved";
+    // What cannot be saved is shown, so that it is not lost.
+    alice.variables["EDITOR"] = "sed -i s/^title:.*/nonsense/";
+    const auto refused = alice.run({"events", "edit", "alice/1.7"});
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_NE(refused.err.find("place: Room 2"), std::string::npos);
+    alice.variables["EDITOR"] = "false";
+    EXPECT_EQ(alice.run({"events", "edit", "alice/1.7"}).status, 130);
+}
+
+TEST_F(events, show_rm_and_conflicts) {
+    answer = http_answer(200, event_of("alice/1.7", "DS meeting").dump());
+    EXPECT_NE(alice.run({"events", "show", "alice/1.7"}).out.find("place          Room 2\n"),
+              std::string::npos);
+    EXPECT_EQ(alice.run({"events", "show", "not an id"}).status, 2);
+    EXPECT_EQ(alice.run({"events", "show", "a/b/c"}).status, 2);
+    EXPECT_EQ(alice.run({"events", "show", "../../1.7"}).status, 2);
+    EXPECT_EQ(alice.run({"events", "rm", "alice/1.7"}).out, "Removed alice/1.7\n");
+    EXPECT_EQ(daemon.last().method, "DELETE");
+    answer = http_answer(
+        200, json{{"conflicts", {{event_of("a/1.1", "A"), event_of("a/1.2", "B")}}}}.dump());
+    EXPECT_EQ(alice.run({"events", "conflicts"}).out,
+              "a/1.1 A, Tue 2026-11-24 14:00 - 15:00\n  overlaps a/1.2 B, Tue 2026-11-24 14:00 - "
+              "15:00\n");
+}
+
+// People and network ------------------------------------------------------------------------------
+
+TEST_F(people, friends_and_groups) {
+    answer = http_answer(
+        200,
+        R"({"friends":[{"name":"bob","state":"asks","online":true},{"name":"eve","state":"friend","online":false}]})");
+    EXPECT_EQ(alice.run({"friends", "list"}).out, "bob\tasks you\tonline\neve\tfriend\t\n");
+    answer = http_answer(201, R"({"name":"bob","state":"asked"})");
+    EXPECT_EQ(alice.run({"friends", "add", "bob"}).status, 0);
+    EXPECT_EQ(last_body(), (json{{"name", "bob"}}));
+    EXPECT_EQ(alice.run({"friends", "accept", "b/b"}).status, 0);
+    EXPECT_EQ(daemon.last().target, "/v1/friends/b%2Fb/accept");
+    EXPECT_EQ(alice.run({"friends", "rm", "bob"}).status, 0);
+    EXPECT_EQ(daemon.last().method, "DELETE");
+    EXPECT_EQ(alice.run({"groups", "set", "@choir", "bob", "carol,dave"}).status, 0);
+    EXPECT_EQ(daemon.last().method, "PUT");
+    EXPECT_EQ(daemon.last().target, "/v1/groups/choir");
+    EXPECT_EQ(last_body(), (json{{"members", {"bob", "carol", "dave"}}}));
+    answer = http_answer(200, R"({"groups":[{"name":"choir","members":["bob","carol"]}]})");
+    EXPECT_EQ(alice.run({"groups", "list"}).out, "@choir\tbob, carol\n");
+    answer = http_answer(200, R"({"users":[{"name":"bob","id":"x","online":true,"friend":true}]})");
+    EXPECT_EQ(alice.run({"users"}).out, "bob\tfriend\tonline\n");
+}
+
+TEST_F(network, an_invitation_stands_alone_on_standard_output) {
+    answer = http_answer(201, R"({"invitation":"calbox://join/abc"})");
+    const auto done = alice.run({"network", "invite", "--role", "rendezvous", "--role", "backup"});
+    EXPECT_EQ(done.out, "calbox://join/abc\n");
+    EXPECT_EQ(last_body(), (json{{"roles", {"rendezvous", "backup"}}}));
+    EXPECT_EQ(alice.run({"network", "invite"}).status, 0);
+    EXPECT_EQ(last_body(), (json{{"roles", {"edge"}}}));
+    answer = http_answer(
+        200, R"({"id":"n1","founded_here":false,"registries":["r"],"addresses":["a:1"]})");
+    EXPECT_EQ(
+        alice.run({"network", "join", "calbox://join/abc"}).out,
+        "network        n1\nfounded        elsewhere\nregistries     r\naddresses      a:1\n");
+    EXPECT_EQ(last_body(), (json{{"invitation", "calbox://join/abc"}}));
+    EXPECT_EQ(alice.run({"network", "create"}).status, 0);
+    EXPECT_EQ(last_body(), json::object());
+}
+
+TEST_F(node, status_doctor_plugins_peers) {
+    answer = http_answer(
+        200,
+        R"({"version":"0.1","state":"connected","users":["alice"],"roles":["edge"],"caught_up":true,
+        "events":3,"files":1,"file_bytes":1000,"outbox":2,"edges":0,"uptime_seconds":61,"addresses":[]})");
+    EXPECT_EQ(alice.run({"status"}).out,
+              "state          connected\nusers          alice\nroles          edge\ncaught up      "
+              "yes\nevents         3\n"
+              "files          1, 1.0 kB\nto deliver     2\nversion        0.1\nup for         1 "
+              "min 1 s\n");
+    EXPECT_EQ(alice.run({"version"}).out, "calboxctl " CALBOX_VERSION "\ncalboxd 0.1\n");
+    answer =
+        http_answer(200, R"({"findings":[{"what":"clock","good":true,"text":"fine","advice":""},
+        {"what":"store","good":false,"text":"slow","advice":"buy a disk"}]})");
+    EXPECT_EQ(alice.run({"doctor"}).out,
+              "good  clock: fine\nBAD   store: slow\n      buy a disk\n");
+    EXPECT_EQ(alice.run({"-q", "doctor"}).out, "BAD   store: slow\n      buy a disk\n");
+    answer = http_answer(
+        200,
+        R"({"peers":[{"device":"d1","users":["bob"],"roles":["edge"],"address":"1.2.3.4:5","relayed":true}]})");
+    EXPECT_EQ(alice.run({"peers"}).out, "d1\tbob\tedge\t1.2.3.4:5\trelayed\n");
+    answer = http_answer(
+        200,
+        R"({"plugins":[{"kind":"discovery","name":"x","version":"1","file":"/x.so","traits":["fast"],"summary":"s","status":"in use"}]})");
+    EXPECT_EQ(alice.run({"plugins"}).out, "discovery\tx\t1\tin use\tfast\ts\t/x.so\n");
+}
+
+TEST_F(node, watch_prints_changes_and_asks_again_after_a_cut) {
+    int connections = 0;
+    script = [&](const asked&) -> std::string {
+        const auto change = [](int number) {
+            const auto n = std::to_string(number);
+            return "id: " + n + "\ndata: {\"number\":" + n +
+                   ",\"what\":\"changed\",\"id\":\"alice/1.7\",\"by\":\"bob\",\"text\":\"bob moved "
+                   "it\",\"at\":\"2026-11-23T12:00:00Z\"}\n\n";
+        };
+        const auto chunk = [](const std::string& text) {
+            std::ostringstream size;
+            size << std::hex << text.size();
+            return size.str() + "\r\n" + text + "\r\n";
+        };
+        const std::string head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n";
+        switch (++connections) {
+            case 1:
+                return head + chunk(": hi\n\n" + change(4)) + chunk(change(5));
+            case 2:
+                return head + chunk(change(6));
+            default:
+                return http_problem(401, "unauthorised", "nobody is signed in");
+        }
+    };
+    // A person who gives up is needed to end a watch; here the daemon refuses in the end.
+    const interruption interrupt;
+    std::istringstream in;
+    std::ostringstream out;
+    std::ostringstream err;
+    const surroundings world{
+        .in = in,
+        .out = out,
+        .err = err,
+        .variable = [](const std::string&) { return std::optional<std::string>("UTC"); },
+        .now = [] { return noon; },
+        .interrupt = &interrupt};
+    EXPECT_EQ(run({"--socket", alice.socket, "watch"}, world), 6) << err.str();
+    const std::string line = "Mon 2026-11-23 12:00  bob moved it\n";
+    EXPECT_EQ(out.str(), line + line + line);
+    const auto seen = daemon.requests();
+    ASSERT_EQ(seen.size(), 3U);
+    EXPECT_EQ(seen[0].headers.count("last-event-id"), 0U);
+    EXPECT_EQ(seen[1].headers.at("last-event-id"), "5");
+    EXPECT_EQ(seen[2].headers.at("last-event-id"), "6");
+    connections = 1;
+    out.str("");
+    EXPECT_EQ(run({"--socket", alice.socket, "watch", "--json"}, world), 6);
+    EXPECT_EQ(json::parse(out.str())["number"], 6);
+}
+
+// Failures ----------------------------------------------------------------------------------------
+
+TEST_F(failures, each_code_has_its_exit_status_and_one_sentence) {
+    const std::vector<std::tuple<int, const char*, int>> table{{400, "invalid_argument", 2},
+                                                               {400, "malformed", 1},
+                                                               {401, "unauthorised", 6},
+                                                               {403, "forbidden", 6},
+                                                               {404, "not_found", 4},
+                                                               {409, "already_exists", 5},
+                                                               {409, "busy", 5},
+                                                               {413, "too_large", 2},
+                                                               {429, "queue_full", 1},
+                                                               {500, "internal", 1},
+                                                               {507, "disk_full", 1},
+                                                               {503, "offline", 7},
+                                                               {504, "timed_out", 8},
+                                                               {499, "cancelled", 130}};
+    for (const auto& [http, code, status] : table) {
+        answer = http_problem(http, code, "no such event: \033[2Jalice/1.7");
+        const auto refused = alice.run({"events", "show", "alice/1.7"});
+        EXPECT_EQ(refused.status, status) << code;
+        EXPECT_EQ(refused.err.find("calboxctl: no such event: [2Jalice/1.7"), 0U) << refused.err;
+        EXPECT_EQ(refused.out, "");
+        const auto as_json = alice.run({"--json", "events", "show", "alice/1.7"});
+        EXPECT_EQ(json::parse(as_json.err)["code"], code);
+        EXPECT_EQ(as_json.out, "");
+    }
+}
+
+TEST_F(failures, answers_that_are_none) {
+    answer = "HTTP/1.1 500 X\r\nContent-Length: 5\r\n\r\n<html";
+    EXPECT_EQ(alice.run({"status"}).status, 1);
+    answer = http_answer(200, "not json");
+    EXPECT_EQ(alice.run({"status"}).status, 1);
+    answer = "SSH-2.0-OpenSSH\r\n\r\n";
+    EXPECT_EQ(alice.run({"status"}).status, 7);
+    answer = "";
+    EXPECT_EQ(alice.run({"status"}).status, 7);
+    answer = http_answer(200, "{\"a\":").substr(0, 40);
+    EXPECT_EQ(alice.run({"status"}).status, 7);
+    for (const char* odd : {"[]", "5", "null", R"({"events":5,"findings":[7],"users":{"a":1}})"}) {
+        answer = http_answer(200, odd);
+        for (const auto& words : {std::vector<std::string>{"status"},
+                                  {"events", "list"},
+                                  {"doctor"},
+                                  {"users"},
+                                  {"events", "conflicts"},
+                                  {"events", "show", "a/1.1"},
+                                  {"friends", "list"},
+                                  {"plugins"},
+                                  {"peers"},
+                                  {"network", "show"}}) {
+            EXPECT_EQ(alice.run(words).status, 0) << odd << " " << words[0];
+        }
+    }
+}
+
+TEST_F(failures, sign_in_is_advised) {
+    answer = http_problem(401, "unauthorised", "nobody is signed in");
+    EXPECT_NE(alice.run({"events", "list"}).err.find("calboxctl login"), std::string::npos);
+    EXPECT_EQ(alice.run({"login", "a", "--password-stdin"}, "x\n").err,
+              "calboxctl: nobody is signed in\n");
+}
+
+TEST(no_daemon, is_said_with_what_to_do) {
+    folder here;
+    person alone{.socket = (here / "none.sock").string()};
+    const auto refused = alone.run({"events", "list"});
+    EXPECT_EQ(refused.status, 3);
+    EXPECT_NE(refused.err.find("start it"), std::string::npos);
+    EXPECT_NE(refused.err.find(alone.socket), std::string::npos);
+    EXPECT_EQ(alone.run({"watch"}).status, 3);
+    alone.socket = here.write("file", "no socket");
+    EXPECT_EQ(alone.run({"status"}).status, 3);
+    alone.socket = std::string(200, 'x');
+    EXPECT_EQ(alone.run({"status"}).status, 2);
+}
+
+TEST(socket, is_found_in_the_environment) {
+    person somebody;
+    somebody.variables = {{"HOME", "/nonexistent/home"}};
+    const auto where = [&] { return somebody.run({"status"}).err; };
+    EXPECT_NE(where().find("/nonexistent/home/.local/share/calbox/ctl.sock"), std::string::npos);
+    somebody.variables["XDG_DATA_HOME"] = "/nonexistent/data";
+    EXPECT_NE(where().find("/nonexistent/data/calbox/ctl.sock"), std::string::npos);
+    somebody.variables["XDG_RUNTIME_DIR"] = "/nonexistent/run";
+    EXPECT_NE(where().find("/nonexistent/run/calbox/ctl.sock"), std::string::npos);
+    somebody.variables["CALBOX_SOCKET"] = "/nonexistent/named.sock";
+    EXPECT_NE(where().find(" /nonexistent/named.sock"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace calbox::ctl

@@ -1,0 +1,192 @@
+// Files to and from a fake daemon: whole, cut, refused, changing while they are read.
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "ctl/uploads.hpp"
+#include "fake_daemon.hpp"
+
+namespace calbox::ctl {
+namespace {
+
+using namespace testing;
+
+struct files : ::testing::Test {
+    folder here;
+    folder target;
+    person alice{.socket = (here / "ctl.sock").string()};
+    std::string answer;
+    fake_daemon daemon{alice.socket, [this](const asked&) { return answer; }};
+
+    outcome get(std::vector<std::string> more) {
+        std::vector<std::string> words{"files", "get", "alice/1.7", "a b.txt"};
+        words.insert(words.end(), more.begin(), more.end());
+        return alice.run(words);
+    }
+    std::string out(const std::string& name) { return (target / name).string(); }
+};
+
+const std::string file_json = R"({"name":"big.bin","size":5,"type":"","root":"r","held":"here"})";
+
+TEST_F(files, get_saves_what_came) {
+    const std::string bytes = std::string(300'000, 'x') + std::string("\0end", 4);
+    answer = http_answer(200, bytes, {}, "text/plain");
+    const auto done = get({"-o", out("copy")});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7/files/a%20b.txt");
+    EXPECT_EQ(target.read("copy"), bytes);
+    EXPECT_EQ(target.names(), std::vector<std::string>{"copy"});
+    EXPECT_EQ(get({"--output", "-"}).out, bytes);
+    const auto as_json = alice.run(
+        {"--json", "files", "get", "alice/1.7", "../evil", "--output", target.path().string()});
+    EXPECT_EQ(json::parse(as_json.out)["path"], out("_._evil"));
+    struct stat found{};
+    ASSERT_EQ(::stat(out("copy").c_str(), &found), 0);
+    const auto mask = ::umask(0);
+    ::umask(mask);
+    EXPECT_EQ(found.st_mode & 0777, 0666 & ~mask);
+}
+
+TEST_F(files, get_replaces_only_when_told) {
+    answer = http_answer(200, "new");
+    target.write("copy", "old");
+    const auto refused = get({"-o", out("copy")});
+    EXPECT_EQ(refused.status, 5);
+    EXPECT_NE(refused.err.find("--force"), std::string::npos);
+    EXPECT_EQ(target.read("copy"), "old");
+    EXPECT_TRUE(daemon.requests().empty());
+    EXPECT_EQ(get({"-o", out("copy"), "--force"}).status, 0);
+    EXPECT_EQ(target.read("copy"), "new");
+    // A link that leads nowhere is something, too.
+    std::filesystem::create_symlink("/nonexistent/x", target / "link");
+    EXPECT_EQ(get({"-o", out("link")}).status, 5);
+    EXPECT_EQ(get({"-o", "/nonexistent/folder/x"}).status, 1);
+}
+
+TEST_F(files, get_leaves_nothing_of_a_cut_or_refused_download) {
+    answer = http_answer(200, std::string(200'000, 'x'));
+    answer.resize(100'000);
+    const auto cut = get({"-o", out("copy")});
+    EXPECT_EQ(cut.status, 7);
+    EXPECT_NE(cut.err, "");
+    EXPECT_TRUE(target.names().empty());
+    answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    EXPECT_EQ(get({"-o", out("copy")}).status, 7);
+    answer = "HTTP/1.1 200 OK\r\n\r\nno length and no chunks";
+    EXPECT_EQ(get({"-o", out("copy")}).status, 7) << "a cut could not be told from the end";
+    answer = http_problem(404, "not_found", "no such file: a b.txt");
+    const auto refused = get({"-o", out("copy")});
+    EXPECT_EQ(refused.status, 4);
+    EXPECT_EQ(refused.err, "calboxctl: no such file: a b.txt\n");
+    EXPECT_TRUE(target.names().empty());
+    target.write("kept", "old");
+    answer = http_answer(200, "12345").substr(0, 70);
+    EXPECT_NE(get({"-o", out("kept"), "--force"}).status, 0);
+    EXPECT_EQ(target.read("kept"), "old");
+}
+
+TEST_F(files, add_and_update_send_the_bytes) {
+    answer = http_answer(201, file_json);
+    const std::string bytes(500'000, 'y');
+    const auto path = here.write("big.bin", bytes);
+    const auto done = alice.run({"files", "add", "alice/1.7", path, here.write("empty", "")});
+    EXPECT_EQ(done.status, 0) << done.err;
+    auto seen = daemon.requests();
+    ASSERT_EQ(seen.size(), 2U);
+    EXPECT_EQ(seen[0].method, "POST");
+    EXPECT_EQ(seen[0].headers.at("content-type"), "application/octet-stream");
+    EXPECT_EQ(seen[0].body, bytes);
+    EXPECT_EQ(seen[1].target, "/v1/events/alice/1.7/files/empty");
+    EXPECT_EQ(seen[1].headers.at("content-length"), "0");
+    EXPECT_EQ(alice.run({"files", "update", "alice/1.7", path, "--name", "other"}).status, 0);
+    EXPECT_EQ(daemon.last().method, "PUT");
+    EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7/files/other");
+    EXPECT_EQ(
+        json::parse(alice.run({"--json", "files", "add", "alice/1.7", path}).out)["files"].size(),
+        1U);
+}
+
+TEST_F(files, add_of_what_is_no_file_asks_nothing) {
+    const auto good = here.write("good", "x");
+    EXPECT_EQ(alice.run({"files", "add", "alice/1.7", good, (here / "none").string()}).status, 4);
+    EXPECT_EQ(alice.run({"files", "add", "alice/1.7", here.path().string()}).status, 2);
+    ASSERT_EQ(::mkfifo((here / "pipe").c_str(), 0600), 0);
+    EXPECT_EQ(alice.run({"files", "add", "alice/1.7", (here / "pipe").string()}).status, 2);
+    EXPECT_TRUE(daemon.requests().empty());
+}
+
+TEST_F(files, refused_in_the_middle_of_an_upload) {
+    // The answer comes while the body is still being sent: it is what the person must see.
+    const auto path = here.write("big.bin", std::string(20'000'000, 'z'));
+    answer = http_problem(413, "too_large", "files have at most 1 MB here");
+    const auto refused = alice.run({"files", "add", "alice/1.7", path});
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_NE(refused.err.find("at most 1 MB"), std::string::npos) << refused.err;
+}
+
+/// Reads a file in pieces; `between` is called after the first.
+answer<std::size_t> read_all(reading_file& file, const std::function<void()>& between) {
+    std::vector<char> piece(1000);
+    std::size_t all = 0;
+    for (;;) {
+        auto count = file.read(piece);
+        if (!count || *count == 0) {
+            return count ? answer<std::size_t>(all) : count;
+        }
+        if (all == 0) {
+            between();
+        }
+        all += *count;
+    }
+}
+
+TEST_F(files, that_change_while_they_are_read_are_noticed) {
+    const auto path = here.write("file", std::string(5000, 'a'));
+    const auto reading = [&](const std::function<void()>& between) {
+        auto file = reading_file::open(path);
+        EXPECT_TRUE(file);
+        return read_all(*file, between);
+    };
+    EXPECT_EQ(reading([] {}).value(), 5000U);
+    const auto shrunk = reading([&] { std::filesystem::resize_file(path, 1500); });
+    ASSERT_FALSE(shrunk);
+    EXPECT_EQ(shrunk.error().code, "io_failed");
+    here.write("file", std::string(5000, 'a'));
+    EXPECT_FALSE(reading([&] { std::filesystem::resize_file(path, 9000); }));
+    here.write("file", std::string(5000, 'a'));
+    EXPECT_FALSE(reading([&] { std::filesystem::remove(path); }));
+}
+
+TEST_F(files, that_change_are_not_attached) {
+    const auto path = here.write("big.bin", std::string(64 << 20, 'q'));
+    std::thread other([&] {
+        // Shorter as soon as the first bytes have been read.
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        std::filesystem::resize_file(path, 1000);
+    });
+    answer = http_answer(201, file_json);
+    const auto done = alice.run({"files", "add", "alice/1.7", path});
+    other.join();
+    const auto seen = daemon.requests();
+    if (!seen.empty() && seen[0].whole) {
+        EXPECT_EQ(done.status, 0);  // it was sent before it changed, or after
+    } else {
+        EXPECT_EQ(done.status, 1);
+        EXPECT_NE(done.err.find("big.bin"), std::string::npos) << done.err;
+    }
+}
+
+TEST_F(files, list_and_rm) {
+    answer = http_answer(
+        200,
+        R"({"files":[{"name":"a\u001b.txt","size":1500,"type":"text/plain","held":"elsewhere","added_by":"bob","added":"2026-11-23T12:00:00Z"}]})");
+    EXPECT_EQ(alice.run({"files", "list", "alice/1.7"}).out,
+              "a.txt\t1.5 kB\ttext/plain\telsewhere\tbob\tMon 2026-11-23 12:00\n");
+    answer = "HTTP/1.1 204 X\r\n\r\n";
+    EXPECT_EQ(alice.run({"files", "rm", "alice/1.7", "a/b"}).status, 0);
+    EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7/files/a%2Fb");
+}
+
+}  // namespace
+}  // namespace calbox::ctl
