@@ -8,7 +8,8 @@ namespace {
 struct inner {
     std::string name;
     std::vector<std::uint32_t> numbers;
-    static constexpr auto fields = std::tuple(codec::field<1>(&inner::name), codec::field<2>(&inner::numbers));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&inner::name), codec::field<2>(&inner::numbers));
     friend bool operator==(const inner&, const inner&) = default;
 };
 struct outer {
@@ -19,9 +20,9 @@ struct outer {
     event_id event;
     std::uint32_t critical = 0;
     static constexpr auto fields =
-        std::tuple(codec::field<0>(&outer::when), codec::field<3>(&outer::part), codec::field<24>(&outer::data),
-                   codec::field<300>(&outer::flag), codec::field<301>(&outer::event),
-                   codec::field<-1>(&outer::critical));
+        std::tuple(codec::field<0>(&outer::when), codec::field<3>(&outer::part),
+                   codec::field<24>(&outer::data), codec::field<300>(&outer::flag),
+                   codec::field<301>(&outer::event), codec::field<-1>(&outer::critical));
     friend bool operator==(const outer&, const outer&) = default;
 };
 struct older {
@@ -54,7 +55,9 @@ TEST(codec, writes_the_canonical_form) {
     // RFC 8949 4.2: shortest integers, definite lengths, keys in bytewise order.
     EXPECT_EQ(to_hex(codec::encode(older{24})), "a1001818");
     EXPECT_EQ(to_hex(codec::encode(older{-1})), "a10020");
-    EXPECT_EQ(to_hex(codec::encode(inner{"a", {500}})), "a2016161028119" "01f4");
+    EXPECT_EQ(to_hex(codec::encode(inner{"a", {500}})),
+              "a2016161028119"
+              "01f4");
 }
 
 TEST(codec, ignores_unknown_fields_and_refuses_critical_ones) {
@@ -100,7 +103,8 @@ TEST(codec, refuses_numbers_out_of_range_and_text_that_is_not_utf8) {
     out.integer(1);
     out.integer(256);
     EXPECT_FALSE(codec::decode<narrow>(out.view()));
-    for (const std::string bad : {"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"}) {
+    for (const std::string bad :
+         {"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"}) {
         inner value;
         value.name = bad;
         EXPECT_FALSE(codec::decode<inner>(codec::encode(value))) << to_hex(as_bytes(bad));
@@ -122,7 +126,8 @@ TEST(cbor, bounds_depth_and_claimed_sizes) {
 }
 
 TEST(cbor, accepts_what_other_writers_produce) {
-    const bytes long_form = {0xa1, 0x18, 0x00, 0x1b, 0, 0, 0, 0, 0, 0, 0, 9};  // integers not in their shortest form
+    const bytes long_form = {0xa1, 0x18, 0x00, 0x1b, 0, 0,
+                             0,    0,    0,    0,    0, 9};  // integers not in their shortest form
     const auto value = codec::decode<older>(long_form);
     ASSERT_TRUE(value);
     EXPECT_EQ(value->when, 9);
@@ -132,7 +137,8 @@ TEST(ids, read_what_they_write) {
     const event_id id{{}, event_id::make_seq(device_number(3), 41)};
     EXPECT_EQ(id.seq_text(), "3.41");
     EXPECT_EQ(event_id::seq_from_text("3.41"), id.seq);
-    for (const char* bad : {"", "3", "3.", ".4", "0.1", "1.0", "1.2.3", "-1.2", "1.4294967296", "a.b"}) {
+    for (const char* bad :
+         {"", "3", "3.", ".4", "0.1", "1.0", "1.2.3", "-1.2", "1.4294967296", "a.b"}) {
         EXPECT_FALSE(event_id::seq_from_text(bad)) << bad;
     }
     EXPECT_FALSE(user_id::from_hex("00"));
@@ -144,7 +150,8 @@ TEST(ids, know_the_grammar_of_user_names) {
     for (const char* good : {"al", "alice", "a.b-c_d", "0x", "a1234567890123456789012345678901"}) {
         EXPECT_TRUE(is_user_name(good)) << good;
     }
-    for (const char* bad : {"", "a", "Alice", ".alice", "-a", "a b", "a/b", "älice", "a12345678901234567890123456789012"}) {
+    for (const char* bad : {"", "a", "Alice", ".alice", "-a", "a b", "a/b", "älice",
+                            "a12345678901234567890123456789012"}) {
         EXPECT_FALSE(is_user_name(bad)) << bad;
     }
 }

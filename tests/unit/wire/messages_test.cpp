@@ -22,7 +22,8 @@ TEST(message_table, names_every_message_once_in_ascending_order) {
 
 TEST(message_table, lets_strangers_in_to_enrol_and_to_nothing_else) {
     for (const message_rule& rule : message_table()) {
-        const bool open_to_all = rule.type == message_type::hello || rule.type == message_type::ping ||
+        const bool open_to_all = rule.type == message_type::hello ||
+                                 rule.type == message_type::ping ||
                                  rule.type == message_type::enroll;
         EXPECT_EQ(rule.who == sender::anyone, open_to_all) << rule.name;
     }
@@ -32,7 +33,12 @@ TEST(messages, come_back_as_they_went) {
     lease_reply reply;
     reply.what = lease_reply::verdict::redirect;
     reply.lease_ms = 1'200'000;
-    reply.rendezvous.push_back({device_id::from_bytes(bytes(32, 7)).value(), role::rendezvous, {"[::1]:4747"}, {}, true, {}});
+    reply.rendezvous.push_back({device_id::from_bytes(bytes(32, 7)).value(),
+                                role::rendezvous,
+                                {"[::1]:4747"},
+                                {},
+                                true,
+                                {}});
     const auto back = codec::decode<lease_reply>(codec::encode(reply));
     ASSERT_TRUE(back);
     EXPECT_EQ(back->what, reply.what);

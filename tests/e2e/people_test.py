@@ -1,0 +1,120 @@
+"""Several people in one daemon see only their own (R92); somebody who was away gets what he missed (R28, R44, R78-R80)."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import harness
+from harness import EXIT_DENIED, EXIT_NOT_FOUND, World, delivered_to_backup, expect, sha256, wait_until
+
+
+def several_users(world: World) -> None:
+    hub = world.hub()
+    family = world.edge("family", hub)
+    mum, dad = family.person("mum"), family.person("dad")
+    mum.register()
+    dad.register()
+    mum.several = dad.several = True
+    note = world.file("note.txt", text="only for mum\n")
+    secret = mum.add_event("Surprise", "2031-06-01 18:00+60m", files=[note])
+    common = dad.add_event("Dinner", "2031-06-02 18:00+60m", ["mum"])
+    mum.wait_event(common)
+    expect(mum.titles() == ["Dinner", "Surprise"], f"Mum sees {mum.titles()}")
+    expect(dad.titles() == ["Dinner"], f"Dad sees {dad.titles()}")
+
+    # Every way to another's event, with its id known, answers as if there were none.
+    for method, path, body in (
+        ("GET", harness.url(secret), None),
+        ("PATCH", harness.url(secret), {"title": "mine"}),
+        ("DELETE", harness.url(secret), None),
+        ("GET", harness.url(secret, "files"), None),
+        ("GET", harness.url(secret, "files", "note.txt"), None),
+        ("POST", harness.url(secret, "files", "note.txt", "fetch"), None),
+        ("POST", harness.url(secret, "files", "new.txt"), b"new"),
+        ("PUT", harness.url(secret, "files", "note.txt"), b"new"),
+        ("DELETE", harness.url(secret, "files", "note.txt"), None),
+    ):
+        status, answer = family.api(method, path, body, user="dad")
+        expect(status in (403, 404), f"Dad, {method} {path}: {status} {answer}")
+        expect(b"Surprise" not in str(answer).encode(), f"{method} {path} tells the title: {answer}")
+    expect(mum.event(secret)["title"] == "Surprise", "Mum's event changed")
+    found = family.get("/v1/events?q=Surprise", user="dad")["events"]
+    expect(found == [], f"a search shows Dad {found}")
+    dad.refused("events", "show", secret, status=EXIT_NOT_FOUND)
+
+    # Without a name it is not clear who is meant; a name that is not signed in is refused.
+    status, _ = family.api("GET", "/v1/events")
+    expect(status == 401, f"two signed in and no name: {status}")
+    grandma = family.person("grandma")
+    grandma.several = True
+    grandma.refused("events", "list", status=EXIT_DENIED)
+    mum.logout()
+    status, _ = family.api("GET", "/v1/events", user="mum")
+    expect(status == 401, f"after logout: {status}")
+    mum.login()
+    mum.wait_event(secret)
+
+
+def bob_was_away(world: World) -> None:
+    """Bob is down while Alice makes events; with Alice up he gets them from her, with Alice down from the backup."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    old = alice.add_event("Old", "2031-06-01 10:00+60m", ["bob"])
+    doomed = alice.add_event("Doomed", "2031-06-02 10:00+60m", ["bob"])
+    bob.wait_event(old)
+    bob.wait_event(doomed)
+
+    bob.daemon.terminate()
+    first = alice.add_event("While Bob was away", "2031-06-03 10:00+60m", ["bob"])
+    alice.edit_event(old, title="Newer")
+    alice.remove_event(doomed)
+    bob.daemon.start()
+    bob.wait_event(first)
+    bob.wait_event(old, title="Newer")  # changed events come back, not only unknown ids (R90)
+    bob.wait_no_event(doomed)
+
+    bob.daemon.terminate()
+    minutes = world.file("minutes.bin", 200_000)
+    second = alice.add_event("From the backup", "2031-06-04 10:00+60m", ["bob"], [minutes])
+    wait_until(lambda: delivered_to_backup(alice.event(second)), "the backup has stored it")
+    alice.daemon.terminate()
+    bob.daemon.start()
+    bob.wait_event(second)
+    copy = bob.get_file(second, "minutes.bin", world.path / "copy.bin")
+    expect(sha256(copy) == sha256(minutes), "the file differs at Bob")
+    expect(bob.titles() == ["From the backup", "Newer", "While Bob was away"], f"Bob has {bob.titles()}")
+
+
+def removed_guest(world: World) -> None:
+    """Whoever is taken off an event sees it no more, and nothing of its later versions; the others go on."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    carol = world.edge("carol", hub).person("carol").register()
+    event = alice.add_event("Planning", "2031-06-05 10:00+60m", ["bob", "carol"])
+    bob.wait_event(event)
+    carol.wait_event(event)
+    status, answer = alice.daemon.api("PATCH", harness.url(event), {"participants": ["carol"]})
+    expect(status == 200, f"removing Bob: {status} {answer}")
+    bob.wait_no_event(event)
+    status, answer = alice.daemon.api("PATCH", harness.url(event), {"title": "Without Bob"})
+    expect(status == 200, f"a later change: {status} {answer}")
+    carol.wait_event(event, title="Without Bob")
+    expect(bob.event(event) is None, "the event came back to Bob")
+
+
+def conflicts_are_shown(world: World) -> None:
+    alone = world.daemon("alone").person("alice").register()
+    first = alone.add_event("First", "2031-07-01 10:00+60m")
+    second = alone.add_event("Second", "2031-07-01 10:30+60m")
+    alone.add_event("After", "2031-07-01 11:30+60m")  # touches the second and overlaps nothing
+    pairs = alone.daemon.get("/v1/conflicts")["conflicts"]
+    expect([[one["id"] for one in pair] for pair in pairs] == [[first, second]], f"conflicts: {pairs}")
+    expect(alone.event(first)["conflicts"] == [second], f"the first's: {alone.event(first)['conflicts']}")
+    alone.edit_event(second, start="2031-07-01T13:00:00", end="2031-07-01T14:00:00")
+    expect(alone.daemon.get("/v1/conflicts")["conflicts"] == [], "a solved conflict is still shown")
+
+
+if __name__ == "__main__":
+    harness.main(several_users, bob_was_away, removed_guest, conflicts_are_shown)

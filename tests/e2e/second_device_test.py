@@ -1,0 +1,60 @@
+"""The same name and password on another device bring back every event and file (R51, R93); strangers get nothing (R97)."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import harness
+from harness import EXIT_DENIED, World, expect, sha256, wait_until
+
+
+def second_device(world: World) -> None:
+    hub = world.hub()
+    alice = world.edge("laptop", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    notes = world.file("notes.bin", 300_000)
+    own = alice.add_event("Dentist", "2031-03-04 09:00+30m")
+    shared = alice.add_event("Review", "2031-03-05 10:00+60m", ["bob"], [notes])
+    received = bob.add_event("Party", "2031-03-06 20:00+180m", ["alice"])
+    alice.wait_event(received)
+    alice.remove_event(alice.add_event("A mistake", "2031-03-07 09:00+30m"))
+    wait_until(lambda: alice.daemon.status()["outbox"] == 0, "the laptop owes nobody anything")
+    alice.daemon.terminate()  # everything must come from the backup and from Bob
+
+    tablet = world.edge("tablet", hub).person("alice", alice.password)
+    tablet.login()
+    for event in (own, shared, received):
+        tablet.wait_event(event)
+    expect(tablet.titles() == ["Dentist", "Party", "Review"], f"on the tablet: {tablet.titles()}")
+    copy = tablet.get_file(shared, "notes.bin", world.path / "copy.bin")
+    expect(sha256(copy) == sha256(notes), "the file differs on the second device")
+
+    # What the second device makes has numbers of its own and reaches the first when that returns.
+    fresh = tablet.add_event("From the tablet", "2031-03-08 09:00+30m", ["bob"])
+    expect(fresh not in (own, shared, received), f"{fresh} was given twice")
+    bob.wait_event(fresh)
+    alice.daemon.start()
+    alice.wait_event(fresh)
+
+
+def wrong_passwords(world: World) -> None:
+    hub = world.hub()
+    world.edge("alice", hub).person("alice").register()
+    other = world.edge("other", hub)
+    thief = other.person("alice", "another long password")
+    thief.refused("login", "alice", "--password-stdin", stdin=thief.password + "\n", status=EXIT_DENIED)
+    thief.refused("login", "alice", "--password-stdin", stdin="\n")
+    # A known name with another password: choose another name or try again (R50).
+    said = thief.refused("register", "alice", "--password-stdin", stdin=thief.password + "\n")
+    expect("another name" in said, f"no advice in: {said}")
+    # The answer for a name that nobody has is the same.
+    unknown = other.person("nobody", "another long password")
+    unknown.refused("login", "nobody", "--password-stdin", stdin=unknown.password + "\n", status=EXIT_DENIED)
+    expect(other.get("/v1/session")["users"] == [], "somebody is signed in after refused attempts")
+    status, _ = other.api("GET", "/v1/events")
+    expect(status == 401, f"events without signing in: {status}")
+    other.person("alice", "correct horse battery").login()
+
+
+if __name__ == "__main__":
+    harness.main(second_device, wrong_passwords)
