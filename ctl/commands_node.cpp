@@ -175,6 +175,12 @@ answer<void> watch(context& with) {
             return events.feed(bytes);
         });
         const problem why = ended ? problem{"closed", "the stream ended"} : ended.error();
+        if (why.code == "not_found" && !last_id.empty()) {
+            // The daemon has started anew, and its journal with it.
+            last_id.clear();
+            with.out.note("changes may have been missed meanwhile: calboxctl events list");
+            continue;
+        }
         if (own_end || !passes(why) || (!connected_once && why.code == "no_daemon")) {
             return refuse(why);
         }

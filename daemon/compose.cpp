@@ -35,9 +35,10 @@ extern "C" void end_late(int) {
     ::_exit(EXIT_FAILURE);
 }
 
-/// Beside libcalbox, as installed, or in the folder of the build that this program stands in.
-std::vector<std::string> installed_plugins() {
-    std::vector<fs::path> candidates;
+/// The configured directories, then those beside libcalbox, as installed, or in the folder of the
+/// build that this program stands in: whoever adds a strategy keeps the others.
+std::vector<std::string> directories_of_plugins(const std::vector<std::string>& configured) {
+    std::vector<fs::path> candidates(configured.begin(), configured.end());
     Dl_info library{};
     if (::dladdr(reinterpret_cast<const void*>(&model::initialise), &library) != 0 &&
         library.dli_fname != nullptr) {
@@ -50,8 +51,11 @@ std::vector<std::string> installed_plugins() {
     candidates.push_back(program.parent_path().parent_path() / "plugins");
     std::vector<std::string> found;
     for (const fs::path& candidate : candidates) {
-        if (candidate.is_absolute() && fs::is_directory(candidate, problem)) {
-            found.push_back(candidate.string());
+        const fs::path real = fs::weakly_canonical(candidate, problem);
+        // A configured one that is missing stays: the loader says what it did not find there.
+        const bool counts = found.size() < configured.size() || fs::is_directory(real, problem);
+        if (counts && std::ranges::count(found, real.string()) == 0) {
+            found.push_back(real.string());
         }
     }
     return found;
@@ -91,9 +95,7 @@ public:
           stop_(env_),
           life_(env_, "calboxd"),
           tasks_(env_, "daemon"),
-          plugins_(
-              with_.plugin_directories.empty() ? installed_plugins() : with_.plugin_directories,
-              env_.log) {}
+          plugins_(directories_of_plugins(with_.plugin_directories), env_.log) {}
 
     result<void> run() {
         listen_for_signals();

@@ -368,6 +368,8 @@ TEST_F(node, watch_prints_changes_and_asks_again_after_a_cut) {
                 return head + chunk(": hi\n\n" + change(4)) + chunk(change(5));
             case 2:
                 return head + chunk(change(6));
+            case 3:  // started anew: its journal does not reach back to 6
+                return http_problem(404, "not_found", "the journal does not reach back");
             default:
                 return http_problem(401, "unauthorised", "nobody is signed in");
         }
@@ -388,7 +390,9 @@ TEST_F(node, watch_prints_changes_and_asks_again_after_a_cut) {
     const std::string line = "Mon 2026-11-23 12:00  bob moved it\n";
     EXPECT_EQ(out.str(), line + line + line);
     const auto seen = daemon.requests();
-    ASSERT_EQ(seen.size(), 3U);
+    ASSERT_EQ(seen.size(), 4U);
+    EXPECT_NE(err.str().find("may have been missed"), std::string::npos);
+    EXPECT_EQ(seen[3].headers.count("last-event-id"), 0U);
     EXPECT_EQ(seen[0].headers.count("last-event-id"), 0U);
     EXPECT_EQ(seen[1].headers.at("last-event-id"), "5");
     EXPECT_EQ(seen[2].headers.at("last-event-id"), "6");
