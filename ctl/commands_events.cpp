@@ -467,9 +467,13 @@ std::vector<option> draft_options() {
 }
 
 constexpr const char* when_details =
-    "WHEN is what people say: \"tomorrow 14:00\", \"friday 9:30+90m\", \"2026-05-03 14:00 - "
-    "15:30\",\n"
-    "\"2026-05-03\" for a whole day. It is read in your time zone.";
+    "WHEN is a start, and perhaps an end: \"tomorrow 14:00\", \"friday 9:30+90m\",\n"
+    "\"2026-05-03 14:00 - 15:30\". It is read in your time zone, or in that of --zone.\n"
+    "  day     today, tomorrow, yesterday, 2026-05-03, or a weekday (mon, friday): the next one\n"
+    "  time    14:00, 9am, 2:15pm, noon, midnight; alone it is today's\n"
+    "  both    friday 9:30, 2026-05-03T14:00, now; a day alone is the whole day\n"
+    "  end     START - END, START to END, or START+LENGTH; an hour later without it\n"
+    "  length  90m, 2h, 1h30m; of whole days 3d, 2w";
 
 command add_command() {
     auto options = draft_options();

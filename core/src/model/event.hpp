@@ -1,7 +1,7 @@
 // What an event says: the plaintext inside an envelope, as values. The truth is the iCalendar text
 // (RFC 5545); these are its typed fields. Zoned wall time is the truth of when; UTC is computed.
-// Values; the functions that touch libical run on the core thread only (libical's zone tables are
-// not thread-safe).
+// Values. Zones and content lines are read here; libical checks recurrence rules and durations. The
+// core thread only: libical and the cache of zones are not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -99,7 +99,8 @@ struct interval {
 };
 result<interval> interval_of(const when& time);
 
-/// Before any other function of this room: no TZID prefix, zones loaded, errors not fatal.
+/// Before any other function of this room: reads the names of the zones, and makes libical's errors
+/// not fatal.
 void initialise();
 
 }  // namespace calbox::model
