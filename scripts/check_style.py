@@ -11,7 +11,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ROOMS = ("core", "plugins", "daemon", "ctl")  # what the rules are about; tests may use real clocks
+ROOMS = ("core", "plugins", "daemon", "ctl", "lab")  # what the rules are about; tests may use real clocks
 
 REAL_WORLD = [
     (r"\b(system_clock|steady_clock|high_resolution_clock|utc_clock)\s*::\s*now\b", "takes the time from the injected clock"),
