@@ -18,7 +18,10 @@ time_line::ticket time_line::schedule_in(duration after, std::function<void()> w
     return schedule(now_ + after, std::move(what));
 }
 
-bool time_line::cancel(const ticket& which) noexcept { return events_.erase(which) > 0; }
+bool time_line::cancel(const ticket& which) noexcept {
+    const auto dropped = events_.extract(which);
+    return !dropped.empty();
+}
 
 std::optional<instant> time_line::next() const noexcept {
     return events_.empty() ? std::nullopt : std::optional(events_.begin()->first.at);
@@ -65,6 +68,12 @@ void device_clock::drift(std::int64_t parts_per_million) noexcept {
     rate_ppm_ = parts_per_million;
 }
 
+device_timers::~device_timers() {
+    rest();
+    const auto dropped = std::exchange(queue_, {});
+    at_.clear();
+}
+
 timer_queue::id device_timers::schedule(instant at, std::function<void()> fire) {
     const id timer = ++last_;
     queue_.emplace(std::pair(at, timer), std::move(fire));
@@ -78,7 +87,8 @@ bool device_timers::cancel(id timer) noexcept {
     if (found == at_.end()) {
         return false;
     }
-    queue_.erase({found->second, timer});
+    // What the job holds may come back here while it is destroyed: it goes last.
+    const auto dropped = queue_.extract({found->second, timer});
     at_.erase(found);
     arm();
     return true;

@@ -72,7 +72,7 @@ private:
 class device_timers final : public timer_queue {
 public:
     device_timers(time_line& line, device_clock& time) : line_(line), time_(time) {}
-    ~device_timers() override { rest(); }
+    ~device_timers() override;
     device_timers(const device_timers&) = delete;
     device_timers& operator=(const device_timers&) = delete;
 

@@ -1,0 +1,75 @@
+// Who plays in a world: devices in their roles, and the people at them. The calls are what a person
+// would type; each lets time pass until its answer is there. A device that ends meanwhile leaves an
+// operation unanswered: `unknown` to whoever asked.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lab/world/world.hpp"
+
+namespace calbox::lab {
+
+/// Starts a device that founds a network, and plays these roles besides registry.
+device& found_network(world& in, const std::string& name, std::uint32_t roles);
+/// Starts a device, invited by `registry` in these roles, and waits until it has a lease (edges) or
+/// is known (others).
+device& join_network(world& in, const std::string& name, std::uint32_t roles, device& registry,
+                     node::node_settings with = {});
+
+/// An answer that may be lost with the daemon that owed it.
+template <class T>
+using answer = std::optional<result<T>>;
+
+class person {
+public:
+    person(device& at, std::string name) : at_(&at), name_(std::move(name)) {}
+
+    /// Registers the name at his device. Throws failure when that is refused.
+    void sign_up();
+    /// Signs in there, or on another device of his.
+    void sign_in(device& at);
+    void sign_in() { sign_in(*at_); }
+
+    const std::string& name() const noexcept { return name_; }
+    const user_id& id() const noexcept { return id_; }
+    device& at() const noexcept { return *at_; }
+    bool up() const noexcept { return at_->up(); }
+
+    // Beginning an operation; many may run at once.
+    std::shared_ptr<outcome<result<node::event_view>>> begin_create(
+        const std::string& title, const std::vector<std::string>& guests);
+    std::shared_ptr<outcome<result<node::event_view>>> begin_change(
+        const event_id& which, const std::string& title, std::optional<version_number> expect = {});
+    std::shared_ptr<outcome<result<void>>> begin_remove(const event_id& which,
+                                                        std::optional<version_number> expect = {});
+
+    // The same, waited for.
+    answer<node::event_view> create(const std::string& title,
+                                    const std::vector<std::string>& guests = {});
+    answer<node::event_view> change(const event_id& which, const std::string& title,
+                                    std::optional<version_number> expect = {});
+    answer<void> remove(const event_id& which, std::optional<version_number> expect = {});
+    answer<node::file_view> attach(const event_id& which, const std::string& file, bytes content,
+                                   bool replace = false);
+    /// What he reads from a file, fetched first when it is elsewhere.
+    answer<bytes> read(const event_id& which, const std::string& file);
+
+    /// What he sees now; nothing where there is no such event for him.
+    std::optional<node::event_view> sees(const event_id& which) const;
+    std::vector<node::event_view> sees_all() const;
+    std::string title_of(const event_id& which) const;
+
+    /// A start for new events, different for each, so that they do not all overlap.
+    static node::event_draft draft(const std::string& title, const std::vector<std::string>& guests,
+                                   std::uint64_t number);
+
+private:
+    device* at_;
+    std::string name_;
+    user_id id_;
+    std::uint64_t made_ = 0;
+};
+
+}  // namespace calbox::lab

@@ -1,0 +1,33 @@
+// A consensus strategy that tells an observer what the real one behind it grants and decides.
+// Changes nothing. One for each life of a daemon.
+#pragma once
+
+#include <map>
+
+#include "lab/world/observer.hpp"
+
+namespace calbox::lab {
+
+class tapped_strategy final : public consensus::strategy {
+public:
+    tapped_strategy(consensus::strategy& real, std::string device, observer* const& watching)
+        : real_(real), device_(std::move(device)), watching_(watching) {}
+
+    consensus::traits declared() const noexcept override { return real_.declared(); }
+    void step(const consensus::input& what, consensus::context where,
+              std::vector<consensus::effect>& effects) override;
+    std::string explain(const event_id& event, consensus::context where) const override {
+        return real_.explain(event, where);
+    }
+
+private:
+    void note(const consensus::input& what);
+    void note(const consensus::done& what);
+
+    consensus::strategy& real_;
+    std::string device_;
+    observer* const& watching_;
+    std::map<operation_id, event_id> asked_;
+};
+
+}  // namespace calbox::lab

@@ -1,0 +1,387 @@
+#include "lab/world/world.hpp"
+
+#include <fmt/format.h>
+
+#include "crypto/primitives.hpp"
+#include "lab/world/tapped_strategy.hpp"
+#include "lab/world/worker.hpp"
+#include "model/event.hpp"
+
+namespace calbox::lab {
+
+namespace {
+
+constexpr std::size_t lines_kept = 2'000;
+constexpr duration stop_time = std::chrono::seconds(5);  // as docs/operations.md promises
+
+}  // namespace
+
+// The world
+// ------------------------------------------------------------------------------------------
+
+world::world(world_settings settings)
+    : with(std::move(settings)),
+      chance(with.seed, "script"),
+      weather(with.seed, "weather"),
+      library_seed_(with.seed, "libraries"),
+      plugins_(with.plugin_directories, *this) {
+    if (auto ready = crypto::initialise(); !ready) {
+        throw failure(ready.error().message());
+    }
+    model::initialise();
+}
+
+world::~world() {
+    watching = nullptr;
+    for (const auto& one : devices_) {
+        if (one->up()) {
+            one->kill(ending::power);
+        }
+    }
+    devices_.clear();
+    settle();
+}
+
+device& world::add(const std::string& name, node::node_settings settings) {
+    net.add_host(name);
+    settings.listen = name + ":0";
+    settings.version = "lab";
+    settings.kdf_memory_bytes = 8ull << 10;
+    settings.kdf_passes = 1;
+    devices_.push_back(std::make_unique<device>(*this, name, std::move(settings)));
+    return *devices_.back();
+}
+
+device& world::find(const std::string& name) {
+    for (const auto& one : devices_) {
+        if (one->name() == name) {
+            return *one;
+        }
+    }
+    throw failure("no device is called " + name);
+}
+
+void world::settle() {
+    do {
+        context.restart();
+    } while (context.poll() != 0);
+}
+
+std::size_t world::settle_at_most(std::size_t turns) {
+    std::size_t done = 0;
+    context.restart();
+    while (done < turns && context.poll_one() != 0) {
+        ++done;
+    }
+    return done;
+}
+
+bool world::turn(instant end) {
+    settle();
+    return line.step(end);
+}
+
+void world::pass(duration time) {
+    const instant end = line.now() + time;
+    while (turn(end)) {
+    }
+    line.pass_to(end);
+    settle();
+}
+
+bool world::until(const std::function<bool()>& question, duration most) {
+    const instant end = line.now() + most;
+    settle();
+    while (!question()) {
+        if (!turn(end)) {
+            line.pass_to(end);
+            settle();
+            return question();
+        }
+        settle();
+    }
+    return true;
+}
+
+void world::wait_for(const std::string& what, const std::function<bool()>& question,
+                     duration most) {
+    if (until(question, most)) {
+        return;
+    }
+    std::string text = fmt::format("waited in vain: {}; the log ends:", what);
+    for (const std::string& one : last_lines(20)) {
+        text += "\n  " + one;
+    }
+    throw failure(text);
+}
+
+void world::note(std::string_view device, instant at, log_level level, std::string_view area,
+                 std::string_view text) {
+    if (level == log_level::debug && !with.verbose) {
+        return;
+    }
+    const double seconds = std::chrono::duration<double>(at.since_start).count();
+    std::string entry = fmt::format("{:.3f} {} {}: {}", seconds, device, area, text);
+    if (lines_.size() < lines_kept) {
+        lines_.push_back(std::move(entry));
+    } else {
+        lines_[line_count_ % lines_kept] = std::move(entry);
+    }
+    ++line_count_;
+}
+
+void world::write(log_level level, std::string_view area, std::string_view text) noexcept {
+    note("world", line.now(), level, area, text);
+}
+
+std::vector<std::string> world::last_lines(std::size_t most) const {
+    std::vector<std::string> last;
+    const std::size_t count = std::min(most, lines_.size());
+    for (std::size_t i = line_count_ - count; i < line_count_; ++i) {
+        last.push_back(lines_[i % lines_kept]);
+    }
+    return last;
+}
+
+// A device
+// --------------------------------------------------------------------------------------------
+
+namespace {
+
+class device_log final : public logger {
+public:
+    using sink = std::function<void(log_level, std::string_view, std::string_view)>;
+    explicit device_log(sink into) : into_(std::move(into)) {}
+    void write(log_level level, std::string_view area, std::string_view text) noexcept override {
+        into_(level, area, text);
+    }
+
+private:
+    sink into_;
+};
+
+template <class Strategy>
+Strategy loaded_or_fail(result<Strategy> what) {
+    if (!what) {
+        throw failure(what.error().message());
+    }
+    return std::move(*what);
+}
+
+}  // namespace
+
+/// One run of a daemon, in the order in which its parts need each other.
+struct device::life {
+    life(device& on, std::uint64_t number)
+        : entropy(on.chance_.draw() + number),
+          timers(on.world_.line, on.time),
+          disk(on.world_.line, on.chance_, std::chrono::microseconds(100),
+               std::chrono::microseconds(3000)),
+          compute(on.world_.line, on.chance_, std::chrono::microseconds(50),
+                  std::chrono::microseconds(1000)),
+          log([&on](log_level level, std::string_view area, std::string_view text) {
+              on.world_.note(on.name_, on.world_.line.now(), level, area, text);
+          }),
+          finding(loaded_or_fail(on.world_.plugins_.discovery(on.world_.with.discovery,
+                                                              on.world_.with.discovery_settings))),
+          locking(loaded_or_fail(on.world_.plugins_.consensus(on.world_.with.consensus,
+                                                              on.world_.with.consensus_settings))),
+          recovering(loaded_or_fail(on.world_.plugins_.recovery(on.world_.with.recovery, ""))),
+          tapped(*locking, on.name_, on.world_.watching),
+          card(on.world_.net.plug(on.name_, env)),  // which only keeps where it will be
+          env{on.world_.context.get_executor(),
+              on.time,
+              timers,
+              entropy,
+              *card,
+              disk,
+              compute,
+              log},
+          people(env, "people") {
+        disk.slow_down(on.disk_slower_);
+    }
+
+    seeded entropy;
+    device_timers timers;
+    sim_worker disk, compute;
+    device_log log;
+    plugins::loaded<discovery::strategy> finding;
+    plugins::loaded<consensus::strategy> locking;
+    plugins::loaded<recovery::strategy> recovering;
+    tapped_strategy tapped;
+    std::unique_ptr<line_card> card;
+    environment env;
+    std::unique_ptr<storage::store> store;
+    std::unique_ptr<node::node> running;
+    task_scope people;  // what clients of the daemon wait for
+};
+
+device::device(world& in, std::string name, node::node_settings with)
+    : time(in.line),
+      settings(std::move(with)),
+      world_(in),
+      name_(std::move(name)),
+      chance_(in.with.seed, name_),
+      storing_(loaded_or_fail(in.plugins_.storage("memory", ""))) {}
+
+device::~device() = default;
+
+std::unique_ptr<storage::store> device::open_store() {
+    auto store = storing_->open(name_);
+    if (!store) {
+        throw failure(name_ + ": " + store.error().message());
+    }
+    return std::move(*store);
+}
+
+void device::start() {
+    if (up()) {
+        throw failure(name_ + " runs already");
+    }
+    life_ = std::make_unique<life>(*this, ++lives_);
+    life_->store = open_store();
+    const auto& all = world_.with;
+    life_->running = std::make_unique<node::node>(
+        life_->env, *life_->store,
+        node::chosen<discovery::strategy>{*life_->finding, all.discovery, "1.0",
+                                          all.discovery_settings},
+        node::chosen<consensus::strategy>{life_->tapped, all.consensus, "1.0",
+                                          all.consensus_settings},
+        node::chosen<recovery::strategy>{*life_->recovering, all.recovery, "1.0", ""}, settings);
+    const auto started = run(life_->running->start());
+    if (!started || !*started) {
+        const std::string why = started ? started->error().message() : "it ended at once";
+        end_life(false);
+        throw failure(name_ + " does not start: " + why);
+    }
+    for (const user_id& user : followed_) {
+        spawn(watch_for(*life_, user));
+    }
+}
+
+namespace {
+
+task<void> end_node(task_scope& people, node::node& running, bool& ended) {
+    people.request_stop();
+    co_await people.join();
+    running.request_stop();
+    co_await running.join();
+    ended = true;
+}
+
+}  // namespace
+
+void device::end_life(bool dead) {
+    bool ended = false;
+    task_scope last(life_->env, "the end of " + name_);
+    last.spawn("end", end_node(life_->people, *life_->running, ended));
+    const instant limit = world_.now() + stop_time;
+    world_.settle();
+    while (!ended && world_.turn(limit)) {
+        world_.settle();
+    }
+    if (!ended) {
+        throw failure(name_ + (dead ? " is dead and will not rest" : " does not end in time"));
+    }
+    world_.settle();
+    life_->running.reset();
+    life_->store.reset();
+    world_.settle();  // handlers that waited for what is gone now
+    life_.reset();
+    if (world_.watching != nullptr) {
+        world_.watching->ended(name_);
+    }
+}
+
+void device::stop() { end_life(false); }
+
+void device::kill(ending how) {
+    life_->card->pull(how);
+    life_->disk.rush();
+    life_->compute.rush();
+    end_life(true);
+}
+
+node::services device::api() {
+    if (!up()) {
+        throw failure(name_ + " does not run");
+    }
+    return life_->running->api();
+}
+
+void device::spawn(task<void> work) { life_->people.spawn("person", std::move(work)); }
+
+void device::follow(const user_id& user) {
+    followed_.push_back(user);
+    spawn(watch_for(*life_, user));
+}
+
+/// Tells the observer what the user sees, as a client that keeps a window open would find out.
+task<void> device::watch_for(life& in, user_id user) {
+    const node::services api = in.running->api();
+    std::set<event_id> seen;
+    std::uint64_t after = 0;
+    bool whole = true;
+    while (true) {
+        if (whole) {
+            after = api.changes.last_number();
+            std::set<event_id> there;
+            for (const auto& one : api.events.list(user, {})) {
+                there.insert(one.id);
+                tell_shown(user, one);
+            }
+            for (const event_id& gone : seen) {
+                if (!there.contains(gone)) {
+                    tell_vanished(user, gone);
+                }
+            }
+            seen = std::move(there);
+        }
+        const auto news = co_await api.changes.next(user, after);
+        whole = !news.has_value();
+        for (const auto& one : news ? *news : std::vector<node::change>()) {
+            after = one.number;
+            const auto id = api.events.find(user, one.id);
+            if (!id || (one.what != "event" && one.what != "invited" && one.what != "deleted" &&
+                        one.what != "file")) {
+                continue;
+            }
+            if (const auto now = api.events.show(user, *id)) {
+                seen.insert(*id);
+                tell_shown(user, *now);
+            } else if (seen.erase(*id) > 0) {
+                tell_vanished(user, *id);
+            }
+        }
+    }
+}
+
+void device::tell_shown(const user_id& user, const node::event_view& what) {
+    if (world_.watching != nullptr) {
+        world_.watching->shown(name_, user, what);
+    }
+}
+
+void device::tell_vanished(const user_id& user, const event_id& what) {
+    if (world_.watching != nullptr) {
+        world_.watching->vanished(name_, user, what);
+    }
+}
+
+std::size_t device::timers_waiting() const { return life_ ? life_->timers.waiting() : 0; }
+
+void device::drift(std::int64_t parts_per_million) {
+    time.drift(parts_per_million);
+    if (life_) {
+        life_->timers.clock_changed();
+    }
+}
+
+void device::slow_disk(unsigned times) {
+    disk_slower_ = times;
+    if (life_) {
+        life_->disk.slow_down(times);
+    }
+}
+
+}  // namespace calbox::lab

@@ -1,0 +1,76 @@
+// Worlds of whole nodes: what the scenarios and the random worlds stand on.
+#include "lab/world/world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "lab/world/cast.hpp"
+
+namespace calbox::lab {
+namespace {
+
+using namespace std::chrono_literals;
+
+class sim_world : public testing::Test {
+protected:
+    static world_settings settings(std::uint64_t seed = 1) {
+        world_settings with;
+        with.seed = seed;
+        with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
+        return with;
+    }
+};
+
+TEST_F(sim_world, two_people_share_an_event_and_a_file) {
+    world in(settings());
+    auto& hub = found_network(in, "hub", wire::role::rendezvous | wire::role::backup);
+    auto& a = join_network(in, "A", wire::role::edge, hub);
+    auto& b = join_network(in, "B", wire::role::edge, hub);
+    person alice(a, "alice"), bob(b, "bob");
+    alice.sign_up();
+    bob.sign_up();
+    const auto made = must(alice.create("lunch", {"bob"}), "create");
+    in.wait_for("bob sees it", [&] { return bob.title_of(made.id) == "lunch"; });
+    must(alice.attach(made.id, "menu.txt", to_bytes("soup")), "attach");
+    in.wait_for("bob has the version with the file",
+                [&] { return bob.sees(made.id)->version == version_number(2); });
+    EXPECT_EQ(must(bob.read(made.id, "menu.txt"), "read"), to_bytes("soup"));
+}
+
+TEST_F(sim_world, a_killed_device_starts_again_and_hears_what_it_missed) {
+    world in(settings());
+    auto& hub = found_network(in, "hub", wire::role::rendezvous | wire::role::backup);
+    auto& a = join_network(in, "A", wire::role::edge, hub);
+    auto& b = join_network(in, "B", wire::role::edge, hub);
+    person alice(a, "alice"), bob(b, "bob");
+    alice.sign_up();
+    bob.sign_up();
+    for (const ending how : {ending::process, ending::power}) {
+        b.kill(how);
+        in.pass(5s);
+        const auto made = must(alice.create("while you were out", {"bob"}), "create");
+        in.pass(1s);  // the backup has it by now
+        a.stop();
+        b.start();
+        in.wait_for("bob sees it", [&] { return bob.sees(made.id).has_value(); });
+        a.start();
+        in.pass(1min);  // until nobody takes a dead device for one that might answer
+    }
+}
+
+TEST_F(sim_world, an_operation_ends_with_the_daemon_that_it_was_asked_of) {
+    world in(settings());
+    auto& hub = found_network(in, "hub", wire::role::rendezvous | wire::role::backup);
+    auto& a = join_network(in, "A", wire::role::edge, hub);
+    person alice(a, "alice");
+    alice.sign_up();
+    const auto begun = alice.begin_create("never", {});
+    in.settle_at_most(3);
+    a.kill(ending::process);
+    EXPECT_TRUE(begun->ended);
+    EXPECT_FALSE(begun->value);
+}
+
+}  // namespace
+}  // namespace calbox::lab
