@@ -136,6 +136,12 @@ std::shared_ptr<outcome<result<void>>> person::begin_remove(const event_id& whic
     return at_->begin(at_->api().events.remove(id_, which, expect));
 }
 
+std::shared_ptr<outcome<result<node::file_view>>> person::begin_attach(const event_id& which,
+                                                                       const std::string& file,
+                                                                       bytes content) {
+    return at_->begin(attach_from(at_->api(), id_, which, file, std::move(content), false));
+}
+
 answer<node::event_view> person::create(const std::string& title,
                                         const std::vector<std::string>& guests) {
     return at_->run(at_->api().events.create(id_, draft(title, guests, ++made_)));

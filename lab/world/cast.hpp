@@ -45,6 +45,10 @@ public:
     std::shared_ptr<outcome<result<void>>> begin_remove(const event_id& which,
                                                         std::optional<version_number> expect = {});
 
+    std::shared_ptr<outcome<result<node::file_view>>> begin_attach(const event_id& which,
+                                                                   const std::string& file,
+                                                                   bytes content);
+
     // The same, waited for.
     answer<node::event_view> create(const std::string& title,
                                     const std::vector<std::string>& guests = {});

@@ -14,6 +14,14 @@ namespace {
 constexpr std::size_t lines_kept = 2'000;
 constexpr duration stop_time = std::chrono::seconds(5);  // as docs/operations.md promises
 
+template <class Strategy>
+Strategy loaded_or_fail(result<Strategy> what) {
+    if (!what) {
+        throw failure(what.error().message());
+    }
+    return std::move(*what);
+}
+
 }  // namespace
 
 // The world
@@ -29,6 +37,8 @@ world::world(world_settings settings)
         throw failure(ready.error().message());
     }
     model::initialise();
+    // Only now: what the libraries draw once in a process, at their start, must not count.
+    libraries_.emplace(library_seed_);
 }
 
 world::~world() {
@@ -131,7 +141,13 @@ void world::note(std::string_view device, instant at, log_level level, std::stri
 }
 
 void world::write(log_level level, std::string_view area, std::string_view text) noexcept {
-    note("world", line.now(), level, area, text);
+    if (level >= log_level::warn) {  // that a plugin was loaded is no news
+        note("world", line.now(), level, area, text);
+    }
+}
+
+consensus::traits world::promised() {
+    return loaded_or_fail(plugins_.consensus(with.consensus, with.consensus_settings))->declared();
 }
 
 std::vector<std::string> world::last_lines(std::size_t most) const {
@@ -159,14 +175,6 @@ public:
 private:
     sink into_;
 };
-
-template <class Strategy>
-Strategy loaded_or_fail(result<Strategy> what) {
-    if (!what) {
-        throw failure(what.error().message());
-    }
-    return std::move(*what);
-}
 
 }  // namespace
 

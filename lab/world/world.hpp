@@ -70,6 +70,8 @@ public:
                   duration most = std::chrono::minutes(1));
     /// Settles and lets the next event happen, if it is due by `end`.
     bool turn(instant end);
+    /// What the network's consensus strategy promises.
+    consensus::traits promised();
     /// What the world's devices have logged last, oldest first.
     std::vector<std::string> last_lines(std::size_t most) const;
 
@@ -88,7 +90,7 @@ private:
     void write(log_level level, std::string_view area, std::string_view text) noexcept override;
 
     seeded library_seed_;
-    library_chance libraries_{library_seed_};
+    std::optional<library_chance> libraries_;
     plugins::plugin_host plugins_;
     std::vector<std::unique_ptr<device>> devices_;
     std::vector<std::string> lines_;  // a ring
@@ -176,9 +178,10 @@ template <class T>
 std::optional<T> device::run(task<T> work) {
     const auto mine = begin(std::move(work));
     const instant end = world_.now() + std::chrono::hours(1);
-    while (!mine->ended && world_.turn(end)) {
-    }
     world_.settle();
+    while (!mine->ended && world_.turn(end)) {
+        world_.settle();
+    }
     if (!mine->ended) {
         throw failure(name_ + ": an operation that never ends");
     }

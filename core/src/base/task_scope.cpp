@@ -2,9 +2,11 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 
 namespace calbox {
@@ -37,19 +39,30 @@ void task_scope::spawn(std::string name, task<void> work) {
         }));
 }
 
+namespace {
+
+/// What ended a task, in words; nothing when it was cancelled.
+std::optional<std::string> why_ended(const std::exception_ptr& problem) {
+    try {
+        std::rethrow_exception(problem);
+    } catch (const asio::multiple_exceptions& both) {
+        return why_ended(both.first_exception());  // both sides of `a || b` ended by one
+    } catch (const boost::system::system_error& why) {
+        return why.code() == asio::error::operation_aborted
+                   ? std::nullopt
+                   : std::optional<std::string>(why.what());
+    } catch (const std::exception& why) {
+        return why.what();
+    } catch (...) {
+        return "an exception of an unknown type";
+    }
+}
+
+}  // namespace
+
 void task_scope::ended(std::list<child>::iterator which, std::exception_ptr problem) noexcept {
-    if (problem) {
-        try {
-            std::rethrow_exception(problem);
-        } catch (const boost::system::system_error& why) {
-            if (why.code() != asio::error::operation_aborted) {
-                env_.log.write(log_level::error, name_, which->name + " ended: " + why.what());
-            }
-        } catch (const std::exception& why) {
-            env_.log.write(log_level::error, name_, which->name + " ended: " + why.what());
-        } catch (...) {
-            env_.log.write(log_level::error, name_, which->name + " ended by an unknown exception");
-        }
+    if (const auto why = problem ? why_ended(problem) : std::nullopt) {
+        env_.log.write(log_level::error, name_, which->name + " ended: " + *why);
     }
     children_.erase(which);
     if (children_.empty()) {

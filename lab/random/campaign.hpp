@@ -1,0 +1,41 @@
+// Many random worlds, in several processes, so that one that crashes is a finding like any other
+// and names its seed. Plays the plans of a range of seeds, shrinks the first few that fail, writes
+// them down, and adds up.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "lab/random/run.hpp"
+
+namespace calbox::lab {
+
+struct campaign_settings {
+    std::uint64_t first = 1, last = 100;  // seeds, both included
+    plan_limits within;
+    run_settings run;
+    unsigned jobs = 1;
+    unsigned failures_most = 5;  // then it stops
+    bool shrinks = true;
+    std::string keep_in = ".";  // directory for the plans of failures
+};
+
+struct campaign_report {
+    std::uint64_t seeds = 0, failed = 0;
+    std::uint64_t unpromised =
+        0;  // seeds in which something broke that the strategy does not claim
+    std::uint64_t operations = 0, acknowledged = 0, unknown = 0, events = 0;
+    std::uint64_t trace = 0;  // over all seeds: equal for equal runs
+    double cluster_hours = 0;
+    double rest_seconds_worst = 0;
+    std::vector<std::string> kept;  // files
+};
+
+/// Prints failures to `out` as they come, with the command that replays each.
+campaign_report run_campaign(const campaign_settings& with, std::ostream& out);
+
+/// Plays one plan from a file, and prints what was violated. False when something was.
+result<bool> replay(const std::string& file, const run_settings& with, std::ostream& out);
+
+}  // namespace calbox::lab

@@ -1,0 +1,195 @@
+#include "lab/random/plan.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "lab/sim/chance.hpp"
+
+namespace calbox::lab {
+
+namespace {
+
+constexpr std::array<std::pair<action_kind, std::string_view>, 18> names{{
+    {action_kind::create, "create"},
+    {action_kind::change, "change"},
+    {action_kind::remove, "remove"},
+    {action_kind::attach, "attach"},
+    {action_kind::look, "look"},
+    {action_kind::kill, "kill"},
+    {action_kind::power_cut, "power_cut"},
+    {action_kind::stop, "stop"},
+    {action_kind::start, "start"},
+    {action_kind::kill_midway, "kill_midway"},
+    {action_kind::split, "split"},
+    {action_kind::one_way, "one_way"},
+    {action_kind::silence, "silence"},
+    {action_kind::heal, "heal"},
+    {action_kind::worse, "worse"},
+    {action_kind::slow_disk, "slow_disk"},
+    {action_kind::clock_rate, "clock_rate"},
+    {action_kind::clock_jump, "clock_jump"},
+}};
+
+/// How often each kind is chosen, of the sum. A world has a temper: in some only people act, in
+/// some the machines fail, in some the network does.
+struct temper {
+    std::string_view name;
+    std::array<unsigned, 18> weights;  // in the order of `names`
+};
+//                    cre chg rem att look kil pow stp sta mid spl one sil hea wor slo rat jmp
+constexpr std::array<temper, 5> tempers{{
+    {"calm", {{30, 50, 5, 10, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {"crowded", {{5, 90, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {"mortal", {{15, 40, 3, 5, 0, 5, 4, 4, 14, 6, 0, 0, 0, 0, 0, 2, 1, 1}}},
+    {"torn", {{15, 45, 3, 5, 0, 0, 0, 0, 0, 0, 7, 4, 3, 12, 4, 2, 0, 0}}},
+    {"everything", {{15, 40, 3, 5, 0, 3, 2, 2, 10, 3, 4, 2, 1, 6, 1, 1, 1, 1}}},
+}};
+
+template <class List>
+std::size_t weighted(seeded& chance, const List& weights) {
+    std::uint64_t sum = 0;
+    for (const unsigned one : weights) {
+        sum += one;
+    }
+    std::uint64_t left = chance.below(sum);
+    std::size_t index = 0;
+    while (left >= weights[index]) {
+        left -= weights[index++];
+    }
+    return index;
+}
+
+std::uint64_t number_for(action_kind what, seeded& chance) {
+    switch (what) {
+        case action_kind::kill_midway:
+            return 1 + chance.below(60);
+        case action_kind::worse:
+            return chance.below(150);
+        case action_kind::slow_disk:
+            return 1 + chance.below(200);
+        case action_kind::clock_rate:
+            return chance.below(100'000);
+        case action_kind::clock_jump:
+            return chance.below(7'200);
+        default:
+            return chance.draw() & 0xffff;
+    }
+}
+
+}  // namespace
+
+std::string_view to_string(action_kind what) noexcept {
+    const auto found = std::ranges::find(names, what, [](const auto& one) { return one.first; });
+    return found == names.end() ? "?" : found->second;
+}
+
+plan make_plan(std::uint64_t seed, const plan_limits& within) {
+    seeded chance(seed, "plan");
+    plan made;
+    made.seed = seed;
+    made.consensus = within.consensus;
+    made.discovery = within.discovery;
+    made.recovery = within.recovery;
+    made.people = static_cast<std::uint32_t>(2 + chance.below(3));
+    made.backups = static_cast<std::uint32_t>(1 + chance.below(2));
+    made.rendezvous = static_cast<std::uint32_t>(1 + chance.below(2));
+    made.latency_ms = static_cast<std::uint32_t>(1 + chance.below(60));
+    made.jitter_ms = static_cast<std::uint32_t>(chance.below(20));
+    made.lost_per_mille = chance.below(3) == 0 ? static_cast<std::uint32_t>(chance.below(50)) : 0;
+    const temper& mood = tempers[static_cast<std::size_t>(chance.below(tempers.size()))];
+    const std::uint64_t count = 10 + chance.below(within.actions_most - 9);
+    // Some worlds are in a hurry: their people collide.
+    const std::uint64_t pause_ms = chance.below(3) == 0 ? 40 : 1'500;
+    std::int64_t at = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        action one;
+        at += static_cast<std::int64_t>(chance.below(pause_ms));
+        one.at_ms = at;
+        one.what = i == 0 ? action_kind::create : names[weighted(chance, mood.weights)].first;
+        one.who = static_cast<std::uint32_t>(chance.below(16));
+        // Few events, so that people meet at them.
+        one.which = chance.below(mood.name == "crowded" ? 2 : 5);
+        one.number = number_for(one.what, chance);
+        made.actions.push_back(one);
+    }
+    made.trouble_ms = at + 5'000;
+    if (made.people > 2 && chance.below(5) == 0) {
+        made.absent = 1u << chance.below(made.people);
+    }
+    return made;
+}
+
+std::string to_json(const plan& what) {
+    nlohmann::ordered_json head{{"seed", what.seed},
+                                {"consensus", what.consensus},
+                                {"discovery", what.discovery},
+                                {"recovery", what.recovery},
+                                {"people", what.people},
+                                {"backups", what.backups},
+                                {"rendezvous", what.rendezvous},
+                                {"latency_ms", what.latency_ms},
+                                {"jitter_ms", what.jitter_ms},
+                                {"lost_per_mille", what.lost_per_mille},
+                                {"trouble_ms", what.trouble_ms},
+                                {"absent", what.absent}};
+    std::string text = head.dump();
+    text.pop_back();
+    text += ",\n\"actions\":[";
+    for (std::size_t i = 0; i < what.actions.size(); ++i) {
+        const action& one = what.actions[i];
+        const nlohmann::ordered_json line{{"at_ms", one.at_ms},
+                                          {"what", to_string(one.what)},
+                                          {"who", one.who},
+                                          {"which", one.which},
+                                          {"number", one.number}};
+        text += (i == 0 ? "\n" : ",\n") + line.dump();
+    }
+    return text + "]}\n";
+}
+
+result<plan> plan_from_json(std::string_view text) {
+    try {
+        const auto read = nlohmann::json::parse(text);
+        plan made;
+        read.at("seed").get_to(made.seed);
+        read.at("consensus").get_to(made.consensus);
+        read.at("discovery").get_to(made.discovery);
+        read.at("recovery").get_to(made.recovery);
+        read.at("people").get_to(made.people);
+        read.at("backups").get_to(made.backups);
+        read.at("rendezvous").get_to(made.rendezvous);
+        read.at("latency_ms").get_to(made.latency_ms);
+        read.at("jitter_ms").get_to(made.jitter_ms);
+        read.at("lost_per_mille").get_to(made.lost_per_mille);
+        read.at("trouble_ms").get_to(made.trouble_ms);
+        read.at("absent").get_to(made.absent);
+        for (const auto& line : read.at("actions")) {
+            action one;
+            line.at("at_ms").get_to(one.at_ms);
+            line.at("who").get_to(one.who);
+            line.at("which").get_to(one.which);
+            line.at("number").get_to(one.number);
+            const auto word = line.at("what").get<std::string>();
+            const auto found =
+                std::ranges::find(names, word, [](const auto& entry) { return entry.second; });
+            if (found == names.end()) {
+                return fail(errc::malformed, "no action is called \"" + word + "\"");
+            }
+            one.what = found->first;
+            made.actions.push_back(one);
+        }
+        if (made.people == 0 || made.people > 16 || made.rendezvous == 0 || made.rendezvous > 8 ||
+            made.backups > 8) {
+            return fail(errc::malformed,
+                        "a world has 1 to 16 people, 1 to 8 rendezvous and up to 8 backups");
+        }
+        return made;
+    } catch (const nlohmann::json::exception& problem) {
+        return fail(errc::malformed, std::string("not a plan: ") + problem.what());
+    }
+}
+
+}  // namespace calbox::lab

@@ -1,0 +1,74 @@
+// A random world, written down: which devices there are, what the network is like, what people do
+// and what goes wrong, each at its time. A seed makes one; a file keeps one (JSON), so that a
+// failure can be replayed and made smaller. Actions name events and people by number, modulo what
+// is there, so that a plan stays meaningful when some of its actions are left out. Values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <calbox/environment.hpp>
+#include <calbox/error.hpp>
+
+namespace calbox::lab {
+
+enum class action_kind : std::uint8_t {
+    // What people do.
+    create,  // `number`: whom to invite, as bits
+    change,
+    remove,
+    attach,
+    look,  // asks what the newest version is, once everybody must have it
+    // What goes wrong, and right again.
+    kill,         // SIGKILL
+    power_cut,    // of a whole machine
+    stop,         // SIGTERM
+    start,        // of a device that is off
+    kill_midway,  // SIGKILL after `number` turns of what is ready at that moment
+    split,        // `number`: who is on the one side, as bits
+    one_way,      // from device `who` to device `number`
+    silence,      // the link of one device is down, nobody is told
+    heal,         // of all paths
+    worse,        // loss, reordering and jitter on every path; `number` per mille
+    slow_disk,    // `number` times as slow
+    clock_rate,   // `number` parts per million too fast, less 50,000
+    clock_jump,   // `number` seconds forward, less 3,600
+};
+
+struct action {
+    std::int64_t at_ms = 0;
+    action_kind what = action_kind::look;
+    std::uint32_t who = 0;    // a person, or a device
+    std::uint64_t which = 0;  // an event, among those that the person sees
+    std::uint64_t number = 0;
+    friend bool operator==(const action&, const action&) = default;
+};
+
+struct plan {
+    std::uint64_t seed = 1;
+    std::string consensus = "naive", discovery = "random", recovery = "naive";
+    std::uint32_t people = 3, backups = 1, rendezvous = 1;
+    std::uint32_t latency_ms = 5, jitter_ms = 0, lost_per_mille = 0;
+    std::int64_t trouble_ms = 60'000;  // then everything is healed, and must come to rest
+    std::uint32_t absent = 0;          // people, as bits, who do not come back after it
+    std::vector<action> actions;       // by time
+    friend bool operator==(const plan&, const plan&) = default;
+};
+
+/// What a seed may choose from.
+struct plan_limits {
+    std::string consensus = "naive", discovery = "random", recovery = "naive";
+    std::uint32_t actions_most = 80;
+};
+
+plan make_plan(std::uint64_t seed, const plan_limits& within = {});
+
+/// One JSON object, an action a line.
+std::string to_json(const plan& what);
+/// malformed, with what is wrong.
+result<plan> plan_from_json(std::string_view text);
+
+std::string_view to_string(action_kind what) noexcept;
+
+}  // namespace calbox::lab

@@ -1,0 +1,36 @@
+// Plays a plan in a world of whole nodes, watches everything, and judges. Two phases: while there
+// is trouble nothing wrong may happen; then all is healed, everybody but the absent comes back, and
+// within a bounded time all must agree, and every promise that was made must be kept.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lab/check/history.hpp"
+#include "lab/random/plan.hpp"
+#include "lab/random/witness.hpp"
+
+namespace calbox::lab {
+
+struct run_report {
+    std::vector<violation> violations;  // of what must hold
+    std::vector<violation> unpromised;  // of what this consensus strategy does not claim
+    std::uint64_t trace = 0;            // of everything that happened: the same for the same plan
+    std::uint64_t operations = 0, acknowledged = 0, refused = 0, unknown = 0;
+    std::uint64_t events = 0;  // of the time line
+    double cluster_hours = 0;  // simulated time, times devices
+    double rest_seconds = 0;   // from the heal to agreement, simulated
+    history told;
+    std::vector<std::string> log;  // how it ended, when something was violated
+    bool good() const noexcept { return violations.empty(); }
+};
+
+struct run_settings {
+    std::vector<std::string> plugin_directories;
+    bool verbose = false;
+};
+
+/// A plan that the world cannot even begin is a violation, too.
+run_report run_plan(const plan& what, const run_settings& with);
+
+}  // namespace calbox::lab
