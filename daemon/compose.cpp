@@ -24,7 +24,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned stop_seconds = 5;  // docs/operations.md promises it
+constexpr unsigned stop_seconds = 5;                          // docs/operations.md promises it
+constexpr duration hand_over_time = std::chrono::seconds(2);  // of those
 
 /// SIGALRM, when stopping took too long. Everything that was acknowledged is on the disk, so that
 /// it may just end.
@@ -192,6 +193,7 @@ private:
         }
         api_.reset();
         if (node_) {
+            co_await node_->hand_over(hand_over_time);
             node_->request_stop();
             co_await node_->join();
             node_.reset();

@@ -48,7 +48,7 @@ operation_id consensus_world::next_operation() {
 operation_id consensus_world::acquire(std::size_t device, const event_id& event,
                                       version_number current, consensus::intent why) {
     const auto id = next_operation();
-    step(device, consensus::acquire{id, event, why, everybody(), current});
+    step(device, consensus::acquire{id, event, why, everybody(), current, {}});
     return id;
 }
 operation_id consensus_world::renew(std::size_t device, const event_id& event,
@@ -60,7 +60,7 @@ operation_id consensus_world::renew(std::size_t device, const event_id& event,
 void consensus_world::commit(std::size_t device, operation_id of, const event_id& event,
                              consensus::token held, version_number expect, bytes value) {
     outcomes.erase(of);
-    step(device, consensus::commit{of, event, held, expect, std::move(value)});
+    step(device, consensus::commit{of, event, held, expect, std::move(value), {}});
 }
 void consensus_world::release(std::size_t device, operation_id of, const event_id& event,
                               consensus::token held) {
@@ -73,7 +73,7 @@ void consensus_world::start(std::size_t device) {
     ASSERT_TRUE(made) << made.error().message();
     one.strategy.emplace(std::move(*made));
     one.up = true;
-    step(device, consensus::restored{{one.persisted.begin(), one.persisted.end()}});
+    step(device, consensus::restored{{one.persisted.begin(), one.persisted.end()}, {}});
 }
 
 void consensus_world::crash(std::size_t device) {

@@ -50,9 +50,13 @@ public:
     bytes all;
 };
 
+/// Consensus strategies that need nothing from outside.
+inline std::vector<std::string> strategies() { return {"naive"}; }
+
 class test_network {
 public:
-    explicit test_network(std::uint64_t seed = 1) : world(seed) {
+    explicit test_network(std::uint64_t seed = 1, std::string consensus_plugin = "naive")
+        : world(seed), consensus(std::move(consensus_plugin)) {
         must(crypto::initialise());
         model::initialise();
     }
@@ -70,14 +74,14 @@ public:
               settings(std::move(with)),
               storing(must(in.plugins.storage("memory", ""))),
               finding(must(in.plugins.discovery("random", ""))),
-              locking(must(in.plugins.consensus("naive", ""))),
+              locking(must(in.plugins.consensus(in.consensus, ""))),
               recovering(must(in.plugins.recovery("naive", ""))) {}
         test_network& network;
         std::string called;
         node::node_settings settings;
         plugins::loaded<storage::strategy> storing;
         plugins::loaded<discovery::strategy> finding;
-        plugins::loaded<consensus::strategy> locking;
+        plugins::loaded<calbox::consensus::strategy> locking;
         plugins::loaded<recovery::strategy> recovering;
         std::unique_ptr<storage::store> store;
         std::unique_ptr<node::node> running;
@@ -121,7 +125,7 @@ public:
         one.store = must(one.storing->open(one.called));
         one.running = std::make_unique<node::node>(
             env, *one.store, node::chosen<discovery::strategy>{*one.finding, "random", "1.0", ""},
-            node::chosen<consensus::strategy>{*one.locking, "naive", "1.0", ""},
+            node::chosen<calbox::consensus::strategy>{*one.locking, consensus, "1.0", ""},
             node::chosen<recovery::strategy>{*one.recovering, "naive", "1.0", ""}, one.settings);
         must(run(one.running->start()));
     }
@@ -160,6 +164,7 @@ public:
     }
 
     test_environment world;
+    const std::string consensus;  // the name of the strategy that all use
     net::memory_transport transport{world.env};
     environment env{world.context.get_executor(),
                     world.time,

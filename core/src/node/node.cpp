@@ -18,6 +18,11 @@ node::node(const environment& env, storage::store& store, chosen<discovery::stra
                                           std::move(recovering), std::move(settings))) {}
 node::~node() = default;
 task<result<void>> node::start() { return parts_->start(); }
+task<void> node::hand_over(duration most) {
+    if (parts_->replica) {
+        co_await parts_->replica->hand_over(most);
+    }
+}
 void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {

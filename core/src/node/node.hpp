@@ -53,6 +53,9 @@ public:
     task<result<void>> start();
     /// Valid once start() has succeeded.
     services api();
+    /// Before request_stop(), where there is time for it: hands over what others need this device
+    /// for.
+    task<void> hand_over(duration most);
     void request_stop() noexcept;
     task<void> join();
 

@@ -147,6 +147,27 @@ private:
             return owner_.devices_of(user);
         }
         std::vector<device_id> backups() const override { return owner_.edge->backups(); }
+        device_id organizer_device(const event_id& which) const override {
+            const auto mine = owner_.accounts->author_of(which.organizer);
+            if (mine && mine->number == which.device()) {
+                return owner_.me.self();
+            }
+            const user_info* const who = owner_.users->known(which.organizer);
+            for (const author& one : who != nullptr ? who->devices : std::vector<author>()) {
+                if (one.number == which.device()) {
+                    return crypto::device_of(one.device_key);
+                }
+            }
+            return {};
+        }
+        std::string label_of(const device_id& device) const override {
+            const auto where = owner_.known.find(device);
+            if (where && !where->users.empty()) {
+                return owner_.names->name_of(where->users.front());
+            }
+            const bool stores = where && (where->roles & wire::role::backup) != 0;
+            return (stores ? "backup " : "device ") + device.hex().substr(0, 8);
+        }
         const crypto::identity* identity_of(const user_id& user) const override {
             return owner_.accounts->identity_of(user);
         }

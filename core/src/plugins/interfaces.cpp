@@ -8,6 +8,7 @@
 namespace calbox {
 
 discovery::strategy::~strategy() = default;
+consensus::referee::~referee() = default;
 consensus::strategy::~strategy() = default;
 recovery::view::~view() = default;
 recovery::initiator::~initiator() = default;

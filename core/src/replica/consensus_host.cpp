@@ -1,16 +1,21 @@
 #include "replica/consensus_host.hpp"
 
+#include <set>
+
 namespace calbox::replica {
+
+namespace {
+constexpr duration begin_again_after = std::chrono::seconds(5);
+}  // namespace
 
 consensus_mediator::~consensus_mediator() = default;
 
 struct consensus_host::operation {
     event finished;
     consensus::done answer;
+    bool store_failed = false;
     explicit operation(const environment& env) : finished(env) {}
 };
-
-error to_error(const consensus::refused& refusal) { return refusal.why; }
 
 consensus_host::consensus_host(const environment& env, database& db, consensus::strategy& strategy,
                                consensus_mediator& mediator, device_id self)
@@ -21,10 +26,13 @@ consensus_host::consensus_host(const environment& env, database& db, consensus::
       self_(self),
       tasks_(env, "consensus") {}
 
-consensus_host::~consensus_host() {
+consensus_host::~consensus_host() { forget_timers(); }
+
+void consensus_host::forget_timers() noexcept {
     for (const auto& [tag, timer] : timers_) {
         env_.timers.cancel(timer);
     }
+    timers_.clear();
 }
 
 task<result<void>> consensus_host::start() {
@@ -32,13 +40,17 @@ task<result<void>> consensus_host::start() {
     if (!rows) {
         co_return fail(std::move(rows.error()));
     }
-    step(consensus::restored{std::move(*rows)});
+    step(consensus::restored{std::move(*rows), incarnation(1)});
     co_return result<void>();
 }
 
 void consensus_host::step(const consensus::input& what) {
+    if (broken_) {
+        return;
+    }
     std::vector<consensus::effect> effects;
-    strategy_.step(what, {self_, env_.time.now(), env_.time.wall(), env_.entropy}, effects);
+    strategy_.step(what, {self_, env_.time.now(), env_.time.wall(), env_.entropy, mediator_},
+                   effects);
     if (effects.empty()) {
         return;
     }
@@ -49,47 +61,105 @@ void consensus_host::step(const consensus::input& what) {
     }
 }
 
-task<void> consensus_host::perform() {
+/// As many steps as go into one batch: an event is written once in it.
+std::vector<std::vector<consensus::effect>> consensus_host::next_steps() {
+    std::vector<std::vector<consensus::effect>> steps;
+    std::set<event_id> events;
     while (!waiting_.empty()) {
-        auto steps = std::exchange(waiting_, {});
-        batch writes;
-        result<void> stored;
-        for (const auto& effects : steps) {
-            for (const auto& effect : effects) {
-                if (const auto* kept = std::get_if<consensus::persist>(&effect)) {
-                    writes.writes.push_back({record_kind::consensus, kept->key, kept->value});
-                } else if (const auto* decision = std::get_if<consensus::decide>(&effect);
-                           decision && stored) {
-                    stored = mediator_.store_decided(*decision, writes);
-                }
+        for (const auto& effect : waiting_.front()) {
+            const auto* const decision = std::get_if<consensus::decide>(&effect);
+            if (decision != nullptr && !events.insert(decision->event).second && !steps.empty()) {
+                return steps;
             }
         }
-        if (stored && !writes.empty()) {
-            stored = co_await db_.apply(std::move(writes));
+        steps.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+    }
+    return steps;
+}
+
+task<void> consensus_host::perform() {
+    while (!waiting_.empty()) {
+        auto steps = next_steps();
+        auto stored = co_await make_durable(steps);
+        if (!stored) {
+            co_await begin_again(std::move(stored.error()));
+            continue;
         }
         for (auto& effects : steps) {
             for (auto& effect : effects) {
-                if (stored) {
-                    carry_out(effect);
-                } else if (auto* answer = std::get_if<consensus::done>(&effect)) {
-                    answer->outcome = consensus::refused{stored.error(), {}, {}};
-                    carry_out(effect);
-                }
+                carry_out(effect);
             }
-        }
-        if (!stored) {
-            env_.log.write(log_level::error, "consensus",
-                           "cannot write: " + stored.error().message());
         }
     }
     performing_ = false;
 }
 
+/// Writes what these steps persist and decide, and publishes what they decide.
+task<result<void>> consensus_host::make_durable(
+    const std::vector<std::vector<consensus::effect>>& steps) {
+    std::set<event_id> events;
+    std::vector<const consensus::decide*> decisions;
+    batch writes;
+    for (const auto& effects : steps) {
+        for (const auto& effect : effects) {
+            if (const auto* kept = std::get_if<consensus::persist>(&effect)) {
+                writes.writes.push_back({record_kind::consensus, kept->key, kept->value});
+            } else if (const auto* decision = std::get_if<consensus::decide>(&effect)) {
+                decisions.push_back(decision);
+                events.insert(decision->event);
+            }
+        }
+    }
+    // In the order of events; whoever else writes events holds one at a time.
+    std::vector<event_store::guard> guards;
+    for (const event_id& which : events) {
+        auto guard = co_await mediator_.hold(which);
+        guards.push_back(std::move(guard));
+    }
+    for (const auto* decision : decisions) {
+        if (auto stored = mediator_.store_decided(*decision, writes); !stored) {
+            co_return stored;
+        }
+    }
+    if (!writes.empty()) {
+        auto stored = co_await db_.apply(std::move(writes));
+        if (!stored) {
+            co_return stored;
+        }
+    }
+    for (const auto* decision : decisions) {
+        mediator_.decided(*decision);
+    }
+    co_return result<void>();
+}
+
+/// What was not written did not happen: nobody was told of it, and the strategy must not remember
+/// it either.
+task<void> consensus_host::begin_again(error why) {
+    env_.log.write(log_level::error, "consensus", "cannot write: " + why.message());
+    broken_ = why;
+    waiting_.clear();
+    forget_timers();
+    for (const auto& [id, one] : operations_) {
+        one->store_failed = true;
+        one->answer.outcome = consensus::refused{why};
+        one->finished.set();
+    }
+    while (true) {
+        auto rows = co_await db_.scan(record_kind::consensus);
+        if (rows) {
+            broken_.reset();
+            step(consensus::restored{std::move(*rows), incarnation(1)});
+            co_return;
+        }
+        co_await sleep_for(env_, begin_again_after);
+    }
+}
+
 void consensus_host::carry_out(consensus::effect& what) {
     if (auto* message = std::get_if<consensus::send>(&what)) {
         mediator_.send(message->to, std::move(message->body));
-    } else if (const auto* decision = std::get_if<consensus::decide>(&what)) {
-        mediator_.decided(*decision);
     } else if (const auto* timer = std::get_if<consensus::set_timer>(&what)) {
         const auto tag = timer->tag;
         if (const auto old = timers_.find(tag); old != timers_.end()) {
@@ -99,16 +169,31 @@ void consensus_host::carry_out(consensus::effect& what) {
             timers_.erase(tag);
             step(consensus::timer{tag});
         });
-    } else if (auto* answer = std::get_if<consensus::done>(&what)) {
-        const auto found = operations_.find(answer->operation);
-        if (found != operations_.end()) {
-            found->second->answer = std::move(*answer);
-            found->second->finished.set();
+    } else if (auto* end = std::get_if<consensus::done>(&what)) {
+        answer(std::move(*end));
+    } else if (std::holds_alternative<consensus::left>(what)) {
+        if (leaving_) {
+            leaving_->set();
         }
+    } else if (const auto* request = std::get_if<consensus::http_request>(&what)) {
+        // No strategy of this build needs one.
+        step(consensus::http_response{request->tag, 0,
+                                      to_bytes("this calboxd makes no HTTP requests")});
+    }
+}
+
+void consensus_host::answer(consensus::done what) {
+    const auto found = operations_.find(what.operation);
+    if (found != operations_.end() && !found->second->finished.is_set()) {
+        found->second->answer = std::move(what);
+        found->second->finished.set();
     }
 }
 
 task<consensus::done> consensus_host::outcome_of(operation_id id, consensus::input what) {
+    if (broken_) {
+        co_return consensus::done{id, consensus::refused{*broken_}};
+    }
     const auto mine = std::make_shared<operation>(env_);
     operations_[id] = mine;
     step(what);
@@ -124,24 +209,62 @@ task<result<consensus::granted>> consensus_host::acquire(consensus::acquire what
         co_return *grant;
     }
     if (const auto* refusal = std::get_if<consensus::refused>(&done.outcome)) {
-        co_return fail(to_error(*refusal));
+        co_return fail(mediator_.explain(*refusal));
     }
-    co_return fail(errc::internal, "the consensus strategy answered acquire with committed");
+    co_return fail(errc::internal, "the consensus strategy gave acquire another's answer");
 }
 
-task<result<consensus::committed>> consensus_host::commit(consensus::commit what) {
-    const operation_id id = what.operation;
-    auto done = co_await outcome_of(id, std::move(what));
-    if (const auto* decided = std::get_if<consensus::committed>(&done.outcome)) {
+task<result<consensus::committed>> consensus_host::commit(consensus::commit what,
+                                                          consensus::group members) {
+    consensus::fate ask;
+    env_.entropy.fill(ask.operation.value);
+    ask.event = what.event;
+    ask.of = what.operation;
+    ask.expect = what.expect;
+    ask.members = std::move(members);
+    const auto first = co_await outcome_of(ask.of, std::move(what));
+    if (const auto* decided = std::get_if<consensus::committed>(&first.outcome)) {
         co_return *decided;
     }
-    if (const auto* refusal = std::get_if<consensus::refused>(&done.outcome)) {
-        co_return fail(to_error(*refusal));
+    const auto* const refusal = std::get_if<consensus::refused>(&first.outcome);
+    if (refusal == nullptr) {
+        co_return fail(errc::internal, "the consensus strategy gave commit another's answer");
     }
-    co_return fail(errc::internal, "the consensus strategy answered commit with granted");
+    const errc code = refusal->why.code;
+    const bool by_store = code == errc::disk_full || code == errc::io_failed;
+    if (code != errc::timed_out && !by_store) {
+        co_return fail(mediator_.explain(*refusal));
+    }
+    // The answer was lost, here or on the way: the edit itself may have happened.
+    const operation_id asked = ask.operation;
+    const auto second = co_await outcome_of(asked, std::move(ask));
+    if (const auto* decided = std::get_if<consensus::committed>(&second.outcome)) {
+        co_return *decided;
+    }
+    if (const auto* known = std::get_if<consensus::refused>(&second.outcome);
+        known != nullptr && known->why.code == errc::conflict && !by_store) {
+        co_return fail(mediator_.explain(*known));
+    }
+    co_return fail(by_store ? refusal->why : mediator_.explain(*refusal));
 }
 
 void consensus_host::release(consensus::release what) { step(what); }
+
+task<void> consensus_host::leave(duration most) {
+    const auto mine = std::make_shared<event>(env_);
+    leaving_ = mine;
+    step(consensus::leaving{most});
+    const auto in_time =
+        co_await with_deadline<void>(env_, most, [](event& over) -> task<result<void>> {
+            co_await over.wait();
+            co_return result<void>();
+        }(*mine));
+    if (!in_time) {
+        env_.log.write(log_level::debug, "consensus", "stopped before every event was handed over");
+    }
+    leaving_.reset();
+}
+
 void consensus_host::on_message(const device_id& from, bytes body) {
     step(consensus::message{from, std::move(body)});
 }

@@ -1,6 +1,7 @@
 // Runs the network's consensus strategy: feeds it inputs one at a time, and performs its effects in
 // order, what it persists or decides durable before what it sends or answers. Steps that wait
-// together share one commit of the store. Owned by the node; core thread only.
+// together share one commit of the store. When a write fails, the strategy starts again from what
+// is on the disk. Owned by the node; core thread only.
 #pragma once
 
 #include <deque>
@@ -9,19 +10,24 @@
 #include <calbox/consensus.hpp>
 
 #include "base/task_scope.hpp"
-#include "replica/database.hpp"
+#include "replica/event_store.hpp"
 
 namespace calbox::replica {
 
 /// What the host asks of the rest of the daemon.
-class consensus_mediator {
+class consensus_mediator : public consensus::referee {
 public:
-    virtual ~consensus_mediator();
+    ~consensus_mediator() override;
     virtual void send(const device_id& to, bytes body) = 0;
-    /// Adds to `writes` what storing the decided value takes.
+    /// Nobody else writes this event while the guard lives.
+    virtual task<event_store::guard> hold(event_id which) = 0;
+    /// Adds to `writes` what storing the decided value takes; nothing when this device holds it
+    /// already, or has no part in it.
     virtual result<void> store_decided(const consensus::decide& what, batch& writes) = 0;
     /// That batch is durable: deliver.
     virtual void decided(const consensus::decide& what) = 0;
+    /// One sentence for people: who edits since when, or who is missing.
+    virtual error explain(const consensus::refused& refusal) const = 0;
 };
 
 class consensus_host {
@@ -35,18 +41,28 @@ public:
     void request_stop() noexcept { tasks_.request_stop(); }
     task<void> join() { return tasks_.join(); }
 
+    /// busy, conflict, unavailable, already_exists (for a create), and what the store may fail
+    /// with.
     task<result<consensus::granted>> acquire(consensus::acquire what);
-    task<result<consensus::committed>> commit(consensus::commit what);
+    /// Asks for the fate of a commit whose answer was lost; timed_out when that cannot be told now.
+    task<result<consensus::committed>> commit(consensus::commit what, consensus::group members);
     void release(consensus::release what);
+    /// Before the end: makes others independent of this device, for at most `most`.
+    task<void> leave(duration most);
     void on_message(const device_id& from, bytes body);
     void on_peer(const device_id& device, bool up);
 
 private:
     struct operation;
     void step(const consensus::input& what);
+    std::vector<std::vector<consensus::effect>> next_steps();
     task<void> perform();
+    task<result<void>> make_durable(const std::vector<std::vector<consensus::effect>>& steps);
+    task<void> begin_again(error why);
     task<consensus::done> outcome_of(operation_id id, consensus::input what);
     void carry_out(consensus::effect& what);
+    void answer(consensus::done what);
+    void forget_timers() noexcept;
 
     const environment& env_;
     database& db_;
@@ -57,10 +73,9 @@ private:
     std::deque<std::vector<consensus::effect>> waiting_;
     std::map<operation_id, std::shared_ptr<operation>> operations_;
     std::map<std::uint64_t, timer_queue::id> timers_;
+    std::optional<error> broken_;  // the store failed, and the strategy has not begun again
+    std::shared_ptr<event> leaving_;
     bool performing_ = false;
 };
-
-/// The error that a refusal means to its caller.
-error to_error(const consensus::refused& refusal);
 
 }  // namespace calbox::replica

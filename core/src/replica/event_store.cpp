@@ -39,6 +39,12 @@ bytes event_key(const event_id& event) {
     return key;
 }
 
+bytes removal_key(const event_id& event, const user_id& user) {
+    bytes key = event_key(event);
+    key.insert(key.end(), user.value.begin(), user.value.end());
+    return key;
+}
+
 result<verified_envelope> verify(envelope what) {
     auto header = crypto::verify_envelope(what);
     if (!header) {

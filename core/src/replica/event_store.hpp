@@ -98,5 +98,7 @@ private:
 };
 
 bytes event_key(const event_id& event);
+/// Of the notice that tells a user that he was removed, among the history.
+bytes removal_key(const event_id& event, const user_id& user);
 
 }  // namespace calbox::replica

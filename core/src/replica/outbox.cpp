@@ -11,8 +11,7 @@ static bytes row_key(const device_id& device, const event_id& which) {
     return key;
 }
 
-outbox::outbox(const environment& env, database& db, const event_store& store,
-               outbox_mediator& mediator)
+outbox::outbox(const environment& env, database& db, event_store& store, outbox_mediator& mediator)
     : env_(env), db_(db), store_(store), mediator_(mediator), tasks_(env, "outbox") {}
 
 task<result<void>> outbox::load() {
@@ -80,6 +79,8 @@ task<bool> outbox::deliver_one(device_id device, event_id which) {
         }
         env_.log.write(log_level::debug, "outbox", "given up: " + answer.error().message());
     }
+    // A writer of this event has its row in a batch before it publishes: not between the two.
+    const auto guard = co_await store_.lock(which);
     const held_event* const now = store_.find(which);
     if (now != nullptr && sent && *sent < now->order) {
         co_return true;  // a newer version has come meanwhile: the row stays for it

@@ -26,14 +26,14 @@ public:
 
 class outbox {
 public:
-    outbox(const environment& env, database& db, const event_store& store,
-           outbox_mediator& mediator);
+    outbox(const environment& env, database& db, event_store& store, outbox_mediator& mediator);
 
     task<result<void>> load();
     void request_stop() noexcept { tasks_.request_stop(); }
     task<void> join() { return tasks_.join(); }
 
-    /// Adds the rows to `writes`; call owe() once they are durable.
+    /// Adds the rows to `writes`; call owe() once they are durable, under the same guard of the
+    /// event.
     static void write_to(batch& writes, const std::vector<device_id>& devices,
                          const event_id& which, const envelope_order& order);
     void owe(const std::vector<device_id>& devices, const event_id& which);
@@ -58,7 +58,7 @@ private:
     };
     const environment& env_;
     database& db_;
-    const event_store& store_;
+    event_store& store_;
     outbox_mediator& mediator_;
     task_scope tasks_;
     std::map<device_id, line> lines_;

@@ -19,8 +19,23 @@ public:
         owner_.mediator_.send(to, wire::message_type::consensus,
                               codec::encode(wire::consensus_message{std::move(body)}));
     }
+    task<event_store::guard> hold(event_id which) override { return owner_.store_.lock(which); }
     result<void> store_decided(const consensus::decide& what, batch& writes) override {
         return owner_.store_decided(what, writes);
+    }
+    error explain(const consensus::refused& refusal) const override {
+        return owner_.explain(refusal);
+    }
+    bool takes_part(const device_id& device, const event_id& event) const override {
+        const held_event* const held = owner_.store_.find(event);
+        return held == nullptr || device == owner_.with_.self ||
+               std::ranges::binary_search(owner_.recipients_of(held->header), device);
+    }
+    bool acceptable(const event_id& event, byte_view value) const override {
+        auto what = codec::decode<envelope>(value);
+        const auto next = what ? verify(std::move(*what)) : fail(what.error());
+        const auto by = next ? crypto::author_user(next->header.by) : std::nullopt;
+        return by && next->header.event == event && next->header.involves(*by);
     }
     void decided(const consensus::decide& what) override { owner_.decided(what); }
     task<result<envelope_order>> deliver(device_id to, event_id which) override {
@@ -70,12 +85,6 @@ replicator::replicator(const environment& env, database& db, parts with, replica
       recovery_(env, store_, with_.recovery, with_.recovery_name, *effects_) {}
 
 replicator::~replicator() = default;
-
-static bytes removal_key(const event_id& which, const user_id& user) {
-    bytes key = event_key(which);
-    key.insert(key.end(), user.value.begin(), user.value.end());
-    return key;
-}
 
 task<result<void>> replicator::start() {
     auto loaded = co_await store_.load();
@@ -130,194 +139,6 @@ std::vector<device_id> replicator::recipients_of(const envelope_header& header) 
     return devices;
 }
 
-result<void> replicator::may(const change& what, const held_event* held) const {
-    if (!what.event) {
-        return {};
-    }
-    if (held == nullptr || !held->header.involves(what.as) ||
-        held->header.kind != envelope_kind::put) {
-        return fail(errc::not_found, "there is no such event");
-    }
-    if (what.expect && *what.expect != held->header.version) {
-        return fail(errc::conflict, "the event has changed since: it is at version " +
-                                        std::to_string(held->header.version.value) + " now");
-    }
-    return {};
-}
-
-task<result<event_id>> replicator::commit(change what) {
-    const held_event* held = what.event ? store_.find(*what.event) : nullptr;
-    if (auto allowed = may(what, held); !allowed) {
-        co_return fail(std::move(allowed.error()));
-    }
-    const auto me = mediator_.author_of(what.as);
-    if (!me) {
-        co_return fail(errc::unauthorised, "this user is not signed in on this device");
-    }
-    const event_id id =
-        what.event
-            ? *what.event
-            : event_id{what.as, event_id::make_seq(me->number, store_.next_n(what.as, me->number))};
-    envelope_header shape;
-    shape.event = id;
-    shape.participants = what.participants;
-    consensus::acquire ask;
-    env_.entropy.fill(ask.operation.value);
-    ask.event = id;
-    ask.why = !held                                   ? consensus::intent::create
-              : what.kind == envelope_kind::tombstone ? consensus::intent::remove
-                                                      : consensus::intent::modify;
-    ask.members.devices = recipients_of(held ? held->header : shape);
-    ask.members.backups = mediator_.backups();
-    ask.members.organizer_device = with_.self;
-    ask.current = held ? held->header.version : version_number(0);
-    const bool shared = !what.participants.empty() || (held && !held->header.participants.empty());
-    if (shared && !with_.consensus.declared().edits_offline &&
-        !mediator_.is_online(ask.members.devices)) {
-        co_return fail(errc::offline,
-                       "this device is offline: shared events can be read, and changed once it is "
-                       "connected again");
-    }
-    const operation_id operation = ask.operation;
-    const auto granted = co_await consensus_.acquire(std::move(ask));
-    if (!granted) {
-        co_return fail(granted.error());
-    }
-    auto outcome = co_await decide(std::move(what), id, operation, granted->held);
-    if (!outcome) {
-        consensus_.release({operation, id, granted->held});
-    }
-    co_return outcome;
-}
-
-task<result<event_id>> replicator::decide(change what, event_id id, operation_id operation,
-                                          consensus::token held) {
-    const auto guard = co_await store_.lock(id);
-    if (auto allowed = may(what, store_.find(id)); !allowed) {
-        co_return fail(std::move(allowed.error()));
-    }
-    const auto before = store_.find(id);
-    pending next;
-    if (before != nullptr) {
-        std::ranges::set_difference(before->header.participants, what.participants,
-                                    std::back_inserter(next.removed));
-        if (what.kind != envelope_kind::put) {
-            next.removed.clear();
-        }
-    }
-    auto sealed = co_await seal(std::move(what), id, operation);
-    if (!sealed) {
-        co_return fail(std::move(sealed.error()));
-    }
-    if (auto allowed = store_.permitted(*sealed); !allowed) {
-        co_return fail(std::move(allowed.error()));
-    }
-    next.what = std::move(*sealed);
-    next.recipients = recipients_of(next.what.header);
-    for (const user_id& gone : next.removed) {
-        const auto devices = mediator_.devices_of(gone);
-        next.recipients.insert(next.recipients.end(), devices.begin(), devices.end());
-    }
-    std::erase(next.recipients, with_.self);
-    consensus::commit ask{operation, id, held, version_number(next.what.header.version.value - 1),
-                          codec::encode(next.what.what)};
-    pending_[operation] = std::move(next);
-    const auto done = co_await consensus_.commit(std::move(ask));
-    pending_.erase(operation);
-    if (!done) {
-        co_return fail(done.error());
-    }
-    co_return id;
-}
-
-task<result<verified_envelope>> replicator::seal(change what, event_id id, operation_id operation) {
-    std::vector<user_id> everyone = what.participants;
-    everyone.push_back(id.organizer);
-    std::vector<std::pair<user_id, bytes>> keys;
-    for (const user_id& user : everyone) {
-        auto key = co_await mediator_.box_key_of(user);
-        if (!key) {
-            co_return fail(std::move(key.error()));
-        }
-        keys.emplace_back(user, std::move(*key));
-    }
-    envelope_header header;
-    header.kind = what.kind;
-    header.type = what.type;
-    header.event = id;
-    header.by = *mediator_.author_of(what.as);
-    header.written = env_.time.wall();
-    header.participants = what.participants;
-    header.guests_may = what.guests_may;
-    header.operation = operation;
-    bytes key(32);
-    env_.entropy.fill(key);
-    if (const held_event* const held = store_.find(id)) {
-        header.generation = held->header.generation;
-        header.version = held->header.version.next();
-        header.previous = held->order.hash;
-        header.epoch = held->header.epoch;
-        // Whoever has left must not read on: the rest get a new key (design decision 8).
-        const bool somebody_left =
-            !std::ranges::includes(what.participants, held->header.participants);
-        if (somebody_left) {
-            header.epoch = header.epoch.next();
-        } else {
-            const auto same = key_of(*held, what.as);
-            if (!same) {
-                co_return fail(same.error());
-            }
-            key = to_bytes(same->view());
-        }
-    }
-    header.streams = store_.reserve_streams(with_.self, header.by.life, everyone);
-    auto sealed = crypto::seal_envelope(std::move(header), keys, key, what.body, with_.device_key,
-                                        env_.entropy);
-    crypto::secret_bytes wiped(std::move(key));
-    if (!sealed) {
-        co_return fail(std::move(sealed.error()));
-    }
-    co_return verify(std::move(*sealed));
-}
-
-result<envelope> replicator::removal_notice(const pending& of, const user_id& removed) const {
-    envelope_header header = of.what.header;
-    header.kind = envelope_kind::removed_you;
-    header.streams = {{removed, stream_number(0)}};
-    return crypto::seal_envelope(std::move(header), {}, bytes(32), {}, with_.device_key,
-                                 env_.entropy);
-}
-
-result<void> replicator::store_decided(const consensus::decide& what, batch& writes) {
-    const auto mine = pending_.find(what.operation);
-    if (mine == pending_.end()) {
-        return fail(errc::internal, "a decision that nobody here asked for");
-    }
-    const pending& next = mine->second;
-    store_.write_to(writes, next.what);
-    store_.write_streams(writes, next.what.header);
-    outbox::write_to(writes, next.recipients, what.event, next.what.order);
-    for (const user_id& gone : next.removed) {
-        auto notice = removal_notice(next, gone);
-        if (!notice) {
-            return fail(std::move(notice.error()));
-        }
-        writes.put(record_kind::history, removal_key(what.event, gone), codec::encode(*notice));
-        removals_[{what.event, gone}] = std::move(*notice);
-    }
-    return {};
-}
-
-void replicator::decided(const consensus::decide& what) {
-    const auto mine = pending_.find(what.operation);
-    if (mine == pending_.end()) {
-        return;
-    }
-    const auto recipients = mine->second.recipients;
-    publish(mine->second.what);
-    outbox_.owe(recipients, what.event);
-}
-
 void replicator::publish(verified_envelope next) {
     std::optional<envelope_header> before;
     if (const held_event* const held = store_.find(next.header.event)) {
@@ -364,21 +185,24 @@ task<result<envelope_order>> replicator::deliver(device_id to, event_id which) {
     co_return reply->held;
 }
 
+bool replicator::involves_us(const envelope_header& header) const {
+    const auto for_us = [&](const user_id& user) { return mediator_.is_local(user); };
+    return for_us(header.event.organizer) || std::ranges::any_of(header.participants, for_us) ||
+           (header.kind == envelope_kind::removed_you && store_.find(header.event) != nullptr &&
+            std::ranges::any_of(header.streams, [&](const auto& s) { return for_us(s.first); }));
+}
+
 task<result<envelope_order>> replicator::receive(envelope what) {
     auto next = verify(std::move(what));
     if (!next) {
         co_return fail(std::move(next.error()));
     }
     const envelope_header& header = next->header;
-    const auto for_us = [&](const user_id& user) { return mediator_.is_local(user); };
-    const bool involves_us =
-        for_us(header.event.organizer) || std::ranges::any_of(header.participants, for_us) ||
-        (header.kind == envelope_kind::removed_you && store_.find(header.event) != nullptr &&
-         std::ranges::any_of(header.streams, [&](const auto& s) { return for_us(s.first); }));
-    if (!with_.is_backup && !involves_us) {
+    const bool ours = involves_us(header);
+    if (!with_.is_backup && !ours) {
         co_return fail(errc::forbidden, "nobody on this device takes part in this event");
     }
-    if (involves_us) {
+    if (ours) {
         std::vector<user_id> involved = header.participants;
         involved.push_back(header.event.organizer);
         co_await mediator_.meet(std::move(involved));

@@ -25,6 +25,10 @@ public:
     /// Devices of a user as far as they are known here.
     virtual std::vector<device_id> devices_of(const user_id& user) const = 0;
     virtual std::vector<device_id> backups() const = 0;
+    /// The device that created the event; zero when it is not known here.
+    virtual device_id organizer_device(const event_id& which) const = 0;
+    /// For people: the user's name, or which backup it is.
+    virtual std::string label_of(const device_id& device) const = 0;
     virtual const crypto::identity* identity_of(const user_id& user) const = 0;
     virtual std::optional<author> author_of(const user_id& user) const = 0;
     virtual bool is_local(const user_id& user) const = 0;  // has an account on this device
@@ -63,11 +67,15 @@ public:
     ~replicator();
 
     task<result<void>> start();
+    /// Before request_stop(): makes the others independent of this device, for at most `most`.
+    task<void> hand_over(duration most) { return consensus_.leave(most); }
     void request_stop() noexcept;
     task<void> join();
 
     /// All of it or nothing: on success the version is durable here and owed to everyone else.
-    /// busy, conflict, forbidden, offline, not_found, disk_full.
+    /// busy, conflict, forbidden,
+    /// offline, unavailable, not_found, disk_full; timed_out: it may have happened, and the event
+    /// will show.
     task<result<event_id>> commit(change what);
     /// Verifies and stores what somebody else decided; returns what is held now.
     task<result<envelope_order>> receive(envelope what);
@@ -96,16 +104,20 @@ public:
 
 private:
     class effects;
-    struct pending {
+    /// Decided, and on its way to the disk.
+    struct decision {
         verified_envelope what;
         std::vector<device_id> recipients;
-        std::vector<user_id> removed;
     };
     result<void> may(const change& what, const held_event* held) const;
     task<result<verified_envelope>> seal(change what, event_id id, operation_id operation);
     task<result<event_id>> decide(change what, event_id id, operation_id operation,
-                                  consensus::token held);
-    result<envelope> removal_notice(const pending& of, const user_id& removed) const;
+                                  consensus::granted grant);
+    consensus::group group_of(const envelope_header& header) const;
+    error explain(const consensus::refused& refusal) const;
+    bool involves_us(const envelope_header& header) const;
+    std::vector<user_id> removed_by(const envelope_header& next) const;
+    result<envelope> removal_notice(envelope_header header, const user_id& removed) const;
     result<void> store_decided(const consensus::decide& what, batch& writes);
     void decided(const consensus::decide& what);
     task<result<envelope_order>> deliver(device_id to, event_id which);
@@ -120,7 +132,7 @@ private:
     consensus_host consensus_;
     outbox outbox_;
     recovery_driver recovery_;
-    std::map<operation_id, pending> pending_;
+    std::map<event_id, decision> deciding_;
     std::map<std::pair<event_id, user_id>, envelope> removals_;
 };
 

@@ -22,9 +22,18 @@ struct peer_message {
                    codec::field<5>(&peer_message::since));
 };
 
+done refusal_of(const operation_id& operation, errc code, const char* sentence) {
+    refused why;
+    why.why = error(code, sentence);
+    return {operation, std::move(why)};
+}
+
 done refusal(const operation_id& operation, const char* sentence, const device_id& holder,
              const timestamp& since) {
-    return {operation, refused{error(errc::busy, sentence), holder, since}};
+    auto end = refusal_of(operation, errc::busy, sentence);
+    std::get<refused>(end.outcome).holder = holder;
+    std::get<refused>(end.outcome).since = since;
+    return end;
 }
 
 }  // namespace
@@ -55,14 +64,14 @@ void naive::refuse_locked(const operation_id& operation, const event_id& event,
             : refusal(operation, "the lock on the event is not held any more", {}, {}));
 }
 
-void naive::grant(const operation_id& operation, const event_id& event, const context& where,
-                  effects_type& effects) {
+void naive::grant(const operation_id& operation, const event_id& event, version_number version,
+                  const context& where, effects_type& effects) {
     if (lock_of(event, where.now) != nullptr) {
         refuse_locked(operation, event, where, effects);
         return;
     }
-    locks_[event] = {operation, ++last_token_, where.now + lease_, where.wall};
-    effects.push_back(done{operation, granted{last_token_, lease_}});
+    locks_[event] = {operation, ++last_token_, where.now + lease_, where.wall, version};
+    effects.push_back(done{operation, granted{last_token_, lease_, version}});
 }
 
 void naive::on(const acquire& what, const context& where, effects_type& effects) {
@@ -71,7 +80,7 @@ void naive::on(const acquire& what, const context& where, effects_type& effects)
         refuse_locked(what.operation, what.event, where, effects);
         return;
     }
-    question asked{what.event, {}, 0};
+    question asked{what.event, what.current, {}, 0};
     if (what.why != intent::create) {  // the report asks before modify and delete; nobody else
                                        // knows a new event yet
         for (const device_id& device : what.members.devices) {
@@ -81,7 +90,7 @@ void naive::on(const acquire& what, const context& where, effects_type& effects)
         }
     }
     if (asked.silent.empty()) {
-        grant(what.operation, what.event, where, effects);
+        grant(what.operation, what.event, what.current, where, effects);
         return;
     }
     const bytes body =
@@ -97,7 +106,7 @@ void naive::on(const acquire& what, const context& where, effects_type& effects)
 void naive::on(const renew& what, const context& where, effects_type& effects) {
     if (lock* const mine = held_lock(what.event, what.held, where.now)) {
         mine->until = where.now + lease_;
-        effects.push_back(done{what.operation, granted{mine->held, lease_}});
+        effects.push_back(done{what.operation, granted{mine->held, lease_, mine->version}});
     } else {
         refuse_locked(what.operation, what.event, where, effects);
     }
@@ -110,7 +119,7 @@ void naive::on(const commit& what, const context& where, effects_type& effects) 
     }
     locks_.erase(what.event);
     effects.push_back(decide{what.operation, what.event, what.value});
-    effects.push_back(done{what.operation, committed{what.expect.next()}});
+    effects.push_back(done{what.operation, committed{what.expect.next(), {where.self}, {}}});
 }
 
 void naive::on(const release& what, const context& where, effects_type&) {
@@ -119,6 +128,23 @@ void naive::on(const release& what, const context& where, effects_type&) {
         locks_.erase(what.event);
     }
 }
+
+void naive::on(const read& what, const context&, effects_type& effects) {
+    effects.push_back(refusal_of(what.operation, errc::unsupported,
+                                 "the strategy naive knows no confirmed version: every device has "
+                                 "its own"));
+}
+
+void naive::on(const fate& what, const context&, effects_type& effects) {
+    effects.push_back(refusal_of(what.operation, errc::timed_out,
+                                 "the strategy naive does not remember what became of an edit"));
+}
+
+void naive::on(const leaving&, const context&, effects_type& effects) {
+    effects.push_back(left{});  // nobody waits for a vote of this device
+}
+
+void naive::on(const http_response&, const context&, effects_type&) {}
 
 void naive::on(const message& what, const context& where, effects_type& effects) {
     const auto read = codec::decode<peer_message>(what.body);
@@ -152,8 +178,9 @@ void naive::heard(std::map<operation_id, question>::iterator asked, const device
     if (asked->second.silent.empty()) {
         const operation_id operation = asked->first;
         const event_id event = asked->second.event;
+        const version_number version = asked->second.version;
         questions_.erase(asked);
-        grant(operation, event, where, effects);
+        grant(operation, event, version, where, effects);
     }
 }
 
@@ -162,8 +189,9 @@ void naive::on(const timer& what, const context& where, effects_type& effects) {
         if (asked->second.timer == what.tag) {
             const operation_id operation = asked->first;
             const event_id event = asked->second.event;
+            const version_number version = asked->second.version;
             questions_.erase(asked);
-            grant(operation, event, where, effects);  // silence is consent
+            grant(operation, event, version, where, effects);  // silence is consent
             return;
         }
     }
@@ -185,7 +213,9 @@ void naive::on(const peer_change& what, const context& where, effects_type& effe
 }
 
 void naive::on(const restored&, const context&, effects_type&) {
-}  // isOK is true again after a restart
+    locks_.clear();  // isOK is true again after a restart
+    questions_.clear();
+}
 
 std::string naive::explain(const event_id& event, context where) const {
     nlohmann::json text{{"strategy", "naive"}, {"held", false}};

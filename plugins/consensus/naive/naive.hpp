@@ -26,10 +26,12 @@ private:
         token held = 0;
         instant until;
         timestamp since;
+        version_number version;
     };
     /// ASKFOROK was sent, and not everybody has answered.
     struct question {
         event_id event;
+        version_number version;
         std::set<device_id> silent;
         std::uint64_t timer = 0;
     };
@@ -39,6 +41,10 @@ private:
     void on(const renew& what, const context& where, effects_type& effects);
     void on(const commit& what, const context& where, effects_type& effects);
     void on(const release& what, const context& where, effects_type& effects);
+    void on(const read& what, const context& where, effects_type& effects);
+    void on(const fate& what, const context& where, effects_type& effects);
+    void on(const leaving& what, const context& where, effects_type& effects);
+    void on(const http_response& what, const context& where, effects_type& effects);
     void on(const message& what, const context& where, effects_type& effects);
     void on(const timer& what, const context& where, effects_type& effects);
     void on(const peer_change& what, const context& where, effects_type& effects);
@@ -48,8 +54,8 @@ private:
     lock* held_lock(const event_id& event, token held, const instant& now);
     void refuse_locked(const operation_id& operation, const event_id& event, const context& where,
                        effects_type& effects) const;
-    void grant(const operation_id& operation, const event_id& event, const context& where,
-               effects_type& effects);
+    void grant(const operation_id& operation, const event_id& event, version_number version,
+               const context& where, effects_type& effects);
     void heard(std::map<operation_id, question>::iterator asked, const device_id& from,
                const context& where, effects_type& effects);
 

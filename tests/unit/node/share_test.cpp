@@ -13,8 +13,9 @@ using test::must;
 using test::test_network;
 
 struct two_people {
-    explicit two_people(net::reach bobs_reach = net::reach::automatic)
-        : hub(net.add_hub()),
+    explicit two_people(const std::string& strategy, net::reach bobs_reach = net::reach::automatic)
+        : net(1, strategy),
+          hub(net.add_hub()),
           alice(net.add_edge("alice", hub)),
           bob(net.add_edge("bob", hub, bobs_reach)) {
         alice.sign_in("alice");
@@ -40,6 +41,8 @@ struct two_people {
     test_network::device& bob;
 };
 
+class share : public testing::TestWithParam<std::string> {};
+
 bytes pattern(std::size_t size) {
     bytes all(size);
     for (std::size_t i = 0; i < size; ++i) {
@@ -61,8 +64,8 @@ void share_a_file(two_people& all, std::size_t size) {
     EXPECT_TRUE(into.all == sent) << size << " bytes";
 }
 
-TEST(share, event_reaches_the_guest_and_his_edit_the_organizer) {
-    two_people all;
+TEST_P(share, event_reaches_the_guest_and_his_edit_the_organizer) {
+    two_people all(GetParam());
     const auto made = all.share("DS meeting");
     const auto seen = must(all.bob.api().events.show(all.bob.me(), made.id));
     EXPECT_EQ(seen.content.title, "DS meeting");
@@ -77,16 +80,16 @@ TEST(share, event_reaches_the_guest_and_his_edit_the_organizer) {
     all.net.until([&] { return !all.bob.api().events.show(all.bob.me(), made.id).has_value(); });
 }
 
-TEST(share, files_of_all_sizes) {
+TEST_P(share, files_of_all_sizes) {
     for (const std::size_t size :
          {std::size_t{0}, std::size_t{1}, std::size_t{64 * 1024}, std::size_t{300'000}}) {
-        two_people all;
+        two_people all(GetParam());
         share_a_file(all, size);
     }
 }
 
-TEST(share, through_a_relay) {
-    two_people all(net::reach::relay_only);
+TEST_P(share, through_a_relay) {
+    two_people all(GetParam(), net::reach::relay_only);
     share_a_file(all, 300'000);
     const auto peers = all.bob.api().info.peers();
     const auto found =
@@ -94,8 +97,8 @@ TEST(share, through_a_relay) {
     EXPECT_TRUE(found != peers.end()) << "Bob has no relayed session";
 }
 
-TEST(share, friends_and_groups) {
-    two_people all;
+TEST_P(share, friends_and_groups) {
+    two_people all(GetParam());
     auto& [net, hub, alice, bob] = all;
     must(net.run(alice.api().contact.ask(alice.me(), "bob")));
     net.until([&] { return bob.api().contact.friends(bob.me()).size() == 1; });
@@ -110,8 +113,8 @@ TEST(share, friends_and_groups) {
     EXPECT_EQ(made.content.participants, std::vector<std::string>{"bob"});
 }
 
-TEST(share, who_was_away_gets_it_later_without_the_sender) {
-    two_people all;
+TEST_P(share, who_was_away_gets_it_later_without_the_sender) {
+    two_people all(GetParam());
     all.share("first");
     all.net.stop(all.bob);
     const auto made =
@@ -138,8 +141,8 @@ TEST(share, who_was_away_gets_it_later_without_the_sender) {
     EXPECT_TRUE(into.all == sent);
 }
 
-TEST(share, second_device_has_it_all) {
-    two_people all;
+TEST_P(share, second_device_has_it_all) {
+    two_people all(GetParam());
     const auto made = all.share("on every device");
     auto& laptop = all.net.add_edge("laptop", all.hub);
     const auto refused =
@@ -159,8 +162,8 @@ TEST(share, second_device_has_it_all) {
     }
 }
 
-TEST(share, restart_needs_no_password_and_no_registry) {
-    two_people all;
+TEST_P(share, restart_needs_no_password_and_no_registry) {
+    two_people all(GetParam());
     const auto made = all.share("kept");
     all.net.stop(all.hub);
     all.net.stop(all.bob);
@@ -172,8 +175,8 @@ TEST(share, restart_needs_no_password_and_no_registry) {
                   std::chrono::minutes(5));
 }
 
-TEST(share, removed_guest_learns_it_and_reads_nothing_new) {
-    two_people all;
+TEST_P(share, removed_guest_learns_it_and_reads_nothing_new) {
+    two_people all(GetParam());
     const auto made = all.share("secret");
     node::event_draft change;
     change.participants = std::vector<std::string>();
@@ -181,8 +184,8 @@ TEST(share, removed_guest_learns_it_and_reads_nothing_new) {
     all.net.until([&] { return !all.bob.api().events.show(all.bob.me(), made.id).has_value(); });
 }
 
-TEST(share, wrong_requests_are_refused_in_words) {
-    two_people all;
+TEST_P(share, wrong_requests_are_refused_in_words) {
+    two_people all(GetParam());
     auto& [net, hub, alice, bob] = all;
     const auto made = all.share("fixed");
     auto draft = all.draft("for nobody");
@@ -198,6 +201,9 @@ TEST(share, wrong_requests_are_refused_in_words) {
     ASSERT_FALSE(taken);
     EXPECT_EQ(taken.error().code, errc::already_exists);
 }
+
+INSTANTIATE_TEST_SUITE_P(with, share, testing::ValuesIn(test::strategies()),
+                         [](const auto& one) { return one.param; });
 
 }  // namespace
 }  // namespace calbox

@@ -93,7 +93,7 @@ TEST_F(loader, refuses_what_was_built_in_another_way) {
     place("api_major");
     expect_refused("api_major", errc::unsupported, "plugin api 2.0, and this calboxd has 1.0");
     place("api_minor");
-    expect_refused("api_minor", errc::unsupported, "plugin api 1.99, and this calboxd has 1.0");
+    expect_refused("api_minor", errc::unsupported, "plugin api 2.99, and this calboxd has 2.0");
 }
 
 TEST_F(loader, refuses_what_is_not_a_plugin) {

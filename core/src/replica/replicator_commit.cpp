@@ -1,0 +1,259 @@
+// The way of an edit: may it be made, who decides it, sealing, and what storing a decision takes.
+#include <algorithm>
+
+#include "crypto/envelopes.hpp"
+#include "replica/replicator.hpp"
+
+namespace calbox::replica {
+
+result<void> replicator::may(const change& what, const held_event* held) const {
+    if (!what.event) {
+        return {};
+    }
+    if (held == nullptr || !held->header.involves(what.as) ||
+        held->header.kind != envelope_kind::put) {
+        return fail(errc::not_found, "there is no such event");
+    }
+    if (what.expect && *what.expect != held->header.version) {
+        return fail(errc::conflict, "the event has changed since: it is at version " +
+                                        std::to_string(held->header.version.value) + " now");
+    }
+    return {};
+}
+
+task<result<event_id>> replicator::commit(change what) {
+    const held_event* held = what.event ? store_.find(*what.event) : nullptr;
+    if (auto allowed = may(what, held); !allowed) {
+        co_return fail(std::move(allowed.error()));
+    }
+    const auto me = mediator_.author_of(what.as);
+    if (!me) {
+        co_return fail(errc::unauthorised, "this user is not signed in on this device");
+    }
+    const event_id id =
+        what.event
+            ? *what.event
+            : event_id{what.as, event_id::make_seq(me->number, store_.next_n(what.as, me->number))};
+    envelope_header shape;
+    shape.event = id;
+    shape.participants = what.participants;
+    consensus::acquire ask;
+    env_.entropy.fill(ask.operation.value);
+    ask.event = id;
+    ask.why = !held                                   ? consensus::intent::create
+              : what.kind == envelope_kind::tombstone ? consensus::intent::remove
+                                                      : consensus::intent::modify;
+    ask.members = group_of(held ? held->header : shape);
+    ask.current = held ? held->header.version : version_number(0);
+    ask.generation = held ? held->header.generation : generation_number(1);
+    const bool shared = !what.participants.empty() || (held && !held->header.participants.empty());
+    if (shared && !with_.consensus.declared().edits_offline &&
+        !mediator_.is_online(recipients_of(held ? held->header : shape))) {
+        co_return fail(errc::offline,
+                       "this device is offline: shared events can be read, and changed once it is "
+                       "connected again");
+    }
+    const operation_id operation = ask.operation;
+    const auto granted = co_await consensus_.acquire(std::move(ask));
+    if (!granted) {
+        co_return fail(granted.error());
+    }
+    auto outcome = co_await decide(std::move(what), id, operation, *granted);
+    if (!outcome && outcome.error().code != errc::timed_out) {
+        consensus_.release({operation, id, granted->held});
+    }
+    co_return outcome;
+}
+
+task<result<event_id>> replicator::decide(change what, event_id id, operation_id operation,
+                                          consensus::granted grant) {
+    const auto version_here = [&] {
+        const held_event* const held = store_.find(id);
+        return held ? held->header.version : version_number(0);
+    };
+    const auto changed = [](version_number now) {
+        return fail(errc::conflict, "the event has changed since: it is at version " +
+                                        std::to_string(now.value) + " now");
+    };
+    if (version_here() != grant.version) {
+        co_return changed(std::max(grant.version, version_here()));
+    }
+    if (auto allowed = may(what, store_.find(id)); !allowed) {
+        co_return fail(std::move(allowed.error()));
+    }
+    auto sealed = co_await seal(std::move(what), id, operation);
+    if (!sealed) {
+        co_return fail(std::move(sealed.error()));
+    }
+    if (version_here() != grant.version) {
+        co_return changed(version_here());
+    }
+    if (auto allowed = store_.permitted(*sealed); !allowed) {
+        co_return fail(std::move(allowed.error()));
+    }
+    const auto members = group_of(sealed->header);
+    consensus::commit ask{operation, id, grant.held, grant.version, codec::encode(sealed->what),
+                          members};
+    const auto done = co_await consensus_.commit(std::move(ask), members);
+    if (!done) {
+        co_return fail(done.error());
+    }
+    co_return id;
+}
+
+consensus::group replicator::group_of(const envelope_header& header) const {
+    consensus::group members;
+    members.backups = mediator_.backups();
+    std::ranges::sort(members.backups);
+    std::vector<user_id> everyone = header.participants;
+    everyone.push_back(header.event.organizer);
+    members.devices.push_back(with_.self);
+    for (const user_id& user : everyone) {
+        const auto his = mediator_.devices_of(user);
+        members.devices.insert(members.devices.end(), his.begin(), his.end());
+    }
+    std::ranges::sort(members.devices);
+    members.devices.erase(std::unique(members.devices.begin(), members.devices.end()),
+                          members.devices.end());
+    members.organizer_device = mediator_.organizer_device(header.event);
+    return members;
+}
+
+error replicator::explain(const consensus::refused& refusal) const {
+    error why = refusal.why;
+    if (why.code == errc::busy && !refusal.holder.is_zero()) {
+        why.detail = mediator_.label_of(refusal.holder) + " is editing this event";
+        const std::int64_t seconds = (env_.time.wall().ms - refusal.since.ms) / 1000;
+        if (refusal.since.ms > 0 && seconds > 0) {
+            why.detail += ", for " + std::to_string(seconds) + " s now";
+        }
+    } else if (why.code == errc::unavailable && !refusal.missing.empty()) {
+        why.detail = "this cannot be confirmed: it needs " + std::to_string(refusal.needed) +
+                     " of these devices to be reachable: ";
+        for (const device_id& device : refusal.missing) {
+            why.detail +=
+                (&device == &refusal.missing.front() ? "" : ", ") + mediator_.label_of(device);
+        }
+    }
+    return why;
+}
+
+task<result<verified_envelope>> replicator::seal(change what, event_id id, operation_id operation) {
+    std::vector<user_id> everyone = what.participants;
+    everyone.push_back(id.organizer);
+    std::vector<std::pair<user_id, bytes>> keys;
+    for (const user_id& user : everyone) {
+        auto key = co_await mediator_.box_key_of(user);
+        if (!key) {
+            co_return fail(std::move(key.error()));
+        }
+        keys.emplace_back(user, std::move(*key));
+    }
+    envelope_header header;
+    header.kind = what.kind;
+    header.type = what.type;
+    header.event = id;
+    header.by = *mediator_.author_of(what.as);
+    header.written = env_.time.wall();
+    header.participants = what.participants;
+    header.guests_may = what.guests_may;
+    header.operation = operation;
+    bytes key(32);
+    env_.entropy.fill(key);
+    if (const held_event* const held = store_.find(id)) {
+        header.generation = held->header.generation;
+        header.version = held->header.version.next();
+        header.previous = held->order.hash;
+        header.epoch = held->header.epoch;
+        // Whoever has left must not read on: the rest get a new key (design decision 8).
+        const bool somebody_left =
+            !std::ranges::includes(what.participants, held->header.participants);
+        if (somebody_left) {
+            header.epoch = header.epoch.next();
+        } else {
+            const auto same = key_of(*held, what.as);
+            if (!same) {
+                co_return fail(same.error());
+            }
+            key = to_bytes(same->view());
+        }
+    }
+    header.streams = store_.reserve_streams(with_.self, header.by.life, everyone);
+    auto sealed = crypto::seal_envelope(std::move(header), keys, key, what.body, with_.device_key,
+                                        env_.entropy);
+    crypto::secret_bytes wiped(std::move(key));
+    if (!sealed) {
+        co_return fail(std::move(sealed.error()));
+    }
+    co_return verify(std::move(*sealed));
+}
+
+result<envelope> replicator::removal_notice(envelope_header header, const user_id& removed) const {
+    header.kind = envelope_kind::removed_you;
+    header.streams = {{removed, stream_number(0)}};
+    return crypto::seal_envelope(std::move(header), {}, bytes(32), {}, with_.device_key,
+                                 env_.entropy);
+}
+
+result<void> replicator::store_decided(const consensus::decide& what, batch& writes) {
+    deciding_.erase(what.event);
+    auto read = codec::decode<envelope>(what.value);
+    auto next = read ? verify(std::move(*read)) : fail(read.error());
+    if (!next || next->header.event != what.event) {
+        env_.log.write(log_level::warn, "consensus",
+                       "what was decided is no version of its event, and is not kept");
+        return {};
+    }
+    decision mine{std::move(*next), {}};
+    const envelope_header& header = mine.what.header;
+    const bool by_this_device = crypto::device_of(header.by.device_key) == with_.self;
+    if (!store_.is_newer(mine.what) ||
+        !(with_.is_backup || by_this_device || involves_us(header))) {
+        return {};
+    }
+    if (what.spread) {
+        mine.recipients = recipients_of(header);
+    }
+    for (const user_id& gone : by_this_device ? removed_by(header) : std::vector<user_id>()) {
+        auto notice = removal_notice(header, gone);
+        if (!notice) {
+            return fail(std::move(notice.error()));
+        }
+        writes.put(record_kind::history, removal_key(what.event, gone), codec::encode(*notice));
+        removals_[{what.event, gone}] = std::move(*notice);
+        const auto devices = mediator_.devices_of(gone);
+        mine.recipients.insert(mine.recipients.end(), devices.begin(), devices.end());
+    }
+    std::erase(mine.recipients, with_.self);
+    store_.write_to(writes, mine.what);
+    if (by_this_device) {
+        store_.write_streams(writes, header);
+    }
+    outbox::write_to(writes, mine.recipients, what.event, mine.what.order);
+    deciding_.insert_or_assign(what.event, std::move(mine));
+    return {};
+}
+
+/// The users who take part in what is held, and not in `next`.
+std::vector<user_id> replicator::removed_by(const envelope_header& next) const {
+    std::vector<user_id> gone;
+    const held_event* const held = store_.find(next.event);
+    if (held != nullptr && next.kind == envelope_kind::put) {
+        std::ranges::set_difference(held->header.participants, next.participants,
+                                    std::back_inserter(gone));
+    }
+    return gone;
+}
+
+void replicator::decided(const consensus::decide& what) {
+    const auto found = deciding_.find(what.event);
+    if (found == deciding_.end()) {
+        return;
+    }
+    decision mine = std::move(found->second);
+    deciding_.erase(found);
+    publish(std::move(mine.what));
+    outbox_.owe(mine.recipients, what.event);
+}
+
+}  // namespace calbox::replica
