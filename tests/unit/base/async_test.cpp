@@ -98,6 +98,25 @@ TEST(task_scope, logs_an_escaped_exception_with_the_name_of_the_task) {
     EXPECT_NE(world.log.lines[0].text.find("broken on purpose"), std::string::npos);
 }
 
+task<result<void>> wait_for_ever(event& flag) {
+    co_await flag.wait();
+    co_return result<void>();
+}
+task<void> wait_an_hour(const environment& env, event& flag) {
+    (void)co_await with_deadline<void>(env, 1h, wait_for_ever(flag));
+}
+
+TEST(task_scope, says_nothing_of_a_deadline_that_is_cancelled) {
+    test_environment world;
+    event never(world.env);
+    task_scope scope(world.env, "test");
+    scope.spawn("patient", wait_an_hour(world.env, never));
+    world.settle();
+    scope.request_stop();
+    world.run(scope.join());
+    EXPECT_TRUE(world.log.lines.empty());
+}
+
 TEST(random, below_stays_below) {
     test::seeded_random entropy(1);
     for (int i = 0; i < 1000; ++i) {
