@@ -12,11 +12,12 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 18> names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 19> names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
     {action_kind::attach, "attach"},
+    {action_kind::invite, "invite"},
     {action_kind::look, "look"},
     {action_kind::kill, "kill"},
     {action_kind::power_cut, "power_cut"},
@@ -37,15 +38,15 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 18> names{{
 /// some the machines fail, in some the network does.
 struct temper {
     std::string_view name;
-    std::array<unsigned, 18> weights;  // in the order of `names`
+    std::array<unsigned, 19> weights;  // in the order of `names`
 };
-//                    cre chg rem att look kil pow stp sta mid spl one sil hea wor slo rat jmp
+//                    cre chg rem att inv look kil pow stp sta mid spl one sil hea wor slo rat jmp
 constexpr std::array<temper, 5> tempers{{
-    {"calm", {{30, 50, 5, 10, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
-    {"crowded", {{5, 90, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
-    {"mortal", {{15, 40, 3, 5, 0, 5, 4, 4, 14, 6, 0, 0, 0, 0, 0, 2, 1, 1}}},
-    {"torn", {{15, 45, 3, 5, 0, 0, 0, 0, 0, 0, 7, 4, 3, 12, 4, 2, 0, 0}}},
-    {"everything", {{15, 40, 3, 5, 0, 3, 2, 2, 10, 3, 4, 2, 1, 6, 1, 1, 1, 1}}},
+    {"calm", {{30, 45, 5, 10, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {"crowded", {{5, 88, 2, 3, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {"mortal", {{15, 38, 3, 5, 3, 0, 5, 4, 4, 14, 6, 0, 0, 0, 0, 0, 2, 1, 1}}},
+    {"torn", {{15, 42, 3, 5, 3, 0, 0, 0, 0, 0, 0, 7, 4, 3, 12, 4, 2, 0, 0}}},
+    {"everything", {{15, 38, 3, 5, 3, 0, 3, 2, 2, 10, 3, 4, 2, 1, 6, 1, 1, 1, 1}}},
 }};
 
 template <class List>
@@ -65,7 +66,7 @@ std::size_t weighted(seeded& chance, const List& weights) {
 std::uint64_t number_for(action_kind what, seeded& chance) {
     switch (what) {
         case action_kind::kill_midway:
-            return 1 + chance.below(60);
+            return chance.below(120);
         case action_kind::worse:
             return chance.below(150);
         case action_kind::slow_disk:

@@ -19,13 +19,14 @@ enum class action_kind : std::uint8_t {
     change,
     remove,
     attach,
-    look,  // asks what the newest version is, once everybody must have it
+    invite,  // `number`: who takes part from now on, as bits
+    look,    // asks what the newest version is, once everybody must have it
     // What goes wrong, and right again.
     kill,         // SIGKILL
     power_cut,    // of a whole machine
     stop,         // SIGTERM
     start,        // of a device that is off
-    kill_midway,  // SIGKILL after `number` turns of what is ready at that moment
+    kill_midway,  // SIGKILL in an edit of person `who`, `number` turns after it has begun
     split,        // `number`: who is on the one side, as bits
     one_way,      // from device `who` to device `number`
     silence,      // the link of one device is down, nobody is told

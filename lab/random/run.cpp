@@ -118,10 +118,22 @@ private:
     }
 
     void act(const action& what) {
+        person& who = people_[what.who % people_.size()];
         if (what.what <= action_kind::look) {
-            person& who = people_[what.who % people_.size()];
             if (who.up()) {
                 ask(who, what);
+            }
+        } else if (what.what == action_kind::kill_midway) {
+            if (who.up()) {
+                ask(who, {what.at_ms, action_kind::change, what.who, what.which, 0});
+                for (std::uint64_t turn = 0; turn < what.number; ++turn) {
+                    if (world_.settle_at_most(1) == 0) {
+                        (void)world_.line.step(world_.now() + 1s);
+                    }
+                    collect();
+                }
+                who.at().kill(ending::process);
+                collect();
             }
         } else {
             go_wrong(what, *machines_[what.who % machines_.size()]);
@@ -141,13 +153,13 @@ private:
         one.what.client = fmt::format("{}.{}", who.name(), ++report_.operations);
         one.who = who.name();
         one.what.call = (world_.now() - begun_).count();
-        if (what.what == action_kind::create) {
-            std::vector<std::string> guests;
-            for (std::size_t i = 0; i < people_.size(); ++i) {
-                if (((what.number >> i) & 1) != 0 && people_[i].name() != who.name()) {
-                    guests.push_back(people_[i].name());
-                }
+        std::vector<std::string> guests;
+        for (std::size_t i = 0; i < people_.size(); ++i) {
+            if (((what.number >> i) & 1) != 0 && people_[i].name() != who.name()) {
+                guests.push_back(people_[i].name());
             }
+        }
+        if (what.what == action_kind::create) {
             one.what.op = operation_kind::create;
             one.what.value = seen_.new_title();
             one.view = who.begin_create(*one.what.value, guests);
@@ -169,6 +181,10 @@ private:
             one.what.expect = event->version.value;
             one.what.gone = true;
             one.plain = who.begin_remove(event->id, event->version);
+        } else if (what.what == action_kind::invite && his) {
+            one.what.expect = event->version.value;
+            one.what.value = seen_.new_title();
+            one.view = who.begin_invite(event->id, *one.what.value, guests, event->version);
         } else {
             one.what.expect = event->version.value;
             one.what.value = seen_.new_title();
@@ -220,7 +236,7 @@ private:
             const auto& got = *one.file->value;
             told.res = got ? operation_result::unknown : result_of(got.error());
             if (got) {
-                seen_.attached(one.which, got->what.name);
+                seen_.attached(one.which, got->what.name, one.who);
             }
         } else {
             answered = false;
@@ -255,12 +271,6 @@ private:
             case action_kind::power_cut:
                 if (machine.up()) {
                     machine.kill(what.what == action_kind::kill ? ending::process : ending::power);
-                }
-                break;
-            case action_kind::kill_midway:
-                if (machine.up()) {
-                    world_.settle_at_most(what.number);
-                    machine.kill(ending::process);
                 }
                 break;
             case action_kind::stop:

@@ -28,6 +28,10 @@ constexpr std::pair<claim, std::string_view> claim_names[] = {
     {claim::works, "works"},
 };
 
+bool is_among(const std::vector<person*>& people, const std::string& name) {
+    return std::ranges::any_of(people, [&](const person* one) { return one->name() == name; });
+}
+
 }  // namespace
 
 std::string_view to_string(claim which) noexcept {
@@ -94,7 +98,9 @@ void witness::acknowledged(const event_id& created, const std::string& by) {
     created_[created] = by;
 }
 void witness::removed(const event_id& which) { removed_.insert(which); }
-void witness::attached(const event_id& to, const std::string& file) { attached_[to].insert(file); }
+void witness::attached(const event_id& to, const std::string& file, const std::string& by) {
+    attached_[{to, file}] = by;
+}
 
 std::string witness::name_of(const event_id& which) const {
     const auto known = names_.find(which);
@@ -207,16 +213,15 @@ std::string witness::disagreement(const std::vector<person*>& people, bool every
 
 void witness::judge(const std::vector<person*>& people) {
     for (const auto& [event, by] : created_) {
-        const bool is_present =
-            std::ranges::any_of(people, [&](const person* one) { return one->name() == by; });
         const bool there = std::ranges::any_of(
             people, [&](const person* one) { return one->sees(event).has_value(); });
-        if (is_present && !there && !removed_.contains(event)) {
+        if (is_among(people, by) && !there && !removed_.contains(event)) {
             violated(claim::kept, by + " was told that " + name_of(event) +
                                       " is saved, and nobody has it any more");
         }
         if (there && removed_.contains(event)) {
-            violated(claim::kept, name_of(event) + " was deleted, and is back");
+            // Where two may change one event at once, the deletion may be the change that lost.
+            violated(claim::one_copy, name_of(event) + " was deleted, and is back");
         }
     }
     for (const auto& [title, answer] : answers_) {
@@ -236,7 +241,8 @@ void witness::judge_files(const std::vector<person*>& people) {
                 const auto read = who->read(event.id, file.name);
                 if (!read || !*read) {
                     // Whoever attached it may be away for ever, before anybody else had a copy.
-                    if (attached_[event.id].contains(file.name)) {
+                    const auto by = attached_.find({event.id, file.name});
+                    if (by != attached_.end() && is_among(people, by->second)) {
                         violated(claim::files,
                                  fmt::format("{} cannot read {} of {}: {}", who->name(), file.name,
                                              event.id_text,

@@ -55,7 +55,7 @@ public:
     void answered(const std::string& title, operation_result what);
     void acknowledged(const event_id& created, const std::string& by);
     void removed(const event_id& which);
-    void attached(const event_id& to, const std::string& file);
+    void attached(const event_id& to, const std::string& file, const std::string& by);
 
     /// What keeps these people from seeing the same; empty when nothing does. `everybody`: nobody
     /// is away, to whom something may still be owed.
@@ -95,7 +95,7 @@ private:
     std::set<std::string> seen_titles_;
     std::map<event_id, std::string> created_;  // and by whom
     std::set<event_id> removed_;
-    std::map<event_id, std::set<std::string>> attached_;
+    std::map<std::pair<event_id, std::string>, std::string> attached_;  // by whom
     std::map<event_id, std::string> names_;
     std::map<std::pair<event_id, version>, std::string> contents_;
     std::map<std::pair<std::string, event_id>, version> last_shown_;  // by device and user

@@ -131,6 +131,15 @@ std::shared_ptr<outcome<result<node::event_view>>> person::begin_change(
     return at_->begin(at_->api().events.modify(id_, which, std::move(change), expect));
 }
 
+std::shared_ptr<outcome<result<node::event_view>>> person::begin_invite(
+    const event_id& which, const std::string& title, const std::vector<std::string>& guests,
+    std::optional<version_number> expect) {
+    node::event_draft change;
+    change.title = title;
+    change.participants = guests;
+    return at_->begin(at_->api().events.modify(id_, which, std::move(change), expect));
+}
+
 std::shared_ptr<outcome<result<void>>> person::begin_remove(const event_id& which,
                                                             std::optional<version_number> expect) {
     return at_->begin(at_->api().events.remove(id_, which, expect));

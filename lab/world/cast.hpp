@@ -42,6 +42,10 @@ public:
         const std::string& title, const std::vector<std::string>& guests);
     std::shared_ptr<outcome<result<node::event_view>>> begin_change(
         const event_id& which, const std::string& title, std::optional<version_number> expect = {});
+    /// Title and guests at once.
+    std::shared_ptr<outcome<result<node::event_view>>> begin_invite(
+        const event_id& which, const std::string& title, const std::vector<std::string>& guests,
+        std::optional<version_number> expect = {});
     std::shared_ptr<outcome<result<void>>> begin_remove(const event_id& which,
                                                         std::optional<version_number> expect = {});
 

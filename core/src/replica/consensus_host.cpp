@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include <calbox/mutant.hpp>
+
 namespace calbox::replica {
 
 namespace {
@@ -81,6 +83,15 @@ std::vector<std::vector<consensus::effect>> consensus_host::next_steps() {
 task<void> consensus_host::perform() {
     while (!waiting_.empty()) {
         auto steps = next_steps();
+        if (mutant("consensus_host.answers_early")) {
+            for (const auto& effects : steps) {
+                for (const auto& effect : effects) {
+                    if (const auto* const end = std::get_if<consensus::done>(&effect)) {
+                        answer(*end);
+                    }
+                }
+            }
+        }
         auto stored = co_await make_durable(steps);
         if (!stored) {
             co_await begin_again(std::move(stored.error()));

@@ -1,5 +1,7 @@
 #include "replica/event_store.hpp"
 
+#include <calbox/mutant.hpp>
+
 #include <algorithm>
 
 #include "crypto/envelopes.hpp"
@@ -73,6 +75,9 @@ task<result<void>> event_store::load() {
                                    crypto::envelope_hash(*what)};
         publish({std::move(*what), std::move(*header), order});
     }
+    if (mutant("event_store.reuses_numbers")) {
+        last_n_.clear();
+    }
     const auto streams = co_await db_.scan(record_kind::stream);
     if (!streams) {
         co_return fail(streams.error());
@@ -135,6 +140,12 @@ result<void> event_store::permitted(const verified_envelope& next) const {
 
 bool event_store::is_newer(const verified_envelope& next) const noexcept {
     const held_event* const held = find(next.header.event);
+    if (mutant("event_store.takes_older")) {
+        return held == nullptr || held->order != next.order;
+    }
+    if (mutant("event_store.ignores_hash")) {
+        return held == nullptr || held->header.version < next.header.version;
+    }
     return held == nullptr || held->order < next.order;
 }
 

@@ -1,0 +1,134 @@
+#include "lab/random/gate.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include <calbox/mutant.hpp>
+
+#include <fmt/format.h>
+
+namespace calbox::lab {
+
+const std::vector<fault>& known_faults() {
+    static const std::vector<fault> all{
+        {"outbox.erases_undelivered",
+         "what could not be delivered is taken for delivered, and never tried again", "naive"},
+        {"outbox.empty_after_restart", "a restart forgets what is owed to others", "naive"},
+        {"event_store.takes_older", "an older version that comes late replaces a newer one",
+         "naive"},
+        {"event_store.ignores_hash",
+         "of two versions with one number each device keeps the one that came first", "naive"},
+        {"event_store.reuses_numbers", "after a restart event numbers begin at 1 again", "naive"},
+        {"opened_events.keeps_old", "an opened event is not opened again when it changes", "naive"},
+        {"replicator.no_removal_notice", "who was removed from an event is not told", "naive"},
+        {"consensus_host.answers_early", "an edit is acknowledged before it is on the disk",
+         "naive"},
+    };
+    return all;
+}
+
+namespace {
+
+class trial {
+public:
+    trial(const campaign_settings& with, const fault& what) : what_(what) {
+        int ends[2];
+        if (::pipe(ends) != 0) {
+            throw failure("cannot make a pipe");
+        }
+        process_ = ::fork();
+        if (process_ < 0) {
+            throw failure("cannot start a process");
+        }
+        if (process_ == 0) {
+            ::close(ends[0]);
+            play(with, ends[1]);
+        }
+        ::close(ends[1]);
+        from_ = ends[0];
+    }
+
+    gate_row outcome() const {
+        std::string text;
+        char piece[4096];
+        for (auto got = ::read(from_, piece, sizeof piece); got > 0;
+             got = ::read(from_, piece, sizeof piece)) {
+            text.append(piece, static_cast<std::size_t>(got));
+        }
+        ::close(from_);
+        ::waitpid(process_, nullptr, 0);
+        gate_row row{what_, 0, {}};
+        // A dot for each seed as it begins; then what was found, or that nothing was.
+        const auto found = text.find(':');
+        const std::size_t begun = std::min(found, text.size());
+        if (found != std::string::npos) {
+            row.found_at = begun;
+            row.by = text.substr(found + 2);
+        } else if (text.empty() || text.back() != '!') {
+            row.found_at = begun;
+            row.by = "works: the process crashed";
+        }
+        return row;
+    }
+
+private:
+    [[noreturn]] void play(const campaign_settings& with, int to) const {
+        const auto say = [to](std::string_view text) {
+            if (::write(to, text.data(), text.size()) < 0) {
+                ::_exit(1);
+            }
+        };
+        set_mutant(what_.name);
+        plan_limits within = with.within;
+        within.consensus = what_.consensus;
+        for (std::uint64_t seed = with.first; seed <= with.last; ++seed) {
+            say(".");
+            const auto report = run_plan(make_plan(seed, within), with.run);
+            if (!report.good()) {
+                const violation& one = report.violations.front();
+                say(fmt::format(": {}: {}", to_string(one.of), one.sentence));
+                ::_exit(0);
+            }
+        }
+        say("!");  // all were played, and nothing was found
+        ::_exit(0);
+    }
+
+    fault what_;
+    pid_t process_ = 0;
+    int from_ = -1;
+};
+
+}  // namespace
+
+std::vector<gate_row> run_gate(const campaign_settings& with,
+                               const std::vector<std::string>& only) {
+    std::vector<gate_row> rows;
+    std::vector<std::unique_ptr<trial>> running;
+    const auto reap = [&] {
+        for (const auto& one : running) {
+            rows.push_back(one->outcome());
+        }
+        running.clear();
+    };
+    for (const fault& one : known_faults()) {
+        if (!only.empty() && std::ranges::count(only, one.name) == 0) {
+            continue;
+        }
+        running.push_back(std::make_unique<trial>(with, one));
+        if (running.size() >= std::max(with.jobs, 1u)) {
+            reap();
+        }
+    }
+    reap();
+    return rows;
+}
+
+bool all_found(const std::vector<gate_row>& rows) noexcept {
+    return std::ranges::all_of(rows, [](const gate_row& row) { return row.found_at != 0; });
+}
+
+}  // namespace calbox::lab
