@@ -1,0 +1,184 @@
+#include "lab/check/ending_claims.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace calbox::lab::claims {
+
+void everybody_has_it::observe_newest(const version_of& what, bool deleted,
+                                      std::set<user_id> participants) {
+    newest& known = newest_[what.event];
+    if (known.what.version.value == 0 || known.what.place() < what.place()) {
+        known = {what, deleted, std::move(participants)};
+    }
+}
+
+void everybody_has_it::observe_settled(const event_id& event) {
+    const auto found = unknown_.find(event);
+    if (found != unknown_.end() && --found->second == 0) {
+        unknown_.erase(found);
+    }
+}
+
+void everybody_has_it::observe_end(const viewer& whose, const std::vector<version_of>& shown,
+                                   instant at) {
+    last_list& list = ends_[whose];
+    list = {{}, at};
+    for (const version_of& one : shown) {
+        list.shown.insert_or_assign(one.event, one);
+    }
+}
+
+/// Whether an operation of unknown outcome may be why somebody is not shown the event: then nobody
+/// may be shown the version before it.
+bool everybody_has_it::excused(const newest& of) const {
+    return unknown_.contains(of.what.event) && std::ranges::none_of(ends_, [&](const auto& end) {
+               const auto found = end.second.shown.find(of.what.event);
+               return found != end.second.shown.end() && found->second.place() <= of.what.place();
+           });
+}
+
+void everybody_has_it::delivered(const newest& of, findings& into) const {
+    const std::string event = people_.of(of.what.event);
+    const std::string wanted = names::of(of.what);
+    for (const auto& [whose, end] : ends_) {
+        const auto add = [&, at = end.at](const std::string& text) {
+            into.add({claim::delivered, event, people_.of(whose), at, text});
+        };
+        const auto found = end.shown.find(of.what.event);
+        if (found == end.shown.end()) {
+            if (!of.deleted && of.participants.contains(whose.who) && !excused(of)) {
+                add("is not shown in the end, though " + wanted + " is the newest");
+            }
+            continue;
+        }
+        const std::string shown = names::of(found->second);
+        if (of.deleted) {
+            add(shown + " is shown in the end, though " + wanted + " deleted the event");
+        } else if (found->second.place() < of.what.place()) {
+            add(of.participants.contains(whose.who)
+                    ? shown + " is shown in the end, though " + wanted + " is the newest"
+                    : shown + " is shown in the end to somebody whom " + wanted + " removed");
+        }
+    }
+}
+
+void everybody_has_it::converged(const event_id& event, findings& into) const {
+    const std::pair<const viewer, last_list>* first = nullptr;
+    for (const auto& end : ends_) {
+        const auto found = end.second.shown.find(event);
+        if (found == end.second.shown.end()) {
+            continue;
+        }
+        if (first == nullptr) {
+            first = &end;
+            continue;
+        }
+        const version_of& other = first->second.shown.at(event);
+        const bool same_place = other.place() == found->second.place();
+        if (same_place && other.content == found->second.content) {
+            continue;
+        }
+        const std::string text =
+            same_place ? names::of(other) + " has another content there in the end than with "
+                       : names::of(found->second) + " is there in the end, and " +
+                             names::of(other) + " with ";
+        into.add({claim::convergence, people_.of(event), people_.of(end.first), end.second.at,
+                  text + people_.of(first->first)});
+        return;  // one of each event says it
+    }
+}
+
+std::vector<violation> everybody_has_it::violations() const {
+    findings found;
+    std::set<event_id> events;
+    for (const auto& [event, of] : newest_) {
+        delivered(of, found);
+        events.insert(event);
+    }
+    for (const auto& [whose, end] : ends_) {
+        for (const auto& [event, what] : end.shown) {
+            events.insert(event);
+        }
+    }
+    for (const event_id& event : events) {
+        converged(event, found);
+    }
+    return found.first();
+}
+
+void known_fate::observe_begun(const operation_id& what, const viewer& author, instant at) {
+    open_.insert_or_assign(what, open_operation{author, at});
+}
+
+void known_fate::observe_outcome(const operation_id& what, outcome how, instant at) {
+    const auto found = open_.find(what);
+    if (found == open_.end() || found->second.unknown) {
+        const std::string where = found == open_.end() ? "" : people_.of(found->second.author);
+        found_.add({claim::known_fate, "", where, at,
+                    "operation " + what.hex().substr(0, 8) +
+                        " got an outcome, and it had one or was never begun"});
+        return;
+    }
+    if (how == outcome::unknown) {
+        found->second.unknown = true;
+    } else {
+        open_.erase(found);
+    }
+}
+
+void known_fate::observe_settled(const operation_id& what, instant at) {
+    const auto found = open_.find(what);
+    if (found == open_.end() || !found->second.unknown) {
+        found_.add({claim::known_fate, "", "", at,
+                    "operation " + what.hex().substr(0, 8) + " was settled, and was not unknown"});
+        return;
+    }
+    open_.erase(found);
+}
+
+std::vector<violation> known_fate::violations() const {
+    findings all = found_;
+    for (const auto& [what, of] : open_) {
+        all.add({claim::known_fate, "", people_.of(of.author), of.at,
+                 "operation " + what.hex().substr(0, 8) + ", begun then, " +
+                     (of.unknown ? "is unknown and was never settled" : "was never answered")});
+    }
+    return all.first();
+}
+
+void growth::observe(const device_id& where, const std::string& counter, std::uint64_t value,
+                     instant at) {
+    last_.insert_or_assign(std::pair(where, counter), reading{value, at});
+    std::uint64_t& peak = highest_[counter];
+    peak = std::max(peak, value);
+}
+
+void growth::forget(const device_id& where) {
+    std::erase_if(last_, [&](const auto& one) { return one.first.first == where; });
+}
+
+std::uint64_t growth::highest(const std::string& counter) const {
+    const auto found = highest_.find(counter);
+    return found == highest_.end() ? 0 : found->second;
+}
+
+std::vector<violation> growth::violations() const {
+    findings found;
+    for (const auto& [key, last] : last_) {
+        const auto& [where, counter] = key;
+        const auto limit = limits_.find(counter);
+        if (limit == limits_.end()) {
+            found.add({claim::growth, "", people_.of(where), last.at,
+                       counter + " has no limit to be held to"});
+        } else if (last.value > limit->second) {
+            found.add({claim::growth, "", people_.of(where), last.at,
+                       fmt::format("{} is {} in the end, more than {}; the highest was {}", counter,
+                                   last.value, limit->second, highest(counter))});
+        }
+    }
+    return found.first();
+}
+
+}  // namespace calbox::lab::claims
