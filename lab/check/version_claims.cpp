@@ -80,7 +80,12 @@ void decided_only::observe_never(const version_of& what) {
     }
 }
 
-void decided_only::observe_unknown_creation(const user_id& author) { ++creations_[author]; }
+void decided_only::observe_never_created(const user_id& author) {
+    const auto found = creations_.find(author);
+    if (found != creations_.end() && found->second > 0) {
+        --found->second;
+    }
+}
 
 bool decided_only::explains(const account& of, const digest& content) const {
     return of.decided && (of.contents.empty() || content.is_zero() ||

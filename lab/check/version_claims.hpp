@@ -41,7 +41,8 @@ public:
     void observe_never(const version_of& what);
     /// The same for the creation of an event whose id its author never learnt: any first version
     /// of the author's may be its.
-    void observe_unknown_creation(const user_id& author);
+    void observe_unknown_creation(const user_id& author) { ++creations_[author]; }
+    void observe_never_created(const user_id& author);
     void observe_shown(const viewer& whose, const version_of& what, instant at);
     /// What was shown and is not accounted for until now is one.
     std::vector<violation> violations() const;

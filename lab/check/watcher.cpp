@@ -102,6 +102,14 @@ void watcher::settled(const operation_id& what, const version_of& made, bool hap
     }
 }
 
+void watcher::settled_creation(const operation_id& what, const user_id& author, bool happened,
+                               instant at) {
+    fates.observe_settled(what, at);
+    if (!happened) {
+        decisions_seen.observe_never_created(author);
+    }
+}
+
 void watcher::decided(const version_of& what, bool deleted, std::set<user_id> taking_part,
                       instant at) {
     edits.observe_decided(what);

@@ -38,7 +38,10 @@ public:
     /// `made`: the version that it would have made.
     void unknown(const operation_id& what, const version_of& made, instant at);
     void unknown_creation(const operation_id& what, const user_id& author, instant at);
+    /// Where it happened, tell decided(), too.
     void settled(const operation_id& what, const version_of& made, bool happened, instant at);
+    void settled_creation(const operation_id& what, const user_id& author, bool happened,
+                          instant at);
     /// The strategy decided, and it is durable where that counts.
     void decided(const version_of& what, bool deleted, std::set<user_id> people, instant at);
 
