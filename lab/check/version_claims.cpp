@@ -49,6 +49,7 @@ void decided_only::observe_decided(const version_of& what, instant at) {
         return;
     }
     of->decided = true;
+    of->sealed = of->sealed || what.content.is_zero();
     if (!what.content.is_zero() &&
         std::ranges::find(of->contents, what.content) == of->contents.end()) {
         of->contents.push_back(what.content);
@@ -88,7 +89,7 @@ void decided_only::observe_never_created(const user_id& author) {
 }
 
 bool decided_only::explains(const account& of, const digest& content) const {
-    return of.decided && (of.contents.empty() || content.is_zero() ||
+    return of.decided && (of.sealed || content.is_zero() ||
                           std::ranges::find(of.contents, content) != of.contents.end());
 }
 

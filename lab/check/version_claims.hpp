@@ -50,8 +50,9 @@ public:
 private:
     struct account {
         bool decided = false;
+        bool sealed = false;  // decided with a content that was not told: any may be it
         std::uint32_t unknown = 0;
-        std::vector<digest> contents;  // decided; empty when none was told
+        std::vector<digest> contents;  // decided
         // Shown, and not accounted for yet: to whom first, and when.
         std::map<digest, std::pair<viewer, instant>> shown;
     };

@@ -41,6 +41,16 @@ TEST_F(version_claims, u3_what_was_decided_may_be_shown) {
     }
 }
 
+TEST_F(version_claims, u3_a_sealed_decision_may_be_of_any_content) {
+    decided_only check(people, decisions::in_time);
+    check.observe_decided({event, generation_number(1), version_number(1), {}}, at(1));
+    check.observe_shown(alice, version(1), at(1));
+    check.observe_decided(version(1), at(2));  // as acknowledged to her
+    check.observe_shown(bob, version(1, 'b'), at(3));
+    check.observe_decided(version(1, 'b'), at(4));  // and to him: U4 is where that is wrong
+    EXPECT_EQ(lines(check.violations()), none());
+}
+
 TEST_F(version_claims, u3_what_nobody_decided_may_not) {
     for (const decisions told : {decisions::in_time, decisions::late}) {
         decided_only check(people, told);

@@ -1,0 +1,123 @@
+// The claims, fed by worlds of whole nodes: right where all goes well, and the naive strategy's
+// race is seen for what it is.
+#include "lab/check/world_watcher.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace calbox::lab::claims {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Alice and Bob with a device each, and a hub for them.
+class watched_world : public testing::Test {
+protected:
+    watched_world() {
+        alice.sign_up();
+        bob.sign_up();
+        watching.knows(alice);
+        watching.knows(bob);
+    }
+    static world_settings settings() {
+        world_settings with;
+        with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
+        return with;
+    }
+    node::event_view create(const std::string& title) {
+        auto ticket = watching.creates(alice);
+        const auto made = alice.create(title, {"bob"});
+        watching.answered(ticket, made);
+        return must(made, "create");
+    }
+    node::event_view change(person& who, const node::event_view& seen, const std::string& title) {
+        auto ticket = watching.changes(who, seen);
+        const auto made = who.change(seen.id, title, seen.version);
+        watching.answered(ticket, made);
+        return must(made, "change");
+    }
+    void both_have(const node::event_view& what) {
+        in.wait_for("both have it", [&] {
+            return std::ranges::all_of(std::array{&alice, &bob}, [&](const person* who) {
+                const auto seen = who->sees(what.id);
+                return seen && seen->version >= what.version;
+            });
+        });
+        in.pass(1s);
+    }
+    /// The claims that broke.
+    std::set<claim> broken() {
+        in.pass(1min);
+        watching.end({&alice, &bob});
+        std::set<claim> made;
+        for (const violation& one : watching.claims.violations()) {
+            made.insert(one.what);
+        }
+        return made;
+    }
+    std::string lines() const {
+        std::string all;
+        for (const violation& one : watching.claims.violations()) {
+            all += to_line(one) + "\n";
+        }
+        return all;
+    }
+
+    world in{settings()};
+    device& hub = found_network(in, "hub", wire::role::rendezvous | wire::role::backup);
+    device& a = join_network(in, "A", wire::role::edge, hub);
+    device& b = join_network(in, "B", wire::role::edge, hub);
+    person alice{a, "alice"}, bob{b, "bob"};
+    world_watcher watching{in};
+};
+
+TEST_F(watched_world, keeps_every_claim_on_a_good_day) {
+    const std::string secret = watching.claims.secrets.marker(alice.id());
+    watching.claims.secrets.allow(secret, bob.id());
+    node::event_view lunch = create("lunch " + secret);
+    both_have(lunch);
+    lunch = change(bob, lunch, "late lunch " + secret);
+    both_have(lunch);
+    // Stale: refused, and that is no violation either.
+    node::event_view old = lunch;
+    old.version = version_number(1);
+    auto ticket = watching.changes(bob, old);
+    const auto refused = bob.change(old.id, "never", old.version);
+    watching.answered(ticket, refused);
+    EXPECT_EQ(refused->error().code, errc::conflict);
+    b.kill(ending::power);
+    const node::event_view walk = create("walk");
+    b.start();
+    both_have(walk);
+    ticket = watching.removes(alice, lunch);
+    watching.answered(ticket, alice.remove(lunch.id, lunch.version));
+    // Its tokens are each device's own numbers.
+    EXPECT_EQ(broken(), std::set<claim>{claim::tokens}) << lines();
+    EXPECT_EQ(watching.claims.noted().size(), 5U);
+}
+
+TEST_F(watched_world, sees_the_race_of_the_naive_strategy) {
+    const node::event_view lunch = create("lunch");
+    both_have(lunch);
+    in.net.split({{"A"}, {"B"}});
+    in.pass(5min);  // until neither takes the other for one that might answer
+    auto one = watching.changes(alice, lunch), other = watching.changes(bob, lunch);
+    const auto hers = alice.begin_change(lunch.id, "hers", lunch.version);
+    const auto his = bob.begin_change(lunch.id, "his", lunch.version);
+    ASSERT_TRUE(in.until([&] { return hers->ended && his->ended; }, 5min));
+    watching.answered(one, hers->value);
+    watching.answered(other, his->value);
+    ASSERT_TRUE(hers->value && *hers->value && his->value && *his->value);
+    in.net.heal();
+    in.pass(5min);
+    const std::set<claim> found = broken();
+    EXPECT_TRUE(found.contains(claim::linearizable)) << lines();
+    EXPECT_TRUE(found.contains(claim::same_content)) << lines();
+    for (const violation& held_to : watching.claims.violations(required({}))) {
+        ADD_FAILURE() << to_line(held_to);
+    }
+}
+
+}  // namespace
+}  // namespace calbox::lab::claims
