@@ -96,43 +96,86 @@ given taken(const slots& from) {
     return made;
 }
 
-/// The words before the first option: what --help is asked about, and where wrong usage happened.
-std::string topic_of(const std::vector<std::string>& words) {
-    std::string path;
-    std::string best;
-    for (const auto& word : words) {
-        if (word.starts_with('-')) {
-            continue;
+/// The words that are neither options nor the values of options of every command.
+std::vector<std::string> plain_words(const std::vector<std::string>& words) {
+    std::vector<std::string> made;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const bool takes_next = std::ranges::any_of(global_options(), [&](const option& one) {
+            return !one.value.empty() && words[i] == "--" + one.name;
+        });
+        if (takes_next) {
+            ++i;
+        } else if (!words[i].starts_with('-')) {
+            made.push_back(words[i]);
         }
-        path += (path.empty() ? "" : " ") + word;
-        const auto& table = all_commands();
-        if (std::any_of(table.begin(), table.end(), [&](const command& one) {
-                return one.path == path || one.path.starts_with(path + " ");
-            })) {
-            best = path;
-        } else if (best.empty()) {
-            path.clear();  // the value of a global option
-        } else {
+    }
+    return made;
+}
+
+bool is_command(const std::string& path) {
+    return std::ranges::any_of(all_commands(),
+                               [&](const command& one) { return one.path == path; });
+}
+
+bool is_group(const std::string& path) {
+    return std::ranges::any_of(all_commands(), [&](const command& one) {
+        return !one.hidden && one.path.starts_with(path + " ");
+    });
+}
+
+/// The command, or the group of them, that the words begin with: what --help is asked about, and
+/// where wrong usage happened.
+std::string topic_of(const std::vector<std::string>& words) {
+    std::string best;
+    for (const auto& word : plain_words(words)) {
+        const std::string path = best.empty() ? word : best + " " + word;
+        if (!is_command(path) && !is_group(path)) {
             break;
         }
+        best = path;
     }
     return best;
 }
 
+/// "events list" for "event list".
+std::string meant(const std::string& typed) {
+    const std::string first = typed.substr(0, typed.find(' '));
+    for (const auto& one : all_commands()) {
+        const std::string word = one.path.substr(0, one.path.find(' '));
+        if (!one.hidden && word != first && (word.starts_with(first) || first.starts_with(word))) {
+            return "; did you mean " + word + typed.substr(first.size()) + "?";
+        }
+    }
+    return {};
+}
+
+/// Words that name no command; empty when they name one.
+std::string no_such_command(const std::vector<std::string>& words, const std::string& topic) {
+    const auto plain = plain_words(words);
+    const auto known =
+        static_cast<std::size_t>(topic.empty() ? 0 : std::ranges::count(topic, ' ') + 1);
+    if (is_command(topic) || plain.size() <= known) {
+        return {};
+    }
+    if (!topic.empty()) {
+        return "no such command: " + topic + " " + clean(plain[known]);
+    }
+    const std::string typed = plain.size() > 1 ? plain[0] + " " + plain[1] : plain[0];
+    return "no such command: " + clean(plain[0]) + clean(meant(typed));
+}
+
 std::string sentence_of(const std::vector<std::string>& words, const CLI::ParseError& why) {
     const std::string topic = topic_of(words);
-    std::string text = why.what();
-    text = text.substr(0, text.find('\n'));
+    std::string text = no_such_command(words, topic);
+    if (text.empty()) {
+        text = why.what();
+        text = text.substr(0, text.find('\n'));
+        if (const auto twice = text.find(": At Most 1 required"); twice != std::string::npos) {
+            text = text.substr(0, twice) + " may be given once";
+        }
+    }
     if (!text.empty() && text.back() == '.') {
         text.pop_back();
-    }
-    if (topic.empty()) {
-        const auto first = std::find_if(words.begin(), words.end(), [](const std::string& word) {
-            return !word.starts_with('-');
-        });
-        if (first != words.end() && dynamic_cast<const CLI::ExtrasError*>(&why) != nullptr) {
-            text = "no such command: " + *first;
-        }
     }
     return text + "; see calboxctl " + (topic.empty() ? "" : topic + " ") + "--help";
 }

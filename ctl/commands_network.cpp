@@ -41,7 +41,12 @@ answer<void> print_network(context& with, const answer<json>& found) {
 answer<void> show(context& with) { return print_network(with, with.api.get("/v1/network")); }
 
 answer<void> create(context& with) {
-    return print_network(with, with.api.send_json("POST", "/v1/network", json::object()));
+    const auto made = with.api.send_json("POST", "/v1/network", json::object());
+    if (auto printed = print_network(with, made); !printed) {
+        return printed;
+    }
+    with.out.note("another device joins it with: calboxctl network invite");
+    return {};
 }
 
 answer<void> invite(context& with) {
@@ -80,12 +85,14 @@ std::vector<command> network_commands() {
          .details = {},
          .run = show},
         {.path = "network create",
-         .summary = "Says how this device founds a network",
+         .summary = "Founds a network on this device",
          .arguments = {},
          .options = {},
-         .examples = {{"network create", "what is missing for it"}},
-         .details = "A daemon with the role registry founds a network by itself, at its first "
-                    "start.",
+         .examples = {{"network create", "its id; then calboxctl network invite"}},
+         .details = "It needs a daemon with the role registry and without a network. Such a daemon "
+                    "founds\n"
+                    "one by itself at its first start, unless its configuration says network.found "
+                    "= false.",
          .run = create},
         {.path = "network invite",
          .summary = "Makes an invitation for another device",

@@ -47,6 +47,55 @@ answer<void> sign_in(context& with, const std::string& name, std::string passwor
     return {};
 }
 
+problem taken_name(problem why, const std::string& name) {
+    const bool taken = why.code == "unauthorised" || why.code == "already_exists";
+    if (taken && why.detail.find("another name") == std::string::npos) {
+        why.detail += "; choose another name, or sign in with calboxctl login " + clean(name);
+    }
+    return why;
+}
+
+/// Registers `name` once the same password was typed twice.
+answer<void> register_with(context& with, const std::string& name, std::string password,
+                           const std::string& prompt) {
+    if (characters(password) < password_characters_min) {
+        wipe(password);
+        return refuse("invalid_argument", fmt::format("a password has at least {} characters",
+                                                      password_characters_min));
+    }
+    if (!with.values.has("password-stdin")) {
+        auto again = ask_password(with.world, prompt);
+        if (!again) {
+            wipe(password);
+            return refuse(again.error());
+        }
+        const bool same = *again == password;
+        wipe(*again);
+        if (!same) {
+            wipe(password);
+            return refuse("invalid_argument", "the two passwords differ; nobody was registered");
+        }
+    }
+    auto done = sign_in(with, name, std::move(password), true);
+    if (!done) {
+        return refuse(taken_name(done.error(), name));
+    }
+    return done;
+}
+
+/// Nobody is told whether a name exists. Who typed one that is new may register it right here, by
+/// the same password once more; for a script that is another command.
+answer<void> first_use(context& with, const std::string& name, const std::string& password,
+                       problem refused) {
+    if (with.values.has("password-stdin") || characters(password) < password_characters_min) {
+        refused.detail += "; calboxctl register " + clean(name) + " takes a new name";
+        return refuse(refused);
+    }
+    with.out.note(clean(refused.detail) + ". If " + clean(name) +
+                  " is to be a new name, type the same password again to register it.");
+    return register_with(with, name, password, "The same again, or Ctrl-C: ");
+}
+
 answer<void> login(context& with) {
     std::string name = with.values.one("NAME");
     if (name.empty()) {
@@ -63,7 +112,13 @@ answer<void> login(context& with) {
     if (password->empty()) {
         return refuse("invalid_argument", "the password is empty");
     }
-    return sign_in(with, name, std::move(*password), false);
+    std::string kept = *password;
+    auto done = sign_in(with, name, std::move(*password), false);
+    if (!done && done.error().code == "unauthorised") {
+        done = first_use(with, name, kept, done.error());
+    }
+    wipe(kept);
+    return done;
 }
 
 answer<void> register_user(context& with) {
@@ -72,31 +127,7 @@ answer<void> register_user(context& with) {
     if (!password) {
         return refuse(password.error());
     }
-    if (characters(*password) < password_characters_min) {
-        wipe(*password);
-        return refuse("invalid_argument", fmt::format("a password has at least {} characters",
-                                                      password_characters_min));
-    }
-    if (!with.values.has("password-stdin")) {
-        auto again = ask_password(with.world, "The same again: ");
-        if (!again) {
-            return refuse(again.error());
-        }
-        const bool same = *again == *password;
-        wipe(*again);
-        if (!same) {
-            return refuse("invalid_argument", "the two passwords differ; nobody was registered");
-        }
-    }
-    auto done = sign_in(with, name, std::move(*password), true);
-    const bool taken =
-        !done && (done.error().code == "unauthorised" || done.error().code == "already_exists");
-    if (taken && done.error().detail.find("another name") == std::string::npos) {
-        return refuse(done.error().code,
-                      done.error().detail +
-                          "; choose another name, or sign in with calboxctl login " + clean(name));
-    }
-    return done;
+    return register_with(with, name, std::move(*password), "The same again: ");
 }
 
 answer<void> logout(context& with) {
@@ -144,7 +175,7 @@ std::vector<command> session_commands() {
          .options = {password_stdin},
          .examples = {{"login alice", "asks for the password, which never leaves this machine"},
                       {"login alice --password-stdin < secret", "for scripts"}},
-         .details = {},
+         .details = "A name that is new is registered, when the same password is typed once more.",
          .run = login},
         {.path = "register",
          .summary = "Takes a new name in the network and signs in with it",

@@ -91,7 +91,9 @@ int complete(std::vector<std::string> words, const surroundings& world) {
 
 /// What helps beside the daemon's sentence.
 std::string hint_of(const problem& why, const command& what) {
-    if (why.code == "unauthorised" && what.path != "login" && what.path != "register") {
+    const bool advised = why.detail.find("calboxctl login") != std::string::npos ||
+                         why.detail.find("--as") != std::string::npos;
+    if (why.code == "unauthorised" && !advised && what.path != "login" && what.path != "register") {
         return "calboxctl login NAME signs in; --as NAME chooses among several who are";
     }
     if (why.code == "conflict") {

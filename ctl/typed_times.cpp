@@ -18,6 +18,8 @@ namespace {
 
 constexpr wall minute = 60, hour = 60 * minute, day = 24 * hour;
 constexpr wall longest = 3660 * day;  // of a duration
+// "22:00 - 1:00" is a night; "14:00 - 13:00" is a mistake, and not an event of 23 hours.
+constexpr wall night_max = 12 * hour;
 
 wall day_of(wall reading) { return reading - ((reading % day) + day) % day; }
 
@@ -245,11 +247,13 @@ answer<span> parse_span(const std::string& text, wall now) {
             return refuse(no_time(text));
         }
         const bool clock_alone = words_of(end_text).size() == 1 && !day_only;
-        if (clock_alone && *end < *start) {
-            *end += day;  // "22:00 - 1:00" ends on the next day
+        if (clock_alone && *end < *start && *end + day - *start <= night_max) {
+            *end += day;
         }
         if (*end < *start) {
-            return refuse("invalid_argument", "the end is before the start: " + clean(text));
+            return refuse("invalid_argument",
+                          "the end is before the start: \"" + clean(text) + "\"" +
+                              (clock_alone ? " (an end on another day needs its day)" : ""));
         }
         made.end = *end;
     }

@@ -1,5 +1,8 @@
 """The same name and password on another device bring back every event and file (R51, R93); strangers get nothing (R97)."""
 
+import contextlib
+import os
+import pty
 import sys
 
 sys.dont_write_bytecode = True
@@ -56,5 +59,38 @@ def wrong_passwords(world: World) -> None:
     other.person("alice", "correct horse battery").login()
 
 
+def typed_by_a_person(world: World) -> None:
+    """`calboxctl login` on a terminal: a name that is new is registered by the same password once more (R47, R49)."""
+    alone = world.daemon("alone")
+
+    def login(name: str, *typed: str) -> tuple[int, str]:
+        asked, answers = 0, list(typed)
+        environment = {**alone.environment(), "NO_COLOR": "1"}
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execve(harness.CALBOXCTL, [harness.CALBOXCTL, "--socket", str(alone.socket), "login", name], environment)
+        said = b""
+        with contextlib.suppress(OSError):  # how the end of a terminal is told
+            while piece := os.read(terminal, 4096):
+                said += piece
+                if said.count(b": ") > asked and said.endswith(b": ") and answers:
+                    asked = said.count(b": ")
+                    os.write(terminal, answers.pop(0).encode() + b"\n")
+        os.close(terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
+
+    status, said = login("alice", "correct horse battery", "another long password")
+    expect(status == harness.EXIT_USAGE and "differ" in said, f"two passwords: {status} {said}")
+    expect(alone.get("/v1/session")["users"] == [], "a typo made an account")
+    status, said = login("alice", "correct horse battery", "correct horse battery")
+    expect(status == 0 and "Registered" in said, f"a new name: {status} {said}")
+    expect("correct horse" not in said, f"the password was echoed: {said}")
+    alone.person("alice").logout()
+    status, said = login("alice", "another long password", "another long password")
+    expect(status == harness.EXIT_EXISTS and "another name" in said, f"a known name: {status} {said}")
+    status, said = login("alice", "correct horse battery")
+    expect(status == 0 and "Signed in" in said, f"the right password: {status} {said}")
+
+
 if __name__ == "__main__":
-    harness.main(second_device, wrong_passwords)
+    harness.main(second_device, wrong_passwords, typed_by_a_person)

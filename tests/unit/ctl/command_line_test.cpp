@@ -69,6 +69,11 @@ TEST(command_line, wrong_usage_is_named) {
         {{"files", "add", "alice/1.7"}, "PATH"},
         {{"--color", "blue", "status"}, "blue"},
         {{"--json"}, "no command"},
+        {{"--socket", "/run/x.sock", "no-such-command"}, "no such command: no-such-command"},
+        {{"--socket", "/run/x.sock", "event", "list"}, "did you mean events list?"},
+        {{"events", "ls"}, "no such command: events ls"},
+        {{"--as", "bob", "friends", "groups"}, "no such command: friends groups"},
+        {{"--socket", "a", "status", "--socket", "b"}, "--socket may be given once"},
     };
     for (const auto& [line, part] : cases) {
         const auto parsed = parse_line(line);

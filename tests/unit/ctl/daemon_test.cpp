@@ -462,8 +462,11 @@ TEST_F(failures, answers_that_are_none) {
 TEST_F(failures, sign_in_is_advised) {
     answer = http_problem(401, "unauthorised", "nobody is signed in");
     EXPECT_NE(alice.run({"events", "list"}).err.find("calboxctl login"), std::string::npos);
+    answer = http_problem(401, "unauthorised", "say which with --as NAME");
+    EXPECT_EQ(alice.run({"events", "list"}).err, "calboxctl: say which with --as NAME\n");
+    answer = http_problem(401, "unauthorised", "wrong name or password");
     EXPECT_EQ(alice.run({"login", "a", "--password-stdin"}, "x\n").err,
-              "calboxctl: nobody is signed in\n");
+              "calboxctl: wrong name or password; calboxctl register a takes a new name\n");
 }
 
 TEST(no_daemon, is_said_with_what_to_do) {
