@@ -132,6 +132,15 @@ result<void> read_join(const toml::node& value, config& into) {
     return {};
 }
 
+result<void> read_found(const toml::node& value, config& into) {
+    const auto given = value.value_exact<bool>();
+    if (!given) {
+        return wrong("it must be true or false");
+    }
+    into.node.found = *given;
+    return {};
+}
+
 result<void> read_enrolment(const toml::node& value, config& into) {
     static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
         {{"open", true}, {"invited", false}}};
@@ -206,6 +215,7 @@ constexpr std::array keys{
     key{"advertise", read_advertise},
     key{"roles", read_roles},
     key{"network.join", read_join},
+    key{"network.found", read_found},
     key{"network.enrolment", read_enrolment},
     key{"rendezvous.edges_max", read_edges_max},
     key{"rendezvous.heartbeat_s", read_heartbeat},

@@ -75,6 +75,7 @@ void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), std
 void prepare_process() {
     ::umask(0077);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a failed write, and no end
     std::signal(SIGHUP, SIG_IGN);
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -33,15 +33,24 @@ task<result<void>> enrolment::load() {
         }
         record_.certificate = std::move(*made);
     }
+    present();
+    // What was stored is not stored again: a device starts on a full disk, too.
+    if (*stored) {
+        co_return result<void>();
+    }
     co_return co_await adopt(record_.certificate, record_.ca_certificate);
+}
+
+void enrolment::present() {
+    mine_.certificate = record_.certificate;
+    mine_.ca_certificate = record_.ca_certificate;
+    mine_.network = crypto::network_of_ca(record_.ca_certificate);
 }
 
 task<result<void>> enrolment::adopt(bytes certificate, bytes ca_certificate) {
     record_.certificate = std::move(certificate);
     record_.ca_certificate = std::move(ca_certificate);
-    mine_.certificate = record_.certificate;
-    mine_.ca_certificate = record_.ca_certificate;
-    mine_.network = crypto::network_of_ca(record_.ca_certificate);
+    present();
     replica::batch writes;
     writes.put(replica::record_kind::meta, to_bytes(device_name), codec::encode(record_));
     co_return co_await db_.apply(std::move(writes));
@@ -79,7 +88,9 @@ task<result<void>> enrolment::ask_for_certificate(device_id registry, std::uint3
 
 task<result<void>> enrolment::join(invitation with, std::uint32_t roles, net::pool& connections) {
     if (in_network()) {
-        co_return fail(errc::already_exists, "this device belongs to a network already");
+        co_return fail(errc::already_exists,
+                       "this device belongs to a network already, and cannot leave it: to join "
+                       "another, start its daemon with an empty data directory");
     }
     net::expectation expected;
     expected.network = with.network;
@@ -103,15 +114,20 @@ task<result<void>> enrolment::join(invitation with, std::uint32_t roles, net::po
     co_return fail(last.code, "cannot reach the registry: " + last.message());
 }
 
-bool enrolment::due_for_renewal() const {
-    if (!in_network() || record_.registry == self()) {
-        return false;
-    }
+bool enrolment::is_fresh() const {
     const auto facts =
         crypto::inspect_certificate(mine_.certificate, mine_.ca_certificate, env_.time.wall());
     constexpr std::int64_t day_ms = 24 * 3600 * 1000;
-    return !facts ||
-           env_.time.wall().ms - facts->not_before.ms > crypto::certificate_renew_days * day_ms;
+    return facts &&
+           env_.time.wall().ms - facts->not_before.ms <= crypto::certificate_renew_days * day_ms;
+}
+
+bool enrolment::due_for_renewal() const {
+    return in_network() && record_.registry != self() && !is_fresh();
+}
+
+bool enrolment::serves_own(std::uint32_t roles) const {
+    return in_network() && record_.registry == self() && record_.roles == roles && is_fresh();
 }
 
 task<result<void>> enrolment::renew(net::pool& connections) {

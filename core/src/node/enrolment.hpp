@@ -40,9 +40,14 @@ public:
     /// Enters a network by invitation. already_exists: this device belongs to one.
     task<result<void>> join(invitation with, std::uint32_t roles, net::pool& connections);
     bool due_for_renewal() const;
+    /// Is the certificate that the registry on this very node gave for these roles good for a
+    /// while?
+    bool serves_own(std::uint32_t roles) const;
     task<result<void>> renew(net::pool& connections);
 
 private:
+    bool is_fresh() const;
+    void present();
     task<result<void>> adopt(bytes certificate, bytes ca_certificate);
     task<result<void>> ask_for_certificate(device_id registry, std::uint32_t roles, bytes token,
                                            network_id expected, net::pool& connections);

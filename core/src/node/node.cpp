@@ -64,7 +64,7 @@ task<result<void>> node_parts::start() {
     // A port of the system's choice is kept over restarts: others have it in their address books.
     const bool any_port = with.listen.ends_with(":0");
     make_services(any_port && *before ? std::string(as_text(**before)) : std::string());
-    if (auto opened_network = co_await open_network(); !opened_network) {
+    if (auto opened_network = co_await open_network(with.found); !opened_network) {
         co_return opened_network;
     }
     if (auto loaded = co_await load_services(); !loaded) {
@@ -74,10 +74,11 @@ task<result<void>> node_parts::start() {
     if (auto listening = connections->start(); !listening) {
         co_return listening;
     }
-    if (any_port && !connections->addresses().empty()) {
+    const auto listens_on = connections->addresses();
+    if (any_port && !listens_on.empty() && *before != to_bytes(listens_on.front())) {
         replica::batch writes;
         writes.put(replica::record_kind::meta, to_bytes(listened_name),
-                   to_bytes(connections->addresses().front()));
+                   to_bytes(listens_on.front()));
         if (auto kept = co_await db.apply(std::move(writes)); !kept) {
             co_return kept;
         }
@@ -132,9 +133,9 @@ void node_parts::make_services(std::string listen_rather) {
     }
 }
 
-/// The registry's own part: loads its network, or founds one where nothing says that this device
-/// belongs elsewhere.
-task<result<void>> node_parts::open_network() {
+/// The registry's own part: loads its network, or founds one if it may and nothing says that this
+/// device belongs elsewhere.
+task<result<void>> node_parts::open_network(bool found) {
     if (!plays(wire::role::registry)) {
         co_return result<void>();
     }
@@ -147,15 +148,26 @@ task<result<void>> node_parts::open_network() {
     if (!has) {
         co_return fail(has.error());
     }
-    if (!*has && (me.in_network() || !with.join.empty())) {
+    if (!*has && (me.in_network() || !with.join.empty() || !found)) {
         registry.reset();
         co_return result<void>();
     }
     if (auto opened_registry = co_await registry->start(); !opened_registry) {
         co_return opened_registry;
     }
-    // At every start: the roles may have changed, and a registry needs nobody for a fresh
-    // certificate.
+    if (!*has) {
+        env.log.write(log_level::info, "node",
+                      "founded the network " + registry->network().hex() +
+                          "; others join it with what calboxctl network invite prints");
+    }
+    co_return co_await certify_self();
+}
+
+/// The registry's own certificate: a fresh one when the old one ages, or the roles have changed.
+task<result<void>> node_parts::certify_self() {
+    if (me.serves_own(with.roles)) {
+        co_return result<void>();
+    }
     auto certificate = registry->certificate_for(me.mine().device_key.public_key, with.roles);
     if (!certificate) {
         co_return fail(std::move(certificate.error()));
@@ -231,23 +243,24 @@ task<void> node_parts::keep_registry_near() {
     }
 }
 
+task<result<void>> node_parts::renew_certificate() {
+    if (registry) {
+        co_return co_await certify_self();
+    }
+    if (me.due_for_renewal()) {
+        co_return co_await me.renew(*connections);
+    }
+    co_return result<void>();
+}
+
 task<void> node_parts::keep_certificate() {
     while (true) {
         co_await sleep_for(env, look_at_certificate);
-        if (registry) {
-            auto certificate =
-                registry->certificate_for(me.mine().device_key.public_key, with.roles);
-            if (certificate) {
-                (void)co_await me.enter_own(std::move(*certificate), registry->ca_certificate(),
-                                            with.roles);
-            }
-        } else if (me.due_for_renewal()) {
-            const auto renewed = co_await me.renew(*connections);
-            if (!renewed) {
-                env.log.write(log_level::warn, "node",
-                              "this device's certificate could not be renewed yet: " +
-                                  renewed.error().message());
-            }
+        const auto renewed = co_await renew_certificate();
+        if (!renewed) {
+            env.log.write(
+                log_level::warn, "node",
+                "this device's certificate could not be renewed yet: " + renewed.error().message());
         }
     }
 }

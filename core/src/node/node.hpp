@@ -30,7 +30,8 @@ struct node_settings {
     std::uint32_t roles = wire::role::edge;  // bits of wire::role
     std::string listen = "127.0.0.1:0";
     std::vector<std::string> advertise;  // addresses to tell others; empty: those listened on
-    std::string join;  // an invitation, used while this device belongs to no network
+    std::string join;   // an invitation, used while this device belongs to no network
+    bool found = true;  // a registry without a network founds one at its start, unasked
     bool enrolment_open = true;
     std::uint32_t edges_max = 10'000;
     duration heartbeat = std::chrono::seconds(10);

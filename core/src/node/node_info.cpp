@@ -6,6 +6,16 @@ namespace calbox::node {
 
 using wire::message_type;
 
+namespace {
+
+/// Gives a flag back, however the work ends that it was taken for.
+struct flag_taken {
+    bool& flag;
+    ~flag_taken() { flag = false; }
+};
+
+}  // namespace
+
 network_view node_parts::show() const {
     network_view view;
     if (me.in_network()) {
@@ -22,10 +32,29 @@ task<result<network_view>> node_parts::create() {
         co_return fail(errc::already_exists,
                        "this device belongs to a network already: calboxctl network show");
     }
-    co_return fail(
-        errc::forbidden,
-        "a network is founded by a daemon with the role registry: add it to `roles`, leave out "
-        "`network.join`, and start the daemon again");
+    if (!plays(wire::role::registry)) {
+        co_return fail(errc::forbidden,
+                       "a network is founded by a daemon with the role registry: add it to `roles` "
+                       "and start the daemon again, or follow an invitation: calboxctl network "
+                       "join INVITATION");
+    }
+    if (!with.join.empty()) {
+        co_return fail(errc::forbidden,
+                       "this daemon is to join the network that `network.join` names: leave that "
+                       "out to found one");
+    }
+    if (std::exchange(joining_, true)) {
+        co_return fail(errc::busy, "this device is joining a network right now");
+    }
+    const flag_taken until_the_end{joining_};
+    auto founded = co_await open_network(true);
+    if (!founded) {
+        registry.reset();
+        co_return fail(std::move(founded.error()));
+    }
+    add_registry_routes();
+    enter_network();
+    co_return show();
 }
 
 task<result<std::string>> node_parts::invite(std::vector<std::string> roles) {
@@ -66,10 +95,7 @@ task<result<network_view>> node_parts::join_now(std::string invitation_text) {
     if (std::exchange(joining_, true)) {
         co_return fail(errc::busy, "this device is joining a network right now");
     }
-    const struct ending {
-        bool& flag;
-        ~ending() { flag = false; }
-    } at_the_end{joining_};
+    const flag_taken until_the_end{joining_};
     auto joined = co_await me.join(std::move(*with_this), wanted, *connections);
     if (!joined) {
         co_return fail(std::move(joined.error()));

@@ -29,22 +29,7 @@ void node_parts::add_routes() {
         });
     };
 
-    if (registry) {
-        registry_service* const names_keeper = &*registry;
-        const auto keep = [&](message_type type, auto method) {
-            routes.answer(type, [names_keeper, method](const peer& from, bytes payload) {
-                return (names_keeper->*method)(from, std::move(payload));
-            });
-        };
-        keep(message_type::enroll, &registry_service::on_enroll);
-        keep(message_type::login_begin, &registry_service::on_login_begin);
-        keep(message_type::register_user, &registry_service::on_register);
-        keep(message_type::login, &registry_service::on_login);
-        keep(message_type::lookup, &registry_service::on_lookup);
-        routes.take(message_type::bindings, [names_keeper](const peer& from, bytes payload) {
-            return names_keeper->on_bindings(from, std::move(payload));
-        });
-    }
+    add_registry_routes();
 
     routes.answer(message_type::locate, [this](const peer&, bytes payload) -> task<result<bytes>> {
         const auto what = codec::decode<wire::locate>(payload);
@@ -134,6 +119,26 @@ void node_parts::add_routes() {
           [this](const peer& from, wire::file_kept what) {
               return files->on_kept(from.device, what);
           });
+}
+
+void node_parts::add_registry_routes() {
+    if (!registry) {
+        return;
+    }
+    registry_service* const names_keeper = &*registry;
+    const auto keep = [&](message_type type, auto method) {
+        routes.answer(type, [names_keeper, method](const peer& from, bytes payload) {
+            return (names_keeper->*method)(from, std::move(payload));
+        });
+    };
+    keep(message_type::enroll, &registry_service::on_enroll);
+    keep(message_type::login_begin, &registry_service::on_login_begin);
+    keep(message_type::register_user, &registry_service::on_register);
+    keep(message_type::login, &registry_service::on_login);
+    keep(message_type::lookup, &registry_service::on_lookup);
+    routes.take(message_type::bindings, [names_keeper](const peer& from, bytes payload) {
+        return names_keeper->on_bindings(from, std::move(payload));
+    });
 }
 
 }  // namespace calbox::node

@@ -96,14 +96,17 @@ public:
     std::optional<overlay::rendezvous_service> rendezvous;
 
 private:
-    task<result<void>> open_network();
+    task<result<void>> open_network(bool found);
+    task<result<void>> certify_self();
     void make_services(std::string listen_rather);
     task<result<void>> load_services();
     void add_routes();
+    void add_registry_routes();
     void enter_network();
     task<result<network_view>> join_now(std::string invitation);
     task<void> keep_joining();
     task<void> keep_registry_near();
+    task<result<void>> renew_certificate();
     task<void> keep_certificate();
     task<void> send_now(device_id to, wire::message_type type, bytes payload);
     task<void> catch_up();

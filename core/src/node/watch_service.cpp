@@ -7,6 +7,9 @@ namespace calbox::node {
 namespace {
 /// More changes than one run can tell: the next run starts above them.
 constexpr std::uint64_t block = std::uint64_t{1} << 32;
+/// From here to twice that are blocks of runs that could not be counted; with `block` still exact
+/// in a JSON number.
+constexpr std::uint64_t uncounted_runs = std::uint64_t{1} << 20;
 constexpr std::string_view key = "journal block";
 }  // namespace
 
@@ -26,10 +29,18 @@ task<result<void>> watch_service::load() {
         }
         run = *value + 1;
     }
-    last_ = first_kept_ = run * block;
     replica::batch writes;
     writes.put(replica::record_kind::meta, to_bytes(key), codec::encode(run));
-    co_return co_await db_.apply(std::move(writes));
+    const auto stored_now = co_await db_.apply(std::move(writes));
+    if (!stored_now) {
+        // A full disk is no reason not to start: a block that no counted run reaches, by chance, so
+        // that nobody resumes in this run what he read in another.
+        env_.log.write(log_level::warn, "watch",
+                       "this run's journal is not counted: " + stored_now.error().message());
+        run = uncounted_runs + env_.entropy.below(uncounted_runs);
+    }
+    last_ = first_kept_ = run * block;
+    co_return result<void>();
 }
 
 void watch_service::tell(std::vector<user_id> users, change what) {

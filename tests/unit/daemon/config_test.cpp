@@ -53,6 +53,7 @@ TEST(config, without_a_word_is_what_the_manual_says) {
     EXPECT_EQ(made.node.listen, "127.0.0.1:0");
     EXPECT_TRUE(made.node.advertise.empty());
     EXPECT_TRUE(made.node.enrolment_open);
+    EXPECT_TRUE(made.node.found);
     EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(10));
     EXPECT_EQ(made.node.reach, net::reach::automatic);
     EXPECT_EQ(made.node.kdf_memory_bytes, 64U << 20);
@@ -79,6 +80,7 @@ kdf.memory_mib = 8
 kdf.passes = 1
 [network]
 enrolment = "invited"
+found = false
 join = "calbox://join/127.0.0.1:1?network=)" +
                               network + R"(&token=00112233445566778899aabbccddeeff&roles=edge"
 [rendezvous]
@@ -106,6 +108,7 @@ directories = ["/a", "/b"]
     EXPECT_EQ(made.node.kdf_memory_bytes, 8U << 20);
     EXPECT_EQ(made.node.kdf_passes, 1U);
     EXPECT_FALSE(made.node.enrolment_open);
+    EXPECT_FALSE(made.node.found);
     EXPECT_TRUE(made.node.join.starts_with("calbox://join/"));
     EXPECT_EQ(made.node.edges_max, 12U);
     EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(2));
@@ -150,6 +153,7 @@ TEST(config, refuses_values_that_do_not_fit_and_names_the_key) {
         {"roles = []", "one role"},
         {"roles = \"edge\"", "list"},
         {"network.join = \"http://x\"", "network.join"},
+        {"network.found = \"yes\"", "true or false"},
         {"network.enrolment = \"closed\"", "\"open\", \"invited\""},
         {"rendezvous.edges_max = 0", "rendezvous.edges_max"},
         {"rendezvous.edges_max = 1.5", "whole number"},
