@@ -41,8 +41,12 @@ result<user_id> call::user() const {
     return account->id;
 }
 
-result<event_id> call::event(user_id as) const {
-    return on.events.find(as, parts[0] + "/" + parts[1]);
+result<call::address> call::addressed() const {
+    return user().and_then([&](user_id as) {
+        return on.events.find(as, parts[0] + "/" + parts[1]).map([&](event_id which) {
+            return address{as, which};
+        });
+    });
 }
 
 const std::string* call::asked_for(std::string_view key) const noexcept {

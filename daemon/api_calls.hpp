@@ -25,8 +25,12 @@ struct call {
 
     /// The user that Calbox-User names.
     result<user_id> user() const;
-    /// The event of the path's first two parts.
-    result<event_id> event(user_id as) const;
+    struct address {
+        user_id as;
+        event_id which;
+    };
+    /// That user, and the event of the path's first two parts.
+    result<address> addressed() const;
     /// The value of a key of the query; nothing when it is not there.
     const std::string* asked_for(std::string_view key) const noexcept;
     /// invalid_argument for a key that is not among `known`.

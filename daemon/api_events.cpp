@@ -160,30 +160,24 @@ outcome post_event(call& one) {
 }
 
 outcome get_event(call& one) {
-    const auto as = one.user();
-    if (!as) {
-        co_return fail(as.error());
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
     }
-    const auto which = one.event(*as);
-    if (!which) {
-        co_return fail(which.error());
-    }
-    const auto event = one.on.events.show(*as, *which);
+    const auto& [as, which] = *at;
+    const auto event = one.on.events.show(as, which);
     if (!event) {
         co_return fail(event.error());
     }
-    co_return event_response(one, *as, 200, *event);
+    co_return event_response(one, as, 200, *event);
 }
 
 outcome patch_event(call& one) {
-    const auto as = one.user();
-    if (!as) {
-        co_return fail(as.error());
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
     }
-    const auto which = one.event(*as);
-    if (!which) {
-        co_return fail(which.error());
-    }
+    const auto& [as, which] = *at;
     const auto body = co_await one.document();
     if (!body) {
         co_return fail(body.error());
@@ -192,31 +186,28 @@ outcome patch_event(call& one) {
     if (!draft) {
         co_return fail(std::move(draft.error()));
     }
-    const auto expect = expected(one, *as, *which);
+    const auto expect = expected(one, as, which);
     if (!expect) {
         co_return fail(expect.error());
     }
-    const auto changed = co_await one.on.events.modify(*as, *which, std::move(*draft), *expect);
+    const auto changed = co_await one.on.events.modify(as, which, std::move(*draft), *expect);
     if (!changed) {
         co_return fail(changed.error());
     }
-    co_return event_response(one, *as, 200, *changed);
+    co_return event_response(one, as, 200, *changed);
 }
 
 outcome delete_event(call& one) {
-    const auto as = one.user();
-    if (!as) {
-        co_return fail(as.error());
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
     }
-    const auto which = one.event(*as);
-    if (!which) {
-        co_return fail(which.error());
-    }
-    const auto expect = expected(one, *as, *which);
+    const auto& [as, which] = *at;
+    const auto expect = expected(one, as, which);
     if (!expect) {
         co_return fail(expect.error());
     }
-    auto removed = co_await one.on.events.remove(*as, *which, *expect);
+    auto removed = co_await one.on.events.remove(as, which, *expect);
     if (!removed) {
         co_return fail(std::move(removed.error()));
     }

@@ -64,21 +64,17 @@ result<void> may_upload(const call& one, user_id as, event_id which, bool replac
 }
 
 outcome upload(call& one, bool replace) {
-    const auto as = one.user();
-    if (!as) {
-        co_return fail(as.error());
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
     }
-    const auto which = one.event(*as);
-    if (!which) {
-        co_return fail(which.error());
-    }
-    if (auto allowed = may_upload(one, *as, *which, replace); !allowed) {
+    const auto& [as, which] = *at;
+    if (auto allowed = may_upload(one, as, which, replace); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
     const std::string* const type = one.line.asked().find("content-type");
-    const auto file = co_await one.on.file.attach(*as, *which, one.parts[2],
-                                                  type == nullptr ? std::string() : *type,
-                                                  one.line.body(), replace);
+    const auto file = co_await one.on.file.attach(
+        as, which, one.parts[2], type == nullptr ? std::string() : *type, one.line.body(), replace);
     if (!file) {
         co_return fail(file.error());
     }
@@ -230,15 +226,12 @@ outcome send_part(call& one, user_id as, event_id which, node::file_view file) {
 }  // namespace
 
 outcome get_files(call& one) {
-    const auto as = one.user();
-    if (!as) {
-        co_return fail(as.error());
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
     }
-    const auto which = one.event(*as);
-    if (!which) {
-        co_return fail(which.error());
-    }
-    const auto files = one.on.file.list(*as, *which);
+    const auto& [as, which] = *at;
+    const auto files = one.on.file.list(as, which);
     if (!files) {
         co_return fail(files.error());
     }
@@ -250,43 +243,38 @@ outcome post_file(call& one) { return upload(one, false); }
 outcome put_file(call& one) { return upload(one, true); }
 
 outcome get_file(call& one) {
-    const auto as = one.user();
-    if (!as) {
-        co_return fail(as.error());
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
     }
-    const auto which = one.event(*as);
-    if (!which) {
-        co_return fail(which.error());
-    }
-    auto file = find_file(one, *as, *which, one.parts[2]);
+    const auto& [as, which] = *at;
+    auto file = find_file(one, as, which, one.parts[2]);
     if (!file) {
         co_return fail(std::move(file.error()));
     }
-    if (file->held != "here" && one.line.asked().method != "HEAD") {
-        // Not given up when the client leaves: the next one who asks finds it here.
-        auto fetched = co_await one.on.file.fetch(*as, *which, one.parts[2]);
+    if (one.line.asked().method != "HEAD") {
+        // At once when it is here. Not given up when the client leaves: the next one who asks finds
+        // it here.
+        auto fetched = co_await one.on.file.fetch(as, which, one.parts[2]);
         if (!fetched) {
             co_return fail(std::move(fetched.error()));
         }
         *file = std::move(*fetched);
     }
-    co_return co_await send_part(one, *as, *which, std::move(*file));
+    co_return co_await send_part(one, as, which, std::move(*file));
 }
 
 outcome fetch_file(call& one) {
-    const auto as = one.user();
-    if (!as) {
-        co_return fail(as.error());
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
     }
-    const auto which = one.event(*as);
-    if (!which) {
-        co_return fail(which.error());
-    }
+    const auto& [as, which] = *at;
     auto read = co_await one.nothing();
     if (!read) {
         co_return fail(std::move(read.error()));
     }
-    const auto file = co_await one.on.file.fetch(*as, *which, one.parts[2]);
+    const auto file = co_await one.on.file.fetch(as, which, one.parts[2]);
     if (!file) {
         co_return fail(file.error());
     }
@@ -294,15 +282,12 @@ outcome fetch_file(call& one) {
 }
 
 outcome delete_file(call& one) {
-    const auto as = one.user();
-    if (!as) {
-        co_return fail(as.error());
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
     }
-    const auto which = one.event(*as);
-    if (!which) {
-        co_return fail(which.error());
-    }
-    auto removed = co_await one.on.file.detach(*as, *which, one.parts[2]);
+    const auto& [as, which] = *at;
+    auto removed = co_await one.on.file.detach(as, which, one.parts[2]);
     if (!removed) {
         co_return fail(std::move(removed.error()));
     }

@@ -104,10 +104,11 @@ result<model::attachment> files_service::find(const opened_event& in,
 }
 
 result<void> files_service::may_attach(const opened_event& to, const user_id& as) const {
-    const bool allowed = as == to.header.event.organizer ||
-                         (to.header.guests_may & (guest_right::attach | guest_right::modify)) != 0;
+    const bool allowed =
+        as == to.header.event.organizer || (to.header.guests_may & guest_right::attach) != 0;
     if (!allowed) {
-        return fail(errc::forbidden, "guests may not attach files to this event");
+        return fail(errc::forbidden,
+                    "guests may not attach files to this event, nor take them off");
     }
     return {};
 }
@@ -286,12 +287,38 @@ task<result<void>> files_service::fetch_file(file_root root, std::uint64_t size,
         file_root root;
         ~ending() { owner.progress_.erase(root); }
     } however_it_ends{*this, root};
+    auto cleared = co_await store_.make_way(root, size);
+    if (!cleared) {
+        co_return cleared;
+    }
     const auto report = [this, root](std::uint64_t done) { progress_[root] = done; };
     auto fetched = co_await transfer_.fetch(root, size, std::move(sources), *this, report);
     if (fetched) {
         sizes_[root] = size;
     }
     co_return fetched;
+}
+
+/// What the disk has lost since is not here any more, and may be fetched again.
+task<result<bool>> files_service::is_here(file_root root) {
+    if (!sizes_.contains(root)) {
+        co_return false;
+    }
+    const auto size = co_await store_.size_if_held(root);
+    if (!size) {
+        co_return fail(size.error());
+    }
+    if (!*size) {
+        lost(root);
+    }
+    co_return size->has_value();
+}
+
+void files_service::lost(const file_root& root) {
+    if (sizes_.erase(root) != 0) {
+        env_.log.write(log_level::warn, "files",
+                       "the disk has lost a file, or a part of it: " + root.hex());
+    }
 }
 
 task<result<file_view>> files_service::fetch(user_id as, event_id which, std::string name) {
@@ -309,14 +336,19 @@ task<result<file_view>> files_service::fetch(user_id as, event_id which, std::st
     while (progress_.contains(what->root)) {  // somebody else asked for it already
         co_await sleep_for(env_, std::chrono::milliseconds(20));
     }
-    if (!sizes_.contains(what->root)) {
+    const auto here = co_await is_here(what->root);
+    if (!here) {
+        co_return fail(here.error());
+    }
+    if (!*here) {
         if (sources.empty()) {
             co_return fail(errc::unavailable,
                            "nobody who could have \"" + name + "\" can be reached now");
         }
-        auto fetched = co_await fetch_file(what->root, what->size, std::move(sources));
+        const auto fetched = co_await fetch_file(what->root, what->size, std::move(sources));
         if (!fetched) {
-            co_return fail(std::move(fetched.error()));
+            co_return fail(fetched.error().code,
+                           "\"" + name + "\" cannot be fetched now: " + fetched.error().message());
         }
     }
     co_return view_of(*what);
@@ -334,8 +366,18 @@ task<result<void>> files_service::read(user_id as, event_id which, std::string n
     }
     const std::uint64_t begin = std::min(first, what->size);
     const std::uint64_t most = what->size - begin;
-    co_return co_await store_.read(what->root, what->size, what->key, begin,
-                                   length == 0 ? most : std::min(length, most), into);
+    auto done = co_await store_.read(what->root, what->size, what->key, begin,
+                                     length == 0 ? most : std::min(length, most), into);
+    if (!done && done.error().code != errc::closed) {
+        const auto whole = co_await store_.verify(what->root);
+        if (whole && !*whole) {
+            lost(what->root);
+            co_return fail(errc::mismatch, "the copy of \"" + name +
+                                               "\" on this device is damaged, and given up: try "
+                                               "again, and it is fetched from the others");
+        }
+    }
+    co_return done;
 }
 
 task<result<bytes>> files_service::on_info(wire::file_info what) {
@@ -374,7 +416,8 @@ task<result<bytes>> files_service::on_keep(device_id from, wire::file_keep what)
 }
 
 task<void> files_service::keep(device_id from, wire::file_keep what) {
-    if (!sizes_.contains(what.root)) {
+    const auto here = co_await is_here(what.root);
+    if (!here || !*here) {
         const auto fetched = co_await fetch_file(what.root, what.size, {from});
         if (!fetched) {
             env_.log.write(log_level::warn, "files",

@@ -67,6 +67,8 @@ private:
     task<void> offer(device_id backup, file_root root, std::uint64_t size);
     task<void> keep(device_id from, wire::file_keep what);
     task<void> wait_for_a_copy(file_root root);
+    task<result<bool>> is_here(file_root root);
+    void lost(const file_root& root);
     task<result<void>> fetch_file(file_root root, std::uint64_t size,
                                   std::vector<device_id> sources);
 

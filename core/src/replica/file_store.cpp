@@ -164,6 +164,41 @@ task<result<std::optional<std::uint64_t>>> file_store::size_if_held(file_root ro
     co_return whole ? std::optional(size) : std::nullopt;
 }
 
+task<result<bool>> file_store::verify(file_root root) {
+    const auto known = co_await record(root);
+    if (!known) {
+        co_return fail(known.error());
+    }
+    if (!*known) {
+        co_return false;
+    }
+    auto checking = [root, what = **known](storage::blob_store& blobs) -> result<bool> {
+        const std::uint64_t leaves = what.hashes.size() / digest::size;
+        for (std::uint64_t i = 0; i < leaves; ++i) {
+            const auto data = blobs.read(root, i * crypto::leaf_sealed_bytes,
+                                         crypto::sealed_leaf_bytes(what.size, i));
+            const auto wanted = byte_view(what.hashes).subspan(i * digest::size, digest::size);
+            if (!data || !std::ranges::equal(crypto::leaf_hash(*data).view(), wanted)) {
+                return blobs.remove(root).map([] { return false; });
+            }
+        }
+        return true;
+    };
+    co_return co_await db_.with_blobs(std::move(checking));
+}
+
+task<result<void>> file_store::make_way(file_root root, std::uint64_t size) {
+    auto clearing = [root, size](storage::blob_store& blobs) -> result<void> {
+        const auto length = blobs.length(root);
+        if (!length) {
+            return fail(length.error());
+        }
+        const bool wrong = *length && **length != crypto::sealed_file_bytes(size);
+        return wrong ? blobs.remove(root) : result<void>();
+    };
+    co_return co_await db_.with_blobs(std::move(clearing));
+}
+
 task<result<bytes>> file_store::leaf_hashes(file_root root, std::uint64_t first,
                                             std::uint32_t count) {
     const auto known = co_await record(root);

@@ -50,12 +50,17 @@ public:
                             std::uint64_t length, byte_sink& into);
     /// Plaintext size of a file that is wholly here.
     task<result<std::optional<std::uint64_t>>> size_if_held(file_root root);
+    /// Reads every leaf: is the file here, and as its root says? What is not is removed, so that it
+    /// can be fetched again.
+    task<result<bool>> verify(file_root root);
     /// Hashes of at most `count` leaves from `first` on, one after the other; not_found when the
     /// file is not here.
     task<result<bytes>> leaf_hashes(file_root root, std::uint64_t first, std::uint32_t count);
     task<result<bytes>> leaf(file_root root, std::uint64_t index);
 
     // For transfers: a file that arrives in any order, each leaf verified before it is given here.
+    /// Removes a blob of another length than the file has: it would stand in the way of a good one.
+    task<result<void>> make_way(file_root root, std::uint64_t size);
     /// Which leaves of an earlier attempt are there and right.
     task<result<std::vector<bool>>> resume(file_root root, std::uint64_t size,
                                            const std::vector<digest>& leaves);

@@ -202,6 +202,14 @@ public:
     }
     result<std::vector<node::file_view>> list(user_id, event_id) const override { return all; }
     task<result<node::file_view>> fetch(user_id, event_id, std::string name) override {
+        const auto found = std::ranges::find_if(
+            all, [&](const node::file_view& one) { return one.what.name == name; });
+        if (found == all.end()) {
+            co_return fail(errc::not_found, "no such file");
+        }
+        if (found->held == "here") {
+            co_return *found;
+        }
         ++fetches;
         if (held_up) {
             co_await resume.wait();
@@ -209,13 +217,8 @@ public:
         if (auto problem = trouble_.take()) {
             co_return fail(*problem);
         }
-        for (auto& one : all) {
-            if (one.what.name == name) {
-                one.held = "here";
-                co_return one;
-            }
-        }
-        co_return fail(errc::not_found, "no such file");
+        found->held = "here";
+        co_return *found;
     }
     task<result<void>> read(user_id, event_id, std::string, std::uint64_t first,
                             std::uint64_t length, node::byte_sink& into) override {
