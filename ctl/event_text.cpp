@@ -69,6 +69,7 @@ void show_event(output& out, const json& event, const zone& mine) {
     out.field("repeats", clean_text(event, "recurrence"));
     out.field("organizer", clean_text(event, "organizer"));
     out.field("with", clean_list(event, "participants"));
+    out.field("declined", clean_list(event, "declined"));
     out.field("guests may", clean_list(event, "guests_may"));
     out.field("state", out.paint(colour::warning, state_text(event)));
     out.field("overlaps", out.paint(colour::warning, clean_list(event, "conflicts")));

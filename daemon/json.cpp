@@ -266,6 +266,7 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
         {"recurrence", content.recurrence},
         {"organizer", view.organizer},
         {"participants", content.participants},
+        {"declined", content.declined},
         {"guests_may", rights(view.guests_may)},
         {"files", list_of(files)},
         {"state", state_name(view.state)},

@@ -86,6 +86,22 @@ def bob_was_away(world: World) -> None:
     expect(bob.titles() == ["From the backup", "Newer", "While Bob was away"], f"Bob has {bob.titles()}")
 
 
+def no_backup(world: World) -> None:
+    """Nothing hangs on a backup while both sides are up: event, file and change go from one to the other (R32)."""
+    hub = world.daemon("hub", roles=["registry", "rendezvous"])
+    wait_until(lambda: hub.get("/v1/network")["id"], "the hub has founded a network")
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    minutes = world.file("minutes.bin", 200_000)
+    event = alice.add_event("Without a backup", "2031-06-04 10:00+60m", ["bob"], [minutes])
+    wait_until(lambda: (bob.event(event) or {}).get("files"), "Bob sees the file")
+    copy = bob.get_file(event, "minutes.bin", world.path / "copy.bin")
+    expect(sha256(copy) == sha256(minutes), "the file differs at Bob")
+    bob.edit_event(event, place="Room 3")
+    alice.wait_event(event, place="Room 3")
+    expect(alice.event(event)["stored_on"] == ["bob"], f"stored on {alice.event(event)['stored_on']}")
+
+
 def removed_guest(world: World) -> None:
     """Whoever is taken off an event sees it no more, and nothing of its later versions; the others go on."""
     hub = world.hub()
@@ -104,6 +120,35 @@ def removed_guest(world: World) -> None:
     expect(bob.event(event) is None, "the event came back to Bob")
 
 
+def guest_declines(world: World) -> None:
+    """A guest's rm takes the event from his own calendar; the host and the others keep it, and see who declined."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    carol = world.edge("carol", hub).person("carol").register()
+    event = alice.add_event("Planning", "2031-06-05 10:00+60m", ["bob", "carol"], guests_may="none")
+    bob.wait_event(event)
+    carol.wait_event(event)
+    bob.refused("events", "edit", event, "--title", "Bob's", status=EXIT_DENIED)
+    carol.refused("files", "add", event, str(world.file("a.txt", text="a")), status=EXIT_DENIED)
+    bob.remove_event(event)
+    bob.wait_no_event(event)
+    for person in (alice, carol):
+        person.wait_event(event, participants=["carol"], declined=["bob"], title="Planning")
+    expect("declined       bob" in alice.do("events", "show", event), "events show does not say who declined")
+    # It stays so over a restart, and a later change does not come back to him.
+    bob.daemon.terminate()
+    alice.edit_event(event, title="Without Bob")
+    bob.daemon.start()
+    carol.wait_event(event, title="Without Bob", declined=["bob"])
+    bob.daemon.wait_connected()
+    bob.wait_event(alice.add_event("Marker", "2031-06-06 10:00+60m", ["bob"]))
+    expect(bob.event(event) is None, "a declined event came back")
+    # Asked again, he takes part again.
+    alice.do("events", "edit", event, "--with", "bob")
+    bob.wait_event(event, declined=[])
+
+
 def conflicts_are_shown(world: World) -> None:
     alone = world.daemon("alone").person("alice").register()
     first = alone.add_event("First", "2031-07-01 10:00+60m")
@@ -117,4 +162,4 @@ def conflicts_are_shown(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(several_users, bob_was_away, removed_guest, conflicts_are_shown)
+    harness.main(several_users, bob_was_away, no_backup, removed_guest, guest_declines, conflicts_are_shown)

@@ -36,6 +36,8 @@ std::optional<std::string> person_of(const property& line) {
                                            : std::nullopt;
 }
 
+bool has_declined(const property& line) { return line.get(answer_parameter) == declined_answer; }
+
 namespace {
 
 result<timestamp> stamp_of(const component& event, std::string_view name, timestamp otherwise) {
@@ -193,7 +195,8 @@ result<event_content> parse_body(byte_view ical) {
             if (person && line.name == "ORGANIZER") {
                 content.organizer = std::move(*person);
             } else if (person) {
-                content.participants.push_back(std::move(*person));
+                auto& list = has_declined(line) ? content.declined : content.participants;
+                list.push_back(std::move(*person));
             }
         } else if (is_file(line)) {
             auto file = read_file_property(line);

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> time_parameters = {"TZID", "VALUE", zone_parameter};
 constexpr std::array<std::string_view, 2> stamp_parameters = {"TZID", milliseconds_parameter};
+constexpr std::array<std::string_view, 1> answer_parameters = {answer_parameter};
 
 /// Properties that are written from typed fields: those of `previous` do not pass.
 constexpr std::array<std::string_view, 13> typed = {
@@ -56,13 +57,18 @@ public:
         }
         add_line(std::move(line), time_parameters);
     }
-    void add_person(std::string name, const std::string& person) {
+    void add_person(std::string name, const std::string& person, bool declined = false) {
         property line{std::move(name), {}, std::string(person_start) + percent_encode(person)};
+        if (declined) {
+            line.set(std::string(answer_parameter), declined_answer);
+        }
         const property* const old = find_before([&](const property& candidate) {
             return candidate.name == line.name && candidate.value == line.value;
         });
         if (old != nullptr) {
-            line.keep_others(*old, {});
+            // An answer that is none of ours stays, unless it says the contrary.
+            const bool answers = declined || has_declined(*old);
+            line.keep_others(*old, std::span(answer_parameters.data(), answers ? 1 : 0));
         }
         event_.properties.push_back(std::move(line));
     }
@@ -128,6 +134,9 @@ component write_event(const event_content& content, const component* before) {
     }
     for (const std::string& person : content.participants) {
         out.add_person("ATTENDEE", person);
+    }
+    for (const std::string& person : content.declined) {
+        out.add_person("ATTENDEE", person, true);
     }
     for (const attachment& file : content.files) {
         out.add_file(file);

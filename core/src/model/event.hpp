@@ -70,6 +70,7 @@ struct event_content {
     std::string recurrence;  // RRULE value as written, or empty; kept, not expanded here
     std::string organizer;   // user name
     std::vector<std::string> participants;  // user names, without the organizer
+    std::vector<std::string> declined;      // who took it from his calendar, and takes no part
     std::vector<attachment> files;
     timestamp created, modified;
     friend bool operator==(const event_content&, const event_content&) = default;

@@ -132,10 +132,12 @@ result<void> check_files(const std::vector<attachment>& files) {
 }
 
 result<void> check_people(const event_content& content) {
-    if (content.participants.size() > wire::limits::participants) {
+    if (content.participants.size() + content.declined.size() > wire::limits::participants) {
         return fail(errc::too_large, "an event has at most 10,000 participants");
     }
-    for (const std::string& name : content.participants) {
+    std::vector<std::string_view> named(content.participants.begin(), content.participants.end());
+    named.insert(named.end(), content.declined.begin(), content.declined.end());
+    for (const std::string_view name : named) {
         if (name.empty()) {
             return fail(errc::invalid_argument, "a participant needs a name");
         }

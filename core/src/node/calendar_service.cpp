@@ -123,6 +123,30 @@ result<void> apply_draft(const event_draft& draft, model::event_content& content
     return model::validate(content);
 }
 
+/// The next version of an event, with all that a header shows as it is; without `expect`, of the
+/// version that was read.
+replica::change change_of(const envelope_header& from, const user_id& as,
+                          std::optional<version_number> expect) {
+    replica::change what;
+    what.as = as;
+    what.event = from.event;
+    what.expect = expect ? expect : std::optional(from.version);
+    what.guests_may = from.guests_may;
+    what.participants = from.participants;
+    return what;
+}
+
+/// A guest needs the right to modify for everything but the people, whom `permitted` of the event
+/// store looks at.
+result<void> may_modify(const user_id& as, const envelope_header& of, const event_draft& change) {
+    const bool content = change.title || change.info || change.place || change.zone ||
+                         change.recurrence || change.start || change.end || change.all_day;
+    if (as != of.event.organizer && content && (of.guests_may & guest_right::modify) == 0) {
+        return fail(errc::forbidden, "guests may not change this event");
+    }
+    return {};
+}
+
 }  // namespace
 
 calendar_service::calendar_service(const environment& env, replica::replicator& replica,
@@ -211,16 +235,15 @@ task<result<event_view>> calendar_service::modify(user_id as, event_id which, ev
     }
     const envelope_header header = (*opened)->header;
     const bytes before = (*opened)->body;
+    if (auto allowed = may_modify(as, header, change); !allowed) {
+        co_return fail(std::move(allowed.error()));
+    }
     model::event_content content = (*opened)->content;
     if (auto fits = apply_draft(change, content, false); !fits) {
         co_return fail(std::move(fits.error()));
     }
-    replica::change what;
-    what.as = as;
-    what.event = which;
-    what.expect = expect ? expect : std::optional(header.version);
+    replica::change what = change_of(header, as, expect);
     what.guests_may = change.guests_may.value_or(header.guests_may);
-    what.participants = header.participants;
     if (change.participants) {
         std::ranges::sort(*guests);
         guests->erase(std::unique(guests->begin(), guests->end()), guests->end());
@@ -229,6 +252,7 @@ task<result<event_view>> calendar_service::modify(user_id as, event_id which, ev
         content.participants.clear();
         for (const user_id& user : what.participants) {
             content.participants.push_back(people_.name_of(user));
+            std::erase(content.declined, content.participants.back());  // he was asked again
         }
     }
     content.modified = env_.time.wall();
@@ -259,12 +283,7 @@ task<result<void>> calendar_service::save_content(user_id as, event_id which,
     if (!body) {
         co_return fail(std::move(body.error()));
     }
-    replica::change what;
-    what.as = as;
-    what.event = which;
-    what.expect = expect;
-    what.guests_may = (*opened)->header.guests_may;
-    what.participants = (*opened)->header.participants;
+    replica::change what = change_of((*opened)->header, as, expect);
     what.body = std::move(*body);
     const auto done = co_await replica_.commit(std::move(what));
     if (!done) {
@@ -284,12 +303,7 @@ task<result<void>> calendar_service::remove(user_id as, event_id which,
         co_return fail(opened.error());
     }
     const envelope_header header = (*opened)->header;
-    replica::change what;
-    what.as = as;
-    what.event = which;
-    what.expect = expect ? expect : std::optional(header.version);
-    what.guests_may = header.guests_may;
-    what.participants = header.participants;
+    replica::change what = change_of(header, as, expect);
     const bool deletes_for_all =
         as == which.organizer || (header.guests_may & guest_right::remove) != 0;
     if (deletes_for_all) {
@@ -298,7 +312,16 @@ task<result<void>> calendar_service::remove(user_id as, event_id which,
         // A guest without the right takes the event from his own calendar: he leaves it, and the
         // host sees that.
         std::erase(what.participants, as);
-        what.body = (*opened)->body;
+        model::event_content content = (*opened)->content;
+        const std::string name = people_.name_of(as);
+        std::erase(content.participants, name);
+        content.declined.push_back(name);
+        content.modified = env_.time.wall();
+        auto body = model::write_body(content, (*opened)->body);
+        if (!body) {
+            co_return fail(std::move(body.error()));
+        }
+        what.body = std::move(*body);
     }
     const auto done = co_await replica_.commit(std::move(what));
     if (!done) {

@@ -36,6 +36,9 @@ result<const opened_event*> opened_events::open(const event_id& which, const use
     for (const user_id& user : held->header.participants) {
         content->participants.push_back(people_.name_of(user));
     }
+    std::erase_if(content->declined, [&](const std::string& name) {
+        return std::ranges::count(content->participants, name) > 0;
+    });
     opened_event opened{held->header, held->order, std::move(*content), std::move(*body), *utc};
     return &opened_.insert_or_assign(which, std::move(opened)).first->second;
 }

@@ -110,6 +110,11 @@ private:
     task<void> keep_certificate();
     task<void> send_now(device_id to, wire::message_type type, bytes payload);
     task<void> catch_up();
+    /// What `user` is told of a friend request, and of an event.
+    change contact_news(const std::optional<envelope_header>& before, const envelope_header& now,
+                        const user_id& user);
+    change calendar_news(const std::optional<envelope_header>& before, const envelope_header& now,
+                         const user_id& author, const user_id& user);
     void want_catching_up();
 
     bool behind_ = false;  // a user came, or the network did, and no exchange has ended since

@@ -97,6 +97,18 @@ const held_event* event_store::find(const event_id& event) const noexcept {
     return found == events_.end() ? nullptr : &found->second;
 }
 
+namespace {
+
+/// Is `next` the version by which `who` takes himself out of the event, and changes nothing else
+/// that a header shows?
+bool leaves(const user_id& who, const envelope_header& before, const envelope_header& next) {
+    std::vector<user_id> rest = before.participants;
+    return std::erase(rest, who) == 1 && next.kind == envelope_kind::put &&
+           next.participants == rest && next.guests_may == before.guests_may;
+}
+
+}  // namespace
+
 result<void> event_store::permitted(const verified_envelope& next) const {
     const envelope_header& header = next.header;
     const auto author = crypto::author_user(header.by);
@@ -109,31 +121,38 @@ result<void> event_store::permitted(const verified_envelope& next) const {
         if (header.version == version_number(1) && !by_organizer) {
             return fail(errc::forbidden, "only its organizer creates an event");
         }
-        if (!header.involves(*author)) {
+        // A guest who left signs a version without himself, so that a device that first hears of
+        // the event by that version cannot ask whether he takes part.
+        const bool may_have_left =
+            header.version > version_number(1) && header.epoch > key_epoch{1};
+        if (!header.involves(*author) && !may_have_left) {
             return fail(errc::forbidden, "the author does not take part in this event");
         }
         return {};
     }
-    if (by_organizer) {
+    if (by_organizer || leaves(*author, held->header, header)) {
         return {};
     }
     if (!held->header.involves(*author)) {
         return fail(errc::forbidden, "the author does not take part in this event");
     }
     const std::uint32_t rights = held->header.guests_may;
-    const std::uint32_t needed = header.kind == envelope_kind::tombstone
-                                     ? guest_right::remove
-                                     : (guest_right::modify | guest_right::attach);
-    if ((rights & needed) == 0) {
-        return fail(errc::forbidden, header.kind == envelope_kind::tombstone
-                                         ? "guests may not delete this event"
-                                         : "guests may not change this event");
+    // What a version says is sealed, so that what it changes is asked where it is made; here the
+    // rights that a header shows.
+    const bool deletes = header.kind == envelope_kind::tombstone;
+    const bool invites = header.participants != held->header.participants;
+    if (deletes && (rights & guest_right::remove) == 0) {
+        return fail(errc::forbidden, "guests may not delete this event");
     }
     if (header.guests_may != rights) {
         return fail(errc::forbidden, "only the organizer changes what guests may do");
     }
-    if (header.participants != held->header.participants && (rights & guest_right::invite) == 0) {
-        return fail(errc::forbidden, "guests may not invite others to this event");
+    if (invites && (rights & guest_right::invite) == 0) {
+        return fail(errc::forbidden, "guests may not invite others to this event, nor remove them");
+    }
+    constexpr std::uint32_t changing = guest_right::modify | guest_right::attach;
+    if (!deletes && !invites && (rights & changing) == 0) {
+        return fail(errc::forbidden, "guests may not change this event");
     }
     return {};
 }

@@ -179,6 +179,25 @@ TEST_F(body_test, writes_the_zone_that_it_names) {
     }
 }
 
+TEST_F(body_test, who_declined_is_no_participant_and_stays_named) {
+    event_content content = sample_content();
+    content.participants = {"bob"};
+    content.declined = {"carol_2"};
+    const std::string text = text_of(write_body(content, {}));
+    EXPECT_TRUE(has_line(text, "ATTENDEE:calbox:bob")) << text;
+    EXPECT_TRUE(has_line(text, "ATTENDEE;PARTSTAT=DECLINED:calbox:carol_2")) << text;
+    auto read = parse_body(as_bytes(text));
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_EQ(*read, content);
+    // Asked again, he takes part again; and an answer that is taken back stands no longer.
+    std::swap(read->participants, read->declined);
+    const std::string other = text_of(write_body(*read, as_bytes(text)));
+    EXPECT_TRUE(has_line(other, "ATTENDEE;PARTSTAT=DECLINED:calbox:bob")) << other;
+    EXPECT_TRUE(has_line(other, "ATTENDEE:calbox:carol_2")) << other;
+    content.declined = {""};
+    EXPECT_FALSE(write_body(content, {}));
+}
+
 TEST_F(body_test, keeps_what_is_foreign) {
     const std::string foreign = event_text(
         "X-WEIRD;X-P=\"a;b:c\":any\\, "

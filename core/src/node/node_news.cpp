@@ -1,0 +1,305 @@
+// What the node does when its rooms have news for each other: who came and went, what changed, and
+// what was missed.
+#include <algorithm>
+
+#include <calbox/mutant.hpp>
+
+#include "node/parts.hpp"
+
+namespace calbox::node {
+
+namespace {
+
+using wire::message_type;
+
+constexpr duration caught_up_time =
+    std::chrono::seconds(10);  // how long a request waits for the first exchange
+constexpr duration catch_up_again = std::chrono::seconds(10);
+constexpr std::size_t friends_asked = 16;
+
+/// Of a friend request's history, what changed, for `user`; `name` is the other one.
+std::string friend_news(const std::optional<envelope_header>& before, const envelope_header& now,
+                        const user_id& user, const std::string& name) {
+    if (now.kind != envelope_kind::put) {
+        return name + " is no longer a friend";
+    }
+    if (before) {
+        return "you and " + name + " are friends";
+    }
+    return now.event.organizer == user ? "you asked " + name + " to be your friend"
+                                       : name + " asks to be your friend";
+}
+
+}  // namespace
+
+std::vector<std::string> node_parts::addresses() const {
+    return with.advertise.empty() ? connections->addresses() : with.advertise;
+}
+
+std::vector<device_id> node_parts::devices_of(const user_id& user) const {
+    std::set<device_id> found;
+    if (const user_info* const who = users->known(user)) {
+        for (const author& device : who->devices) {
+            found.insert(crypto::device_of(device.device_key));
+        }
+    }
+    for (const wire::location& where : known.of_users({user})) {
+        found.insert(where.device);
+    }
+    if (accounts->identity_of(user) != nullptr) {
+        found.insert(me.self());
+    }
+    return {found.begin(), found.end()};
+}
+
+std::vector<user_id> node_parts::interests() const {
+    std::set<user_id> found;
+    for (const account_view& mine : accounts->signed_in()) {
+        found.insert(mine.id);
+    }
+    for (const auto& [id, held] : replica->events().all()) {
+        found.insert(id.organizer);
+        found.insert(held.header.participants.begin(), held.header.participants.end());
+    }
+    return {found.begin(), found.end()};
+}
+
+void node_parts::send(const device_id& to, message_type type, bytes payload) {
+    if (to == me.self() || !connections->send_open(to, type, payload)) {
+        tasks.spawn("send", send_now(to, type, std::move(payload)));
+    }
+}
+
+task<void> node_parts::send_now(device_id to, message_type type, bytes payload) {
+    const auto sent = co_await connections->send(to, type, std::move(payload));
+    if (!sent) {
+        env.log.write(log_level::debug, "node", "not sent: " + sent.error().message());
+    }
+}
+
+void node_parts::came(const net::peer& who) {
+    known.note({who.device, who.roles, who.addresses, std::nullopt, known.is_online(who.device),
+                who.user_ids});
+    edge->on_peer(who.device, true, who.roles);
+    if (who.member) {
+        replica->on_peer(who.device, true);
+        files->on_peer(who.device);
+    }
+}
+
+void node_parts::went(const device_id& who) {
+    edge->on_peer(who, false, 0);
+    if (rendezvous) {
+        rendezvous->on_peer_gone(who);
+        relaying->on_peer_gone(who);
+    }
+    relays.on_peer_gone(who);
+    replica->on_peer(who, false);
+}
+
+void node_parts::came_online(const std::vector<device_id>& devices) {
+    std::vector<std::string> friends;
+    for (const device_id& device : devices) {
+        replica->on_reachable(device);
+        files->on_peer(device);
+        const auto where = known.find(device);
+        for (const user_id& user : where ? where->users : std::vector<user_id>()) {
+            if (users->known(user) != nullptr && accounts->identity_of(user) == nullptr) {
+                friends.push_back(names->name_of(user));
+            }
+        }
+    }
+    for (const std::string& name : friends) {
+        change what;
+        what.what = "peer";
+        what.id = name;
+        what.by = name;
+        what.text = name + " is online";
+        watching.tell({}, std::move(what));
+    }
+}
+
+void node_parts::connected_to_overlay() {
+    change what;
+    what.what = "status";
+    what.text =
+        "connected to the rendezvous " + edge->lessor().value_or(device_id()).hex().substr(0, 8);
+    watching.tell({}, std::move(what));
+    tasks.spawn("publish", accounts->publish());
+    for (const auto& [device, where] : known.all()) {
+        if (where.online) {
+            replica->on_reachable(device);
+            files->on_peer(device);
+        }
+    }
+    want_catching_up();
+}
+
+void node_parts::user_changed(const account_view& who, bool in) {
+    opened->forget_all();
+    connections->announce_users();
+    edge->renew();
+    change what;
+    what.what = in ? "signed_in" : "signed_out";
+    what.id = who.name;
+    what.by = who.name;
+    what.text =
+        in ? who.name + " signed in on this device" : who.name + " signed out of this device";
+    watching.tell({who.id}, std::move(what));
+    if (in) {
+        want_catching_up();
+    }
+}
+
+void node_parts::want_catching_up() {
+    behind_ = true;
+    in_step_.reset();
+    if (!std::exchange(catching_up_, true)) {
+        tasks.spawn("catch up", catch_up());
+    }
+}
+
+/// Asks the friends and backups that can be reached for what this device has missed, until one
+/// exchange is complete. While no rendezvous can be reached there is nobody to ask, and the device
+/// works with what it has.
+task<void> node_parts::catch_up() {
+    const struct ending {
+        node_parts& owner;
+        ~ending() { owner.catching_up_ = false; }
+    } at_the_end{*this};
+    while (behind_) {
+        using phase = overlay::bootstrap::phase;
+        if (!edge->lessor()) {
+            if (edge->now_in() == phase::waiting) {
+                break;
+            }
+            co_await sleep_for(env, std::chrono::milliseconds(50));
+            continue;
+        }
+        behind_ = false;  // whoever comes meanwhile makes it true again
+        std::vector<user_id> mine;
+        for (const account_view& one : accounts->signed_in()) {
+            mine.push_back(one.id);
+        }
+        if (!mine.empty()) {
+            (void)co_await edge->locate({mine, {}, wire::role::backup});
+        }
+        std::vector<device_id> friends, backups;
+        for (const user_id& user : interests()) {
+            for (const device_id& device : devices_of(user)) {
+                if (device != me.self() && edge->is_online(device) &&
+                    friends.size() < friends_asked && std::ranges::count(friends, device) == 0) {
+                    friends.push_back(device);
+                }
+            }
+        }
+        for (const device_id& device : edge->backups()) {
+            if (edge->is_online(device)) {
+                backups.push_back(device);
+            }
+        }
+        std::erase_if(friends,
+                      [&](const device_id& one) { return std::ranges::count(backups, one) > 0; });
+        if (friends.empty() && backups.empty()) {
+            continue;
+        }
+        const auto report = co_await replica->catch_up(friends, backups);
+        if (report.applied > 0) {
+            env.log.write(log_level::info, "node",
+                          "caught up: " + std::to_string(report.applied) + " changes were missing");
+        }
+        if (!report.caught_up) {
+            behind_ = true;
+            co_await sleep_for(env, catch_up_again);
+        }
+    }
+    behind_ = false;
+    in_step_.set();
+}
+
+task<result<void>> node_parts::wait_until_caught_up() {
+    const auto waited =
+        co_await with_deadline<void>(env, caught_up_time, [](event& flag) -> task<result<void>> {
+            co_await flag.wait();
+            co_return result<void>();
+        }(in_step_));
+    if (!waited) {
+        co_return fail(errc::not_caught_up,
+                       "this device is still fetching what it has missed: try again in a moment");
+    }
+    co_return result<void>();
+}
+
+bool node_parts::caught_up() const { return in_step_.is_set(); }
+
+change node_parts::contact_news(const std::optional<envelope_header>& before,
+                                const envelope_header& now, const user_id& user) {
+    const bool asked = now.event.organizer == user && !now.participants.empty();
+    const std::string name = names->name_of(asked ? now.participants.front() : now.event.organizer);
+    change what;
+    what.what = "friend";
+    what.id = name;
+    what.text = friend_news(before, now, user, name);
+    return what;
+}
+
+change node_parts::calendar_news(const std::optional<envelope_header>& before,
+                                 const envelope_header& now, const user_id& author,
+                                 const user_id& user) {
+    const std::string by = names->name_of(author);
+    change what;
+    what.id = names->name_of(now.event.organizer) + "/" + now.event.seq_text();
+    const auto seen = opened->open(now.event, user);
+    if (!seen) {
+        what.what = "deleted";
+        what.text = by + " removed " + what.id;
+        return what;
+    }
+    const std::string title = "\"" + (*seen)->content.title + "\"";
+    const bool new_to_him = !before || !before->involves(user);
+    what.what = "event";
+    if (new_to_him && author != user) {
+        what.what = "invited";
+        what.text = by + " invites you to " + title;
+    } else if (new_to_him) {
+        what.text = by + " created " + title;
+    } else if (!now.involves(author)) {
+        what.what = "declined";
+        what.text = by + " declined " + title;
+    } else {
+        what.text = by + " changed " + title;
+    }
+    return what;
+}
+
+void node_parts::event_changed(const std::optional<envelope_header>& before,
+                               const envelope_header& now) {
+    if (!mutant("opened_events.keeps_old")) {
+        opened->forget(now.event);
+    }
+    if (before && before->operation == now.operation) {
+        return;  // only who has it changed
+    }
+    std::vector<user_id> all = now.participants;
+    all.push_back(now.event.organizer);
+    for (const user_id& user : before ? before->participants : std::vector<user_id>()) {
+        if (std::ranges::count(all, user) == 0) {
+            all.push_back(user);
+        }
+    }
+    users->refresh(all);
+    const user_id author = crypto::author_user(now.by).value_or(user_id());
+    for (const user_id& user : all) {
+        const bool told = accounts->identity_of(user) != nullptr &&
+                          (now.type == event_kind::contact || now.type == event_kind::calendar);
+        if (!told) {
+            continue;
+        }
+        change what = now.type == event_kind::contact ? contact_news(before, now, user)
+                                                      : calendar_news(before, now, author, user);
+        what.by = names->name_of(author);
+        watching.tell({user}, std::move(what));
+    }
+}
+
+}  // namespace calbox::node
