@@ -1,6 +1,9 @@
 #include "node/account_service.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+
+#include <utf8proc.h>
 
 #include "node/registry_service.hpp"
 #include "wire/limits.hpp"
@@ -11,6 +14,26 @@ namespace {
 constexpr std::size_t password_least = 10;
 constexpr std::string_view auth_purpose = "auth";
 constexpr std::string_view opening_purpose = "enc";
+
+/// NFC (security design 5.2): what looks the same is the same, whichever keyboard it came from.
+result<std::string> normal_form(const std::string& password) {
+    utf8proc_uint8_t* composed = nullptr;
+    const auto length =
+        utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(password.data()),
+                     static_cast<utf8proc_ssize_t>(password.size()), &composed,
+                     static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+    if (length < 0) {
+        return fail(errc::invalid_argument, "a password must be text in UTF-8");
+    }
+    std::string normal(reinterpret_cast<const char*>(composed), static_cast<std::size_t>(length));
+    std::free(composed);
+    return normal;
+}
+
+std::size_t characters(const std::string& text) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
 }  // namespace
 
 account_service::account_service(const environment& env, replica::database& db,
@@ -71,6 +94,11 @@ task<result<wire::signed_in>> account_service::log_in(std::string name, std::str
     if (!challenge) {
         co_return fail(std::move(challenge.error()));
     }
+    // A registry that could choose would have the proof of a key that it guesses at no cost.
+    if (challenge->kdf.memory_bytes < wire::limits::kdf_memory_least) {
+        co_return fail(errc::mismatch,
+                       "the registry asks for a cheaper derivation of the password than is safe");
+    }
     const auto root = co_await derive_root(std::move(password), challenge->kdf);
     if (!root) {
         co_return fail(root.error());
@@ -128,6 +156,15 @@ task<result<wire::signed_in>> account_service::register_name(std::string name, s
     co_return codec::decode<wire::signed_in>(*answer);
 }
 
+task<result<wire::signed_in>> account_service::prove(std::string name, std::string password,
+                                                     bool create,
+                                                     crypto::secret_bytes& opening_key) {
+    if (create) {
+        co_return co_await register_name(std::move(name), std::move(password), opening_key);
+    }
+    co_return co_await log_in(std::move(name), std::move(password), opening_key);
+}
+
 task<result<account_view>> account_service::sign_in(std::string name, std::string password,
                                                     bool create) {
     if (!is_user_name(name)) {
@@ -138,12 +175,15 @@ task<result<account_view>> account_service::sign_in(std::string name, std::strin
     if (password.size() > wire::limits::password_bytes) {
         co_return fail(errc::too_large, "a password has at most 1024 bytes");
     }
-    if (create && password.size() < password_least) {
+    auto normal = normal_form(password);
+    if (!normal) {
+        co_return fail(std::move(normal.error()));
+    }
+    if (create && characters(*normal) < password_least) {
         co_return fail(errc::invalid_argument, "a password needs at least 10 characters");
     }
     crypto::secret_bytes opening_key;
-    auto answer = create ? co_await register_name(name, std::move(password), opening_key)
-                         : co_await log_in(name, std::move(password), opening_key);
+    auto answer = co_await prove(name, std::move(*normal), create, opening_key);
     if (!answer) {
         if (answer.error().code == errc::unavailable) {
             co_return fail(errc::unavailable,

@@ -55,6 +55,8 @@ private:
         crypto::identity keys;
         author binding;
     };
+    task<result<wire::signed_in>> prove(std::string name, std::string password, bool create,
+                                        crypto::secret_bytes& opening_key);
     task<result<wire::signed_in>> log_in(std::string name, std::string password,
                                          crypto::secret_bytes& opening_key);
     task<result<wire::signed_in>> register_name(std::string name, std::string password,

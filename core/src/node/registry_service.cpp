@@ -288,6 +288,7 @@ task<result<bytes>> registry_service::on_register(const net::peer& from, bytes p
         crypto::verify(ask->auth_key, login_domain, message, ask->auth_proof) &&
         crypto::verify(ask->identity_key, login_domain, message, ask->identity_proof);
     if (!proved || ask->box_key.size() != 32 || ask->kdf.salt.size() != 16 ||
+        ask->kdf.memory_bytes < wire::limits::kdf_memory_least ||
         ask->sealed_identity.size() > 1024) {
         co_return fail(errc::malformed, "a registration that does not hold together");
     }

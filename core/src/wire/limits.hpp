@@ -23,6 +23,7 @@ inline constexpr std::size_t leaf_hashes_per_message = 16'384;
 inline constexpr std::size_t addresses_per_device = 8;
 inline constexpr std::size_t users_per_device = 64;
 inline constexpr std::size_t password_bytes = 1024;
+inline constexpr std::uint64_t kdf_memory_least = 8 * 1024 * 1024;  // of Argon2id
 inline constexpr std::size_t invitation_bytes = 2048;
 inline constexpr std::size_t requests_in_flight = 256;  // of one session, each way
 inline constexpr std::size_t send_queue_bytes = 8 * 1024 * 1024;
