@@ -10,7 +10,8 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGES = ("architecture", "glossary", "api", "wire", "disk", "operations", "plugins", "promises", "requirements")
+PAGES = ("architecture", "glossary", "api", "wire", "disk", "operations", "plugins", "promises", "requirements",
+         "track-record")
 
 
 def anchor(heading: str) -> str:

@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import pathlib
+import resource
 import shlex
 import shutil
 import signal
@@ -29,6 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CALBOXD = os.environ.get("CALBOXD", "")
 CALBOXCTL = os.environ.get("CALBOXCTL", "")
 PLUGINS = os.environ.get("CALBOX_PLUGINS", "")  # directory with <kind>/<name>.so
+REACH = os.environ.get("CALBOX_E2E_REACH", "")  # how edges reach each other, where a test does not say
 RELEASE = os.environ.get("CALBOX_CHECK_RELEASE", "") == "1"  # larger numbers, hours allowed
 
 # Exit statuses of calboxctl (docs/api.md).
@@ -66,6 +68,15 @@ def wait_until(question, what: str, seconds: float = 30.0):
         pause = min(pause * 1.5, 0.25)
 
 
+SANITIZERS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", ": runtime error: ")
+
+
+def expect_clean(text: str, what: str) -> None:
+    """In a build with sanitizers: what they found in a program that ended is a failure, whatever its status was."""
+    at = min((text.find(mark) for mark in SANITIZERS if mark in text), default=-1)
+    expect(at < 0, f"{what}: {text[max(at - 200, 0):at + 4000]}")
+
+
 def sha256(path: pathlib.Path) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -74,8 +85,10 @@ def sha256(path: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
-def _die_with_parent() -> None:
+def _prepare_child(limits: dict[int, int]) -> None:
     """In the child: a test that is killed outright leaves no daemon behind."""
+    for kind, value in limits.items():
+        resource.setrlimit(kind, (value, value))
     pr_set_pdeathsig = 1
     with contextlib.suppress(OSError):
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM)
@@ -120,8 +133,10 @@ class Daemon:
             "kdf.memory_mib": 8,
             "kdf.passes": 1,
             **({"plugins.directories": [PLUGINS]} if PLUGINS else {}),
+            **({"reach": REACH} if REACH and config.get("roles") == ["edge"] else {}),
             **config,
         }
+        self.limits: dict[int, int] = {}  # of the system, for the process: resource.RLIMIT_...
         self.process: subprocess.Popen | None = None
 
     def command(self) -> list[str]:
@@ -150,7 +165,7 @@ class Daemon:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
-                cwd=self.home, start_new_session=True, preexec_fn=_die_with_parent)
+                cwd=self.home, start_new_session=True, preexec_fn=lambda: _prepare_child(self.limits))
 
     def start(self) -> "Daemon":
         self.launch()
@@ -261,6 +276,7 @@ class Person:
         done = subprocess.run(command, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
                               capture_output=True, text=True, errors="replace", timeout=timeout,
                               env=environment, cwd=self.daemon.home, check=False)
+        expect_clean(done.stderr, f"calboxctl {arguments[:2]}")
         if self.shown:
             self.shown(["calboxctl", *command[1:]], stdin, done)
         return done
@@ -409,10 +425,13 @@ class World:
                     daemon.process.wait(timeout=10)
                 except subprocess.TimeoutExpired:
                     daemon.kill()
+        logs = {daemon.name: daemon.log.read_text(errors="replace") for daemon in self.daemons if daemon.log.exists()}
         if self.keep:
             print(f"kept: {self.path}", file=sys.stderr)
         else:
             shutil.rmtree(self.path, ignore_errors=True)
+        for name, log in logs.items():
+            expect_clean(log, f"{name}'s log")
 
     def daemon(self, name: str, start: bool = True, kind: type = Daemon, **config) -> Daemon:
         """Keys of the configuration with a dot are written with two underscores: network__join."""

@@ -2,16 +2,21 @@
 
 import contextlib
 import os
+import pathlib
 import random
+import re
+import resource
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 
 sys.dont_write_bytecode = True
 
 import harness
-from harness import EXIT_EXISTS, EXIT_NO_DAEMON, EXIT_NOT_FOUND, EXIT_USAGE, World, expect, wait_until
+from harness import (EXIT_DENIED, EXIT_EXISTS, EXIT_NO_DAEMON, EXIT_NOT_FOUND, EXIT_UNAVAILABLE, EXIT_USAGE, Daemon,
+                     World, expect, sha256, wait_until)
 
 
 def by_commands(world: World) -> None:
@@ -24,6 +29,7 @@ def by_commands(world: World) -> None:
 
     for title, when in (
         ("x", "31 February"), ("x", "2031-02-30 10:00"), ("x", "2031-13-01 10:00"), ("x", "tomorrow 25:00"),
+        ("x", "2031-08-01 14:00 - 13:00"), ("x", "2031-08-02 - 2031-08-01"),
         ("x", "2031-08-01 10:60"), ("x", "whenever"), ("x", ""), ("x", "2031-08-01 10:00+-5m"),
         ("x", "99999-01-01 10:00"), ("", "tomorrow 10:00"), ("a\nb", "tomorrow 10:00"), ("t" * 256, "tomorrow 10:00"),
     ):
@@ -43,6 +49,7 @@ def by_commands(world: World) -> None:
     alice.refused("friends", "add", "alice")
     alice.refused("network", "join", "calbox://join/garbage")
     alice.refused("network", "create", status=EXIT_EXISTS)
+    another_network(world, hub)
     alice.refused("no-such-command", status=EXIT_USAGE)
     alice.refused("events", "list", "--no-such-option", status=EXIT_USAGE)
 
@@ -60,6 +67,36 @@ def by_commands(world: World) -> None:
     nobody.daemon.terminate()
     done = nobody.ctl("events", "list")
     expect(done.returncode == EXIT_NO_DAEMON and done.stderr.strip(), f"no daemon: {done.returncode} {done.stderr}")
+
+
+def another_network(world: World, hub: Daemon) -> None:
+    """Who answers at the invitation's address must be the network that it names."""
+    stranger = world.daemon("stranger", roles=["edge"]).person("alice")
+    invitation = hub.invite("edge")
+    found = re.search("network=([0-9a-f]+)", invitation).group(1)
+    other = invitation.replace(found, found[:-1] + ("0" if found[-1] != "0" else "1"))
+    stranger.refused("network", "join", other)
+    expect(stranger.daemon.get("/v1/network")["id"] == "", "it joined a network that it was not invited to")
+    stranger.refused("register", "carol", "--password-stdin", stdin="a long password\n", status=EXIT_UNAVAILABLE)
+    stranger.refused("network", "create", status=EXIT_DENIED, says="role registry")
+    stranger.do("network", "join", invitation)
+
+
+def founded_when_told(world: World) -> None:
+    """With network.found = false a registry waits for `network create`."""
+    hub = world.daemon("hub", roles=["registry", "rendezvous", "backup"], network__found=False)
+    operator = hub.person("operator")
+    operator.refused("network", "invite")
+    hub.terminate()
+    hub.start()
+    expect(operator.ask("network", "show")["id"] == "", "it founded a network unasked")
+    made = operator.ask("network", "create")
+    expect(made["id"] and made["founded_here"], f"network create: {made}")
+    operator.refused("network", "create", status=EXIT_EXISTS)
+    world.edge("alice", hub).person("alice").register()
+    hub.terminate()
+    hub.start()
+    expect(operator.ask("network", "show")["id"] == made["id"], "a restart founded another network")
 
 
 def by_api(world: World) -> None:
@@ -139,6 +176,140 @@ def vanishing_file(world: World) -> None:
            f"after status {done.returncode} the event has {names}")
     expect(done.returncode == 0 or done.stderr.strip(), "a file that vanished, and no word of it")
     expect(alice.events()[0]["files"] == [] or done.returncode == 0, "the event points to half a file")
+
+
+def lost_by_the_disk(world: World) -> None:
+    """A file's bytes vanish, are cut or are turned at the device that serves them: fetched again, or said."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    photo = world.file("photo.bin", 1 << 20)
+    event = alice.add_event("Photos", "2031-08-01 10:00+60m", ["bob"], [photo])
+    wait_until(lambda: bob.event(event)["files"], "Bob sees the file")
+    bob.get_file(event, "photo.bin", world.path / "first.bin")
+
+    def stored() -> pathlib.Path:
+        root = bob.event(event)["files"][0]["root"]
+        return next(path for path in bob.daemon.home.rglob(f"{root}") if "files" in path.parts)
+
+    def turn_a_byte(path: pathlib.Path) -> None:
+        with open(path, "r+b") as file:
+            file.seek(500_000)
+            byte = file.read(1)[0]
+            file.seek(500_000)
+            file.write(bytes([byte ^ 1]))
+
+    for number, harm in enumerate((pathlib.Path.unlink, lambda path: os.truncate(path, 300_000))):
+        harm(stored())
+        copy = bob.get_file(event, "photo.bin", world.path / f"again{number}.bin")
+        expect(sha256(copy) == sha256(photo), "a file that was fetched again differs")
+    # Bytes that were turned are noticed while they are read, and never given as the file.
+    turn_a_byte(stored())
+    broken = world.path / "broken.bin"
+    bob.refused("files", "get", event, "photo.bin", "--output", str(broken))
+    expect(not broken.exists(), "a damaged file was saved")
+    copy = bob.get_file(event, "photo.bin", world.path / "healed.bin")
+    expect(sha256(copy) == sha256(photo), "a damaged file was not fetched again")
+    # With nobody to ask it is said, and all else goes on.
+    for daemon in (hub, alice.daemon):
+        daemon.terminate()
+    stored().unlink()
+    bob.refused("files", "get", event, "photo.bin", "--output", str(broken), status=EXIT_UNAVAILABLE, says="photo.bin")
+    expect(bob.titles() == ["Photos"], "the event went with its file")
+
+
+class SmallDiskDaemon(Daemon):
+    """A daemon whose data directory is a file system of 6 MiB of its own, in a mount namespace of its own."""
+
+    def hold(self) -> None:
+        """Makes the namespace; it lasts while the holder runs, over restarts of the daemon."""
+        self.disk = self.home / "disk"
+        self.disk.mkdir()
+        self.config["data_dir"] = self.disk / "data"
+        as_root = [] if os.getuid() == 0 else ["--user", "--map-root-user"]
+        self.holder = subprocess.Popen(
+            ["unshare", *as_root, "--mount", "sh", "-c",
+             'mount -t tmpfs -o size=6m,mode=700 tmpfs "$1" && echo ready && exec cat', "hold", str(self.disk)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        expect(self.holder.stdout.readline() == b"ready\n", "this system lets nobody mount a tmpfs of his own")
+        self.seen = pathlib.Path(f"/proc/{self.holder.pid}/root{self.disk}")
+
+    def release(self) -> None:
+        self.holder.stdin.close()
+        self.holder.wait(timeout=10)
+
+    def command(self) -> list[str]:
+        into = ["nsenter", f"--target={self.holder.pid}", "--mount"]
+        if os.getuid() != 0:
+            into += ["--user", "--preserve-credentials"]
+        return [*into, "--wd=/", *super().command()]
+
+    def fill(self) -> None:
+        with open(self.seen / "filler", "ab", buffering=0) as filler, contextlib.suppress(OSError):
+            for size in (1 << 16, 1):
+                with contextlib.suppress(OSError):
+                    while True:
+                        filler.write(b"x" * size)
+
+    def make_room(self) -> None:
+        (self.seen / "filler").unlink()
+
+
+def full_disk(world: World) -> None:
+    """Everything that writes is refused with a sentence and changes nothing; everything that reads goes on."""
+    alone = world.daemon("alone", start=False, kind=SmallDiskDaemon)
+    alone.hold()
+    try:
+        alone.start()
+        alice = alone.person("alice").register()
+        small = world.file("small.bin", 100_000)
+        event = alice.add_event("Kept", "2031-08-01 10:00+60m", files=[small])
+
+        alice.refused("files", "add", event, str(world.file("big.bin", 20 << 20)), status=1, says="no space left")
+        parts = list((alone.seen / "data/store/parts").iterdir())
+        expect(not parts, f"a refused upload left {parts}")
+
+        alone.fill()
+        for command in (["events", "add", "Lost", "2031-08-02 10:00+60m", "--info", "i" * 60_000],
+                        ["events", "edit", event, "--title", "Lost"], ["events", "rm", event], ["logout"],
+                        ["files", "add", event, str(world.file("other.bin", 100_000))]):
+            alice.refused(*command, status=1)
+        status, answer = alone.api("POST", "/v1/events", {"title": "x", "start": "2031-08-02T10:00:00"})
+        expect((status, answer["code"]) == (507, "disk_full"), f"an event on a full disk: {status} {answer}")
+        expect(alice.titles() == ["Kept"], f"refused changes are there: {alice.titles()}")
+        copy = alice.get_file(event, "small.bin", world.path / "copy.bin")
+        expect(sha256(copy) == sha256(small), "a file cannot be read on a full disk")
+
+        # It can be started on the full disk, to look and to make room.
+        alone.terminate()
+        alone.start()
+        expect(alice.titles() == ["Kept"], f"after a start on a full disk: {alice.titles()}")
+        alone.kill()
+        alone.start()
+        alice.refused("events", "edit", event, "--title", "Lost", status=1)
+        alone.make_room()
+        alice.edit_event(event, title="Changed")
+        second = alice.add_event("After", "2031-08-02 10:00+60m")
+        expect(second == "alice/1.2", f"numbers went lost: {second}")
+        alone.kill()
+        alone.start()
+        expect(alice.titles() == ["After", "Changed"], f"in the end: {alice.titles()}")
+        alone.terminate()
+    finally:
+        alone.kill()
+        alone.release()
+
+
+def files_that_may_not_grow(world: World) -> None:
+    """RLIMIT_FSIZE, as `ulimit -f` and systemd set it: a refusal, and no end of the daemon."""
+    alone = world.daemon("alone", start=False)
+    alone.limits = {resource.RLIMIT_FSIZE: 4 << 20}
+    alone.start()
+    alice = alone.person("alice").register()
+    event = alice.add_event("Kept", "2031-08-01 10:00+60m")
+    alice.refused("files", "add", event, str(world.file("big.bin", 8 << 20)), status=1)
+    alice.edit_event(event, title="Changed")
+    expect(alice.titles() == ["Changed"], f"after a refused file: {alice.titles()}")
 
 
 def _garbage(chance: random.Random):
@@ -221,4 +392,5 @@ def wrong_configuration(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(by_commands, by_api, vanishing_file, garbage_on_sockets, wrong_configuration)
+    harness.main(by_commands, founded_when_told, by_api, vanishing_file, lost_by_the_disk, full_disk,
+                 files_that_may_not_grow, garbage_on_sockets, wrong_configuration)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "node/registry_records.hpp"
 #include "support/test_network.hpp"
 
 namespace calbox {
@@ -12,12 +13,27 @@ namespace {
 using test::must;
 using test::test_network;
 
+/// By which consensus strategy, and over what sessions.
+struct way {
+    std::string strategy;
+    net::reach how = net::reach::automatic;
+};
+
+std::vector<way> ways() {
+    std::vector<way> all;
+    for (const std::string& strategy : test::strategies()) {
+        all.push_back({strategy, net::reach::automatic});
+        all.push_back({strategy, net::reach::relay_only});
+    }
+    return all;
+}
+
 struct two_people {
-    explicit two_people(const std::string& strategy, net::reach bobs_reach = net::reach::automatic)
-        : net(1, strategy),
+    explicit two_people(const way& by)
+        : net(1, by.strategy),
           hub(net.add_hub()),
-          alice(net.add_edge("alice", hub)),
-          bob(net.add_edge("bob", hub, bobs_reach)) {
+          alice(net.add_edge("alice", hub, by.how)),
+          bob(net.add_edge("bob", hub, by.how)) {
         alice.sign_in("alice");
         bob.sign_in("bob");
     }
@@ -41,7 +57,6 @@ struct two_people {
     test_network::device& bob;
 };
 
-class share : public testing::TestWithParam<std::string> {};
 
 bytes pattern(std::size_t size) {
     bytes all(size);
@@ -63,6 +78,14 @@ void share_a_file(two_people& all, std::size_t size) {
     must(all.net.run(all.bob.api().file.read(all.bob.me(), made.id, "slides.pdf", 0, 0, into)));
     EXPECT_TRUE(into.all == sent) << size << " bytes";
 }
+
+/// Every one of these holds with every strategy, over direct sessions and over relayed ones.
+class share : public testing::TestWithParam<way> {};
+
+INSTANTIATE_TEST_SUITE_P(ways, share, testing::ValuesIn(ways()), [](const auto& one) {
+    const bool direct = one.param.how == net::reach::automatic;
+    return one.param.strategy + (direct ? "_direct" : "_relayed");
+});
 
 TEST_P(share, event_reaches_the_guest_and_his_edit_the_organizer) {
     two_people all(GetParam());
@@ -88,13 +111,32 @@ TEST_P(share, files_of_all_sizes) {
     }
 }
 
-TEST_P(share, through_a_relay) {
-    two_people all(GetParam(), net::reach::relay_only);
+TEST_P(share, a_file_that_the_disk_lost_is_fetched_again) {
+    two_people all(GetParam());
+    auto& [net, hub, alice, bob] = all;
+    const auto made = all.share("slides");
+    const bytes sent = pattern(200'000);
+    test::bytes_source from(sent);
+    const auto file =
+        must(net.run(alice.api().file.attach(alice.me(), made.id, "a", "", from, false)));
+    net.until(
+        [&] { return must(alice.api().file.list(alice.me(), made.id))[0].stored_on.size() > 1; });
+    must(net.run([](storage::blob_store& blobs, file_root root) -> task<result<void>> {
+        co_return blobs.remove(root);
+    }(alice.store->blobs(), file.what.root)));
+    must(net.run(alice.api().file.fetch(alice.me(), made.id, "a")));
+    test::bytes_sink into;
+    must(net.run(alice.api().file.read(alice.me(), made.id, "a", 0, 0, into)));
+    EXPECT_TRUE(into.all == sent);
+}
+
+TEST_P(share, takes_the_way_that_it_may) {
+    two_people all(GetParam());
     share_a_file(all, 300'000);
     const auto peers = all.bob.api().info.peers();
-    const auto found =
-        std::ranges::find_if(peers, [](const node::peer_view& one) { return one.relayed; });
-    EXPECT_TRUE(found != peers.end()) << "Bob has no relayed session";
+    const bool relayed =
+        std::ranges::any_of(peers, [](const node::peer_view& one) { return one.relayed; });
+    EXPECT_EQ(relayed, GetParam().how == net::reach::relay_only);
 }
 
 TEST_P(share, friends_and_groups) {
@@ -144,7 +186,7 @@ TEST_P(share, who_was_away_gets_it_later_without_the_sender) {
 TEST_P(share, second_device_has_it_all) {
     two_people all(GetParam());
     const auto made = all.share("on every device");
-    auto& laptop = all.net.add_edge("laptop", all.hub);
+    auto& laptop = all.net.add_edge("laptop", all.hub, GetParam().how);
     const auto refused =
         all.net.run(laptop.api().account.sign_in("alice", "not her password", false));
     ASSERT_FALSE(refused);
@@ -184,6 +226,133 @@ TEST_P(share, removed_guest_learns_it_and_reads_nothing_new) {
     all.net.until([&] { return !all.bob.api().events.show(all.bob.me(), made.id).has_value(); });
 }
 
+TEST_P(share, a_guest_takes_the_event_from_his_calendar_and_the_host_sees_it) {
+    for (const std::uint32_t rights : {guest_right::standard, std::uint32_t{0}}) {
+        two_people all(GetParam());
+        auto& [net, hub, alice, bob] = all;
+        auto draft = all.draft("not for me");
+        draft.guests_may = rights;
+        const auto made = must(net.run(alice.api().events.create(alice.me(), draft)));
+        net.until([&] { return bob.api().events.show(bob.me(), made.id).has_value(); });
+        must(net.run(bob.api().events.remove(bob.me(), made.id, std::nullopt)));
+        EXPECT_FALSE(bob.api().events.show(bob.me(), made.id).has_value());
+        net.until([&] {
+            return !must(alice.api().events.show(alice.me(), made.id)).content.declined.empty();
+        });
+        const auto seen = must(alice.api().events.show(alice.me(), made.id));
+        EXPECT_EQ(seen.content.declined, std::vector<std::string>{"bob"});
+        EXPECT_TRUE(seen.content.participants.empty());
+        EXPECT_EQ(seen.content.title, "not for me");
+        // A device that never saw Bob take part gets the version that he signed last.
+        auto& laptop = net.add_edge("laptop", hub, GetParam().how);
+        laptop.sign_in("alice", false);
+        net.until([&] { return laptop.api().events.show(laptop.me(), made.id).has_value(); });
+        // Asked again, he has it again.
+        node::event_draft again;
+        again.participants = std::vector<std::string>{"bob"};
+        must(net.run(alice.api().events.modify(alice.me(), made.id, again, std::nullopt)));
+        net.until([&] { return bob.api().events.show(bob.me(), made.id).has_value(); });
+        EXPECT_TRUE(must(bob.api().events.show(bob.me(), made.id)).content.declined.empty());
+    }
+}
+
+TEST_P(share, a_guest_does_what_he_may_and_nothing_else) {
+    two_people all(GetParam());
+    auto& [net, hub, alice, bob] = all;
+    const auto with_rights = [&](std::uint32_t rights) {
+        auto draft = all.draft("rights");
+        draft.guests_may = rights;
+        const auto made = must(net.run(alice.api().events.create(alice.me(), draft)));
+        net.until([&] { return bob.api().events.show(bob.me(), made.id).has_value(); });
+        return made.id;
+    };
+    node::event_draft rename;
+    rename.title = "renamed";
+    const auto renames = [&](const event_id& id) {
+        return net.run(bob.api().events.modify(bob.me(), id, rename, std::nullopt)).has_value();
+    };
+    const auto attaches = [&](const event_id& id) {
+        test::bytes_source from(pattern(10));
+        return net.run(bob.api().file.attach(bob.me(), id, "a", "", from, false)).has_value();
+    };
+    const event_id for_notes = with_rights(guest_right::modify);
+    EXPECT_TRUE(renames(for_notes));
+    EXPECT_FALSE(attaches(for_notes));
+    const event_id for_photos = with_rights(guest_right::attach);
+    EXPECT_FALSE(renames(for_photos));
+    EXPECT_TRUE(attaches(for_photos));
+    const event_id to_read = with_rights(0);
+    EXPECT_FALSE(renames(to_read));
+    EXPECT_FALSE(attaches(to_read));
+    EXPECT_EQ(must(alice.api().events.show(alice.me(), to_read)).version, version_number(1));
+}
+
+TEST(sign_in, a_password_is_the_same_whichever_way_its_letters_were_typed) {
+    test_network net;
+    auto& hub = net.add_hub();
+    auto& laptop = net.add_edge("laptop", hub);
+    auto& phone = net.add_edge("phone", hub);
+    must(net.run(laptop.api().account.sign_in("alice", "caf\u00e9 au lait", true)));
+    must(net.run(phone.api().account.sign_in("alice", "cafe\u0301 au lait", false)));
+    const auto short_one =
+        net.run(phone.api().account.sign_in("bob", "\u00e9\u00e9\u00e9\u00e9\u00e9", true));
+    ASSERT_FALSE(short_one);
+    EXPECT_EQ(short_one.error().code, errc::invalid_argument);
+    EXPECT_FALSE(net.run(phone.api().account.sign_in("bob", "\xff\xfe not of UTF-8", true)));
+}
+
+TEST(sign_in, a_registry_that_wants_the_password_cheaply_gets_nothing) {
+    test_network net;
+    auto& hub = net.add_hub();
+    net.add_edge("laptop", hub).sign_in("alice");
+    net.stop(hub);
+    hub.store = must(hub.storing->open(hub.called));
+    const bytes key = to_bytes(std::string_view("user alice"));
+    auto& records = hub.store->records();
+    const auto stored = must(records.get(storage::record_kind::registry, key));
+    ASSERT_TRUE(stored);
+    auto account = must(codec::decode<node::user_record>(*stored));
+    account.kdf.memory_bytes = 8192;
+    storage::batch writes;
+    writes.put(storage::record_kind::registry, key, codec::encode(account));
+    must(records.apply(writes));
+    hub.store.reset();
+    net.start(hub);
+    auto& phone = net.add_edge("phone", hub);
+    const auto refused =
+        net.run(phone.api().account.sign_in("alice", "a long password of alice", false));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, errc::mismatch);
+}
+
+TEST(network, is_founded_when_it_is_asked_for) {
+    test_network net;
+    node::node_settings with;
+    with.roles = wire::role::registry | wire::role::rendezvous | wire::role::backup;
+    with.found = false;
+    auto& hub = net.add("hub", with);
+    EXPECT_TRUE(hub.api().network.show().id.empty());
+    net.stop(hub);
+    net.start(hub);
+    EXPECT_TRUE(hub.api().network.show().id.empty());
+    const auto made = must(net.run(hub.api().network.create()));
+    EXPECT_FALSE(made.id.empty());
+    EXPECT_TRUE(made.founded_here);
+    const auto again = net.run(hub.api().network.create());
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, errc::already_exists);
+    auto& alice = net.add_edge("alice", hub);
+    alice.sign_in("alice");
+    net.stop(hub);
+    net.start(hub);
+    EXPECT_EQ(hub.api().network.show().id, made.id);
+
+    auto& bob = net.add("bob", {});
+    const auto edge = net.run(bob.api().network.create());
+    ASSERT_FALSE(edge);
+    EXPECT_EQ(edge.error().code, errc::forbidden);
+}
+
 TEST_P(share, wrong_requests_are_refused_in_words) {
     two_people all(GetParam());
     auto& [net, hub, alice, bob] = all;
@@ -201,9 +370,6 @@ TEST_P(share, wrong_requests_are_refused_in_words) {
     ASSERT_FALSE(taken);
     EXPECT_EQ(taken.error().code, errc::already_exists);
 }
-
-INSTANTIATE_TEST_SUITE_P(with, share, testing::ValuesIn(test::strategies()),
-                         [](const auto& one) { return one.param; });
 
 }  // namespace
 }  // namespace calbox
