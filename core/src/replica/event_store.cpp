@@ -235,6 +235,9 @@ std::uint32_t event_store::next_n(const user_id& organizer, device_number device
 }
 
 bool store_view::visible(const held_event& held) const noexcept {
+    if (held.header.kind == envelope_kind::removed_you) {
+        return false;  // between the author and whom he removed
+    }
     return everything_ || std::ranges::any_of(users_, [&](const user_id& user) {
                return held.header.involves(user);
            });

@@ -187,9 +187,15 @@ task<result<envelope_order>> replicator::deliver(device_id to, event_id which) {
 
 bool replicator::involves_us(const envelope_header& header) const {
     const auto for_us = [&](const user_id& user) { return mediator_.is_local(user); };
-    return for_us(header.event.organizer) || std::ranges::any_of(header.participants, for_us) ||
-           (header.kind == envelope_kind::removed_you && store_.find(header.event) != nullptr &&
-            std::ranges::any_of(header.streams, [&](const auto& s) { return for_us(s.first); }));
+    const bool takes_part =
+        for_us(header.event.organizer) || std::ranges::any_of(header.participants, for_us);
+    if (header.kind != envelope_kind::removed_you) {
+        return takes_part;
+    }
+    // A notice has the number of a version and is none: it is for whom it names, and never stands
+    // where somebody has the version itself.
+    return !takes_part && store_.find(header.event) != nullptr &&
+           std::ranges::any_of(header.streams, [&](const auto& s) { return for_us(s.first); });
 }
 
 task<result<envelope_order>> replicator::receive(envelope what) {
@@ -199,7 +205,8 @@ task<result<envelope_order>> replicator::receive(envelope what) {
     }
     const envelope_header& header = next->header;
     const bool ours = involves_us(header);
-    if (!with_.is_backup && !ours) {
+    const bool for_backup = with_.is_backup && header.kind != envelope_kind::removed_you;
+    if (!for_backup && !ours) {
         co_return fail(errc::forbidden, "nobody on this device takes part in this event");
     }
     if (ours) {
