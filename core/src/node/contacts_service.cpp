@@ -51,6 +51,11 @@ task<result<std::vector<user_view>>> contacts_service::users(user_id as) {
     if (!all) {
         co_return fail(all.error());
     }
+    std::vector<user_id> ids;
+    for (const user_info& user : *all) {
+        ids.push_back(user.id);
+    }
+    co_await look_(std::move(ids));
     std::vector<user_view> views;
     for (const user_info& user : *all) {
         const auto bond = bond_with(as, user.id);

@@ -23,9 +23,15 @@ struct group_body {
 class contacts_service final : public contacts, public group_source {
 public:
     using online_test = std::function<bool(const user_id&)>;
+    /// Finds out where these users' devices are, as far as anybody can tell now.
+    using look_up = std::function<task<void>(std::vector<user_id>)>;
     contacts_service(replica::replicator& replica, people& who, readiness& ready,
-                     online_test online)
-        : replica_(replica), people_(who), ready_(ready), online_(std::move(online)) {}
+                     online_test online, look_up look)
+        : replica_(replica),
+          people_(who),
+          ready_(ready),
+          online_(std::move(online)),
+          look_(std::move(look)) {}
 
     task<result<std::vector<user_view>>> users(user_id as) override;
     std::vector<friend_view> friends(user_id as) const override;
@@ -57,6 +63,7 @@ private:
     people& people_;
     readiness& ready_;
     online_test online_;
+    look_up look_;
 };
 
 }  // namespace calbox::node

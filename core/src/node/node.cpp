@@ -115,18 +115,21 @@ void node_parts::make_services(std::string listen_rather) {
                                    locking.strategy, recovering.strategy, recovering.name},
         links->for_replica());
     opened.emplace(env, *replica, *names);
-    contacts.emplace(*replica, *names, *this, [this](const user_id& user) {
-        const auto devices = devices_of(user);
-        return accounts->identity_of(user) != nullptr ||
-               std::ranges::any_of(devices,
-                                   [this](const device_id& one) { return edge->is_online(one); });
-    });
+    contacts.emplace(
+        *replica, *names, *this,
+        [this](const user_id& user) {
+            const auto devices = devices_of(user);
+            return accounts->identity_of(user) != nullptr ||
+                   std::ranges::any_of(
+                       devices, [this](const device_id& one) { return edge->is_online(one); });
+        },
+        [this](std::vector<user_id> who) { return edge->care_about(std::move(who)); });
     events.emplace(env, *replica, *opened, *names, *this, *contacts);
     files.emplace(env, db, *replica, *opened, *events, *names, links->for_files(),
                   plays(wire::role::backup));
     edge.emplace(env, known, discovering.strategy, links->for_edge(), me.self());
     if (plays(wire::role::rendezvous)) {
-        overlay::rendezvous_service::settings rendezvous_with{with.edges_max, with.heartbeat};
+        overlay::lessor::settings rendezvous_with{with.edges_max, with.heartbeat};
         rendezvous.emplace(env, known, discovering.strategy, links->for_rendezvous(), me.self(),
                            rendezvous_with);
         relaying.emplace(env, *connections);

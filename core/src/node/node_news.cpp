@@ -61,6 +61,12 @@ std::vector<user_id> node_parts::interests() const {
         found.insert(id.organizer);
         found.insert(held.header.participants.begin(), held.header.participants.end());
     }
+    // Those who were removed are no participants any more, and may not know it yet.
+    for (const device_id& device : replica->owed()) {
+        if (const auto where = known.find(device)) {
+            found.insert(where->users.begin(), where->users.end());
+        }
+    }
     return {found.begin(), found.end()};
 }
 
@@ -288,6 +294,7 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
         }
     }
     users->refresh(all);
+    edge->hear_of(all);
     const user_id author = crypto::author_user(now.by).value_or(user_id());
     for (const user_id& user : all) {
         const bool told = accounts->identity_of(user) != nullptr &&

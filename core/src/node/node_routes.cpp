@@ -31,13 +31,13 @@ void node_parts::add_routes() {
 
     add_registry_routes();
 
-    routes.answer(message_type::locate, [this](const peer&, bytes payload) -> task<result<bytes>> {
-        const auto what = codec::decode<wire::locate>(payload);
-        if (!what) {
-            co_return fail(what.error());
-        }
-        co_return codec::encode(overlay::locate_in(known, *what));
-    });
+    decoded(std::type_identity<wire::locate>(), message_type::locate,
+            [this](const peer& from, wire::locate what) -> task<result<bytes>> {
+                if (rendezvous) {
+                    co_return co_await rendezvous->on_locate(from.device, std::move(what));
+                }
+                co_return codec::encode(overlay::locate_in(known, what));
+            });
     taken(std::type_identity<wire::presence>(), message_type::presence,
           [this](const peer& from, wire::presence what) -> task<void> {
               if (rendezvous) {

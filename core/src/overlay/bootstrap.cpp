@@ -125,14 +125,16 @@ bootstrap::effects bootstrap::choose(instant now) {
 
 bootstrap::effects bootstrap::on_lease(const device_id& from, const wire::lease_reply& what,
                                        instant now) {
-    if (from != chosen_ || (phase_ != phase::leasing && phase_ != phase::leased)) {
+    const bool awaited =
+        phase_ == phase::leasing || phase_ == phase::leased || phase_ == phase::suspecting;
+    if (from != chosen_ || !awaited) {
         return what.what == wire::lease_reply::verdict::grant && phase_ != phase::stopped
                    ? effects{leave{from}}
                    : effects();
     }
     using verdict = wire::lease_reply::verdict;
     if (what.what == verdict::grant) {
-        const bool renewed = phase_ == phase::leased;
+        const bool renewed = phase_ != phase::leasing;
         if (const auto known = candidates_.find(from); known != candidates_.end()) {
             known->second.failures = 0;
             known->second.last_success = now;

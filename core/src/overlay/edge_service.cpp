@@ -128,27 +128,49 @@ task<void> edge_service::ask_lease(device_id from) {
 task<void> edge_service::beat(device_id to, duration limit) {
     const auto answer = co_await mediator_.request(to, wire::message_type::heartbeat,
                                                    codec::encode(wire::heartbeat{}), limit);
-    if (!answer && answer.error().code == errc::not_found) {
-        // It has forgotten the lease (it restarted, or this device was silent for too long): lease
-        // again.
+    const bool forgotten = !answer && answer.error().code == errc::not_found;
+    if (forgotten) {
+        // It restarted, or this device was silent for too long: lease again.
         co_await ask_lease(to);
     }
-    carry_out(
-        machine_.on_beat(to, answer || answer.error().code == errc::not_found, env_.time.now()));
+    carry_out(machine_.on_beat(to, answer || forgotten, env_.time.now()));
+    if (forgotten && machine_.lessor() == to) {
+        tasks_.spawn("after the lease", after_lease(to));
+    }
 }
 
 task<void> edge_service::after_lease(device_id rendezvous) {
+    told_.clear();
     // Roles first, so that the backups are known when somebody asks for them.
     (void)co_await locate(
         {{}, {}, wire::role::backup | wire::role::rendezvous | wire::role::registry});
-    std::vector<user_id> users = mediator_.interests();
-    for (std::size_t first = 0; first < users.size(); first += users_per_question) {
-        const auto begin = users.begin() + static_cast<std::ptrdiff_t>(first);
-        const auto count = std::min(users_per_question, users.size() - first);
-        (void)co_await locate({{begin, begin + static_cast<std::ptrdiff_t>(count)}, {}, 0});
-    }
+    co_await care_about(mediator_.interests());
     if (machine_.lessor() == rendezvous) {
         mediator_.connected(rendezvous);
+    }
+}
+
+task<void> edge_service::care_about(std::vector<user_id> users) {
+    // Without a lease there is nobody to tell: after the next one, all interests are told.
+    const auto by = machine_.lessor();
+    std::erase_if(users, [this](const user_id& user) { return told_.contains(user); });
+    for (std::size_t first = 0; by && first < users.size(); first += users_per_question) {
+        const auto begin = users.begin() + static_cast<std::ptrdiff_t>(first);
+        const auto count = std::min(users_per_question, users.size() - first);
+        const auto end = begin + static_cast<std::ptrdiff_t>(count);
+        const auto asked = co_await locate({{begin, end}, {}, 0});
+        if (!asked || machine_.lessor() != by) {
+            co_return;
+        }
+        told_.insert(begin, end);
+    }
+}
+
+void edge_service::hear_of(const std::vector<user_id>& users) {
+    const bool news =
+        std::ranges::any_of(users, [this](const user_id& user) { return !told_.contains(user); });
+    if (news && started_ && machine_.lessor()) {
+        tasks_.spawn("care about", care_about(users));
     }
 }
 

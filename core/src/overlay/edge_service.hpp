@@ -44,6 +44,11 @@ public:
     task<std::optional<wire::location>> find(device_id device);
     /// Asks the rendezvous; takes the answer into what is known.
     task<result<void>> locate(wire::locate what);
+    /// From now on the rendezvous tells of these users' devices; when this ends, where they are now
+    /// is known.
+    task<void> care_about(std::vector<user_id> users);
+    /// The same, and nobody waits.
+    void hear_of(const std::vector<user_id>& users);
     bool is_online(const device_id& device) const;
     std::vector<device_id> backups() const;
     std::optional<device_id> lessor() const noexcept { return machine_.lessor(); }
@@ -73,6 +78,7 @@ private:
     task_scope tasks_;
     std::optional<timer_queue::id> timer_;
     std::set<device_id> helpers_;
+    std::set<user_id> told_;  // the rendezvous tells of them while this lease lasts
     bool only_self_ = false;
     bool started_ = false;
 };

@@ -21,6 +21,7 @@ task<result<void>> locations::load() {
                            "the store holds a device's location that cannot be read");
         }
         what->online = false;
+        index(*what, true);
         known_[what->device] = std::move(*what);
     }
     co_return result<void>();
@@ -37,6 +38,7 @@ bool locations::note(wire::location what) {
     const bool turned = known.online != what.online;
     known.online = what.online;
     bool worth_saving = false;
+    index(known, false);
     const auto replace = [&](auto& old, auto& fresh, bool said) {
         if (said && old != fresh) {
             old = std::move(fresh);
@@ -47,6 +49,7 @@ bool locations::note(wire::location what) {
     replace(known.addresses, what.addresses, !what.addresses.empty());
     replace(known.users, what.users, !what.users.empty());
     replace(known.relay, what.relay, what.relay.has_value());
+    index(known, true);
     if (worth_saving) {
         if (unsaved_.empty()) {
             tasks_.spawn("store", store_soon());
@@ -92,24 +95,62 @@ std::optional<wire::location> locations::find(const device_id& device) const {
     return found == known_.end() ? std::nullopt : std::optional(found->second);
 }
 
+void locations::index(const wire::location& what, bool in) {
+    const auto keep = [&](auto& where, const auto& key) {
+        if (in) {
+            where[key].insert(what.device);
+        } else if (const auto found = where.find(key); found != where.end()) {
+            found->second.erase(what.device);
+            if (found->second.empty()) {
+                where.erase(found);
+            }
+        }
+    };
+    for (std::uint32_t role = wire::role::edge << 1; role != 0; role <<= 1) {
+        if ((what.roles & role) != 0) {
+            keep(with_role_, role);
+        }
+    }
+    for (const user_id& user : what.users) {
+        keep(of_user_, user);
+    }
+}
+
+std::vector<device_id> locations::holders(std::uint32_t roles) const {
+    std::set<device_id> found;
+    if ((roles & wire::role::edge) != 0) {
+        for (const auto& [device, where] : known_) {
+            if ((where.roles & wire::role::edge) != 0) {
+                found.insert(device);
+            }
+        }
+    }
+    for (const auto& [role, devices] : with_role_) {
+        if ((roles & role) != 0) {
+            found.insert(devices.begin(), devices.end());
+        }
+    }
+    return {found.begin(), found.end()};
+}
+
 std::vector<wire::location> locations::with_roles(std::uint32_t roles) const {
     std::vector<wire::location> found;
-    for (const auto& [device, where] : known_) {
-        if ((where.roles & roles) != 0) {
-            found.push_back(where);
-        }
+    for (const device_id& device : holders(roles)) {
+        found.push_back(known_.at(device));
     }
     return found;
 }
 
 std::vector<wire::location> locations::of_users(const std::vector<user_id>& users) const {
-    std::vector<wire::location> found;
-    for (const auto& [device, where] : known_) {
-        const bool serves = std::ranges::any_of(
-            where.users, [&](const user_id& user) { return std::ranges::count(users, user) > 0; });
-        if (serves) {
-            found.push_back(where);
+    std::set<device_id> devices;
+    for (const user_id& user : users) {
+        if (const auto of = of_user_.find(user); of != of_user_.end()) {
+            devices.insert(of->second.begin(), of->second.end());
         }
+    }
+    std::vector<wire::location> found;
+    for (const device_id& device : devices) {
+        found.push_back(known_.at(device));
     }
     return found;
 }

@@ -7,12 +7,12 @@
 #include <set>
 
 #include "base/task_scope.hpp"
+#include "overlay/address_book.hpp"
 #include "replica/database.hpp"
-#include "wire/messages.hpp"
 
 namespace calbox::overlay {
 
-class locations {
+class locations final : public address_book {
 public:
     locations(const environment& env, replica::database& db)
         : env_(env), db_(db), tasks_(env, "locations") {}
@@ -23,13 +23,11 @@ public:
     /// Stores what has changed last.
     task<void> join();
 
-    /// Takes in what was said of a device. An empty list of addresses, and roles or users of zero,
-    /// change nothing that is known already. True when its being online changed.
-    bool note(wire::location what);
-    /// The lease of the device has ended, as far as `relay` can tell.
-    bool note_offline(const device_id& device);
+    bool note(wire::location what) override;
+    bool note_offline(const device_id& device) override;
 
-    std::optional<wire::location> find(const device_id& device) const;
+    std::optional<wire::location> find(const device_id& device) const override;
+    std::vector<device_id> holders(std::uint32_t roles) const override;
     std::vector<wire::location> with_roles(std::uint32_t roles) const;
     std::vector<wire::location> of_users(const std::vector<user_id>& users) const;
     bool is_online(const device_id& device) const noexcept;
@@ -40,11 +38,14 @@ public:
 private:
     task<void> store_soon();
     task<void> store_changes();
+    void index(const wire::location& what, bool in);
 
     const environment& env_;
     replica::database& db_;
     task_scope tasks_;
     std::map<device_id, wire::location> known_;
+    std::map<std::uint32_t, std::set<device_id>> with_role_;  // by bit; not of edges, who are many
+    std::map<user_id, std::set<device_id>> of_user_;
     std::set<device_id> unsaved_;
 };
 

@@ -1,12 +1,10 @@
-// The rendezvous' side of the overlay: leases to edges, who is where, and telling edges and other
-// rendezvous of changes. Admission is the discovery strategy's. Owned by the node; core thread
-// only.
+// The rendezvous' side of the overlay: carries out what the lessor decides, and answers its
+// messages. Owned by the node; core thread only.
 #pragma once
 
 #include "net/session.hpp"
+#include "overlay/lessor.hpp"
 #include "overlay/locations.hpp"
-
-#include <calbox/discovery.hpp>
 
 namespace calbox::overlay {
 
@@ -23,56 +21,41 @@ public:
 
 class rendezvous_service {
 public:
-    struct settings {
-        std::uint32_t edges_max = 10'000;
-        duration heartbeat = std::chrono::seconds(10);
-    };
     rendezvous_service(const environment& env, locations& known, discovery::strategy& strategy,
-                       rendezvous_mediator& mediator, device_id self, settings with);
+                       rendezvous_mediator& mediator, device_id self, lessor::settings with);
 
     void start();
-    void request_stop() noexcept { tasks_.request_stop(); }
+    void request_stop() noexcept;
     task<void> join() { return tasks_.join(); }
 
     // Handlers of messages.
     task<result<bytes>> on_probe();
     task<result<bytes>> on_lease(const net::peer& from, wire::lease what);
     task<result<bytes>> on_heartbeat(device_id from);
-    void on_leave(const device_id& from) { end(from); }
+    task<result<bytes>> on_locate(device_id from, wire::locate what);
+    void on_leave(const device_id& from);
     /// Another rendezvous tells of its leases.
     void on_presence(const device_id& from, const wire::presence& what);
     /// The session has ended: so has the lease.
     void on_peer_gone(const device_id& device);
 
-    std::uint32_t edges() const noexcept { return static_cast<std::uint32_t>(leases_.size()); }
-    bool holds(const device_id& device) const noexcept { return leases_.contains(device); }
-
-    static constexpr duration presence_delay =
-        std::chrono::milliseconds(50);  // changes of a crowd go out together
-    static constexpr std::uint32_t missed_beats = 3;
+    std::uint32_t edges() const noexcept { return machine_.edges(); }
+    bool holds(const device_id& device) const noexcept { return machine_.holds(device); }
 
 private:
-    task<void> sweep();
-    task<void> exchange_loads();
-    task<void> announce();
-    void changed(const device_id& device);
-    void end(const device_id& device);
-    discovery::load my_load() const;
-    std::vector<discovery::load> other_loads() const;
+    void carry_out(const lessor::effects& all);
+    void arm();
+    task<void> ask_load(device_id whom);
+    std::vector<wire::location> places(const std::vector<device_id>& devices) const;
     void send_all(const std::vector<device_id>& to, const std::vector<wire::location>& what);
-    std::vector<device_id> other_rendezvous() const;
 
     const environment& env_;
     locations& known_;
-    discovery::strategy& strategy_;
     rendezvous_mediator& mediator_;
     device_id self_;
-    settings with_;
+    lessor machine_;
     task_scope tasks_;
-    std::map<device_id, instant> leases_;  // until
-    std::map<device_id, discovery::load> loads_;
-    std::set<device_id> changed_;
-    bool announcing_ = false;
+    std::optional<timer_queue::id> timer_;
 };
 
 /// What any node answers to locate: from what it has heard.

@@ -128,6 +128,16 @@ std::vector<device_id> outbox::owed(const event_id& which) const {
     return devices;
 }
 
+std::vector<device_id> outbox::owed() const {
+    std::vector<device_id> devices;
+    for (const auto& [device, waiting] : lines_) {
+        if (!waiting.events.empty()) {
+            devices.push_back(device);
+        }
+    }
+    return devices;
+}
+
 std::size_t outbox::size() const noexcept {
     std::size_t rows = 0;
     for (const auto& [device, waiting] : lines_) {

@@ -41,6 +41,8 @@ public:
     void wake(const device_id& device);
 
     std::vector<device_id> owed(const event_id& which) const;
+    /// The devices that are owed something.
+    std::vector<device_id> owed() const;
     std::size_t size() const noexcept;
 
     static constexpr std::size_t in_flight_max = 32;  // updates to one device

@@ -97,6 +97,8 @@ public:
     /// The plaintext body of the current version.
     result<bytes> body_of(const held_event& held, const user_id& as) const;
     std::vector<device_id> owed(const event_id& which) const { return outbox_.owed(which); }
+    /// The devices that are owed something.
+    std::vector<device_id> owed() const { return outbox_.owed(); }
     std::size_t outbox_size() const noexcept { return outbox_.size(); }
     /// Everyone who is to have this event, but this device.
     std::vector<device_id> recipients_of(const envelope_header& header) const;

@@ -273,7 +273,8 @@ struct heartbeat {
     static constexpr auto fields = std::tuple(codec::field<1>(&heartbeat::edges));
 };
 /// Locations of the devices of these users, of these devices, and of every device with one of these
-/// roles.
+/// roles. Asked by an edge of the rendezvous that it leases from, also: presence of these users'
+/// devices from now on, while the lease lasts.
 struct locate {
     std::vector<user_id> users;
     std::vector<device_id> devices;
@@ -286,8 +287,9 @@ struct locate_reply {
     std::vector<location> found;
     static constexpr auto fields = std::tuple(codec::field<1>(&locate_reply::found));
 };
-/// One-way: rendezvous to edges whose users share an event is not known to it, so to all: these
-/// devices came or went. Between rendezvous: the sender's leases.
+/// One-way: these devices came or went. A rendezvous tells an edge of every device with another
+/// role than edge, and of the devices of users that it asked for; other rendezvous of all that
+/// lease from the sender.
 struct presence {
     std::vector<location> changed;
     static constexpr auto fields = std::tuple(codec::field<1>(&presence::changed));

@@ -155,6 +155,32 @@ TEST_P(share, friends_and_groups) {
     EXPECT_EQ(made.content.participants, std::vector<std::string>{"bob"});
 }
 
+TEST_P(share, hears_of_those_it_shares_with_and_of_those_it_listed) {
+    two_people all(GetParam());
+    auto& [net, hub, alice, bob] = all;
+    auto& carol = net.add_edge("carol", hub);
+    carol.sign_in("carol");
+    const auto comes_back = [&](test_network::device& one) {
+        net.stop(one);
+        net.world.advance(std::chrono::seconds(1));
+        const auto before = alice.api().changes.last_number();
+        net.start(one);
+        net.until([&] {
+            if (alice.api().changes.last_number() == before) {
+                return false;
+            }
+            const auto changes = must(net.run(alice.api().changes.next(alice.me(), before)));
+            return std::ranges::any_of(changes, [&](const node::change& change) {
+                return change.what == "peer" && change.text == one.called + " is online";
+            });
+        });
+    };
+    all.share("after the lease: the rendezvous learns of it only now");
+    comes_back(bob);
+    must(net.run(alice.api().contact.users(alice.me())));
+    comes_back(carol);
+}
+
 TEST_P(share, who_was_away_gets_it_later_without_the_sender) {
     two_people all(GetParam());
     all.share("first");

@@ -165,6 +165,17 @@ TEST_F(bootstrap_test, one_missed_beat_is_no_loss_and_three_silent_checks_are) {
     EXPECT_FALSE(machine.lessor());
 }
 
+TEST_F(bootstrap_test, a_lessor_that_forgot_grants_again_while_it_is_suspected) {
+    lease_one();
+    now = now + 10s;
+    (void)machine.on_time(now);
+    (void)machine.on_beat(device(1), false, now + 2s);
+    ASSERT_EQ(machine.now_in(), bootstrap::phase::suspecting);
+    EXPECT_TRUE(machine.on_lease(device(1), grant(), now + 2s).empty()) << "kept, not given back";
+    EXPECT_EQ(machine.now_in(), bootstrap::phase::leased);
+    EXPECT_EQ(machine.deadline(), now + 2s + 10s);
+}
+
 TEST_F(bootstrap_test, closed_session_starts_over_at_once) {
     lease_one();
     const auto effects = machine.on_peer_gone(device(1), now);

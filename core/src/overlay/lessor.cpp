@@ -1,0 +1,312 @@
+#include "overlay/lessor.hpp"
+
+#include <algorithm>
+
+namespace calbox::overlay {
+
+address_book::~address_book() = default;
+
+namespace {
+
+std::uint32_t in_ms(duration d) {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+}
+
+bool same(const wire::location& a, const wire::location& b) {
+    return a.online == b.online && a.roles == b.roles && a.relay == b.relay &&
+           a.addresses == b.addresses && a.users == b.users;
+}
+
+/// Others than edges: whoever it is, everybody may need it.
+bool serves(const wire::location& where) { return (where.roles & ~wire::role::edge) != 0; }
+
+}  // namespace
+
+lessor::effects lessor::start(instant now) {
+    sweep_at_ = now + with_.heartbeat / 2;
+    begin_exchange(now);
+    effects all;
+    ask_more(all);
+    return all;
+}
+
+void lessor::stop() noexcept {
+    announce_at_.reset();
+    sweep_at_.reset();
+    exchange_at_.reset();
+    to_ask_.clear();
+}
+
+std::optional<instant> lessor::deadline() const noexcept {
+    std::optional<instant> first;
+    for (const auto& at : {announce_at_, sweep_at_, exchange_at_}) {
+        if (at && (!first || *at < *first)) {
+            first = at;
+        }
+    }
+    return first;
+}
+
+std::vector<device_id> lessor::leases() const {
+    std::vector<device_id> all;
+    all.reserve(leases_.size());
+    for (const auto& [device, until] : leases_) {
+        all.push_back(device);
+    }
+    return all;
+}
+
+std::vector<device_id> lessor::other_rendezvous() const {
+    std::vector<device_id> others = book_.holders(wire::role::rendezvous);
+    std::erase(others, self_);
+    return others;
+}
+
+/// As they are when they are few; else as many as that by chance, so that no rendezvous is known to
+/// everybody and others to nobody.
+std::vector<device_id> lessor::some(std::vector<device_id> all, std::size_t most) {
+    if (all.size() > most) {
+        for (std::size_t i = 0; i < most; ++i) {
+            std::swap(all[i], all[i + static_cast<std::size_t>(entropy_.below(all.size() - i))]);
+        }
+        all.resize(most);
+    }
+    return all;
+}
+
+std::vector<wire::location> lessor::places(const std::vector<device_id>& devices) const {
+    std::vector<wire::location> found;
+    for (const device_id& device : devices) {
+        if (auto where = book_.find(device)) {
+            found.push_back(std::move(*where));
+        }
+    }
+    return found;
+}
+
+wire::lease_reply lessor::grant() {
+    wire::lease_reply reply;
+    reply.lease_ms = in_ms(with_.heartbeat * missed_beats);
+    reply.heartbeat_ms = in_ms(with_.heartbeat);
+    reply.rendezvous = places(some(book_.holders(wire::role::rendezvous), told));
+    reply.backups = places(some(book_.holders(wire::role::backup), told));
+    return reply;
+}
+
+wire::lease_reply lessor::on_lease(wire::location who, instant now) {
+    const device_id device = who.device;
+    if (!leases_.contains(device) && device != self_) {
+        std::vector<discovery::load> others;
+        others.reserve(loads_.size());
+        for (const auto& [other, one] : loads_) {
+            others.push_back(one);
+        }
+        const discovery::admission answer = strategy_.admit(my_load(now), others, {now, entropy_});
+        wire::lease_reply reply;
+        if (answer.what == discovery::admission::verdict::busy) {
+            reply.what = wire::lease_reply::verdict::busy;
+            reply.retry_after_ms = in_ms(answer.retry_after);
+            return reply;
+        }
+        if (answer.what == discovery::admission::verdict::redirect) {
+            reply.what = wire::lease_reply::verdict::redirect;
+            reply.rendezvous = places(answer.others);
+            return reply;
+        }
+    }
+    who.relay = self_;
+    who.online = true;
+    const auto before = book_.find(device);
+    const bool news = !before || !before->online || before->users != who.users ||
+                      before->addresses != who.addresses || before->relay != who.relay;
+    leases_[device] = now + with_.heartbeat * missed_beats;
+    (void)book_.note(std::move(who));
+    if (news) {
+        changed(device, now);
+    }
+    return grant();
+}
+
+std::optional<wire::heartbeat> lessor::on_heartbeat(const device_id& from, instant now) {
+    const auto held = leases_.find(from);
+    if (held == leases_.end()) {
+        return std::nullopt;
+    }
+    held->second = now + with_.heartbeat * missed_beats;
+    return wire::heartbeat{edges()};
+}
+
+void lessor::on_interest(const device_id& from, const std::vector<user_id>& users) {
+    if (leases_.contains(from)) {
+        wanted_.add(from, users);
+    }
+}
+
+lessor::effects lessor::on_presence(const device_id& from, const wire::presence& what) {
+    // Where devices lease from another rendezvous is its word alone; this one's own leases are not
+    // touched by it.
+    std::vector<device_id> news;
+    for (const wire::location& one : what.changed) {
+        if (leases_.contains(one.device) || one.device == self_ || one.relay != from) {
+            continue;
+        }
+        const auto before = book_.find(one.device);
+        if (!one.online && before && before->online && before->relay != from) {
+            continue;  // it has moved to another rendezvous, which said so before this one noticed
+        }
+        (void)book_.note(one);
+        const auto after = book_.find(one.device);
+        if (after && (!before || !same(*before, *after))) {
+            news.push_back(one.device);
+        }
+    }
+    effects all;
+    if (!news.empty()) {
+        all.push_back(heard{news});
+        spread(news, all);
+    }
+    return all;
+}
+
+lessor::effects lessor::on_load(const device_id& from, const std::optional<wire::offer>& what,
+                                instant now) {
+    effects all;
+    asking_.erase(from);
+    if (what) {
+        loads_[from] = {from, what->edges, what->edges_max, now};
+        all.push_back(tell_leases{from});
+    } else {
+        loads_.erase(from);
+    }
+    ask_more(all);
+    return all;
+}
+
+void lessor::on_peer_gone(const device_id& device, instant now) {
+    end(device, now);
+    if (loads_.erase(device) > 0) {
+        (void)book_.note_offline(device);
+    }
+}
+
+void lessor::end(const device_id& device, instant now) {
+    if (leases_.erase(device) > 0) {
+        wanted_.drop(device);
+        (void)book_.note_offline(device);
+        changed(device, now);
+    }
+}
+
+void lessor::changed(const device_id& device, instant now) {
+    changed_.insert(device);
+    if (!announce_at_) {
+        announce_at_ = now + presence_delay;
+    }
+}
+
+lessor::effects lessor::on_time(instant now) {
+    effects all;
+    if (sweep_at_ && now >= *sweep_at_) {
+        sweep(now);
+        sweep_at_ = now + with_.heartbeat / 2;
+    }
+    if (announce_at_ && now >= *announce_at_) {
+        announce_at_.reset();
+        const std::vector<device_id> news(changed_.begin(), changed_.end());
+        changed_.clear();
+        all.push_back(heard{news});
+        if (auto others = other_rendezvous(); !others.empty()) {
+            all.push_back(tell{std::move(others), news});
+        }
+        spread(news, all);
+    }
+    if (exchange_at_ && now >= *exchange_at_) {
+        begin_exchange(now);
+        ask_more(all);
+    }
+    return all;
+}
+
+void lessor::sweep(instant now) {
+    std::vector<device_id> silent;
+    for (const auto& [device, until] : leases_) {
+        if (now >= until) {
+            silent.push_back(device);
+        }
+    }
+    for (const device_id& device : silent) {
+        end(device, now);
+    }
+}
+
+/// Each minute: how many edges the others hold, and all of one's own leases to them, so that a loss
+/// heals itself.
+void lessor::begin_exchange(instant now) {
+    exchange_at_ = now + exchange_every;
+    std::erase_if(loads_,
+                  [now](const auto& one) { return now - one.second.heard > exchange_every * 3; });
+    to_ask_ = some(other_rendezvous(), exchanged_with);
+}
+
+void lessor::ask_more(effects& all) {
+    while (!to_ask_.empty() && asking_.size() < asked_at_once) {
+        const device_id next = to_ask_.back();
+        to_ask_.pop_back();
+        if (asking_.insert(next).second) {
+            all.push_back(ask_load{next});
+        }
+    }
+}
+
+/// To the edges: everybody hears of those who serve, and of other devices only who asked for one of
+/// their users. Other rendezvous hear everything from the lessor itself.
+void lessor::spread(const std::vector<device_id>& about, effects& all) const {
+    std::vector<device_id> serving;
+    std::map<device_id, std::vector<device_id>> of_edge;
+    for (const device_id& device : about) {
+        const auto where = book_.find(device);
+        if (!where) {
+            continue;
+        }
+        if (serves(*where)) {
+            serving.push_back(device);
+            continue;
+        }
+        std::set<device_id> edges;
+        for (const user_id& user : where->users) {
+            if (const auto* const wanting = wanted_.in(user)) {
+                edges.insert(wanting->begin(), wanting->end());
+            }
+        }
+        edges.erase(device);
+        for (const device_id& edge : edges) {
+            of_edge[edge].push_back(device);
+        }
+    }
+    if (serving.empty() && of_edge.empty()) {
+        return;
+    }
+    const auto is_other = [this, others = other_rendezvous()](const device_id& device) {
+        return device == self_ || std::ranges::binary_search(others, device);
+    };
+    if (!serving.empty()) {
+        std::vector<device_id> everybody = leases();
+        std::erase_if(everybody, is_other);
+        if (!everybody.empty()) {
+            all.push_back(tell{std::move(everybody), std::move(serving)});
+        }
+    }
+    // Those who hear the same get it in one effect: it is encoded once.
+    std::map<std::vector<device_id>, std::vector<device_id>> to;
+    for (auto& [edge, devices] : of_edge) {
+        if (!is_other(edge)) {
+            to[std::move(devices)].push_back(edge);
+        }
+    }
+    for (auto& [devices, edges] : to) {
+        all.push_back(tell{std::move(edges), devices});
+    }
+}
+
+}  // namespace calbox::overlay

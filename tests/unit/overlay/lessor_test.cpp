@@ -1,0 +1,396 @@
+// The lessor alone: admission, heartbeats, expiry, whom presence goes to, and the exchange of
+// loads, with exact times.
+#include "overlay/lessor.hpp"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "support/test_environment.hpp"
+
+namespace calbox::overlay {
+namespace {
+
+using namespace std::chrono_literals;
+using verdict = wire::lease_reply::verdict;
+
+device_id device(unsigned n) {
+    device_id id;
+    id.value[0] = static_cast<std::uint8_t>(n >> 8);
+    id.value[1] = static_cast<std::uint8_t>(n);
+    return id;
+}
+user_id user(unsigned n) {
+    user_id id;
+    id.value[0] = static_cast<std::uint8_t>(n >> 8);
+    id.value[1] = static_cast<std::uint8_t>(n);
+    return id;
+}
+
+class plain_book final : public address_book {
+public:
+    std::optional<wire::location> find(const device_id& id) const override {
+        const auto found = known.find(id);
+        return found == known.end() ? std::nullopt : std::optional(found->second);
+    }
+    std::vector<device_id> holders(std::uint32_t roles) const override {
+        std::vector<device_id> found;
+        for (const auto& [id, where] : known) {
+            if ((where.roles & roles) != 0) {
+                found.push_back(id);
+            }
+        }
+        return found;
+    }
+    bool note(wire::location what) override {
+        const auto before = find(what.device);
+        known[what.device] = what;
+        return !before || before->online != what.online;
+    }
+    bool note_offline(const device_id& id) override {
+        const auto found = known.find(id);
+        return found != known.end() && std::exchange(found->second.online, false);
+    }
+    std::map<device_id, wire::location> known;
+};
+
+/// Admits while there is room, then redirects to whoever was heard of, else says busy.
+class plain final : public discovery::strategy {
+public:
+    std::vector<std::size_t> order(const std::vector<discovery::candidate>&,
+                                   discovery::context) override {
+        return {};
+    }
+    std::size_t choose(const std::vector<discovery::offer>&, discovery::context) override {
+        return 0;
+    }
+    void learn(const device_id&, discovery::outcome, discovery::context) override {}
+    discovery::admission admit(const discovery::load& me, const std::vector<discovery::load>& all,
+                               discovery::context) override {
+        discovery::admission answer;
+        if (me.edges < me.edges_max) {
+            return answer;
+        }
+        for (const discovery::load& one : all) {
+            answer.others.push_back(one.device);
+        }
+        answer.what = all.empty() ? discovery::admission::verdict::busy
+                                  : discovery::admission::verdict::redirect;
+        answer.retry_after = 7s;
+        return answer;
+    }
+    std::vector<discovery::migration> plan(const discovery::load&,
+                                           const std::vector<discovery::load>&,
+                                           discovery::context) override {
+        return {};
+    }
+    discovery::advice advise(const discovery::load&, const std::vector<discovery::load>&,
+                             discovery::context) override {
+        return discovery::advice::none;
+    }
+};
+
+constexpr unsigned me = 1000, other = 1001, third = 1002;
+
+class lessor_test : public testing::Test {
+protected:
+    lessor make(std::uint32_t edges_max) {
+        return {strategy, entropy, book, device(me), {edges_max, 10s}};
+    }
+    static wire::location edge(unsigned n, std::vector<user_id> users = {}) {
+        return {device(n), wire::role::edge, {}, {}, true, std::move(users)};
+    }
+    void rendezvous(unsigned n) {
+        book.known[device(n)] = {device(n), wire::role::rendezvous, {}, device(n), true, {}};
+    }
+    template <class Effect>
+    static std::vector<Effect> only(const lessor::effects& all) {
+        std::vector<Effect> found;
+        for (const auto& one : all) {
+            if (const auto* const fits = std::get_if<Effect>(&one)) {
+                found.push_back(*fits);
+            }
+        }
+        return found;
+    }
+    /// How many pieces of news go to whom.
+    static std::map<device_id, std::size_t> told(const lessor::effects& all) {
+        std::map<device_id, std::size_t> count;
+        for (const lessor::tell& one : only<lessor::tell>(all)) {
+            for (const device_id& to : one.to) {
+                count[to] += one.about.size();
+            }
+        }
+        return count;
+    }
+
+    test::seeded_random entropy{7};
+    plain strategy;
+    plain_book book;
+    instant now{1h};
+};
+
+TEST_F(lessor_test, grants_until_full_and_then_says_busy) {
+    lessor machine = make(2);
+    (void)machine.start(now);
+    EXPECT_EQ(machine.on_probe().edges_max, 2u);
+    const auto granted = machine.on_lease(edge(1), now);
+    EXPECT_EQ(granted.what, verdict::grant);
+    EXPECT_EQ(granted.lease_ms, 30'000u);
+    EXPECT_EQ(granted.heartbeat_ms, 10'000u);
+    EXPECT_EQ(machine.on_lease(edge(2), now).what, verdict::grant);
+    const auto busy = machine.on_lease(edge(3), now);
+    EXPECT_EQ(busy.what, verdict::busy);
+    EXPECT_EQ(busy.retry_after_ms, 7'000u);
+    EXPECT_EQ(machine.on_probe().edges, 2u);
+    // Who has a lease renews it, full or not; so does this node's own edge.
+    EXPECT_EQ(machine.on_lease(edge(1), now).what, verdict::grant);
+    EXPECT_EQ(machine.on_lease(edge(me), now).what, verdict::grant);
+    machine.on_leave(device(2), now);
+    machine.on_leave(device(me), now);
+    EXPECT_EQ(machine.on_lease(edge(3), now).what, verdict::grant);
+}
+
+TEST_F(lessor_test, redirects_to_whom_it_heard_of_in_three_minutes) {
+    rendezvous(other);
+    lessor machine = make(0);
+    const auto asked = only<lessor::ask_load>(machine.start(now));
+    ASSERT_EQ(asked.size(), 1u);
+    EXPECT_EQ(asked[0].whom, device(other));
+    const auto mine =
+        only<lessor::tell_leases>(machine.on_load(device(other), wire::offer{3, 10}, now + 20ms));
+    ASSERT_EQ(mine.size(), 1u);
+    EXPECT_EQ(mine[0].to, device(other));
+    const auto redirect = machine.on_lease(edge(1), now + 1s);
+    EXPECT_EQ(redirect.what, verdict::redirect);
+    ASSERT_EQ(redirect.rendezvous.size(), 1u);
+    EXPECT_EQ(redirect.rendezvous[0].device, device(other));
+    // It does not answer any more, and is forgotten.
+    EXPECT_TRUE(machine.on_load(device(other), std::nullopt, now + 2s).empty());
+    EXPECT_EQ(machine.on_lease(edge(1), now + 3s).what, verdict::busy);
+    // One that nobody asked again is forgotten, too.
+    (void)machine.on_load(device(other), wire::offer{3, 10}, now + 4s);
+    book.known.clear();
+    (void)machine.on_time(now + 4s + lessor::exchange_every * 3);
+    EXPECT_EQ(machine.on_lease(edge(1), now + 5s + lessor::exchange_every * 3).what,
+              verdict::redirect);
+    (void)machine.on_time(now + 4s + lessor::exchange_every * 4);
+    EXPECT_EQ(machine.on_lease(edge(1), now + 5s + lessor::exchange_every * 4).what, verdict::busy);
+}
+
+TEST_F(lessor_test, silent_lease_ends_at_the_first_look_after_three_beats) {
+    lessor machine = make(10);
+    (void)machine.start(now);
+    (void)machine.on_lease(edge(1), now);
+    ASSERT_TRUE(machine.on_heartbeat(device(1), now + 9s));
+    const instant ends = now + 9s + 30s;
+    std::vector<instant> looked;
+    while (machine.holds(device(1))) {
+        ASSERT_TRUE(machine.deadline());
+        looked.push_back(*machine.deadline());
+        (void)machine.on_time(looked.back());
+        ASSERT_LT(looked.back(), now + 2min);
+    }
+    EXPECT_EQ(looked.front(), now + lessor::presence_delay);
+    EXPECT_EQ(looked.back(), now + 40s) << "looked at each 5 s";
+    EXPECT_GE(looked.back(), ends);
+    EXPECT_FALSE(book.known.at(device(1)).online);
+    EXPECT_FALSE(machine.on_heartbeat(device(1), now + 40s));
+    EXPECT_EQ(machine.deadline(), now + 40s + lessor::presence_delay) << "and tells of it";
+}
+
+TEST_F(lessor_test, tells_an_edge_of_the_users_that_it_asked_for_and_of_those_who_serve) {
+    rendezvous(other);
+    lessor machine = make(10);
+    (void)machine.start(now);
+    (void)machine.on_lease(edge(1, {user(1)}), now);
+    (void)machine.on_lease(edge(2, {user(2)}), now);
+    (void)machine.on_time(*machine.deadline());
+    machine.on_interest(device(1), {user(3), user(4)});
+    machine.on_interest(device(9), {user(3)});  // has no lease here
+
+    (void)machine.on_lease(edge(3, {user(3)}), now + 1s);
+    EXPECT_EQ(machine.deadline(), now + 1s + lessor::presence_delay);
+    const auto came = machine.on_time(now + 1s + lessor::presence_delay);
+    EXPECT_EQ(only<lessor::heard>(came).size(), 1u);
+    EXPECT_EQ(told(came), (std::map<device_id, std::size_t>{{device(1), 1}, {device(other), 1}}));
+
+    wire::location backup = edge(4);
+    backup.roles |= wire::role::backup;
+    (void)machine.on_lease(backup, now + 2s);
+    EXPECT_EQ(
+        told(machine.on_time(now + 3s)),
+        (std::map<device_id, std::size_t>{
+            {device(1), 1}, {device(2), 1}, {device(3), 1}, {device(4), 1}, {device(other), 1}}));
+
+    // Its going concerns the same; and an interest ends with its lease.
+    machine.on_leave(device(3), now + 4s);
+    EXPECT_EQ(told(machine.on_time(now + 5s)),
+              (std::map<device_id, std::size_t>{{device(1), 1}, {device(other), 1}}));
+    machine.on_leave(device(1), now + 6s);
+    EXPECT_EQ(machine.wanted().size(), 0u);
+    (void)machine.on_lease(edge(1, {user(1)}), now + 7s);
+    (void)machine.on_lease(edge(3, {user(3)}), now + 7s);
+    EXPECT_EQ(told(machine.on_time(now + 8s)),
+              (std::map<device_id, std::size_t>{{device(other), 2}}));
+}
+
+TEST_F(lessor_test, a_crowd_costs_what_it_is_interested_in_and_not_its_square) {
+    constexpr unsigned crowd = 500, friends = 4;
+    lessor machine{strategy, entropy, book, device(me), {10'000, 1h}};
+    (void)machine.start(now);
+    const auto announced = [&] {
+        std::size_t sent = 0;
+        for (const auto& [to, count] : told(machine.on_time(now + lessor::presence_delay))) {
+            sent += count;
+        }
+        return sent;
+    };
+    std::size_t came = 0, went = 0;
+    for (unsigned i = 0; i < crowd; ++i) {
+        now = now + 1s;
+        (void)machine.on_lease(edge(i, {user(i)}), now);
+        std::vector<user_id> wanted;
+        for (unsigned j = 1; j <= friends; ++j) {
+            wanted.push_back(user((i + j) % crowd));
+        }
+        machine.on_interest(device(i), wanted);
+        came += announced();
+    }
+    ASSERT_EQ(machine.edges(), crowd);
+    for (unsigned i = 0; i < crowd; ++i) {
+        now = now + 1s;
+        machine.on_leave(device(i), now);
+        went += announced();
+    }
+    // Each has four friends who come and go after it, but for the last, whose friends were the
+    // first. To all it would have been 249,500.
+    constexpr std::size_t round_the_corner = friends * (friends + 1) / 2;
+    EXPECT_EQ(came, crowd * friends - round_the_corner);
+    EXPECT_EQ(went, round_the_corner);
+}
+
+TEST_F(lessor_test, those_who_hear_the_same_get_one_effect) {
+    lessor machine = make(10'000);
+    (void)machine.start(now);
+    for (unsigned i = 0; i < 100; ++i) {
+        (void)machine.on_lease(edge(i), now);
+        machine.on_interest(device(i), {user(500)});
+    }
+    (void)machine.on_time(now + 1s);
+    (void)machine.on_lease(edge(500, {user(500)}), now + 2s);
+    const auto all = only<lessor::tell>(machine.on_time(now + 3s));
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].to.size(), 100u);
+}
+
+TEST_F(lessor_test, passes_on_what_others_say_of_their_own_leases_when_it_is_news) {
+    rendezvous(other);
+    rendezvous(third);
+    lessor machine = make(10);
+    (void)machine.start(now);
+    (void)machine.on_lease(edge(1), now);
+    machine.on_interest(device(1), {user(7)});
+    (void)machine.on_time(now + 1s);
+
+    wire::location theirs = edge(7, {user(7)});
+    theirs.relay = device(other);
+    EXPECT_EQ(told(machine.on_presence(device(other), {{theirs}})),
+              (std::map<device_id, std::size_t>{{device(1), 1}}))
+        << "and not to other rendezvous, who hear it from where it comes";
+    EXPECT_TRUE(machine.on_presence(device(other), {{theirs}}).empty()) << "no news";
+    // Hearsay, and what concerns a lease of this one's own.
+    EXPECT_TRUE(machine.on_presence(device(third), {{theirs}}).empty());
+    wire::location mine = edge(1);
+    mine.relay = device(other);
+    mine.online = false;
+    EXPECT_TRUE(machine.on_presence(device(other), {{mine}}).empty());
+    EXPECT_TRUE(book.known.at(device(1)).online);
+
+    // It moves to the third, and the other is the last to notice.
+    wire::location moved = theirs, gone = theirs;
+    moved.relay = device(third);
+    gone.online = false;
+    EXPECT_FALSE(machine.on_presence(device(third), {{moved}}).empty());
+    EXPECT_TRUE(machine.on_presence(device(other), {{gone}}).empty());
+    EXPECT_TRUE(book.known.at(device(7)).online);
+}
+
+TEST_F(lessor_test, a_rendezvous_that_is_gone_is_offline_and_no_target_of_redirects) {
+    rendezvous(other);
+    lessor machine = make(0);
+    (void)machine.start(now);
+    (void)machine.on_load(device(other), wire::offer{1, 10}, now);
+    machine.on_peer_gone(device(other), now + 1s);
+    EXPECT_FALSE(book.known.at(device(other)).online);
+    EXPECT_EQ(machine.on_lease(edge(1), now + 1s).what, verdict::busy);
+}
+
+TEST_F(lessor_test, a_grant_names_few_of_many_rendezvous_and_each_of_them_at_times) {
+    for (unsigned i = 0; i < 100; ++i) {
+        rendezvous(1100 + i);
+    }
+    lessor machine = make(10'000);
+    std::map<device_id, int> named;
+    for (unsigned i = 0; i < 400; ++i) {
+        const auto granted = machine.on_lease(edge(i), now);
+        ASSERT_EQ(granted.rendezvous.size(), lessor::told);
+        for (const wire::location& one : granted.rendezvous) {
+            ++named[one.device];
+        }
+    }
+    EXPECT_EQ(named.size(), 100u);
+    for (const auto& [id, count] : named) {
+        EXPECT_NEAR(count, 128, 47) << "five standard deviations";
+    }
+}
+
+TEST_F(lessor_test, asks_eight_at_once_and_sixty_four_each_minute) {
+    for (unsigned i = 0; i < 200; ++i) {
+        rendezvous(1100 + i);
+    }
+    lessor machine = make(10);
+    auto asked = only<lessor::ask_load>(machine.start(now));
+    EXPECT_EQ(asked.size(), lessor::asked_at_once);
+    std::size_t all = asked.size();
+    while (!asked.empty()) {
+        const device_id answers = asked.back().whom;
+        asked.pop_back();
+        for (const auto& next :
+             only<lessor::ask_load>(machine.on_load(answers, wire::offer{1, 10}, now))) {
+            asked.push_back(next);
+            ++all;
+        }
+        EXPECT_LE(asked.size(), lessor::asked_at_once);
+    }
+    EXPECT_EQ(all, lessor::exchanged_with);
+    EXPECT_TRUE(only<lessor::ask_load>(machine.on_time(now + 59s)).empty());
+    EXPECT_EQ(only<lessor::ask_load>(machine.on_time(now + 60s)).size(), lessor::asked_at_once);
+    machine.stop();
+    EXPECT_FALSE(machine.deadline());
+    EXPECT_TRUE(only<lessor::ask_load>(machine.on_load(device(1100), std::nullopt, now)).empty());
+}
+
+TEST(interests, are_bounded_for_each_edge_and_in_all) {
+    interests all;
+    std::vector<user_id> many;
+    for (unsigned i = 0; i < interests::most_of_one + 500; ++i) {
+        many.push_back(user(i));
+    }
+    all.add(device(1), many);
+    all.add(device(1), many);
+    EXPECT_EQ(all.size(), interests::most_of_one);
+    EXPECT_EQ(all.in(user(interests::most_of_one)), nullptr);
+    for (unsigned edge = 2; edge < 300; ++edge) {
+        all.add(device(edge), many);
+    }
+    EXPECT_EQ(all.size(), interests::most);
+    for (unsigned edge = 1; edge < 300; ++edge) {
+        all.drop(device(edge));
+    }
+    EXPECT_EQ(all.size(), 0u);
+    EXPECT_EQ(all.in(user(1)), nullptr);
+}
+
+}  // namespace
+}  // namespace calbox::overlay
