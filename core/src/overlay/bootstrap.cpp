@@ -11,10 +11,36 @@ std::optional<device_id> bootstrap::lessor() const noexcept {
     return held ? std::optional(chosen_) : std::nullopt;
 }
 
+discovery::candidate* bootstrap::known(const device_id& device) noexcept {
+    const auto at =
+        std::ranges::lower_bound(candidates_, device, {}, &discovery::candidate::device);
+    return at != candidates_.end() && at->device == device ? &*at : nullptr;
+}
+
+/// True when it is a new candidate.
+bool bootstrap::consider(const device_id& device) {
+    if (known(device) != nullptr) {
+        return false;
+    }
+    if (candidates_.size() >= candidates_most) {
+        const auto worst = std::ranges::max_element(
+            candidates_, {}, [](const auto& one) { return one.seed ? 0 : one.failures; });
+        if (worst->seed || worst->failures == 0) {
+            return false;
+        }
+        candidates_.erase(worst);
+    }
+    const auto at =
+        std::ranges::lower_bound(candidates_, device, {}, &discovery::candidate::device);
+    candidates_.insert(at, discovery::candidate{device, 0, {}, {}, false});
+    return true;
+}
+
 bootstrap::effects bootstrap::add(const device_id& rendezvous, bool seed, instant now) {
-    const auto [entry, fresh] = candidates_.try_emplace(rendezvous);
-    entry->second.device = rendezvous;
-    entry->second.seed = entry->second.seed || seed;
+    const bool fresh = consider(rendezvous);
+    if (discovery::candidate* const entry = known(rendezvous); entry != nullptr && seed) {
+        entry->seed = true;
+    }
     if (!fresh || phase_ != phase::waiting) {
         return {};
     }
@@ -36,16 +62,12 @@ bootstrap::effects bootstrap::stop() {
 }
 
 bootstrap::effects bootstrap::begin(instant now) {
-    std::vector<discovery::candidate> known;
-    for (const auto& [device, one] : candidates_) {
-        known.push_back(one);
-    }
     queue_.clear();
     tried_.clear();
     offers_.clear();
     retry_after_ = {};
-    for (const std::size_t index : strategy_.order(known, where(now))) {
-        queue_.push_back(known.at(index).device);
+    for (const std::size_t index : strategy_.order(candidates_, where(now))) {
+        queue_.push_back(candidates_.at(index).device);
     }
     return next_batch(now);
 }
@@ -80,16 +102,16 @@ bootstrap::effects bootstrap::next_batch(instant now) {
 }
 
 void bootstrap::failed(const device_id& device, outcome how, instant now) {
-    if (const auto known = candidates_.find(device); known != candidates_.end()) {
-        ++known->second.failures;
+    if (discovery::candidate* const entry = known(device)) {
+        ++entry->failures;
     }
     strategy_.learn(device, how, where(now));
 }
 
 bootstrap::effects bootstrap::on_offer(const device_id& from, const wire::offer& what,
                                        duration round_trip, instant now) {
-    if (const auto known = candidates_.find(from); known != candidates_.end()) {
-        known->second.round_trip = round_trip;
+    if (discovery::candidate* const entry = known(from)) {
+        entry->round_trip = round_trip;
     }
     if (phase_ != phase::probing || probing_.erase(from) == 0) {
         return {};
@@ -135,12 +157,16 @@ bootstrap::effects bootstrap::on_lease(const device_id& from, const wire::lease_
     using verdict = wire::lease_reply::verdict;
     if (what.what == verdict::grant) {
         const bool renewed = phase_ != phase::leasing;
-        if (const auto known = candidates_.find(from); known != candidates_.end()) {
-            known->second.failures = 0;
-            known->second.last_success = now;
+        if (discovery::candidate* const entry = known(from)) {
+            entry->failures = 0;
+            entry->last_success = now;
         }
         strategy_.learn(from, outcome::leased, where(now));
         attempts_ = 0;
+        // Hours may pass until the next attempt; it begins with fresh ones.
+        queue_ = {};
+        offers_ = {};
+        tried_.clear();
         phase_ = phase::leased;
         heartbeat_ = std::chrono::milliseconds(std::clamp(what.heartbeat_ms, 100u, 600'000u));
         deadline_ = now + heartbeat_;
@@ -150,7 +176,7 @@ bootstrap::effects bootstrap::on_lease(const device_id& from, const wire::lease_
         strategy_.learn(from, outcome::redirected, where(now));
         std::vector<device_id> better;
         for (const wire::location& other : what.rendezvous) {
-            candidates_.try_emplace(other.device).first->second.device = other.device;
+            (void)consider(other.device);
             better.push_back(other.device);
         }
         queue_.insert(queue_.begin(), better.begin(), better.end());

@@ -3,7 +3,6 @@
 // discovery strategy decides the order and the choice.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <variant>
@@ -46,6 +45,7 @@ public:
         : strategy_(strategy), entropy_(entropy) {}
 
     /// A rendezvous to consider from now on. While nothing is leased, a new one ends the waiting.
+    /// Of candidates_most known ones, it takes the place of one that fails, or is left out.
     effects add(const device_id& rendezvous, bool seed, instant now);
     effects start(instant now);
     effects stop();
@@ -75,6 +75,7 @@ public:
     static constexpr duration back_off_most = std::chrono::seconds(60);
     static constexpr duration check_time = std::chrono::seconds(1);
     static constexpr int checks = 3;
+    static constexpr std::size_t candidates_most = 256;
 
 private:
     discovery::context where(instant now) { return {now, entropy_}; }
@@ -82,14 +83,16 @@ private:
     effects next_batch(instant now);
     effects choose(instant now);
     effects lose(instant now);
+    discovery::candidate* known(const device_id& device) noexcept;
+    bool consider(const device_id& device);
     void failed(const device_id& device, discovery::outcome how, instant now);
 
     discovery::strategy& strategy_;
     random& entropy_;
     phase phase_ = phase::stopped;
-    std::map<device_id, discovery::candidate> candidates_;
-    std::vector<device_id> queue_;  // of this attempt, not probed yet
-    std::set<device_id> tried_;     // of this attempt
+    std::vector<discovery::candidate> candidates_;  // ascending
+    std::vector<device_id> queue_;                  // of this attempt, not probed yet
+    std::set<device_id> tried_;                     // of this attempt
     std::set<device_id> probing_;
     std::vector<discovery::offer> offers_;
     device_id chosen_;

@@ -1,6 +1,7 @@
 #include "overlay/lessor.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace calbox::overlay {
 
@@ -244,8 +245,9 @@ void lessor::sweep(instant now) {
 /// heals itself.
 void lessor::begin_exchange(instant now) {
     exchange_at_ = now + exchange_every;
-    std::erase_if(loads_,
-                  [now](const auto& one) { return now - one.second.heard > exchange_every * 3; });
+    for (auto one = loads_.begin(); one != loads_.end();) {
+        one = now - one->second.heard > exchange_every * 3 ? loads_.erase(one) : one + 1;
+    }
     to_ask_ = some(other_rendezvous(), exchanged_with);
 }
 

@@ -4,10 +4,11 @@
 // core thread only.
 #pragma once
 
-#include <map>
 #include <set>
 #include <variant>
 #include <vector>
+
+#include <boost/container/flat_map.hpp>
 
 #include <calbox/discovery.hpp>
 
@@ -98,8 +99,9 @@ private:
     address_book& book_;
     device_id self_;
     settings with_;
-    std::map<device_id, instant> leases_;  // until
-    std::map<device_id, discovery::load> loads_;
+    // Flat, because each heartbeat looks one up: a tree of thousands is a cache miss at every step.
+    boost::container::flat_map<device_id, instant> leases_;  // until
+    boost::container::flat_map<device_id, discovery::load> loads_;
     interests wanted_;
     std::set<device_id> changed_;
     std::vector<device_id> to_ask_;

@@ -176,6 +176,39 @@ TEST_F(bootstrap_test, a_lessor_that_forgot_grants_again_while_it_is_suspected) 
     EXPECT_EQ(machine.deadline(), now + 2s + 10s);
 }
 
+TEST_F(bootstrap_test, many_candidates_are_bounded_and_one_that_fails_makes_room) {
+    for (unsigned i = 0; i < 2 * bootstrap::candidates_most; ++i) {
+        device_id one = device(static_cast<std::uint8_t>(i));
+        one.value[1] = static_cast<std::uint8_t>(i >> 8);
+        (void)machine.add(one, i == 0, now);
+    }
+    EXPECT_EQ(machine.candidates(), bootstrap::candidates_most);
+    (void)machine.start(now);
+    (void)machine.on_no_offer(device(0), now);  // a seed stays
+    (void)machine.on_no_offer(device(1), now);
+    device_id fresh = device(1);
+    fresh.value[31] = 1;
+    (void)machine.add(fresh, false, now);
+    EXPECT_EQ(machine.candidates(), bootstrap::candidates_most);
+    std::set<device_id> asked;
+    while (machine.now_in() == bootstrap::phase::probing || asked.empty()) {
+        now = *machine.deadline();
+        for (const auto& one : only<bootstrap::probe>(machine.on_time(now))) {
+            asked.insert(one.to);
+        }
+    }
+    now = *machine.deadline();
+    for (auto all = machine.on_time(now); machine.now_in() == bootstrap::phase::probing;
+         now = *machine.deadline(), all = machine.on_time(now)) {
+        for (const auto& one : only<bootstrap::probe>(all)) {
+            asked.insert(one.to);
+        }
+    }
+    EXPECT_TRUE(asked.contains(fresh));
+    EXPECT_FALSE(asked.contains(device(1)));
+    EXPECT_TRUE(asked.contains(device(0)));
+}
+
 TEST_F(bootstrap_test, closed_session_starts_over_at_once) {
     lease_one();
     const auto effects = machine.on_peer_gone(device(1), now);
