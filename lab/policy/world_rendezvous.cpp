@@ -1,0 +1,192 @@
+// The rendezvous' half of a large world: what rendezvous_service does around the lessor, and the
+// way of answers.
+#include "lab/policy/world_parts.hpp"
+
+namespace calbox::lab::policy {
+
+using overlay::lessor;
+
+namespace {
+constexpr duration load_time = std::chrono::seconds(5);  // as rendezvous_service's
+}
+
+void world::start(std::uint32_t rendezvous) {
+    meeting_point& one = rendezvous_[rendezvous];
+    one.refuses = false;
+    one.armed = {};
+    one.stalled_until = {};
+    ++one.life;
+    one.machine.emplace(strategy_for(one.own), rendezvous_chance_, *town_,
+                        town_->rendezvous(rendezvous),
+                        lessor::settings{with_.edges_max, with_.heartbeat});
+    carry_out_at(rendezvous, one.machine->start(now_));
+}
+
+void world::arm_rendezvous(std::uint32_t rendezvous) {
+    meeting_point& one = rendezvous_[rendezvous];
+    const auto at = one.machine->deadline();
+    if (!at || (one.armed != instant{} && one.armed <= *at)) {
+        return;
+    }
+    one.armed = *at;
+    event timer;
+    timer.what = kind::rendezvous_time;
+    timer.rendezvous = rendezvous;
+    timer.life = one.life;
+    push(std::max(*at - now_, duration{}), timer);
+}
+
+void world::on_rendezvous_time(const event& what) {
+    meeting_point& one = rendezvous_[what.rendezvous];
+    if (!one.machine || one.life != what.life || one.armed != now_) {
+        return;
+    }
+    if (one.stalled_until > now_) {
+        one.armed = one.stalled_until;
+        push(one.stalled_until - now_, what);
+        return;
+    }
+    one.armed = {};
+    carry_out_at(what.rendezvous, one.machine->on_time(now_));
+}
+
+void world::carry_out_at(std::uint32_t rendezvous, const lessor::effects& all) {
+    meeting_point& one = rendezvous_[rendezvous];
+    for (const lessor::effect& effect : all) {
+        if (const auto* const asking = std::get_if<lessor::ask_load>(&effect)) {
+            event load;
+            load.what = kind::asked;
+            load.about = message::load;
+            load.edge = rendezvous;
+            load.serial = one.life;
+            load.rendezvous = town_->number_of(asking->whom);
+            load.sent = now_.since_start.count();
+            load.limit_ms = static_cast<std::uint32_t>(load_time / std::chrono::milliseconds(1));
+            const duration way = travel(one.where, rendezvous_[load.rendezvous].where, with_.wraps);
+            load.travel_us = static_cast<std::uint32_t>(way / std::chrono::microseconds(1));
+            ++tally_.rendezvous_messages;
+            push(way, load);
+        } else if (std::get_if<lessor::tell_leases>(&effect) != nullptr) {
+            ++tally_.rendezvous_messages;
+        } else if (const auto* const telling = std::get_if<lessor::tell>(&effect)) {
+            const bool to_edges = telling->to.front().value[27] == wire::role::edge;
+            (to_edges ? tally_.presence_to_edges : tally_.rendezvous_messages) +=
+                telling->to.size();
+        }
+    }
+    arm_rendezvous(rendezvous);
+}
+
+void world::answer(event what, reply how, std::uint32_t number) {
+    what.what = kind::answered;
+    what.answer = how;
+    what.number = number;
+    ++(what.about == message::load ? tally_.rendezvous_messages : tally_.edge_messages);
+    const duration way = std::chrono::microseconds(what.travel_us);
+    const instant deadline =
+        instant{duration(what.sent)} + std::chrono::milliseconds(what.limit_ms);
+    if (lost_on_the_way() || now_ + way > deadline) {
+        if (how == reply::good &&
+            (what.about == message::lease || what.about == message::renewal)) {
+            replies_[number] = {};
+            free_replies_.push_back(number);
+        }
+        no_answer(what);
+        return;
+    }
+    push(way, what);
+}
+
+/// Whoever asked hears nothing until the limit of the request.
+void world::no_answer(event what) {
+    if (what.about == message::leave) {
+        return;
+    }
+    what.what = kind::answered;
+    what.answer = reply::nothing;
+    what.number = 0;
+    const instant deadline =
+        instant{duration(what.sent)} + std::chrono::milliseconds(what.limit_ms);
+    push(std::max(deadline - now_, duration{}), what);
+}
+
+void world::on_asked(const event& what) {
+    meeting_point& at = rendezvous_[what.rendezvous];
+    const bool in_session = what.about == message::heartbeat || what.about == message::renewal ||
+                            what.about == message::leave;
+    if (at.machine && at.stalled_until > now_) {
+        push(at.stalled_until - now_, what);
+        return;
+    }
+    if (at.refuses || (at.machine && in_session && what.life != at.life)) {
+        // Its machine says that there is no such connection.
+        event refusal = what;
+        refusal.what = in_session ? kind::reset : kind::answered;
+        if (what.about != message::leave) {
+            push(std::chrono::microseconds(what.travel_us), refusal);
+        }
+        return;
+    }
+    if (!at.machine) {
+        no_answer(what);
+        return;
+    }
+    if (what.about == message::load) {
+        answer(what, reply::good, at.machine->on_probe().edges);
+        return;
+    }
+    const device_id from = town_->edge(what.serial);
+    if (what.about == message::probe || what.about == message::lease) {
+        const std::int64_t second = now_.since_start / std::chrono::seconds(1);
+        at.in_second = std::exchange(at.second, second) == second ? at.in_second + 1 : 1;
+        at.most_in_second = std::max(at.most_in_second, at.in_second);
+    }
+    switch (what.about) {
+        case message::probe:
+            return answer(what, reply::good, at.machine->on_probe().edges);
+        case message::heartbeat:
+            return answer(what,
+                          at.machine->on_heartbeat(from, now_) ? reply::good : reply::forgotten, 0);
+        case message::leave:
+            at.machine->on_leave(from, now_);
+            return arm_rendezvous(what.rendezvous);
+        default:
+            break;
+    }
+    const edge& asking = edges_[what.edge];
+    if (!asking.machine || asking.serial != what.serial) {
+        return;  // it closed the session before this was read
+    }
+    std::uint32_t kept = static_cast<std::uint32_t>(replies_.size());
+    if (free_replies_.empty()) {
+        replies_.emplace_back();
+    } else {
+        kept = free_replies_.back();
+        free_replies_.pop_back();
+    }
+    replies_[kept] = at.machine->on_lease({from, wire::role::edge, {}, {}, true, {}}, now_);
+    arm_rendezvous(what.rendezvous);
+    event granted = what;
+    granted.life = at.life;
+    answer(granted, reply::good, kept);
+}
+
+void world::on_load_answered(const event& what) {
+    meeting_point& one = rendezvous_[what.edge];
+    if (!one.machine || one.life != what.serial) {
+        return;
+    }
+    const auto said = what.answer == reply::good
+                          ? std::optional(wire::offer{what.number, with_.edges_max})
+                          : std::nullopt;
+    carry_out_at(what.edge, one.machine->on_load(town_->rendezvous(what.rendezvous), said, now_));
+}
+
+void world::on_gone(const event& what) {
+    if (meeting_point& one = rendezvous_[what.rendezvous]; one.machine) {
+        one.machine->on_peer_gone(town_->rendezvous(what.edge), now_);
+        arm_rendezvous(what.rendezvous);
+    }
+}
+
+}  // namespace calbox::lab::policy
