@@ -117,7 +117,8 @@ TEST_P(storage_faults, another_process_is_refused) {
 TEST_P(storage_faults, killed_at_any_moment_loses_nothing_acknowledged) {
     std::mt19937_64 engine(41);
     std::uint64_t acknowledged = 0;
-    for (int round = 0; round < 25; ++round) {
+    // On a busy machine a child may be killed before it has written anything: then there are more.
+    for (int round = 0; round < 25 || (acknowledged <= 25 && round < 500); ++round) {
         store_.reset();
         int ends[2];
         ASSERT_EQ(::pipe(ends), 0);

@@ -1,15 +1,10 @@
 #include "migrations.hpp"
 
 #include <array>
-#include <cerrno>
-#include <cstdio>
 
 #include <calbox/storage.hpp>
 
-#include "files_real.hpp"
 #include "records.hpp"
-
-#include <fcntl.h>
 
 namespace calbox::storage {
 namespace {
@@ -27,15 +22,16 @@ constexpr std::array<void (*)(SQLite::Database&), layout_version> steps{&make_ta
 
 /// The whole database as one file beside it, durable before the original is touched. An earlier
 /// attempt's is replaced.
-result<void> copy_beside(SQLite::Database& database, const std::string& path, int version) {
+result<void> copy_beside(SQLite::Database& database, file_system& files, const std::string& path,
+                         int version) {
     const std::string copy = path + ".v" + std::to_string(version);
     const std::string part = copy + ".part";
-    if (std::remove(part.c_str()) != 0 && errno != ENOENT) {
-        return fail(file_error("remove", part, errno));
+    if (auto done = files.remove(part); !done) {
+        return done;
     }
     {
-        // Made first, so that it has mode 0600 before there is anything in it.
-        const auto made = open_file(part, O_RDWR | O_CREAT | O_EXCL);
+        // Made first, so that it is for its owner only before there is anything in it.
+        const auto made = files.open(part, file_system::opening::fresh);
         if (!made) {
             return fail(made.error());
         }
@@ -43,22 +39,15 @@ result<void> copy_beside(SQLite::Database& database, const std::string& path, in
     SQLite::Statement vacuum(database, "VACUUM INTO ?1");
     vacuum.bind(1, part);
     vacuum.exec();
-    const auto written = open_file(part, O_RDWR);
-    if (!written) {
-        return fail(written.error());
-    }
-    if (auto done = sync_file(*written, part); !done) {
-        return done;
-    }
-    if (std::rename(part.c_str(), copy.c_str()) != 0) {
-        return fail(file_error("rename", part, errno));
-    }
-    return sync_directory(path.substr(0, path.rfind('/')));
+    return files.open(part, file_system::opening::existing)
+        .and_then([](const std::unique_ptr<file>& written) { return written->sync(); })
+        .and_then([&] { return files.rename(part, copy); })
+        .and_then([&] { return files.sync_directory(path.substr(0, path.rfind('/'))); });
 }
 
 }  // namespace
 
-result<void> migrate(SQLite::Database& database, const std::string& path) {
+result<void> migrate(SQLite::Database& database, file_system& files, const std::string& path) {
     const int found = database.execAndGet("PRAGMA user_version").getInt();
     if (found > layout_version) {
         return fail(errc::unsupported,
@@ -74,7 +63,7 @@ result<void> migrate(SQLite::Database& database, const std::string& path) {
         return {};
     }
     if (database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() != 0) {
-        if (auto done = copy_beside(database, path, found); !done) {
+        if (auto done = copy_beside(database, files, path, found); !done) {
             return done;
         }
     }

@@ -8,6 +8,8 @@
 
 #include <calbox/error.hpp>
 
+#include "file_system.hpp"
+
 namespace calbox::storage {
 
 /// What this program writes. A step is appended for each later version; the old ones stay.
@@ -16,6 +18,6 @@ inline constexpr int layout_version = 1;
 /// Brings the database at `path` to layout_version: copies it to `path`.v<old> first when it holds
 /// anything, then one transaction for each step. Fails with unsupported, nothing changed, when the
 /// database is newer. Throws what SQLite throws.
-result<void> migrate(SQLite::Database& database, const std::string& path);
+result<void> migrate(SQLite::Database& database, file_system& files, const std::string& path);
 
 }  // namespace calbox::storage

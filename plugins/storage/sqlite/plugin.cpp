@@ -1,11 +1,21 @@
-// Entry point and factory of the storage plugin `sqlite`.
+// Entry point, factory and strategy of the storage plugin `sqlite`.
 #include <calbox/plugin.hpp>
 
+#include "files_real.hpp"
 #include "store.hpp"
 
 namespace {
 
-using calbox::storage::sqlite_strategy;
+class sqlite_strategy final : public calbox::storage::strategy {
+public:
+    calbox::result<std::unique_ptr<calbox::storage::store>> open(
+        const std::string& directory) override {
+        return calbox::storage::sqlite_store::open(files_, directory);
+    }
+
+private:
+    calbox::storage::posix_files files_;
+};
 
 calbox::result<std::unique_ptr<sqlite_strategy>> make(std::string_view) {
     return std::make_unique<sqlite_strategy>();

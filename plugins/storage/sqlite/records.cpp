@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <limits>
 
-#include "files_real.hpp"
+#include "file_system.hpp"
 
 namespace calbox::storage {
 namespace {

@@ -1,8 +1,6 @@
 #include "store.hpp"
 
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
 
 #include "migrations.hpp"
 
@@ -10,9 +8,10 @@ namespace calbox::storage {
 namespace {
 
 /// A journal that holds something was left by a process that did not close its store.
-bool was_killed(const std::string& path) {
-    struct stat about{};
-    return ::stat((path + "-wal").c_str(), &about) == 0 && about.st_size > 0;
+result<bool> was_killed(file_system& files, const std::string& path) {
+    return files.length(path + "-wal").map([](const auto& length) {
+        return length.value_or(0) > 0;
+    });
 }
 
 /// "ok", or what is wrong, of PRAGMA quick_check and integrity_check.
@@ -25,7 +24,8 @@ std::string verdict_of(SQLite::Database& database, const char* pragma) {
     return text;
 }
 
-result<void> set_up(SQLite::Database& database, const std::string& path, bool killed) {
+result<void> set_up(SQLite::Database& database, file_system& files, const std::string& path,
+                    bool killed, durability durable) {
     // A newer store is refused before anything of it is changed, closing it included.
     sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     database.exec("PRAGMA trusted_schema = OFF");
@@ -48,8 +48,9 @@ result<void> set_up(SQLite::Database& database, const std::string& path, bool ki
                         "the store " + path + " cannot have a write-ahead log on this file system");
         }
     }
-    database.exec("PRAGMA synchronous = FULL");
-    if (auto done = migrate(database, path); !done) {
+    database.exec(durable == durability::full ? "PRAGMA synchronous = FULL"
+                                              : "PRAGMA synchronous = NORMAL");
+    if (auto done = migrate(database, files, path); !done) {
         return done;
     }
     sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
@@ -58,34 +59,43 @@ result<void> set_up(SQLite::Database& database, const std::string& path, bool ki
 
 }  // namespace
 
-result<std::unique_ptr<store>> sqlite_store::open(const std::string& directory) {
-    auto lock = lock_directory(directory);
+result<std::unique_ptr<store>> sqlite_store::open(file_system& files, const std::string& directory,
+                                                  durability durable) {
+    auto lock = files.lock(directory + "/lock");
     if (!lock) {
-        return fail(std::move(lock.error()));
+        return fail(lock.error().code != errc::busy
+                        ? std::move(lock.error())
+                        : error(errc::busy, "the store in " + directory +
+                                                " is open already: another calboxd runs on this "
+                                                "directory; stop it first"));
     }
     const std::string path = directory + "/calbox.db";
-    const bool killed = was_killed(path);
+    const auto killed = was_killed(files, path);
+    if (!killed) {
+        return fail(killed.error());
+    }
     {
         // SQLite gives its journal the mode of the database, and would make that with the umask's.
-        const auto made = open_file(path, O_RDWR | O_CREAT);
+        const auto made = files.open(path, file_system::opening::make);
         if (!made) {
             return fail(made.error());
         }
     }
-    file_blobs blobs(directory);
+    file_blobs blobs(files, directory);
     if (auto done = blobs.prepare(); !done) {
         return fail(std::move(done.error()));
     }
     try {
-        SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOFOLLOW);
+        SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOFOLLOW, 0,
+                                  files.database_vfs() == nullptr ? "" : files.database_vfs());
         try {
-            if (auto done = set_up(database, path, killed); !done) {
+            if (auto done = set_up(database, files, path, *killed, durable); !done) {
                 return fail(std::move(done.error()));
             }
         } catch (const SQLite::Exception& problem) {
             return fail(database_error(database, problem, "open the store " + path));
         }
-        if (auto done = sync_directory(directory); !done) {
+        if (auto done = files.sync_directory(directory); !done) {
             return fail(std::move(done.error()));
         }
         return std::make_unique<sqlite_store>(std::move(*lock), std::move(database),
@@ -95,7 +105,7 @@ result<std::unique_ptr<store>> sqlite_store::open(const std::string& directory) 
     }
 }
 
-sqlite_store::sqlite_store(file lock, SQLite::Database database, file_blobs blobs)
+sqlite_store::sqlite_store(std::unique_ptr<file> lock, SQLite::Database database, file_blobs blobs)
     : lock_(std::move(lock)),
       database_(std::move(database)),
       records_(database_),
@@ -112,8 +122,11 @@ result<check_report> sqlite_store::check() {
             const std::string table = table_name(static_cast<record_kind>(kind));
             rows += database_.execAndGet("SELECT count(*) FROM \"" + table + "\"").getInt64();
         }
-        return check_report{true, std::to_string(rows) + " records and " +
-                                      std::to_string(blobs_.count()) +
+        const auto files = blobs_.count();
+        if (!files) {
+            return fail(files.error());
+        }
+        return check_report{true, std::to_string(rows) + " records and " + std::to_string(*files) +
                                       " files, the database is sound"};
     } catch (const SQLite::Exception& problem) {
         return fail(database_error(database_, problem, "check the store"));

@@ -6,34 +6,33 @@
 
 #include <calbox/storage.hpp>
 
-#include "blobs_real.hpp"
-#include "files_real.hpp"
+#include "blobs.hpp"
+#include "file_system.hpp"
 #include "records.hpp"
 
 namespace calbox::storage {
 
+/// `full`: an acknowledged batch survives a power cut. `normal` survives a killed process only; no
+/// setting leads there, and it is for tests that must see such a store fail.
+enum class durability : std::uint8_t { full, normal };
+
 class sqlite_store final : public store {
 public:
-    static result<std::unique_ptr<store>> open(const std::string& directory);
+    /// `files` outlives the store. Otherwise as strategy::open.
+    static result<std::unique_ptr<store>> open(file_system& files, const std::string& directory,
+                                               durability durable = durability::full);
 
-    sqlite_store(file lock, SQLite::Database database, file_blobs blobs);
+    sqlite_store(std::unique_ptr<file> lock, SQLite::Database database, file_blobs blobs);
 
     record_store& records() noexcept override { return records_; }
     blob_store& blobs() noexcept override { return blobs_; }
     result<check_report> check() override;
 
 private:
-    file lock_;  // first, so that it is let go of last
+    std::unique_ptr<file> lock_;  // first, so that it is let go of last
     SQLite::Database database_;
     table_records records_;
     file_blobs blobs_;
-};
-
-class sqlite_strategy final : public strategy {
-public:
-    result<std::unique_ptr<store>> open(const std::string& directory) override {
-        return sqlite_store::open(directory);
-    }
 };
 
 }  // namespace calbox::storage

@@ -2,18 +2,22 @@
 // byte>/<hex> once finished. Owned by the store; storage thread.
 #pragma once
 
+#include <set>
+
 #include <calbox/storage.hpp>
+
+#include "file_system.hpp"
 
 namespace calbox::storage {
 
 class file_blobs final : public blob_store {
 public:
-    explicit file_blobs(std::string directory);
+    file_blobs(file_system& files, const std::string& directory);
 
-    /// Makes the directories.
+    /// Makes the directories; the caller makes their names durable.
     result<void> prepare();
     /// How many finished blobs there are.
-    std::uint64_t count() const;
+    result<std::uint64_t> count();
 
     result<std::uint64_t> open_part(const file_root& root) override;
     result<void> write_part(const file_root& root, std::uint64_t offset, byte_view data) override;
@@ -29,10 +33,13 @@ private:
     std::string part_path(const file_root& root) const;
     std::string folder_of(const file_root& root) const;
     std::string blob_path(const file_root& root) const;
+    result<bytes> read_at(const std::string& path, std::uint64_t offset, std::size_t length);
+    result<void> make_folder(const std::string& path);
 
-    std::string directory_;
+    file_system& files_;
     std::string parts_;
-    std::string files_;
+    std::string finished_;
+    std::set<std::string> durable_folders_;
 };
 
 }  // namespace calbox::storage

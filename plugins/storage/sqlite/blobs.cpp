@@ -1,0 +1,134 @@
+#include "blobs.hpp"
+
+#include <algorithm>
+
+namespace calbox::storage {
+
+using opening = file_system::opening;
+
+file_blobs::file_blobs(file_system& files, const std::string& directory)
+    : files_(files), parts_(directory + "/parts"), finished_(directory + "/files") {}
+
+std::string file_blobs::part_path(const file_root& root) const { return parts_ + "/" + root.hex(); }
+std::string file_blobs::folder_of(const file_root& root) const {
+    return finished_ + "/" + root.hex().substr(0, 2);
+}
+std::string file_blobs::blob_path(const file_root& root) const {
+    return folder_of(root) + "/" + root.hex();
+}
+
+result<void> file_blobs::prepare() {
+    return files_.make_directory(parts_).and_then([&] { return files_.make_directory(finished_); });
+}
+
+result<std::uint64_t> file_blobs::count() {
+    const auto folders = files_.list(finished_);
+    if (!folders) {
+        return fail(folders.error());
+    }
+    std::uint64_t found = 0;
+    for (const auto& folder : *folders) {
+        const auto names = files_.list(finished_ + "/" + folder);
+        if (!names) {
+            return fail(names.error());
+        }
+        found += names->size();
+    }
+    return found;
+}
+
+/// Reads up to `length` bytes; shorter at the file's end.
+result<bytes> file_blobs::read_at(const std::string& path, std::uint64_t offset,
+                                  std::size_t length) {
+    const auto opened = files_.open(path, opening::existing);
+    if (!opened) {
+        return fail(opened.error());
+    }
+    const auto present = (*opened)->length();
+    if (!present) {
+        return fail(present.error());
+    }
+    const std::uint64_t there = offset < *present ? *present - offset : 0;
+    bytes data(static_cast<std::size_t>(std::min<std::uint64_t>(length, there)));
+    const auto got = (*opened)->read(offset, data);
+    if (!got) {
+        return fail(got.error());
+    }
+    data.resize(*got);
+    return data;
+}
+
+result<std::uint64_t> file_blobs::open_part(const file_root& root) {
+    return files_.open(part_path(root), opening::make)
+        .and_then([](const std::unique_ptr<file>& opened) { return opened->length(); });
+}
+
+result<void> file_blobs::write_part(const file_root& root, std::uint64_t offset, byte_view data) {
+    return files_.open(part_path(root), opening::existing)
+        .and_then([&](const std::unique_ptr<file>& opened) { return opened->write(offset, data); });
+}
+
+result<bytes> file_blobs::read_part(const file_root& root, std::uint64_t offset,
+                                    std::size_t length) {
+    return read_at(part_path(root), offset, length);
+}
+
+result<void> file_blobs::rename_part(const file_root& from, const file_root& to) {
+    return files_.rename(part_path(from), part_path(to));
+}
+
+/// One folder of finished blobs, its own name durable. That is asked for once in each run, whoever
+/// made the folder: an earlier run may have ended between making it and making it durable.
+result<void> file_blobs::make_folder(const std::string& path) {
+    if (durable_folders_.contains(path)) {
+        return {};
+    }
+    return files_.make_directory(path)
+        .and_then([&] { return files_.sync_directory(finished_); })
+        .map([&] { durable_folders_.insert(path); });
+}
+
+result<void> file_blobs::finish(const file_root& root) {
+    const std::string part = part_path(root);
+    const std::string blob = blob_path(root);
+    const auto present = files_.length(blob);
+    if (!present) {
+        return fail(present.error());
+    }
+    if (present->has_value()) {
+        return files_.remove(part);
+    }
+    {
+        const auto opened = files_.open(part, opening::existing);
+        if (!opened) {
+            return fail(opened.error());
+        }
+        if (auto done = (*opened)->sync(); !done) {
+            return done;
+        }
+    }
+    // The new name first: a crash between the two leaves the blob under one name or the other, and
+    // never under none.
+    return make_folder(folder_of(root))
+        .and_then([&] { return files_.rename(part, blob); })
+        .and_then([&] { return files_.sync_directory(folder_of(root)); })
+        .and_then([&] { return files_.sync_directory(parts_); });
+}
+
+result<std::optional<std::uint64_t>> file_blobs::length(const file_root& root) {
+    return files_.length(blob_path(root));
+}
+
+result<bytes> file_blobs::read(const file_root& root, std::uint64_t offset, std::size_t length) {
+    auto data = read_at(blob_path(root), offset, length);
+    if (data && data->size() != length) {
+        return fail(errc::malformed, "the file " + root.hex() + " is shorter than it should be");
+    }
+    return data;
+}
+
+result<void> file_blobs::remove(const file_root& root) {
+    return files_.remove(blob_path(root)).and_then([&] { return files_.remove(part_path(root)); });
+}
+
+}  // namespace calbox::storage
