@@ -96,7 +96,10 @@ result<void> file_blobs::finish(const file_root& root) {
         return fail(present.error());
     }
     if (present->has_value()) {
-        return files_.remove(part);
+        // Whoever gave it this name may have ended, or failed, before that was durable.
+        return make_folder(folder_of(root))
+            .and_then([&] { return files_.sync_directory(folder_of(root)); })
+            .and_then([&] { return files_.remove(part); });
     }
     {
         const auto opened = files_.open(part, opening::existing);
@@ -104,6 +107,9 @@ result<void> file_blobs::finish(const file_root& root) {
             return fail(opened.error());
         }
         if (auto done = (*opened)->sync(); !done) {
+            // What is read from it now need not be on the platter, nor ever come there by another
+            // sync: it has to be written anew.
+            (void)files_.remove(part);
             return done;
         }
     }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "file_system.hpp"
+#include "migrations.hpp"
 
 namespace calbox::storage {
 namespace {
@@ -177,9 +178,17 @@ result<void> table_records::apply(const batch& writes) {
             for (const auto& one : writes.writes) {
                 write(one);
             }
+            if (failed_before_) {
+                // The failed batch may lie in the log, complete, behind the end that this process
+                // knows. This one overwrites it there if it writes anything, which a batch that
+                // changes nothing would not do.
+                database_.exec("PRAGMA user_version = " + std::to_string(layout_version));
+            }
             transaction.commit();
+            failed_before_ = false;
             return {};
         } catch (const SQLite::Exception& problem) {
+            failed_before_ = true;
             // Here, and not after the rollback, which would leave an errno of its own.
             return fail(database_error(database_, problem, "write the records"));
         }

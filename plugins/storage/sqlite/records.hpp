@@ -36,6 +36,7 @@ private:
     void write(const batch::write& one);
 
     SQLite::Database& database_;
+    bool failed_before_ = false;  // the last batch that was tried, and it may be in the log
     std::array<std::unique_ptr<SQLite::Statement>, record_kinds * actions> statements_;
 };
 

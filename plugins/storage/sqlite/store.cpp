@@ -2,24 +2,60 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+
 #include "migrations.hpp"
 
 namespace calbox::storage {
 namespace {
 
-/// A journal that holds something was left by a process that did not close its store.
-result<bool> was_killed(file_system& files, const std::string& path) {
-    return files.length(path + "-wal").map([](const auto& length) {
-        return length.value_or(0) > 0;
-    });
+/// A log that holds something was left by a process that did not close its store. What it holds
+/// may not be durable: the process ended before it synced, or an fsync failed, after which the
+/// kernel shows data that no later fsync writes. It is written again and synced, so that nothing is
+/// shown, and nothing is built upon, that a power cut would take away. False when there is none.
+result<bool> secure_log(file_system& files, const std::string& log) {
+    const auto present = files.length(log);
+    if (!present) {
+        return fail(present.error());
+    }
+    if (present->value_or(0) == 0) {
+        return false;
+    }
+    const auto opened = files.open(log, file_system::opening::existing);
+    if (!opened) {
+        return fail(opened.error());
+    }
+    bytes piece(std::size_t{256} << 10);
+    for (std::uint64_t at = 0;;) {
+        const auto got = (*opened)->read(at, piece);
+        if (!got) {
+            return fail(got.error());
+        }
+        if (*got == 0) {
+            break;
+        }
+        if (auto done = (*opened)->write(at, byte_view(piece).first(*got)); !done) {
+            return fail(done.error());
+        }
+        at += *got;
+    }
+    if (auto done = (*opened)->sync(); !done) {
+        return fail(done.error());
+    }
+    return true;
 }
 
-/// "ok", or what is wrong, of PRAGMA quick_check and integrity_check.
-std::string verdict_of(SQLite::Database& database, const char* pragma) {
+/// "ok", or what is wrong, of PRAGMA quick_check and integrity_check. They call a page damaged when
+/// they could not read it; that is io_failed here, and says nothing about the store.
+result<std::string> verdict_of(SQLite::Database& database, const char* pragma) {
+    errno = 0;
     SQLite::Statement query(database, pragma);
     std::string text;
     while (query.executeStep()) {
         text += (text.empty() ? "" : "; ") + query.getColumn(0).getString();
+    }
+    if (text != "ok" && errno == EIO) {
+        return fail(errc::io_failed, "cannot read all of the database to check it: " + text);
     }
     return text;
 }
@@ -34,15 +70,20 @@ result<void> set_up(SQLite::Database& database, file_system& files, const std::s
     // on a full disk.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     if (killed) {
-        const std::string verdict = verdict_of(database, "PRAGMA quick_check(20)");
-        if (verdict != "ok") {
+        const auto verdict = verdict_of(database, "PRAGMA quick_check(20)");
+        if (!verdict) {
+            return fail(verdict.error());
+        }
+        if (*verdict != "ok") {
             return fail(errc::malformed,
-                        "the store " + path + " is damaged (" + verdict +
+                        "the store " + path + " is damaged (" + *verdict +
                             "); restore a copy, or move it away and sign in again");
         }
     }
     if (database.execAndGet("PRAGMA user_version").getInt() <= layout_version) {
-        const std::string mode = database.execAndGet("PRAGMA journal_mode = WAL").getString();
+        // It answers before it writes: only exec(), which runs to the end, tells whether it failed.
+        database.exec("PRAGMA journal_mode = WAL");
+        const std::string mode = database.execAndGet("PRAGMA journal_mode").getString();
         if (mode != "wal") {
             return fail(errc::io_failed,
                         "the store " + path + " cannot have a write-ahead log on this file system");
@@ -70,7 +111,7 @@ result<std::unique_ptr<store>> sqlite_store::open(file_system& files, const std:
                                                 "directory; stop it first"));
     }
     const std::string path = directory + "/calbox.db";
-    const auto killed = was_killed(files, path);
+    const auto killed = secure_log(files, path + "-wal");
     if (!killed) {
         return fail(killed.error());
     }
@@ -113,9 +154,12 @@ sqlite_store::sqlite_store(std::unique_ptr<file> lock, SQLite::Database database
 
 result<check_report> sqlite_store::check() {
     try {
-        const std::string verdict = verdict_of(database_, "PRAGMA integrity_check(20)");
-        if (verdict != "ok") {
-            return check_report{false, "the database is damaged: " + verdict};
+        const auto verdict = verdict_of(database_, "PRAGMA integrity_check(20)");
+        if (!verdict) {
+            return fail(verdict.error());
+        }
+        if (*verdict != "ok") {
+            return check_report{false, "the database is damaged: " + *verdict};
         }
         std::int64_t rows = 0;
         for (std::size_t kind = 0; kind < record_kinds; ++kind) {
