@@ -19,6 +19,24 @@ tl::unexpected<error> system_problem(const std::string& what, const std::filesys
     return fail(code, what + " " + path.string() + ": " + std::generic_category().message(number));
 }
 
+/// A power cut must not take a new directory, and with it all that was made durable in it.
+result<void> make_name_durable(const std::filesystem::path& path) {
+    const auto above = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    const int directory = ::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) {
+        if (errno == EACCES) {
+            return {};  // who may not read it cannot sync it
+        }
+        return system_problem("cannot open the directory", above);
+    }
+    result<void> done;
+    if (::fsync(directory) != 0) {
+        done = system_problem("cannot make durable", path);
+    }
+    ::close(directory);
+    return done;
+}
+
 }  // namespace
 
 result<void> make_private_directory(const std::filesystem::path& path) {
@@ -38,7 +56,10 @@ result<void> make_private_directory(const std::filesystem::path& path) {
             return made;
         }
     }
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (::mkdir(path.c_str(), 0700) == 0) {
+        return make_name_durable(path);
+    }
+    if (errno != EEXIST) {
         return system_problem("cannot make the directory", path);
     }
     return {};
