@@ -108,6 +108,34 @@ task<result<network_view>> node_parts::join(std::string invitation_text) {
     co_return co_await join_now(std::move(invitation_text));
 }
 
+static recovery_view recovery_view_of(const replica::recovery_report& last,
+                                      const replica::recovery_totals& all) {
+    const auto sum = [](const replica::recovery_source& what) {
+        return recovered_view{{}, what.envelopes, what.bytes};
+    };
+    const auto each = [](const std::map<device_id, replica::recovery_source>& sources) {
+        std::vector<recovered_view> views;
+        for (const auto& [device, what] : sources) {
+            views.push_back({device.hex(), what.envelopes, what.bytes});
+        }
+        return views;
+    };
+    recovery_view view;
+    view.exchanges = all.exchanges;
+    view.friends = sum(all.friends);
+    view.backups = sum(all.backups);
+    view.last.caught_up = last.caught_up;
+    view.last.rounds = last.rounds;
+    view.last.applied = last.applied;
+    view.last.duplicates = last.duplicates;
+    view.last.friends = each(last.friends);
+    view.last.backups = each(last.backups);
+    for (const device_id& device : last.silent) {
+        view.last.silent.push_back(device.hex());
+    }
+    return view;
+}
+
 status_view node_parts::status() const {
     using phase = overlay::bootstrap::phase;
     status_view view;
@@ -149,6 +177,7 @@ status_view node_parts::status() const {
     view.outbox = replica->outbox_size();
     view.edges = rendezvous ? rendezvous->edges() : 0;
     view.uptime_seconds = std::chrono::duration<double>(env.time.now() - started).count();
+    view.recovery = recovery_view_of(replica->last_recovery(), replica->all_recoveries());
     return view;
 }
 

@@ -175,7 +175,9 @@ task<void> node_parts::catch_up() {
     } at_the_end{*this};
     while (behind_) {
         using phase = overlay::bootstrap::phase;
-        if (!edge->lessor()) {
+        // Not before it is known who is online: else the backups would be asked for what friends
+        // have.
+        if (!edge->is_settled()) {
             if (edge->now_in() == phase::waiting) {
                 break;
             }

@@ -211,6 +211,23 @@ struct finding {
     std::string text;
     std::string advice;  // what to do, when not good
 };
+/// What came from one device, or from one kind of them, in recovery exchanges.
+struct recovered_view {
+    std::string device;           // hex; empty for a sum
+    std::uint64_t envelopes = 0;  // that were not held already
+    std::uint64_t bytes = 0;      // of its messages
+};
+struct last_recovery_view {
+    bool caught_up = false;  // everyone asked has answered
+    std::uint64_t rounds = 0, applied = 0, duplicates = 0;
+    std::vector<recovered_view> friends, backups;  // all that were asked, by device
+    std::vector<std::string> silent;               // devices that were asked and did not answer
+};
+struct recovery_view {
+    std::uint64_t exchanges = 0;      // ended since the start
+    recovered_view friends, backups;  // sums of all of them
+    last_recovery_view last;          // empty before the first has ended
+};
 struct status_view {
     std::string version, device, network;
     std::vector<std::string> roles, addresses, users;
@@ -221,6 +238,7 @@ struct status_view {
     std::uint64_t events = 0, files = 0, file_bytes = 0, outbox = 0;
     std::uint64_t edges = 0;  // leases held, where the rendezvous role runs
     double uptime_seconds = 0;
+    recovery_view recovery;
 };
 
 class node_info {

@@ -71,6 +71,7 @@ void edge_service::carry_out(bootstrap::effects all) {
             mediator_.tell(leaving->from, wire::message_type::leave,
                            codec::encode(wire::nothing{}));
         } else if (const auto* const held = std::get_if<bootstrap::connected>(&one)) {
+            settled_at_.reset();
             tasks_.spawn("after the lease", after_lease(held->to));
         } else if (const auto* const gone = std::get_if<bootstrap::lost>(&one)) {
             env_.log.write(
@@ -146,6 +147,7 @@ task<void> edge_service::after_lease(device_id rendezvous) {
         {{}, {}, wire::role::backup | wire::role::rendezvous | wire::role::registry});
     co_await care_about(mediator_.interests());
     if (machine_.lessor() == rendezvous) {
+        settled_at_ = rendezvous;
         mediator_.connected(rendezvous);
     }
 }

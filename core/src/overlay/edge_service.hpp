@@ -52,6 +52,8 @@ public:
     bool is_online(const device_id& device) const;
     std::vector<device_id> backups() const;
     std::optional<device_id> lessor() const noexcept { return machine_.lessor(); }
+    /// A lease is held, and where it is held was asked who of this device's people is online.
+    bool is_settled() const noexcept { return settled_at_ && machine_.lessor() == settled_at_; }
     bootstrap::phase now_in() const noexcept { return machine_.now_in(); }
     bool knows_rendezvous() const noexcept { return machine_.candidates() > 0; }
 
@@ -79,6 +81,7 @@ private:
     std::optional<timer_queue::id> timer_;
     std::set<device_id> helpers_;
     std::set<user_id> told_;  // the rendezvous tells of them while this lease lasts
+    std::optional<device_id> settled_at_;
     bool only_self_ = false;
     bool started_ = false;
 };

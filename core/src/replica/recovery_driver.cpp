@@ -7,6 +7,15 @@ namespace calbox::replica {
 
 recovery_mediator::~recovery_mediator() = default;
 
+recovery_source* recovery_report::source(const device_id& device) {
+    for (auto* const side : {&friends, &backups}) {
+        if (const auto found = side->find(device); found != side->end()) {
+            return &found->second;
+        }
+    }
+    return nullptr;
+}
+
 struct recovery_driver::exchange {
     std::uint64_t id = 0;
     std::unique_ptr<recovery::initiator> machine;
@@ -44,6 +53,12 @@ task<recovery_report> recovery_driver::run(recovery::begin with) {
     const auto mine = std::make_shared<exchange>(env_);
     mine->id = env_.entropy.next() >> 1;
     mine->machine = strategy_.initiate();
+    for (const device_id& device : with.friends) {
+        mine->report.friends[device];
+    }
+    for (const device_id& device : with.backups) {
+        mine->report.backups[device];
+    }
     current_ = mine;
     step(with);
     co_await mine->finished.wait();
@@ -80,6 +95,9 @@ task<void> recovery_driver::perform() {
                 on_peer_lost(message->to);
             }
         } else if (auto* found = std::get_if<recovery::apply>(&effect)) {
+            if (recovery_source* const from = mine->report.source(found->from)) {
+                ++from->envelopes;
+            }
             const auto news = co_await mediator_.apply(found->from, std::move(found->envelope));
             if (!news) {
                 env_.log.write(log_level::warn, "recovery",
@@ -109,14 +127,27 @@ task<void> recovery_driver::perform() {
     }
     mine->performing = false;
     if (over) {
-        for (const auto& [tag, timer] : mine->timers) {
-            env_.timers.cancel(timer);
-        }
-        mine->timers.clear();
-        last_ = mine->report;
-        current_.reset();
-        mine->finished.set();
+        finish(*mine);
     }
+}
+
+void recovery_driver::finish(exchange& which) {
+    for (const auto& [tag, timer] : which.timers) {
+        env_.timers.cancel(timer);
+    }
+    which.timers.clear();
+    const auto add = [](recovery_source& total, const auto& sources) {
+        for (const auto& [device, one] : sources) {
+            total.envelopes += one.envelopes;
+            total.bytes += one.bytes;
+        }
+    };
+    last_ = which.report;
+    ++totals_.exchanges;
+    add(totals_.friends, last_.friends);
+    add(totals_.backups, last_.backups);
+    const auto kept = std::exchange(current_, nullptr);
+    kept->finished.set();
 }
 
 task<void> recovery_driver::on_message(device_id from, std::vector<user_id> users, bool everything,
@@ -124,6 +155,9 @@ task<void> recovery_driver::on_message(device_id from, std::vector<user_id> user
     if (what.answer) {
         if (current_ && current_->id == what.exchange) {
             current_->report.bytes += what.body.size();
+            if (recovery_source* const source = current_->report.source(from)) {
+                source->bytes += what.body.size();
+            }
             step(recovery::message{from, std::move(what.body)});
         }
         co_return;

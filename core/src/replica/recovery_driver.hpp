@@ -3,6 +3,7 @@
 // envelopes, and counts. Owned by the node.
 #pragma once
 
+#include <map>
 #include <memory>
 
 #include <calbox/recovery.hpp>
@@ -21,7 +22,13 @@ public:
     virtual task<result<bool>> apply(device_id from, bytes encoded_envelope) = 0;
 };
 
-/// What the last exchange did.
+/// What came from one side.
+struct recovery_source {
+    std::uint64_t envelopes = 0;  // that were not held already, in the strategy's view
+    std::uint64_t bytes = 0;      // of its messages
+};
+
+/// What one exchange did.
 struct recovery_report {
     bool caught_up = false;
     std::uint64_t applied = 0;     // envelopes that were news
@@ -29,6 +36,15 @@ struct recovery_report {
     std::uint64_t bytes = 0;       // of messages, both ways
     std::uint32_t rounds = 0;
     std::vector<device_id> silent;
+    std::map<device_id, recovery_source> friends, backups;  // all that were asked
+
+    recovery_source* source(const device_id& device);
+};
+
+/// All exchanges that have ended since the start.
+struct recovery_totals {
+    std::uint64_t exchanges = 0;
+    recovery_source friends, backups;
 };
 
 class recovery_driver {
@@ -47,11 +63,13 @@ public:
                           wire::recovery_message what);
     void on_peer_lost(const device_id& device);
     const recovery_report& last() const noexcept { return last_; }
+    const recovery_totals& totals() const noexcept { return totals_; }
 
 private:
     struct exchange;
     void step(const recovery::input& what);
     task<void> perform();
+    void finish(exchange& which);
     recovery::context where() { return {env_.time.now(), env_.entropy}; }
 
     const environment& env_;
@@ -62,6 +80,7 @@ private:
     task_scope tasks_;
     std::shared_ptr<exchange> current_;
     recovery_report last_;
+    recovery_totals totals_;
 };
 
 }  // namespace calbox::replica

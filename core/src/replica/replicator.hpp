@@ -103,6 +103,7 @@ public:
     /// Everyone who is to have this event, but this device.
     std::vector<device_id> recipients_of(const envelope_header& header) const;
     const recovery_report& last_recovery() const noexcept { return recovery_.last(); }
+    const recovery_totals& all_recoveries() const noexcept { return recovery_.totals(); }
 
 private:
     class effects;
