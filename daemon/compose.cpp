@@ -1,10 +1,8 @@
 #include "compose.hpp"
 
-#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
-#include <dlfcn.h>
 #include <unistd.h>
 #include <boost/asio/signal_set.hpp>
 
@@ -16,6 +14,7 @@
 #include "model/event.hpp"
 #include "net/tcp_real.hpp"
 #include "node/invitation.hpp"
+#include "plugins/directories_real.hpp"
 #include "plugins/loader.hpp"
 
 namespace calbox::daemon {
@@ -34,32 +33,6 @@ extern "C" void end_late(int) {
         "calboxd: something did not end within 5 seconds; ending without it\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, sizeof text - 1);
     ::_exit(EXIT_FAILURE);
-}
-
-/// The configured directories, then those beside libcalbox, as installed, or in the folder of the
-/// build that this program stands in: whoever adds a strategy keeps the others.
-std::vector<std::string> directories_of_plugins(const std::vector<std::string>& configured) {
-    std::vector<fs::path> candidates(configured.begin(), configured.end());
-    Dl_info library{};
-    if (::dladdr(reinterpret_cast<const void*>(&model::initialise), &library) != 0 &&
-        library.dli_fname != nullptr) {
-        std::error_code problem;
-        const fs::path file = fs::canonical(library.dli_fname, problem);
-        candidates.push_back(file.parent_path() / "calbox" / "plugins");
-    }
-    std::error_code problem;
-    const fs::path program = fs::read_symlink("/proc/self/exe", problem);
-    candidates.push_back(program.parent_path().parent_path() / "plugins");
-    std::vector<std::string> found;
-    for (const fs::path& candidate : candidates) {
-        const fs::path real = fs::weakly_canonical(candidate, problem);
-        // A configured one that is missing stays: the loader says what it did not find there.
-        const bool counts = found.size() < configured.size() || fs::is_directory(real, problem);
-        if (counts && std::ranges::count(found, real.string()) == 0) {
-            found.push_back(real.string());
-        }
-    }
-    return found;
 }
 
 /// What must be true of this process before anything is made.
@@ -96,7 +69,7 @@ public:
           stop_(env_),
           life_(env_, "calboxd"),
           tasks_(env_, "daemon"),
-          plugins_(directories_of_plugins(with_.plugin_directories), env_.log) {}
+          plugins_(plugins::plugin_directories(with_.plugin_directories), env_.log) {}
 
     result<void> run() {
         listen_for_signals();
