@@ -171,6 +171,7 @@ public:
     }
 
     void announce_users() override {
+        ++announced_;
         const bytes payload = codec::encode(wire::bindings{mediator_.hello().users});
         for (const auto& [device, one] : sessions_) {
             (void)one->send(wire::message_type::bindings, payload);
@@ -248,13 +249,14 @@ private:
             env_.log.write(log_level::debug, "pool", where + ": " + channel.error().message());
             co_return;
         }
+        const std::uint64_t announced = announced_;
         auto opened =
             co_await open_session(env_, std::move(*channel), settings_for(false, relayed));
         if (!opened) {
             env_.log.write(log_level::debug, "pool", where + ": " + opened.error().message());
             co_return;
         }
-        adopt(std::move(*opened), false);
+        adopt(std::move(*opened), false, announced);
     }
 
     expectation expect_device(const device_id& device) const {
@@ -308,19 +310,20 @@ private:
         if (!channel) {
             co_return fail(std::move(channel.error()));
         }
+        const std::uint64_t announced = announced_;
         auto opened = co_await open_session(env_, std::move(*channel), settings_for(true, relayed));
         if (!opened) {
             co_return fail(std::move(opened.error()));
         }
         const peer who = (*opened)->other();
-        adopt(std::move(*opened), true);
+        adopt(std::move(*opened), true, announced);
         co_return who;
     }
 
     /// Keeps one session per device. When both sides dialled at once, both keep the one that the
     /// smaller device dialled; otherwise the newer replaces the older, which the other side must
-    /// have given up.
-    void adopt(std::unique_ptr<session> fresh, bool dialled) {
+    /// have given up. `announced`: of the users that its hello named.
+    void adopt(std::unique_ptr<session> fresh, bool dialled, std::uint64_t announced) {
         const device_id device = fresh->other().device;
         if (stopping_ || device == self_) {
             fresh->close();
@@ -335,6 +338,10 @@ private:
                 return;
             }
             known->second->close();
+        }
+        if (announced != announced_) {  // they have changed during the handshake
+            (void)fresh->send(wire::message_type::bindings,
+                              codec::encode(wire::bindings{mediator_.hello().users}));
         }
         const std::shared_ptr<session> one = std::move(fresh);
         sessions_[device] = one;
@@ -369,6 +376,7 @@ private:
     std::map<const session*, bool> dialled_;
     std::map<device_id, std::shared_ptr<event>> dials_;
     std::size_t handshakes_ = 0;
+    std::uint64_t announced_ = 0;  // how often this node's users have changed
     bool stopping_ = false;
 };
 
