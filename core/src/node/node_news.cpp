@@ -15,6 +15,7 @@ using wire::message_type;
 constexpr duration caught_up_time =
     std::chrono::seconds(10);  // how long a request waits for the first exchange
 constexpr duration catch_up_again = std::chrono::seconds(10);
+constexpr duration meet_time = std::chrono::seconds(2);  // to dial those who are said to be online
 constexpr std::size_t friends_asked = 16;
 
 /// Of a friend request's history, what changed, for `user`; `name` is the other one.
@@ -91,6 +92,9 @@ void node_parts::came(const net::peer& who) {
         replica->on_peer(who.device, true);
         files->on_peer(who.device);
     }
+    if (unasked_.erase(who.device) > 0) {
+        want_catching_up();
+    }
 }
 
 void node_parts::went(const device_id& who) {
@@ -165,6 +169,57 @@ void node_parts::want_catching_up() {
     }
 }
 
+struct node_parts::meeting {
+    std::size_t awaited;
+    event over;
+    meeting(const environment& env, std::size_t count) : awaited(count), over(env) {}
+};
+
+task<void> node_parts::meet_one(device_id device, std::shared_ptr<meeting> all) {
+    const struct ending {
+        meeting& of;
+        ~ending() {
+            if (--of.awaited == 0) {
+                of.over.set();
+            }
+        }
+    } at_the_end{*all};
+    (void)co_await connections->connect(device);
+}
+
+/// Those with whom a session is open, when everybody has had his time to answer a dial. Whoever
+/// died without a word is online to all who have not noticed yet, and must not be waited for; he is
+/// asked if he comes after all.
+task<std::vector<device_id>> node_parts::meet(std::vector<device_id> devices) {
+    const auto is_open = [this](const device_id& one) {
+        return connections->open_to(one) != nullptr;
+    };
+    const auto closed =
+        static_cast<std::size_t>(std::ranges::count_if(devices, std::not_fn(is_open)));
+    if (closed > 0) {
+        const auto all = std::make_shared<meeting>(env, closed);  // shared with those who dial
+        for (const device_id& device : devices) {
+            if (!is_open(device)) {
+                tasks.spawn("meet", meet_one(device, all));
+            }
+        }
+        (void)co_await with_deadline<void>(env, meet_time,
+                                           [](std::shared_ptr<meeting> of) -> task<result<void>> {
+                                               co_await of->over.wait();
+                                               co_return result<void>();
+                                           }(all));
+    }
+    std::vector<device_id> met;
+    for (const device_id& device : devices) {
+        if (is_open(device)) {
+            met.push_back(device);
+        } else {
+            unasked_.insert(device);
+        }
+    }
+    co_return met;
+}
+
 /// Asks the friends and backups that can be reached for what this device has missed, until one
 /// exchange is complete. While no rendezvous can be reached there is nobody to ask, and the device
 /// works with what it has.
@@ -208,6 +263,14 @@ task<void> node_parts::catch_up() {
         }
         std::erase_if(friends,
                       [&](const device_id& one) { return std::ranges::count(backups, one) > 0; });
+        std::vector<device_id> everybody = friends;
+        everybody.insert(everybody.end(), backups.begin(), backups.end());
+        const auto met = co_await meet(std::move(everybody));
+        const auto missing = [&](const device_id& one) {
+            return std::ranges::count(met, one) == 0;
+        };
+        std::erase_if(friends, missing);
+        std::erase_if(backups, missing);
         if (friends.empty() && backups.empty()) {
             continue;
         }
@@ -216,7 +279,16 @@ task<void> node_parts::catch_up() {
             env.log.write(log_level::info, "node",
                           "caught up: " + std::to_string(report.applied) + " changes were missing");
         }
-        if (!report.caught_up) {
+        // Whose session has ended is asked again when he comes back.
+        bool somebody_is_late = false;
+        for (const device_id& device : report.silent) {
+            if (connections->open_to(device) != nullptr) {
+                somebody_is_late = true;
+            } else {
+                unasked_.insert(device);
+            }
+        }
+        if (somebody_is_late) {
             behind_ = true;
             co_await sleep_for(env, catch_up_again);
         }

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "base/task_scope.hpp"
 #include "net/relay.hpp"
@@ -109,6 +110,9 @@ private:
     task<result<void>> renew_certificate();
     task<void> keep_certificate();
     task<void> send_now(device_id to, wire::message_type type, bytes payload);
+    struct meeting;
+    task<void> meet_one(device_id device, std::shared_ptr<meeting> all);
+    task<std::vector<device_id>> meet(std::vector<device_id> devices);
     task<void> catch_up();
     /// What `user` is told of a friend request, and of an event.
     change contact_news(const std::optional<envelope_header>& before, const envelope_header& now,
@@ -119,7 +123,8 @@ private:
 
     bool behind_ = false;  // a user came, or the network did, and no exchange has ended since
     bool catching_up_ = false;
-    event in_step_;  // set while nothing is behind
+    std::set<device_id> unasked_;  // said to be online, and not reached in an exchange
+    event in_step_;                // set while nothing is behind
     bool joining_ = false;
 };
 
