@@ -59,6 +59,49 @@ TEST_F(sim_world, a_killed_device_starts_again_and_hears_what_it_missed) {
     }
 }
 
+TEST_F(sim_world, nobody_waits_for_one_that_died_without_a_word) {
+    world in(settings());
+    auto& hub = found_network(in, "hub", wire::role::rendezvous | wire::role::backup);
+    auto& a = join_network(in, "A", wire::role::edge, hub);
+    auto& b = join_network(in, "B", wire::role::edge, hub);
+    person alice(a, "alice"), bob(b, "bob");
+    alice.sign_up();
+    bob.sign_up();
+    const auto made = must(alice.create("lunch", {"bob"}), "create");
+    in.wait_for("bob sees it", [&] { return bob.title_of(made.id) == "lunch"; });
+    b.kill(ending::power);  // the rendezvous has not noticed when A asks it who is online
+    a.kill(ending::process);
+    a.start();
+    in.wait_for(
+        "A is connected and has caught up",
+        [&] {
+            const auto status = a.api().info.status();
+            return status.state == "connected" && status.recovery.exchanges > 0 && status.caught_up;
+        },
+        5s);
+    must(alice.change(made.id, "dinner"), "change");
+    b.start();  // and is asked, now that he is there after all
+    in.wait_for("bob sees the change", [&] { return bob.title_of(made.id) == "dinner"; });
+}
+
+TEST_F(sim_world, who_signs_in_during_a_handshake_is_known_at_the_other_end) {
+    world in(settings());
+    auto& hub = found_network(in, "hub", wire::role::rendezvous);
+    auto& z = join_network(in, "Z", wire::role::backup, hub);
+    auto& a = join_network(in, "A", wire::role::edge, hub);
+    person alice(a, "alice");
+    alice.sign_up();
+    const auto made = must(alice.create("lunch"), "create");
+    in.wait_for("the backup has it", [&] { return z.api().info.status().events == 1; });
+    a.stop();
+    in.net.way("B", "Z").latency = in.net.way("Z", "B").latency = 200ms;
+    auto& fresh = join_network(in, "B", wire::role::edge, hub);
+    in.pass(900ms);  // B has begun to greet the backup
+    person there(fresh, "alice");
+    there.sign_in();
+    in.wait_for("alice sees it there", [&] { return there.title_of(made.id) == "lunch"; });
+}
+
 TEST_F(sim_world, an_operation_ends_with_the_daemon_that_it_was_asked_of) {
     world in(settings());
     auto& hub = found_network(in, "hub", wire::role::rendezvous | wire::role::backup);
