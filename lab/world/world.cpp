@@ -6,6 +6,7 @@
 #include "lab/world/tapped_strategy.hpp"
 #include "lab/world/worker.hpp"
 #include "model/event.hpp"
+#include "wire/limits.hpp"
 
 namespace calbox::lab {
 
@@ -56,7 +57,7 @@ device& world::add(const std::string& name, node::node_settings settings) {
     net.add_host(name);
     settings.listen = name + ":0";
     settings.version = "lab";
-    settings.kdf_memory_bytes = 8ull << 10;
+    settings.kdf_memory_bytes = wire::limits::kdf_memory_least;
     settings.kdf_passes = 1;
     devices_.push_back(std::make_unique<device>(*this, name, std::move(settings)));
     return *devices_.back();

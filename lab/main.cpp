@@ -1,0 +1,58 @@
+// calbox-lab: whole CalendarBox networks in one process, with a simulated clock, network and disks.
+#include <exception>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "lab/program/command.hpp"
+
+namespace {
+
+namespace lab = calbox::lab;
+
+constexpr const char* about =
+    R"(calbox-lab - CalendarBox networks that live in one process
+
+Daemons as calboxd runs them, with the strategies that calboxd loads, on a simulated clock, network
+and disk. A month passes in seconds, machines lose their power, networks split and heal, and every
+random choice comes from one seed, so that whatever happens can be played again.)";
+constexpr const char* footer = R"(Begin with:
+  calbox-lab list
+  calbox-lab run report-6.7
+docs/lab.md says what is simulated, and how a scenario is written.)";
+
+constexpr lab::make_command commands[] = {lab::list_command, lab::run_command};
+
+int run(int count, char** words) {
+    CLI::App app(about, "calbox-lab");
+    app.footer(footer);
+    app.set_version_flag("--version", "calbox-lab " CALBOX_VERSION);
+    app.require_subcommand(1);
+    std::vector<lab::command> made;
+    for (const lab::make_command make : commands) {
+        made.push_back(make(app));
+    }
+    try {
+        app.parse(count, words);
+    } catch (const CLI::ParseError& problem) {
+        return app.exit(problem) == 0 ? lab::all_well : lab::wrong_usage;
+    }
+    for (const lab::command& one : made) {
+        if (one.parsed->parsed()) {
+            return one.run();
+        }
+    }
+    return lab::wrong_usage;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    try {
+        return run(count, words);
+    } catch (const std::exception& problem) {
+        return lab::complain(std::string("a bug, please report it: ") + problem.what(),
+                             lab::something_failed);
+    }
+}

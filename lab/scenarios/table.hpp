@@ -1,0 +1,15 @@
+// Every scenario's function, for the one table of them in table.cpp.
+#pragma once
+
+namespace calbox::lab {
+
+class script;
+
+void play_report_6_2(script& on);
+void play_report_6_3(script& on);
+void play_report_6_4(script& on);
+void play_report_6_5(script& on);
+void play_report_6_6(script& on);
+void play_report_6_7(script& on);
+
+}  // namespace calbox::lab
