@@ -86,6 +86,22 @@ def bob_was_away(world: World) -> None:
     expect(bob.titles() == ["From the backup", "Newer", "While Bob was away"], f"Bob has {bob.titles()}")
 
 
+def just_registered(world: World) -> None:
+    """Who has signed in can be invited at that very moment, and gets it: nobody waits for the news of his device."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    house = world.edge("house", hub)
+    for number in range(12):
+        guest = house.person(f"guest{number}")
+        status, answer = house.api("POST", "/v1/session",
+                                   {"name": guest.name, "password": guest.password, "register": True})
+        expect(status == 201, f"registering {guest.name}: {status} {answer}")
+        status, event = alice.daemon.api("POST", "/v1/events", {
+            "title": f"Welcome {guest.name}", "start": "2031-06-04T10:00:00", "participants": [guest.name]})
+        expect(status == 201, f"inviting {guest.name}: {status} {event}")
+        guest.wait_event(event["id"], 10)
+
+
 def no_backup(world: World) -> None:
     """Nothing hangs on a backup while both sides are up: event, file and change go from one to the other (R32)."""
     hub = world.daemon("hub", roles=["registry", "rendezvous"])
@@ -162,4 +178,4 @@ def conflicts_are_shown(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(several_users, bob_was_away, no_backup, removed_guest, guest_declines, conflicts_are_shown)
+    harness.main(several_users, just_registered, bob_was_away, no_backup, removed_guest, guest_declines, conflicts_are_shown)

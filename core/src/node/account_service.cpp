@@ -12,6 +12,8 @@ namespace calbox::node {
 
 namespace {
 constexpr std::size_t password_least = 10;
+constexpr duration listing_time = std::chrono::seconds(5);
+constexpr duration listing_pause = std::chrono::milliseconds(20);
 constexpr std::string_view auth_purpose = "auth";
 constexpr std::string_view opening_purpose = "enc";
 
@@ -224,7 +226,31 @@ task<result<account_view>> account_service::keep(std::string name, wire::signed_
         changed(view, true);
     }
     co_await publish();
+    co_await wait_until_listed(view.name);
     co_return view;
+}
+
+/// The registry takes the news of a device without an answer. Whoever hears that this user has
+/// signed in may invite him at once, and asks there for his devices: this one must be among them by
+/// then.
+task<void> account_service::wait_until_listed(std::string name) {
+    const instant until = env_.time.now() + listing_time;
+    while (env_.time.now() < until) {
+        wire::lookup ask;
+        ask.names = {name};
+        const auto answer = co_await registry_.ask(wire::message_type::lookup, codec::encode(ask));
+        const auto found =
+            answer ? codec::decode<wire::lookup_reply>(*answer) : fail(answer.error());
+        for (const wire::user_entry& entry :
+             found ? found->users : std::vector<wire::user_entry>()) {
+            if (std::ranges::count(entry.devices, device_key_.public_key, &author::device_key) >
+                0) {
+                co_return;
+            }
+        }
+        co_await sleep_for(env_, listing_pause);
+    }
+    env_.log.write(log_level::warn, "accounts", "the registry does not list this device yet");
 }
 
 task<void> account_service::publish() {

@@ -55,6 +55,7 @@ private:
         crypto::identity keys;
         author binding;
     };
+    task<void> wait_until_listed(std::string name);
     task<result<wire::signed_in>> prove(std::string name, std::string password, bool create,
                                         crypto::secret_bytes& opening_key);
     task<result<wire::signed_in>> log_in(std::string name, std::string password,
