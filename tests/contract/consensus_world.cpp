@@ -2,8 +2,41 @@
 
 namespace calbox::contract {
 
-consensus_world::consensus_world(std::string plugin, std::size_t devices, std::uint64_t seed)
-    : plugin_(std::move(plugin)), chance_(seed), weather_(seed + 1), nodes_(devices) {
+using what = consensus_history::what;
+
+namespace {
+constexpr duration usual_delay = std::chrono::milliseconds(1);
+constexpr duration longest_delay = std::chrono::milliseconds(30);
+constexpr duration owed_again = std::chrono::seconds(1);
+}  // namespace
+
+bytes value_of(version_number version, const operation_id& operation) {
+    bytes value{'v'};
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        value.push_back(static_cast<std::uint8_t>(version.value >> shift));
+    }
+    value.insert(value.end(), operation.value.begin(), operation.value.end());
+    return value;
+}
+
+std::optional<std::pair<version_number, operation_id>> read_value(byte_view value) {
+    if (value.size() != 9 + operation_id::size || value[0] != 'v') {
+        return std::nullopt;
+    }
+    version_number version;
+    for (std::size_t i = 1; i < 9; ++i) {
+        version.value = version.value << 8 | value[i];
+    }
+    return std::pair(version, *operation_id::from_bytes(value.subspan(9)));
+}
+
+consensus_world::consensus_world(std::string plugin, std::size_t devices, std::uint64_t seed,
+                                 std::string settings)
+    : plugin_(std::move(plugin)),
+      settings_(std::move(settings)),
+      chance_(seed),
+      weather_(seed + 1),
+      nodes_(devices) {
     for (std::size_t i = 0; i < devices; ++i) {
         start(i);
     }
@@ -25,7 +58,7 @@ device_id consensus_world::device_of(std::size_t index) {
 consensus::group consensus_world::everybody() const {
     consensus::group all;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-        all.devices.push_back(device_of(i));
+        (i + backups < nodes_.size() ? all.devices : all.backups).push_back(device_of(i));
     }
     all.organizer_device = device_of(0);
     return all;
@@ -46,47 +79,99 @@ operation_id consensus_world::next_operation() {
 }
 
 operation_id consensus_world::acquire(std::size_t device, const event_id& event,
-                                      version_number current, consensus::intent why) {
+                                      version_number current, consensus::intent why,
+                                      generation_number generation) {
     const auto id = next_operation();
-    step(device, consensus::acquire{id, event, why, everybody(), current, {}});
+    history.asked(what::acquire, device, id, event, now_);
+    step(device, consensus::acquire{id, event, why, everybody(), current, generation});
     return id;
 }
 operation_id consensus_world::renew(std::size_t device, const event_id& event,
                                     consensus::token held) {
     const auto id = next_operation();
+    history.asked(what::renew, device, id, event, now_, held);
     step(device, consensus::renew{id, event, held});
     return id;
 }
 void consensus_world::commit(std::size_t device, operation_id of, const event_id& event,
                              consensus::token held, version_number expect, bytes value) {
     outcomes.erase(of);
-    step(device, consensus::commit{of, event, held, expect, std::move(value), {}});
+    history.asked(what::commit, device, of, event, now_, held, expect);
+    step(device, consensus::commit{of, event, held, expect, std::move(value), everybody()});
 }
 void consensus_world::release(std::size_t device, operation_id of, const event_id& event,
                               consensus::token held) {
+    history.asked(what::release, device, of, event, now_, held);
     step(device, consensus::release{of, event, held});
+}
+operation_id consensus_world::read(std::size_t device, const event_id& event) {
+    const auto id = next_operation();
+    history.asked(what::read, device, id, event, now_);
+    step(device, consensus::read{id, event, everybody()});
+    return id;
+}
+operation_id consensus_world::fate(std::size_t device, const event_id& event, operation_id of,
+                                   version_number expect) {
+    const auto id = next_operation();
+    history.asked(what::fate, device, id, event, now_, 0, expect, of);
+    step(device, consensus::fate{id, event, of, expect, everybody()});
+    return id;
+}
+void consensus_world::leave(std::size_t device) {
+    step(device, consensus::leaving{std::chrono::seconds(2)});
+}
+
+std::optional<version_number> consensus_world::edit(std::size_t device, const event_id& event,
+                                                    version_number current, consensus::intent why) {
+    const auto id = acquire(device, event, current, why);
+    const auto first = outcome_of(id);
+    const auto* const grant = first ? std::get_if<consensus::granted>(&first->outcome) : nullptr;
+    if (grant == nullptr) {
+        return std::nullopt;
+    }
+    commit(device, id, event, grant->held, grant->version, value_of(grant->version.next(), id));
+    const auto second = outcome_of(id);
+    const auto* const end = second ? std::get_if<consensus::committed>(&second->outcome) : nullptr;
+    return end != nullptr ? std::optional(end->version) : std::nullopt;
+}
+
+void consensus_world::make(const event_id& event) {
+    ASSERT_EQ(edit(0, event, version_number(0), consensus::intent::create), version_number(1));
+    run_for(std::chrono::seconds(2));
 }
 
 void consensus_world::start(std::size_t device) {
     node& one = nodes_[device];
-    auto made = host().consensus(plugin_, "");
+    auto made = host().consensus(plugin_, settings_);
     ASSERT_TRUE(made) << made.error().message();
     one.strategy.emplace(std::move(*made));
     one.up = true;
-    step(device, consensus::restored{{one.persisted.begin(), one.persisted.end()}, {}});
+    one.left = false;
+    ++one.run;
+    one.effects_left = 0;
+    step(device, consensus::restored{{one.persisted.begin(), one.persisted.end()}, one.life});
 }
 
 void consensus_world::crash(std::size_t device) {
-    nodes_[device].up = false;
-    nodes_[device].timers.clear();
-    nodes_[device].strategy.reset();
-    std::erase_if(wire_, [&](const packet& one) { return one.to == device; });
+    node& one = nodes_[device];
+    if (!one.up) {
+        return;
+    }
+    one.up = false;
+    one.timers.clear();
+    one.strategy.reset();
+    history.crashed(device, now_);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
         step(i, consensus::peer_change{device_of(device), false});
     }
 }
 
-void consensus_world::restart(std::size_t device) {
+void consensus_world::restart(std::size_t device, bool with_records) {
+    if (!with_records) {
+        nodes_[device].persisted.clear();
+        nodes_[device].current.clear();
+        nodes_[device].life = nodes_[device].life.next();
+    }
     start(device);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
         if (i != device && nodes_[i].up && reaches(i, device)) {
@@ -96,17 +181,20 @@ void consensus_world::restart(std::size_t device) {
     }
 }
 
+void consensus_world::crash_before_effect(std::size_t device, std::size_t nth) {
+    nodes_[device].effects_left = nth;
+}
+
 void consensus_world::split(std::set<std::size_t> side) {
+    const auto before = std::exchange(side_, std::move(side));
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
         for (std::size_t j = 0; j < nodes_.size(); ++j) {
-            const bool before = reaches(i, j);
-            const bool after = side.contains(i) == side.contains(j);
-            if (i != j && nodes_[j].up && before != after) {
-                step(i, consensus::peer_change{device_of(j), after});
+            const bool was = before.contains(i) == before.contains(j);
+            if (i != j && nodes_[j].up && was != reaches(i, j)) {
+                step(i, consensus::peer_change{device_of(j), reaches(i, j)});
             }
         }
     }
-    side_ = std::move(side);
 }
 
 bool consensus_world::reaches(std::size_t from, std::size_t to) const {
@@ -119,8 +207,27 @@ void consensus_world::step(std::size_t device, const consensus::input& what) {
     }
     std::vector<consensus::effect> effects;
     at(device).step(what, where(device), effects);
+    if (!effects.empty()) {
+        perform(device, std::move(effects));
+    }
+}
+
+/// Counts down to the crash that was asked for.
+bool consensus_world::crashes_now(std::size_t device) {
     node& one = nodes_[device];
-    // As the host does it: durable first, and only then anything is said.
+    if (one.effects_left == 0 || --one.effects_left > 0) {
+        return false;
+    }
+    crash(device);
+    return true;
+}
+
+/// As the host does it: durable first, in one batch, and only then anything is said.
+void consensus_world::perform(std::size_t device, std::vector<consensus::effect> effects) {
+    node& one = nodes_[device];
+    if (crashes_now(device)) {
+        return;
+    }
     for (const auto& effect : effects) {
         if (const auto* const kept = std::get_if<consensus::persist>(&effect)) {
             if (kept->value) {
@@ -130,62 +237,119 @@ void consensus_world::step(std::size_t device, const consensus::input& what) {
             }
         } else if (const auto* const decided = std::get_if<consensus::decide>(&effect)) {
             decisions.push_back({device, decided->operation, decided->event, decided->value});
-        }
-    }
-    for (auto& effect : effects) {
-        trace += static_cast<char>('0' + effect.index());
-        if (auto* const out = std::get_if<consensus::send>(&effect)) {
-            trace += std::string(as_text(out->body));
-            send(device, std::move(*out));
-        } else if (const auto* const timer = std::get_if<consensus::set_timer>(&effect)) {
-            one.timers[timer->tag] = now_ + timer->after;
-        } else if (const auto* const end = std::get_if<consensus::done>(&effect)) {
-            EXPECT_FALSE(outcomes.contains(end->operation)) << "an operation was answered twice";
-            outcomes.insert_or_assign(end->operation, *end);
-        }
-    }
-}
-
-void consensus_world::send(std::size_t from, consensus::send&& what) {
-    for (std::size_t to = 0; to < nodes_.size(); ++to) {
-        if (device_of(to) != what.to || !nodes_[to].up || weather_.below(100) < lost_percent) {
-            continue;
-        }
-        if (weather_.below(100) < repeated_percent) {
-            wire_.push_back({from, to, what.body});
-        }
-        wire_.push_back({from, to, std::move(what.body)});
-        return;
-    }
-}
-
-/// One message or one timer that is due before `until`; false when there is none.
-bool consensus_world::turn(instant until) {
-    if (!wire_.empty()) {
-        const std::size_t chosen = shuffled ? weather_.below(wire_.size()) : 0;
-        const packet next = std::move(wire_[chosen]);
-        wire_.erase(wire_.begin() + static_cast<std::ptrdiff_t>(chosen));
-        if (reaches(next.from, next.to)) {
-            step(next.to, consensus::message{device_of(next.from), next.body});
-        }
-        return true;
-    }
-    std::optional<std::pair<std::size_t, std::uint64_t>> first;
-    instant when = until;
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-        for (const auto& [tag, due] : nodes_[i].timers) {
-            if (due < when || (due == when && !first)) {
-                when = due;
-                first = std::pair(i, tag);
+            show(device, decided->event, decided->value, true);
+            for (std::size_t to = 0; decided->spread && to < nodes_.size(); ++to) {
+                if (to != device) {
+                    const event_id event = decided->event;
+                    later(usual_delay, [this, device, to, event] { owe(device, to, event); });
+                }
             }
         }
     }
-    if (!first) {
+    const std::uint64_t run = one.run;
+    for (auto& effect : effects) {
+        if (keep_trace) {
+            trace += static_cast<char>('0' + effect.index());
+        }
+        const bool said = std::holds_alternative<consensus::send>(effect) ||
+                          std::holds_alternative<consensus::done>(effect);
+        if (said && crashes_now(device)) {
+            return;
+        }
+        if (auto* const out = std::get_if<consensus::send>(&effect)) {
+            if (keep_trace) {
+                trace += std::string(as_text(out->body));
+            }
+            send(device, std::move(*out));
+        } else if (const auto* const timer = std::get_if<consensus::set_timer>(&effect)) {
+            const std::uint64_t tag = timer->tag, number = ++last_event_;
+            one.timers[tag] = number;
+            later(timer->after, [this, device, tag, number, run] {
+                node& then = nodes_[device];
+                const auto found = then.timers.find(tag);
+                if (then.up && then.run == run && found != then.timers.end() &&
+                    found->second == number) {
+                    then.timers.erase(found);
+                    step(device, consensus::timer{tag});
+                }
+            });
+        } else if (const auto* const end = std::get_if<consensus::done>(&effect)) {
+            EXPECT_FALSE(outcomes.contains(end->operation)) << "an operation was answered twice";
+            history.answered(*end, now_);
+            outcomes.insert_or_assign(end->operation, *end);
+            if (on_done) {
+                on_done(device, *end);
+            }
+        } else if (std::holds_alternative<consensus::left>(effect)) {
+            EXPECT_FALSE(one.left) << "it left twice";
+            one.left = true;
+        }
+    }
+}
+
+void consensus_world::later(duration after, std::function<void()> what) {
+    queue_.emplace(std::pair(now_ + after, ++last_event_), std::move(what));
+}
+
+void consensus_world::send(std::size_t from, consensus::send&& what) {
+    const std::size_t to = static_cast<std::size_t>(what.to.value[0]) - 1;
+    if (to >= nodes_.size() || what.to != device_of(to)) {
+        return;
+    }
+    ++messages;
+    const std::size_t copies = weather_.below(100) < lost_percent       ? 0
+                               : weather_.below(100) < repeated_percent ? 2
+                                                                        : 1;
+    for (std::size_t i = 0; i < copies; ++i) {
+        const auto most = static_cast<std::uint64_t>(longest_delay.count());
+        later(shuffled ? duration(weather_.below(most)) : usual_delay,
+              [this, from, to, body = what.body] { arrive(from, to, body); });
+    }
+}
+
+void consensus_world::arrive(std::size_t from, std::size_t to, const bytes& body) {
+    if (reaches(from, to)) {
+        step(to, consensus::message{device_of(from), body});
+    }
+}
+
+/// The outbox: what a device holds reaches the other at last.
+void consensus_world::owe(std::size_t from, std::size_t to, const event_id& event) {
+    if (nodes_[from].up && nodes_[to].up && reaches(from, to)) {
+        const bytes value = nodes_[from].current[event].second;
+        show(to, event, value, false);
+    } else {
+        later(owed_again, [this, from, to, event] { owe(from, to, event); });
+    }
+}
+
+void consensus_world::show(std::size_t device, const event_id& event, const bytes& value,
+                           bool decided) {
+    const auto read = read_value(value);
+    node& one = nodes_[device];
+    auto& held = one.current[event];
+    if (read && held.first < read->first) {
+        held = {read->first, value};
+    }
+    if (read) {
+        history.shown(device, one.run, decided, event, read->first, read->second, value, now_);
+    }
+}
+
+version_number consensus_world::shown(std::size_t device, const event_id& event) const {
+    const auto found = nodes_[device].current.find(event);
+    return found == nodes_[device].current.end() ? version_number() : found->second.first;
+}
+
+/// What is due next, before `until`; false when there is nothing.
+bool consensus_world::turn(instant until) {
+    if (queue_.empty() || queue_.begin()->first.first > until) {
         return false;
     }
-    now_ = std::max(now_, when);
-    nodes_[first->first].timers.erase(first->second);
-    step(first->first, consensus::timer{first->second});
+    now_ = std::max(now_, queue_.begin()->first.first);
+    const auto next = std::move(queue_.begin()->second);
+    queue_.erase(queue_.begin());
+    next();
     return true;
 }
 

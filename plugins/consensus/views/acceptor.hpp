@@ -1,0 +1,52 @@
+// The voter's half of `views`: promises and acceptances of every event, durable before they are
+// told. Pure: it returns what is to be written and answered. Owned by the strategy.
+#pragma once
+
+#include "register.hpp"
+
+namespace calbox::consensus {
+
+class acceptor {
+public:
+    using effects_type = std::vector<effect>;
+
+    /// Forgets what it knows and reads its records; another life than the one they were written in
+    /// makes this device a learner until it is voted in again.
+    void restore(const restored& from, const context& where);
+    incarnation life() const noexcept { return life_; }
+
+    const vote* find(const event_id& event) const noexcept;
+    const std::map<event_id, vote>& all() const noexcept { return votes_; }
+
+    // Answers to messages; each writes what it must to `effects` first.
+    peer_message prepare(const event_id& event, const peer_message& asked, const context& where,
+                         effects_type& effects);
+    peer_message accept(const event_id& event, const peer_message& asked, const context& where,
+                        effects_type& effects);
+    peer_message state(const event_id& event, const peer_message& asked,
+                       const context& where) const;
+    /// The value at this ballot is decided. True when that was news about what is held here.
+    bool notify(const event_id& event, const ballot& at, effects_type& effects);
+    /// A decided value that was missed.
+    void learn(const event_id& event, const accepted_value& what, const context& where,
+               effects_type& effects);
+
+private:
+    void write(const event_id& event, bool with_body, effects_type& effects) const;
+    void hold(const event_id& event, accepted_value what, const context& where,
+              effects_type& effects);
+    peer_message answer(message_kind kind, const event_id& event, const peer_message& asked,
+                        const context& where) const;
+
+    /// Since when a lock has been seen without a change, on this device's own clock.
+    struct watched_lock {
+        operation_id operation;
+        std::uint64_t written = 0;
+        instant since;
+    };
+    incarnation life_{1};
+    std::map<event_id, vote> votes_;
+    std::map<event_id, watched_lock> locks_;
+};
+
+}  // namespace calbox::consensus
