@@ -13,6 +13,7 @@ pool_mediator::~pool_mediator() = default;
 namespace {
 
 constexpr std::size_t handshakes_max = 256;
+constexpr duration inspect_again = std::chrono::hours(1);
 
 class device_pool final : public pool {
 public:
@@ -196,14 +197,26 @@ private:
         return found == sessions_.end() ? nullptr : found->second;
     }
 
+    /// As this device's certificate names them; read again now and then, since it may have ended.
+    std::uint32_t own_roles() {
+        const instant now = env_.time.now();
+        if (!inspected_at_ || now - *inspected_at_ > inspect_again ||
+            inspected_ != mine_.certificate) {
+            const auto facts = crypto::inspect_certificate(mine_.certificate, mine_.ca_certificate,
+                                                           env_.time.wall());
+            own_roles_ = facts ? facts->roles : 0;
+            inspected_ = mine_.certificate;
+            inspected_at_ = now;
+        }
+        return own_roles_;
+    }
+
     peer self_peer() {
         peer me;
         me.device = self_;
         me.device_key = mine_.device_key.public_key;
         me.member = !mine_.ca_certificate.empty();
-        const auto facts =
-            crypto::inspect_certificate(mine_.certificate, mine_.ca_certificate, env_.time.wall());
-        me.roles = facts ? facts->roles : 0;
+        me.roles = own_roles();
         me.users = mediator_.hello().users;
         for (const author& user : me.users) {
             const auto hash = crypto::user_of(user.identity_key);
@@ -376,6 +389,9 @@ private:
     std::map<const session*, bool> dialled_;
     std::map<device_id, std::shared_ptr<event>> dials_;
     std::size_t handshakes_ = 0;
+    bytes inspected_;  // the certificate that own_roles_ is from
+    std::optional<instant> inspected_at_;
+    std::uint32_t own_roles_ = 0;
     std::uint64_t announced_ = 0;  // how often this node's users have changed
     bool stopping_ = false;
 };
