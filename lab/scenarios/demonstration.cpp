@@ -17,11 +17,18 @@ device& and_then_wait(world& in, duration time, device& made) {
     return made;
 }
 
+world& prepared(world& in, const std::function<void(world&)>& prepare) {
+    if (prepare) {
+        prepare(in);
+    }
+    return in;
+}
+
 }  // namespace
 
-demonstration::demonstration(script& script_of)
+demonstration::demonstration(script& script_of, const std::function<void(world&)>& prepare)
     : on(script_of),
-      in(on.fresh_world()),
+      in(prepared(on.fresh_world(), prepare)),
       web(found_network(in, "web", 0)),
       r1(join_network(in, "R1", rendezvous, web)),
       r2(join_network(in, "R2", rendezvous, web)),
@@ -83,6 +90,17 @@ void demonstration::restart(device& which) {
     in.wait_for(which.name() + " is connected again", [&] { return is_connected(which); }, 2min);
     in.wait_for(which.name() + " has caught up",
                 [&] { return which.api().info.status().caught_up; });
+}
+
+double samples::ms(double share) const {
+    if (all_.empty()) {
+        return 0;
+    }
+    std::vector<duration> sorted = all_;
+    std::ranges::sort(sorted);
+    const auto last = static_cast<double>(sorted.size() - 1);
+    const duration found = sorted[static_cast<std::size_t>(share * last + 0.5)];
+    return std::chrono::duration<double, std::milli>(found).count();
 }
 
 std::uint64_t envelopes_from(const std::vector<node::recovered_view>& sources) {

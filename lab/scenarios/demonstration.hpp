@@ -8,8 +8,9 @@
 namespace calbox::lab {
 
 struct demonstration {
-    /// In a fresh world of the script. The backup starts before the clients (R200).
-    explicit demonstration(script& on);
+    /// In a fresh world of the script, which `prepare` sees before anybody is in it. The backup
+    /// starts before the clients (R200).
+    explicit demonstration(script& on, const std::function<void(world&)>& prepare = {});
 
     /// The rendezvous that holds the most leases of clients, and the other one.
     std::pair<device*, device*> fuller_first() const;
@@ -34,6 +35,18 @@ bool is_connected(device& which);
 /// What one side gave in the device's last recovery exchange.
 std::uint64_t envelopes_from(const std::vector<node::recovered_view>& sources);
 std::uint64_t bytes_from(const std::vector<node::recovered_view>& sources);
+
+/// How long something took, many times.
+class samples {
+public:
+    void add(duration one) { all_.push_back(one); }
+    /// In milliseconds; `share` of them were no longer. 0 without any.
+    double ms(double share) const;
+    std::size_t count() const noexcept { return all_.size(); }
+
+private:
+    std::vector<duration> all_;
+};
 
 /// Throws failure unless the answer is a refusal of that kind.
 template <class T>

@@ -207,7 +207,7 @@ std::string run_html(const report& what, std::size_t number) {
         number, escaped(what.scenario), escaped(what.summary), escaped(strategies_text(what.with)),
         what.passed() ? "holds" : "failed", escaped(outcome_text(what)));
     if (!what.broken.empty()) {
-        html += "<p class=\"failed\">It ended between two steps: " + escaped(what.broken) + "</p>";
+        html += "<p class=\"failed\">Beside the steps: " + escaped(what.broken) + "</p>";
     }
     html += "<ol class=\"steps\">\n";
     for (const played_step& one : what.steps) {
@@ -281,7 +281,7 @@ std::string text_of(const report& what) {
         text += table_text(one);
     }
     if (!what.broken.empty()) {
-        text += "\n  It ended between two steps: " + what.broken + "\n";
+        text += "\n  Beside the steps: " + what.broken + "\n";
     }
     for (const std::string& line : what.log) {
         text += "      | " + line + "\n";

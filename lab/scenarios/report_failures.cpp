@@ -1,5 +1,7 @@
 // Sections 6.4 to 6.6 of the report: a client and the backup that fail, and who may change an
 // event.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "lab/scenarios/demonstration.hpp"

@@ -1,5 +1,7 @@
 // Section 6.7 of the report, step by step, and the one cell of design/consistency.md 1.3 that no
 // safe rule can fill (4c'): C changes an event of A's while A is dead and there is no backup.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "lab/scenarios/demonstration.hpp"

@@ -81,6 +81,9 @@ void script::end_world() {
         const auto lines = world_->last_lines(report_.with.keep_log ? log_kept : log_shown);
         report_.log.insert(report_.log.end(), lines.begin(), lines.end());
     }
+    if (!world_->errors().empty() && report_.broken.empty()) {
+        report_.broken = "a daemon logged an error: " + world_->errors().front();
+    }
     before_ += world_->now() - world_began_;
     report_.happened += world_->line.happened();
     world_.reset();
@@ -194,7 +197,9 @@ void script::figure(std::string name, double value, std::string unit) {
 void script::table(figure_table what) { report_.tables.push_back(std::move(what)); }
 
 report script::finish(std::string broken) {
-    report_.broken = std::move(broken);
+    if (!broken.empty()) {
+        report_.broken = std::move(broken);
+    }
     end_world();
     report_.simulated = before_;
     return std::move(report_);

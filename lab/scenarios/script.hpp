@@ -60,7 +60,7 @@ struct report {
     std::vector<figure> figures;
     std::vector<figure_table> tables;
     std::vector<std::string> log;  // whole, where it was asked for; else how it ended, on failure
-    std::string broken;            // what ended the scenario between two steps, if something did
+    std::string broken;            // what went wrong beside the steps, if something did
     duration simulated{};
     std::uint64_t happened = 0;  // events on the time lines
     std::uint64_t trace = 0;     // a hash of every byte on the wire and when it arrived
@@ -127,7 +127,7 @@ void expect(bool so, const std::string& sentence);
 struct scenario {
     std::string_view name, summary;
     void (*play)(script& on);
-    std::string_view unit = {};        // what size counts; empty: it has one size
+    std::string_view unit = {};    // what size counts; empty: it has one size
     std::uint64_t usual_size = 0;  // in that unit
     std::uint64_t quick_size = 0;  // for ./check
 };

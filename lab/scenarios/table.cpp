@@ -15,6 +15,20 @@ const std::vector<scenario>& all_scenarios() {
         {"report-6.6", "while one client changes an event, the others cannot", play_report_6_6},
         {"report-6.7", "the report's whole test plan, step by step, and its hardest cell",
          play_report_6_7},
+        {"wan", "Pittsburgh, Silicon Valley and Porto: delay, loss and congestion", play_wan},
+        {"partition-matrix", "every way to cut 3, 4 and 5 nodes in two, and what works meanwhile",
+         play_partition_matrix, "nodes at most", 5, 4},
+        {"long-absence", "a device is away for a month, while the others go on", play_long_absence,
+         "edits", 1'000, 200},
+        {"backup-rebuild", "the backup is lost, and a new one takes its place",
+         play_backup_rebuild},
+        {"hostile-peer",
+         "a member lies, forges and sends nonsense: nobody believes it, nobody ends",
+         play_hostile_peer, "messages", 10'000, 10'000},
+        {"availability",
+         "a month with 0 to 3 backups: how often can an offline organizer's events "
+         "be read",
+         play_availability, "hours", 720, 8},
     };
     return all;
 }

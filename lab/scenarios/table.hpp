@@ -11,5 +11,11 @@ void play_report_6_4(script& on);
 void play_report_6_5(script& on);
 void play_report_6_6(script& on);
 void play_report_6_7(script& on);
+void play_wan(script& on);
+void play_long_absence(script& on);
+void play_backup_rebuild(script& on);
+void play_partition_matrix(script& on);
+void play_availability(script& on);
+void play_hostile_peer(script& on);
 
 }  // namespace calbox::lab

@@ -67,8 +67,8 @@ task<result<bytes>> read_all(node::services api, user_id as, event_id which, std
 
 }  // namespace
 
-device& found_network(world& in, const std::string& name, std::uint32_t roles) {
-    node::node_settings with;
+device& found_network(world& in, const std::string& name, std::uint32_t roles,
+                      node::node_settings with) {
     with.roles = roles | wire::role::registry;
     device& made = in.add(name, std::move(with));
     made.start();

@@ -12,7 +12,8 @@
 namespace calbox::lab {
 
 /// Starts a device that founds a network, and plays these roles besides registry.
-device& found_network(world& in, const std::string& name, std::uint32_t roles);
+device& found_network(world& in, const std::string& name, std::uint32_t roles,
+                      node::node_settings with = {});
 /// Starts a device, invited by `registry` in these roles, and waits until it has a lease (edges) or
 /// is known (others).
 device& join_network(world& in, const std::string& name, std::uint32_t roles, device& registry,

@@ -13,6 +13,7 @@ namespace calbox::lab {
 namespace {
 
 constexpr std::size_t lines_kept = 2'000;
+constexpr std::size_t errors_kept = 100;
 constexpr duration stop_time = std::chrono::seconds(5);  // as docs/operations.md promises
 
 template <class Strategy>
@@ -133,6 +134,9 @@ void world::note(std::string_view device, instant at, log_level level, std::stri
     }
     const double seconds = std::chrono::duration<double>(at.since_start).count();
     std::string entry = fmt::format("{:.3f} {} {}: {}", seconds, device, area, text);
+    if (level == log_level::error && errors_.size() < errors_kept) {
+        errors_.push_back(entry);
+    }
     if (lines_.size() < lines_kept) {
         lines_.push_back(std::move(entry));
     } else {

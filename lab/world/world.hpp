@@ -74,6 +74,8 @@ public:
     consensus::traits promised();
     /// What the world's devices have logged last, oldest first.
     std::vector<std::string> last_lines(std::size_t most) const;
+    /// Lines of level error, the first hundred: a daemon writes one for a bug.
+    const std::vector<std::string>& errors() const noexcept { return errors_; }
 
     const world_settings with;
     time_line line;
@@ -95,6 +97,7 @@ private:
     std::vector<std::unique_ptr<device>> devices_;
     std::vector<std::string> lines_;  // a ring
     std::size_t line_count_ = 0;
+    std::vector<std::string> errors_;
 };
 
 /// One machine with its daemon. The clock, the disk and the name stay; the daemon comes and goes.
