@@ -96,9 +96,10 @@ void disk::restore(const image& copy) {
             files_[*node].write(0, *contents);
             files_[*node].synced();
         }
+        note('i', node.value_or(0), contents ? 1 : 0, as_bytes(path));
+        note('i', 0, 0, contents ? byte_view(*contents) : byte_view());
     }
     names_.all_synced();
-    note('i', copy.size(), 0, {});
 }
 
 bool disk::contains(std::string_view text) const {

@@ -505,6 +505,38 @@ TEST(power_cut, a_failed_batch_does_not_come_back_after_a_later_one) {
     }
 }
 
+TEST(power_cut, a_part_that_can_be_neither_synced_nor_removed_is_not_trusted) {
+    const bytes data = blob_of(1);
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        seeded chance(seed);
+        disk device(chance);
+        const file_root first = seed % 2 == 0 ? root_of(1) : root_of(1001);
+        {
+            const auto mount = device.mount();
+            const auto store = mount->open_store();
+            ASSERT_TRUE(store);
+            auto& blobs = (*store)->blobs();
+            ASSERT_TRUE(blobs.open_part(first));
+            ASSERT_TRUE(blobs.write_part(first, 0, data));
+            device.fail_next(disk_operation::sync, 1);
+            device.fail_next(disk_operation::name, 1);
+            ASSERT_EQ(blobs.finish(first).error().code, errc::io_failed);
+            if (first != root_of(1)) {
+                EXPECT_EQ(blobs.rename_part(first, root_of(1)).error().code, errc::not_found);
+            }
+            EXPECT_EQ(blobs.finish(root_of(1)).error().code, errc::not_found);
+            ASSERT_EQ(blobs.open_part(root_of(1)).value(), 0U) << "it is to be written anew";
+            ASSERT_TRUE(blobs.write_part(root_of(1), 0, data));
+            ASSERT_TRUE(blobs.finish(root_of(1)));
+            device.power_cut();
+        }
+        const auto mount = device.mount();
+        const auto store = mount->open_store();
+        ASSERT_TRUE(store);
+        EXPECT_EQ((*store)->blobs().read(root_of(1), 0, data.size()).value(), data);
+    }
+}
+
 /// A disk with a store of an older layout, which holds one record.
 disk::image older_store() {
     seeded chance(1);

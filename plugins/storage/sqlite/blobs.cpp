@@ -59,7 +59,8 @@ result<bytes> file_blobs::read_at(const std::string& path, std::uint64_t offset,
 }
 
 result<std::uint64_t> file_blobs::open_part(const file_root& root) {
-    return files_.open(part_path(root), opening::make)
+    return discard_if_spoiled(root)
+        .and_then([&] { return files_.open(part_path(root), opening::make); })
         .and_then([](const std::unique_ptr<file>& opened) { return opened->length(); });
 }
 
@@ -74,7 +75,18 @@ result<bytes> file_blobs::read_part(const file_root& root, std::uint64_t offset,
 }
 
 result<void> file_blobs::rename_part(const file_root& from, const file_root& to) {
-    return files_.rename(part_path(from), part_path(to));
+    return discard_if_spoiled(from)
+        .and_then([&] { return files_.rename(part_path(from), part_path(to)); })
+        .map([&] { spoiled_.erase(to); });
+}
+
+/// A part whose sync failed need not be on the platter as it is read, nor ever come there by
+/// another sync: it goes, and has to be written anew.
+result<void> file_blobs::discard_if_spoiled(const file_root& root) {
+    if (!spoiled_.contains(root)) {
+        return {};
+    }
+    return files_.remove(part_path(root)).map([&] { spoiled_.erase(root); });
 }
 
 /// One folder of finished blobs, its own name durable. That is asked for once in each run, whoever
@@ -101,15 +113,17 @@ result<void> file_blobs::finish(const file_root& root) {
             .and_then([&] { return files_.sync_directory(folder_of(root)); })
             .and_then([&] { return files_.remove(part); });
     }
+    if (auto done = discard_if_spoiled(root); !done) {
+        return done;
+    }
     {
         const auto opened = files_.open(part, opening::existing);
         if (!opened) {
             return fail(opened.error());
         }
         if (auto done = (*opened)->sync(); !done) {
-            // What is read from it now need not be on the platter, nor ever come there by another
-            // sync: it has to be written anew.
-            (void)files_.remove(part);
+            spoiled_.insert(root);
+            (void)discard_if_spoiled(root);  // or later, where that fails, too
             return done;
         }
     }

@@ -35,11 +35,13 @@ private:
     std::string blob_path(const file_root& root) const;
     result<bytes> read_at(const std::string& path, std::uint64_t offset, std::size_t length);
     result<void> make_folder(const std::string& path);
+    result<void> discard_if_spoiled(const file_root& root);
 
     file_system& files_;
     std::string parts_;
     std::string finished_;
     std::set<std::string> durable_folders_;
+    std::set<file_root> spoiled_;  // parts whose sync failed, and that are still there
 };
 
 }  // namespace calbox::storage
