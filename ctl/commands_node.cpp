@@ -19,6 +19,18 @@ std::string cleaned_list(const json& object, std::string_view key) {
     return clean(joined(texts_of(object, key)));
 }
 
+/// "3 changes from friends (2.1 kB), none from backups (22 B)"
+std::string recovered_text(const nlohmann::json& recovery) {
+    const auto side = [&](std::string_view name) {
+        const auto found = recovery.find(name);
+        const auto sum = found == recovery.end() ? nlohmann::json::object() : *found;
+        const auto changes = number_of(sum, "envelopes");
+        return fmt::format("{} from {} ({})", changes == 0 ? "none" : std::to_string(changes), name,
+                           byte_text(number_of(sum, "bytes")));
+    };
+    return side("friends") + ", " + side("backups");
+}
+
 answer<void> status(context& with) {
     const auto found = with.api.get("/v1/status");
     if (!found) {
@@ -35,6 +47,10 @@ answer<void> status(context& with) {
     with.out.field("roles", cleaned_list(*found, "roles"));
     with.out.field("rendezvous", clean(text_of(*found, "rendezvous")));
     with.out.field("caught up", truth_of(*found, "caught_up") ? "yes" : "not yet");
+    if (const auto recovery = found->find("recovery");
+        recovery != found->end() && number_of(*recovery, "exchanges") > 0) {
+        with.out.field("recovered", recovered_text(*recovery));
+    }
     with.out.field("events", std::to_string(number_of(*found, "events")));
     with.out.field("files", fmt::format("{}, {}", number_of(*found, "files"),
                                         byte_text(number_of(*found, "file_bytes"))));

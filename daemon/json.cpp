@@ -333,6 +333,35 @@ json to_json(const node::finding& view) {
     return {{"what", view.what}, {"good", view.good}, {"text", view.text}, {"advice", view.advice}};
 }
 
+json to_json(const node::recovery_view& view) {
+    const auto sum = [](const node::recovered_view& what) {
+        return json{{"envelopes", what.envelopes}, {"bytes", what.bytes}};
+    };
+    const auto each = [](const std::vector<node::recovered_view>& sources) {
+        json list = json::array();
+        for (const node::recovered_view& one : sources) {
+            list.push_back(
+                {{"device", one.device}, {"envelopes", one.envelopes}, {"bytes", one.bytes}});
+        }
+        return list;
+    };
+    return {
+        {"exchanges", view.exchanges},
+        {"friends", sum(view.friends)},
+        {"backups", sum(view.backups)},
+        {"last",
+         {
+             {"caught_up", view.last.caught_up},
+             {"rounds", view.last.rounds},
+             {"applied", view.last.applied},
+             {"duplicates", view.last.duplicates},
+             {"friends", each(view.last.friends)},
+             {"backups", each(view.last.backups)},
+             {"silent", view.last.silent},
+         }},
+    };
+}
+
 json to_json(const node::status_view& view) {
     return {
         {"version", view.version},
@@ -350,6 +379,7 @@ json to_json(const node::status_view& view) {
         {"outbox", view.outbox},
         {"edges", view.edges},
         {"uptime_seconds", view.uptime_seconds},
+        {"recovery", to_json(view.recovery)},
     };
 }
 

@@ -58,6 +58,7 @@ json to_json(const node::network_view& view);
 json to_json(const node::peer_view& view);
 json to_json(const node::plugin_view& view);
 json to_json(const node::finding& view);
+json to_json(const node::recovery_view& view);
 json to_json(const node::status_view& view);
 json to_json(const node::change& view);
 

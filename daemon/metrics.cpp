@@ -31,6 +31,14 @@ void gauge(std::string& text, std::string_view name, std::string_view help, doub
     text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n{0} {2}\n", name, help, value);
 }
 
+void by_source(std::string& text, std::string_view name, std::string_view help,
+               std::uint64_t friends, std::uint64_t backups) {
+    text += fmt::format(
+        "# HELP {0} {1}\n# TYPE {0} counter\n{0}{{from=\"friends\"}} {2}\n"
+        "{0}{{from=\"backups\"}} {3}\n",
+        name, help, friends, backups);
+}
+
 }  // namespace
 
 void metrics::count(std::string_view method, int status, duration took) {
@@ -59,6 +67,14 @@ std::string metrics::text(const node::status_view& status, std::size_t peers) co
     gauge(text, "calbox_file_bytes", "Bytes of the files held.", number(status.file_bytes));
     gauge(text, "calbox_outbox", "Deliveries that are still owed.", number(status.outbox));
     gauge(text, "calbox_edges", "Leases held as a rendezvous.", number(status.edges));
+    text += fmt::format(
+        "# HELP calbox_recovery_exchanges_total Recovery exchanges that have ended.\n"
+        "# TYPE calbox_recovery_exchanges_total counter\ncalbox_recovery_exchanges_total {}\n",
+        status.recovery.exchanges);
+    by_source(text, "calbox_recovery_envelopes_total", "Envelopes that recovery brought.",
+              status.recovery.friends.envelopes, status.recovery.backups.envelopes);
+    by_source(text, "calbox_recovery_bytes_total", "Bytes of the answers in recovery.",
+              status.recovery.friends.bytes, status.recovery.backups.bytes);
     text +=
         "# HELP calbox_requests_total Requests answered on the API.\n"
         "# TYPE calbox_requests_total counter\n";

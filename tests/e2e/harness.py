@@ -33,12 +33,18 @@ PLUGINS = os.environ.get("CALBOX_PLUGINS", "")  # directory with <kind>/<name>.s
 REACH = os.environ.get("CALBOX_E2E_REACH", "")  # how edges reach each other, where a test does not say
 RELEASE = os.environ.get("CALBOX_CHECK_RELEASE", "") == "1"  # larger numbers, hours allowed
 
+SKIPPED = 77  # exit status of a test that cannot run here (SKIP_RETURN_CODE in CMakeLists.txt)
+
 # Exit statuses of calboxctl (docs/api.md).
 EXIT_USAGE, EXIT_NO_DAEMON, EXIT_NOT_FOUND, EXIT_EXISTS, EXIT_DENIED, EXIT_UNAVAILABLE = 2, 3, 4, 5, 6, 7
 
 
 class Failure(AssertionError):
     """What a test found wrong."""
+
+
+class Skip(Exception):
+    """This machine cannot run the test; the text says why."""
 
 
 class Ended(AssertionError):
@@ -350,6 +356,12 @@ class Person:
     def add_file(self, event: str, path: pathlib.Path) -> None:
         self.do("files", "add", event, str(path), timeout=300)
 
+    def update_file(self, event: str, path: pathlib.Path, name: str) -> None:
+        self.do("files", "update", event, str(path), "--name", name, timeout=300)
+
+    def remove_file(self, event: str, name: str) -> None:
+        self.do("files", "rm", event, name)
+
     def get_file(self, event: str, name: str, into: pathlib.Path) -> pathlib.Path:
         self.do("files", "get", event, name, "--output", str(into), timeout=300)
         return into
@@ -409,13 +421,24 @@ class World:
         return self
 
     def __exit__(self, kind, problem, _trace) -> None:
-        if problem is not None and not isinstance(problem, (KeyboardInterrupt, SystemExit)):
+        if problem is not None and not isinstance(problem, (KeyboardInterrupt, SystemExit, Skip)):
             for daemon in self.daemons:
                 print(f"--- the end of {daemon.name}'s log\n{daemon.log_tail()}", file=sys.stderr)
         self.end()
 
     def end(self) -> None:
         """Ends every daemon of this world and removes its directory; returns when nothing is left."""
+        self.stop()
+        logs = {daemon.name: daemon.log.read_text(errors="replace") for daemon in self.daemons if daemon.log.exists()}
+        if self.keep:
+            print(f"kept: {self.path}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.path, ignore_errors=True)
+        for name, log in logs.items():
+            expect_clean(log, f"{name}'s log")
+
+    def stop(self) -> None:
+        """Ends every daemon of this world."""
         for daemon in self.daemons:
             if daemon.running():
                 daemon.process.send_signal(signal.SIGTERM)
@@ -425,13 +448,6 @@ class World:
                     daemon.process.wait(timeout=10)
                 except subprocess.TimeoutExpired:
                     daemon.kill()
-        logs = {daemon.name: daemon.log.read_text(errors="replace") for daemon in self.daemons if daemon.log.exists()}
-        if self.keep:
-            print(f"kept: {self.path}", file=sys.stderr)
-        else:
-            shutil.rmtree(self.path, ignore_errors=True)
-        for name, log in logs.items():
-            expect_clean(log, f"{name}'s log")
 
     def daemon(self, name: str, start: bool = True, kind: type = Daemon, **config) -> Daemon:
         """Keys of the configuration with a dot are written with two underscores: network__join."""
@@ -477,19 +493,24 @@ def url(event: str, *more: str) -> str:
 
 
 def main(*tests) -> None:
-    """Runs the tests given as functions of a World; exits 1 when one fails. `script.py NAME` runs one of them."""
+    """Runs the tests given as functions of a World; exits 1 when one fails, 77 when none did and one cannot run here.
+    `script.py NAME` runs one of them."""
     chosen = [test for test in tests if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]]
     if not chosen:
         raise SystemExit(f"no such test; there are: {', '.join(test.__name__ for test in tests)}")
-    failed = []
+    failed, skipped = [], []
     for test in chosen:
         begun = time.monotonic()
         try:
             with World(keep=os.environ.get("CALBOX_KEEP", "") == "1") as world:
                 test(world)
+        except Skip as why:
+            print(f"skipped {test.__name__}: {why}", flush=True)
+            skipped.append(test.__name__)
+            continue
         except (AssertionError, subprocess.TimeoutExpired, OSError, http.client.HTTPException, LookupError, ValueError):
             traceback.print_exc()
             failed.append(test.__name__)
         word = "FAILED" if test.__name__ in failed else "ok"
         print(f"{word:7}{test.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-    raise SystemExit(1 if failed else 0)
+    raise SystemExit(1 if failed else SKIPPED if skipped else 0)

@@ -14,6 +14,12 @@ namespace {
 
 constexpr std::size_t handshakes_max = 256;
 constexpr duration inspect_again = std::chrono::hours(1);
+/// A dial that reaches this device so long after a session came about may have been begun by the
+/// other side before it knew of that session.
+constexpr duration crossing_time = std::chrono::seconds(2);
+/// How long the one of two crossing sessions that is not kept is still read: the other side may
+/// have written to it before it knew.
+constexpr duration crossed_read_time = std::chrono::seconds(5);
 
 class device_pool final : public pool {
 public:
@@ -55,16 +61,12 @@ public:
             acceptor_->close();
         }
         tasks_.request_stop();
-        for (const auto& [device, one] : sessions_) {
-            one->close();
-        }
+        close_all();
     }
 
     task<void> join() override {
         co_await tasks_.join();
-        for (const auto& [device, one] : sessions_) {
-            one->close();
-        }
+        close_all();
         co_await sessions_tasks_.join();
     }
 
@@ -187,6 +189,13 @@ public:
     }
 
 private:
+    void close_all() noexcept {
+        for (const auto* const several : {&sessions_, &crossed_}) {
+            for (const auto& [device, one] : *several) {
+                one->close();
+            }
+        }
+    }
     session* find(const device_id& device) const noexcept {
         const auto found = sessions_.find(device);
         return found != sessions_.end() && found->second->open() ? found->second.get() : nullptr;
@@ -256,6 +265,7 @@ private:
 
     task<void> greet_incoming(std::unique_ptr<byte_stream> stream, bool relayed) {
         const std::string where = stream->description();
+        const instant begun = env_.time.now();
         auto channel = co_await secure_server(env_, std::move(stream), mine_);
         --handshakes_;
         if (!channel) {
@@ -269,7 +279,7 @@ private:
             env_.log.write(log_level::debug, "pool", where + ": " + opened.error().message());
             co_return;
         }
-        adopt(std::move(*opened), false, announced);
+        adopt(std::move(*opened), {false, begun, {}, announced});
     }
 
     expectation expect_device(const device_id& device) const {
@@ -319,6 +329,7 @@ private:
 
     task<result<peer>> greet_outgoing(std::unique_ptr<byte_stream> stream, expectation expected,
                                       bool relayed) {
+        const instant begun = env_.time.now();
         auto channel = co_await secure_client(env_, std::move(stream), mine_, std::move(expected));
         if (!channel) {
             co_return fail(std::move(channel.error()));
@@ -329,44 +340,79 @@ private:
             co_return fail(std::move(opened.error()));
         }
         const peer who = (*opened)->other();
-        adopt(std::move(*opened), true, announced);
+        adopt(std::move(*opened), {true, begun, {}, announced});
         co_return who;
     }
 
+    struct origin {
+        bool dialled = false;         // by this side
+        instant begun{};              // its handshake
+        instant since{};              // a session
+        std::uint64_t announced = 0;  // of this node's users, in its hello
+    };
+
     /// Keeps one session per device. When both sides dialled at once, both keep the one that the
-    /// smaller device dialled; otherwise the newer replaces the older, which the other side must
-    /// have given up. `announced`: of the users that its hello named.
-    void adopt(std::unique_ptr<session> fresh, bool dialled, std::uint64_t announced) {
+    /// smaller device dialled, and read the other for a while; otherwise the newer replaces the
+    /// older, which the other side must have given up: it is half-open, and this side has only not
+    /// noticed yet.
+    void adopt(std::unique_ptr<session> fresh, origin from) {
         const device_id device = fresh->other().device;
         if (stopping_ || device == self_) {
             fresh->close();
             return;
         }
+        const std::shared_ptr<session> one = std::move(fresh);
         const auto known = sessions_.find(device);
         if (known != sessions_.end() && known->second->open()) {
-            const bool other_way = dialled_.at(known->second.get()) != dialled;
-            const bool keep_fresh = other_way ? (self_ < device) == dialled : true;
-            if (!keep_fresh) {
-                fresh->close();
+            const std::shared_ptr<session> older = known->second;
+            const origin& before = origins_.at(older.get());
+            const bool at_once =
+                before.dialled != from.dialled && from.begun < before.since + crossing_time;
+            if (!at_once) {
+                older->close();
+            } else if ((self_ < device) == from.dialled) {
+                read_out(device, older);
+            } else {
+                read_out(device, one);
+                sessions_tasks_.spawn("crossed session", run_crossed(one));
                 return;
             }
-            known->second->close();
         }
-        if (announced != announced_) {  // they have changed during the handshake
-            (void)fresh->send(wire::message_type::bindings,
-                              codec::encode(wire::bindings{mediator_.hello().users}));
+        if (from.announced != announced_) {  // they have changed during the handshake
+            (void)one->send(wire::message_type::bindings,
+                            codec::encode(wire::bindings{mediator_.hello().users}));
         }
-        const std::shared_ptr<session> one = std::move(fresh);
         sessions_[device] = one;
-        dialled_[one.get()] = dialled;
+        from.since = env_.time.now();
+        origins_[one.get()] = from;
         sessions_tasks_.spawn("session", run_one(device, one));
+    }
+
+    void read_out(const device_id& device, const std::shared_ptr<session>& one) {
+        if (const auto before = std::exchange(crossed_[device], one)) {
+            before->close();
+        }
+        tasks_.spawn("read out", close_later(device, one));
+    }
+
+    task<void> close_later(device_id device, std::shared_ptr<session> one) {
+        co_await sleep_for(env_, crossed_read_time);
+        one->close();
+        if (const auto found = crossed_.find(device);
+            found != crossed_.end() && found->second == one) {
+            crossed_.erase(found);
+        }
+    }
+
+    task<void> run_crossed(std::shared_ptr<session> one) {
+        co_await run_session(env_, *one, handler_);
     }
 
     task<void> run_one(device_id device, std::shared_ptr<session> one) {
         const peer who = one->other();
         mediator_.came(who);
         co_await run_session(env_, *one, handler_);
-        dialled_.erase(one.get());
+        origins_.erase(one.get());
         const auto current = sessions_.find(device);
         if (current != sessions_.end() && current->second == one) {
             sessions_.erase(current);
@@ -386,7 +432,8 @@ private:
     std::unique_ptr<acceptor> acceptor_;
     std::map<device_id, std::shared_ptr<session>>
         sessions_;  // shared with those who wait for an answer
-    std::map<const session*, bool> dialled_;
+    std::map<device_id, std::shared_ptr<session>> crossed_;  // not kept, and still read
+    std::map<const session*, origin> origins_;
     std::map<device_id, std::shared_ptr<event>> dials_;
     std::size_t handshakes_ = 0;
     bytes inspected_;  // the certificate that own_roles_ is from

@@ -242,6 +242,9 @@ task<void> node_parts::keep_registry_near() {
                 }
             }
         }
+        if (rendezvous) {
+            co_await keep_rendezvous_near();
+        }
         co_await sleep_for(env, registry_again);
     }
 }
@@ -254,6 +257,15 @@ task<result<void>> node_parts::renew_certificate() {
         co_return co_await me.renew(*connections);
     }
     co_return result<void>();
+}
+
+/// What rendezvous tell each other goes over open sessions only.
+task<void> node_parts::keep_rendezvous_near() {
+    for (const wire::location& other : known.with_roles(wire::role::rendezvous)) {
+        if (other.device != me.self()) {
+            (void)co_await connections->connect(other.device);
+        }
+    }
 }
 
 task<void> node_parts::keep_certificate() {

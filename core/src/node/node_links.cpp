@@ -236,6 +236,7 @@ private:
             return owner_.connections->open_to(device) != nullptr;
         }
         std::vector<user_id> interests() const override { return owner_.interests(); }
+        void leased() override { owner_.want_catching_up(); }
         void connected(const device_id&) override { owner_.connected_to_overlay(); }
         void came_online(const std::vector<device_id>& devices) override {
             owner_.came_online(devices);

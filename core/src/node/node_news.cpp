@@ -142,7 +142,6 @@ void node_parts::connected_to_overlay() {
             files->on_peer(device);
         }
     }
-    want_catching_up();
 }
 
 void node_parts::user_changed(const account_view& who, bool in) {
@@ -289,6 +288,11 @@ task<void> node_parts::catch_up() {
             }
         }
         if (somebody_is_late) {
+            // Who has a session and does not answer is asked again; all that there was to get now
+            // has been got (design decision 10).
+            if (!behind_) {
+                in_step_.set();
+            }
             behind_ = true;
             co_await sleep_for(env, catch_up_again);
         }

@@ -60,6 +60,8 @@ public:
     void came_online(const std::vector<device_id>& devices);
     void event_changed(const std::optional<envelope_header>& before, const envelope_header& now);
     void user_changed(const account_view& who, bool in);
+    /// From now on this device may be behind, until an exchange has ended.
+    void want_catching_up();
     /// One-way; opens a session first where there is none.
     void send(const device_id& to, wire::message_type type, bytes payload);
 
@@ -107,6 +109,7 @@ private:
     task<result<network_view>> join_now(std::string invitation);
     task<void> keep_joining();
     task<void> keep_registry_near();
+    task<void> keep_rendezvous_near();
     task<result<void>> renew_certificate();
     task<void> keep_certificate();
     task<void> send_now(device_id to, wire::message_type type, bytes payload);
@@ -119,7 +122,6 @@ private:
                         const user_id& user);
     change calendar_news(const std::optional<envelope_header>& before, const envelope_header& now,
                          const user_id& author, const user_id& user);
-    void want_catching_up();
 
     bool behind_ = false;  // a user came, or the network did, and no exchange has ended since
     bool catching_up_ = false;

@@ -36,10 +36,14 @@ bool bootstrap::consider(const device_id& device) {
     return true;
 }
 
-bootstrap::effects bootstrap::add(const device_id& rendezvous, bool seed, instant now) {
-    const bool fresh = consider(rendezvous);
-    if (discovery::candidate* const entry = known(rendezvous); entry != nullptr && seed) {
-        entry->seed = true;
+bootstrap::effects bootstrap::add(const std::vector<device_id>& rendezvous, bool seed,
+                                  instant now) {
+    bool fresh = false;
+    for (const device_id& device : rendezvous) {
+        fresh = consider(device) || fresh;
+        if (discovery::candidate* const entry = known(device); entry != nullptr && seed) {
+            entry->seed = true;
+        }
     }
     if (!fresh || phase_ != phase::waiting) {
         return {};

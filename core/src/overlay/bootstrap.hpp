@@ -44,9 +44,13 @@ public:
     bootstrap(discovery::strategy& strategy, random& entropy)
         : strategy_(strategy), entropy_(entropy) {}
 
-    /// A rendezvous to consider from now on. While nothing is leased, a new one ends the waiting.
+    /// Rendezvous to consider from now on. While nothing is leased, a new one ends the waiting;
+    /// those that come together are asked together, so that the first of a list is not everybody's.
     /// Of candidates_most known ones, it takes the place of one that fails, or is left out.
-    effects add(const device_id& rendezvous, bool seed, instant now);
+    effects add(const std::vector<device_id>& rendezvous, bool seed, instant now);
+    effects add(const device_id& rendezvous, bool seed, instant now) {
+        return add(std::vector{rendezvous}, seed, now);
+    }
     effects start(instant now);
     effects stop();
     effects on_offer(const device_id& from, const wire::offer& what, duration round_trip,

@@ -29,9 +29,7 @@ void edge_service::start(bool only_self) {
     if (only_self) {
         carry_out(machine_.add(self_, true, env_.time.now()));
     } else {
-        for (const wire::location& rendezvous : known_.with_roles(wire::role::rendezvous)) {
-            consider(rendezvous, false);
-        }
+        consider(known_.with_roles(wire::role::rendezvous), false);
         tasks_.spawn("look for rendezvous", look_for_rendezvous());
     }
     carry_out(machine_.start(env_.time.now()));
@@ -53,9 +51,15 @@ void edge_service::request_stop() noexcept {
     tasks_.request_stop();
 }
 
-void edge_service::consider(const wire::location& rendezvous, bool seed) {
-    if (!only_self_ && rendezvous.device != self_) {
-        carry_out(machine_.add(rendezvous.device, seed, env_.time.now()));
+void edge_service::consider(const std::vector<wire::location>& rendezvous, bool seed) {
+    std::vector<device_id> devices;
+    for (const wire::location& one : rendezvous) {
+        if (one.device != self_) {
+            devices.push_back(one.device);
+        }
+    }
+    if (!only_self_ && !devices.empty()) {
+        carry_out(machine_.add(devices, seed, env_.time.now()));
     }
 }
 
@@ -71,8 +75,7 @@ void edge_service::carry_out(bootstrap::effects all) {
             mediator_.tell(leaving->from, wire::message_type::leave,
                            codec::encode(wire::nothing{}));
         } else if (const auto* const held = std::get_if<bootstrap::connected>(&one)) {
-            settled_at_.reset();
-            tasks_.spawn("after the lease", after_lease(held->to));
+            begin_lease(held->to);
         } else if (const auto* const gone = std::get_if<bootstrap::lost>(&one)) {
             env_.log.write(
                 log_level::info, "overlay",
@@ -121,9 +124,7 @@ task<void> edge_service::ask_lease(device_id from) {
         }
     }
     carry_out(machine_.on_lease(from, *what, env_.time.now()));
-    for (const wire::location& one : what->rendezvous) {
-        consider(one, false);
-    }
+    consider(what->rendezvous, false);
 }
 
 task<void> edge_service::beat(device_id to, duration limit) {
@@ -136,8 +137,14 @@ task<void> edge_service::beat(device_id to, duration limit) {
     }
     carry_out(machine_.on_beat(to, answer || forgotten, env_.time.now()));
     if (forgotten && machine_.lessor() == to) {
-        tasks_.spawn("after the lease", after_lease(to));
+        begin_lease(to);
     }
+}
+
+void edge_service::begin_lease(const device_id& rendezvous) {
+    settled_at_.reset();
+    mediator_.leased();
+    tasks_.spawn("after the lease", after_lease(rendezvous));
 }
 
 task<void> edge_service::after_lease(device_id rendezvous) {
@@ -186,14 +193,16 @@ task<void> edge_service::look_for_rendezvous() {
                     codec::encode(wire::locate{{}, {}, wire::role::rendezvous}), request_time);
                 auto found =
                     answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
+                std::vector<wire::location> rendezvous;
                 for (wire::location one :
                      found ? std::move(found->found) : std::vector<wire::location>()) {
                     if (one.device != self_ && (one.roles & wire::role::rendezvous) != 0) {
                         one.online = known_.is_online(one.device);
                         known_.note(one);
-                        consider(one, true);
+                        rendezvous.push_back(std::move(one));
                     }
                 }
+                consider(rendezvous, true);
             }
         }
         co_await sleep_for(env_, look_again);
@@ -248,20 +257,22 @@ std::vector<device_id> edge_service::backups() const {
 
 void edge_service::on_presence(wire::presence what) {
     std::vector<device_id> came;
+    std::vector<wire::location> rendezvous;
     for (wire::location& one : what.changed) {
         if (one.device == self_) {
             continue;
         }
         const device_id device = one.device;
         const bool online = one.online;
-        const bool rendezvous = (one.roles & wire::role::rendezvous) != 0;
+        const bool leases = (one.roles & wire::role::rendezvous) != 0;
         if (known_.note(std::move(one)) && online) {
             came.push_back(device);
         }
-        if (rendezvous) {
-            consider(*known_.find(device), false);
+        if (leases) {
+            rendezvous.push_back(*known_.find(device));
         }
     }
+    consider(rendezvous, false);
     if (!came.empty()) {
         mediator_.came_online(came);
     }
@@ -269,7 +280,7 @@ void edge_service::on_presence(wire::presence what) {
 
 void edge_service::on_peer(const device_id& device, bool up, std::uint32_t roles) {
     if (up && (roles & wire::role::rendezvous) != 0) {
-        consider({device, roles, {}, {}, true, {}}, false);
+        consider({{device, roles, {}, {}, true, {}}}, false);
     }
     if (!up) {
         carry_out(machine_.on_peer_gone(device, env_.time.now()));

@@ -19,7 +19,9 @@ public:
     virtual bool has_session(const device_id& device) const = 0;
     /// Users whose devices this one wants to know: those it shares events with.
     virtual std::vector<user_id> interests() const = 0;
-    /// A lease was granted by `rendezvous`; what its users' people are is known by now.
+    /// A lease was granted: others can be reached again, and may know more than this device.
+    virtual void leased() = 0;
+    /// Some time after that: where its users' people are is known by now.
     virtual void connected(const device_id& rendezvous) = 0;
     /// These devices came online since the last call.
     virtual void came_online(const std::vector<device_id>& devices) = 0;
@@ -68,9 +70,10 @@ private:
     task<void> probe(device_id to);
     task<void> ask_lease(device_id from);
     task<void> beat(device_id to, duration limit);
+    void begin_lease(const device_id& rendezvous);
     task<void> after_lease(device_id rendezvous);
     task<void> look_for_rendezvous();
-    void consider(const wire::location& rendezvous, bool seed);
+    void consider(const std::vector<wire::location>& rendezvous, bool seed);
 
     const environment& env_;
     locations& known_;

@@ -323,10 +323,12 @@ TEST_F(node, status_doctor_plugins_peers) {
     answer = http_answer(
         200,
         R"({"version":"0.1","state":"connected","users":["alice"],"roles":["edge"],"caught_up":true,
-        "events":3,"files":1,"file_bytes":1000,"outbox":2,"edges":0,"uptime_seconds":61,"addresses":[]})");
+        "events":3,"files":1,"file_bytes":1000,"outbox":2,"edges":0,"uptime_seconds":61,"addresses":[],
+        "recovery":{"exchanges":2,"friends":{"envelopes":3,"bytes":2100},"backups":{"envelopes":0,"bytes":22}}})");
     EXPECT_EQ(alice.run({"status"}).out,
               "state          connected\nusers          alice\nroles          edge\ncaught up      "
-              "yes\nevents         3\n"
+              "yes\nrecovered      3 from friends (2.1 kB), none from backups (22 B)\nevents     "
+              "    3\n"
               "files          1, 1.0 kB\nto deliver     2\nversion        0.1\nup for         1 "
               "min 1 s\n");
     EXPECT_EQ(alice.run({"version"}).out, "calboxctl " CALBOX_VERSION "\ncalboxd 0.1\n");

@@ -8,7 +8,11 @@ class api_test : public bench {};
 
 TEST_F(api_test, answers_about_the_node) {
     EXPECT_EQ(ask("GET", "/health").document(), json({{"ok", true}}));
-    EXPECT_EQ(ask("GET", "/v1/status").document()["state"], "connected");
+    const json status = ask("GET", "/v1/status").document();
+    EXPECT_EQ(status["state"], "connected");
+    EXPECT_EQ(status["recovery"]["backups"], json({{"envelopes", 0}, {"bytes", 0}}));
+    EXPECT_EQ(status["recovery"]["last"]["friends"],
+              json::array({{{"device", "ab12"}, {"envelopes", 5}, {"bytes", 2000}}}));
     EXPECT_EQ(ask("GET", "/v1/doctor").document()["findings"][0]["advice"], "set it");
     EXPECT_EQ(ask("GET", "/v1/plugins").document()["plugins"][0]["name"], "sqlite");
     EXPECT_EQ(ask("GET", "/v1/peers").document()["peers"][0]["relayed"], true);
@@ -18,6 +22,10 @@ TEST_F(api_test, answers_about_the_node) {
     const auto text = ask("GET", "/metrics");
     EXPECT_TRUE(text.head.at("content-type").starts_with("text/plain"));
     EXPECT_NE(text.body.find("\ncalbox_events 3\n"), std::string::npos);
+    EXPECT_NE(text.body.find("\ncalbox_recovery_envelopes_total{from=\"friends\"} 5\n"),
+              std::string::npos);
+    EXPECT_NE(text.body.find("\ncalbox_recovery_envelopes_total{from=\"backups\"} 0\n"),
+              std::string::npos);
     EXPECT_NE(text.body.find("calbox_requests_total{method=\"GET\",status=\"200\"} 8\n"),
               std::string::npos)
         << text.body;

@@ -312,6 +312,9 @@ public:
         view.version = "1.2";
         view.state = "connected";
         view.events = 3;
+        view.recovery.exchanges = 1;
+        view.recovery.friends = {{}, 5, 2000};
+        view.recovery.last.friends = {{"ab12", 5, 2000}};
         return view;
     }
     std::vector<node::peer_view> peers() const override {

@@ -113,6 +113,9 @@ TEST(openapi, has_the_members_that_are_sent) {
     expect_schema(document, "plugin", to_json(node::plugin_view{}));
     expect_schema(document, "finding", to_json(node::finding{}));
     expect_schema(document, "status", to_json(node::status_view{}));
+    expect_schema(document, "recovery", to_json(node::recovery_view{}));
+    expect_schema(document, "last_recovery", to_json(node::recovery_view{})["last"]);
+    expect_schema(document, "recovered", to_json(node::recovery_view{})["friends"]);
     expect_schema(document, "change", to_json(node::change{}));
     expect_schema(document, "file", to_json(node::file_view{}));
     expect_schema(document, "event", to_json(node::event_view{}, {}));

@@ -122,6 +122,15 @@ TEST_F(bootstrap_test, next_batch_when_nobody_answers_and_then_waits_longer_each
     }
 }
 
+TEST_F(bootstrap_test, those_that_come_together_are_asked_together) {
+    (void)machine.start(now);
+    ASSERT_EQ(machine.now_in(), bootstrap::phase::waiting);
+    const auto probes =
+        only<bootstrap::probe>(machine.add({device(1), device(2), device(3)}, true, now));
+    EXPECT_EQ(probes.size(), 3u);
+    EXPECT_EQ(machine.candidates(), 3u);
+}
+
 TEST_F(bootstrap_test, redirect_is_followed_first) {
     add(1);
     (void)machine.start(now);
