@@ -1,11 +1,13 @@
 // calbox-lab: whole CalendarBox networks in one process, with a simulated clock, network and disks.
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "lab/program/command.hpp"
+#include "lab/program/manual.hpp"
 
 namespace {
 
@@ -32,6 +34,10 @@ int run(int count, char** words) {
     std::vector<lab::command> made;
     for (const lab::make_command make : commands) {
         made.push_back(make(app));
+    }
+    if (count == 2 && std::string_view(words[1]) == "__man") {  // for the build
+        lab::print(lab::manual_page(app));
+        return lab::all_well;
     }
     try {
         app.parse(count, words);

@@ -30,6 +30,13 @@ public:
     std::optional<bytes> load(const event_id&) const override { return {}; }
 };
 
+/// Mallory's strategy may believe everybody.
+class anything_goes final : public consensus::referee {
+public:
+    bool takes_part(const device_id&, const event_id&) const override { return true; }
+    bool acceptable(const event_id&, byte_view) const override { return true; }
+};
+
 class siege {
 public:
     explicit siege(script& on)
@@ -281,8 +288,9 @@ void siege::gather() {
     ask.members.devices = {a, mine.me.self()};
     ask.current = version_number(2);
     std::vector<consensus::effect> effects;
+    const anything_goes rules;
     const consensus::context where{mine.me.self(), m_->env().time.now(), m_->env().time.wall(),
-                                   chance_};
+                                   chance_, rules};
     m_->locking().step(consensus::peer_change{a, true}, where, effects);
     m_->locking().step(ask, where, effects);
     for (const consensus::effect& one : effects) {

@@ -3,6 +3,7 @@
 #include "lab/world/worker.hpp"
 #include "net/framing.hpp"
 #include "node/parts.hpp"
+#include "wire/limits.hpp"
 
 namespace calbox::lab {
 
@@ -35,7 +36,7 @@ std::unique_ptr<storage::store> opened(storage::strategy& storing) {
 node::node_settings settings_for(const std::string& host) {
     node::node_settings with;
     with.listen = host + ":0";
-    with.kdf_memory_bytes = 8ull << 10;
+    with.kdf_memory_bytes = wire::limits::kdf_memory_least;
     with.kdf_passes = 1;
     with.version = "intruder";
     return with;

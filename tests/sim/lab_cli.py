@@ -1,0 +1,85 @@
+"""calbox-lab as a program: what it prints, where, and its exit statuses."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = sys.argv.pop(1)
+
+
+def run(*words: str) -> subprocess.CompletedProcess:
+    return subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False)
+
+
+class Lab(unittest.TestCase):
+    def test_list_names_every_scenario(self):
+        listed = run("list")
+        self.assertEqual(listed.returncode, 0)
+        names = [line.split()[0] for line in listed.stdout.splitlines()]
+        found = json.loads(run("list", "--json").stdout)["scenarios"]
+        self.assertEqual(names, [one["name"] for one in found])
+        for name in ("report-6.2", "report-6.7", "hostile-peer", "availability"):
+            self.assertIn(name, names)
+
+    def test_a_run_for_people(self):
+        played = run("run", "report-6.2")
+        self.assertEqual(played.returncode, 0, played.stdout + played.stderr)
+        self.assertIn("R194", played.stdout)
+        self.assertIn("passed: 6 of 6 steps hold", played.stdout)
+        self.assertEqual(played.stderr, "")
+
+    def test_a_run_for_programs_is_the_same_with_the_same_seed(self):
+        first = run("run", "report-6.2", "report-6.6", "--seed", "5", "--json")
+        self.assertEqual(first.returncode, 0)
+        self.assertEqual(first.stdout, run("run", "report-6.2", "report-6.6", "--seed", "5", "--json").stdout)
+        self.assertNotEqual(first.stdout, run("run", "report-6.2", "report-6.6", "--seed", "6", "--json").stdout)
+        runs = json.loads(first.stdout)["runs"]
+        self.assertEqual([one["scenario"] for one in runs], ["report-6.2", "report-6.6"])
+        self.assertTrue(all(one["passed"] for one in runs))
+
+    def test_a_page(self):
+        page = run("run", "report-6.2", "--report", "html")
+        self.assertEqual(page.returncode, 0)
+        self.assertTrue(page.stdout.startswith("<!doctype html>"))
+        with tempfile.TemporaryDirectory() as place:
+            file = pathlib.Path(place) / "page.html"
+            beside = run("run", "report-6.2", "--report", f"html={file}")
+            self.assertEqual(beside.returncode, 0)
+            self.assertIn("passed: 6 of 6", beside.stdout)
+            self.assertEqual(file.read_text(encoding="utf-8"), page.stdout)
+            nowhere = run("run", "report-6.2", "--report", f"html={place}/none/page.html")
+            self.assertEqual(nowhere.returncode, 1)
+            self.assertIn("cannot be written", nowhere.stderr)
+
+    def test_the_log_is_there_on_demand(self):
+        self.assertNotIn("storage memory", run("run", "report-6.2").stdout)
+        self.assertIn("storage memory", run("run", "report-6.2", "--log").stdout)
+
+    def test_wrong_usage_is_told_in_one_sentence(self):
+        for words, sentence in ((("run", "nothing"), "there is no scenario nothing"),
+                                (("run", "report-6.2", "--consensus", "nonsense"), "nonsense"),
+                                (("run", "report-6.2", "--discovery", "nonsense"), "nonsense"),
+                                (("run", "report-6.2", "--recovery", "nonsense"), "nonsense"),
+                                (("run", "report-6.2", "--report", "pdf"), "--report is html or html=FILE"),
+                                (("run", "report-6.2", "--seed", "many"), "--seed"),
+                                (("run",), "NAME is required"), (("dance",), "dance"), ((), "subcommand")):
+            said = run(*words)
+            self.assertEqual(said.returncode, 2, words)
+            self.assertIn(sentence, said.stderr, words)
+            self.assertEqual(said.stdout, "", words)
+
+    def test_help_and_manual(self):
+        for words, text in ((("--help",), "calbox-lab run report-6.7"), (("run", "--help"), "surprise"),
+                            (("__man",), ".SH COMMANDS")):
+            said = run(*words)
+            self.assertEqual(said.returncode, 0)
+            self.assertIn(text, said.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
