@@ -8,16 +8,17 @@ namespace calbox::lab::claims {
 
 std::string_view to_string(claim what) noexcept {
     constexpr std::array<std::string_view, claim_count> words{
-        "U1 durable",    "U2 delivered", "U3 decided only", "U4 same content", "U5 forward",
-        "U6 known fate", "tokens",       "one holder",      "files",           "secrecy",
-        "growth",        "convergence",  "linearizable"};
+        "U1 durable",   "U2 delivered",  "U3 decided only", "U4 same content",
+        "U5 forward",   "U6 known fate", "tokens",          "one holder",
+        "files",        "secrecy",       "growth",          "convergence",
+        "linearizable", "works"};
     return words[static_cast<std::size_t>(what)];
 }
 
 std::set<claim> required(const consensus::traits& promised, const conditions& world) {
-    std::set<claim> all{claim::durable, claim::delivered,  claim::decided_only,
-                        claim::forward, claim::known_fate, claim::files,
-                        claim::secrecy, claim::growth,     claim::convergence};
+    std::set<claim> all{claim::durable,     claim::delivered, claim::decided_only, claim::forward,
+                        claim::known_fate,  claim::files,     claim::secrecy,      claim::growth,
+                        claim::convergence, claim::works};
     if (world.partitions && !promised.partition_safe) {
         return all;
     }

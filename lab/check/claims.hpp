@@ -29,8 +29,9 @@ enum class claim : std::uint8_t {
     growth,        // named counters return under their bounds
     convergence,   // in the end everybody holds the same
     linearizable,  // histcheck.hpp
+    works,  // devices start and end, operations end, and after a heal the world comes to rest
 };
-inline constexpr std::size_t claim_count = 13;
+inline constexpr std::size_t claim_count = 14;
 /// "U4 same content"
 std::string_view to_string(claim what) noexcept;
 

@@ -44,6 +44,12 @@ void files::observe_read(const viewer& whose, const event_id& event, const std::
     }
 }
 
+void files::observe_unreadable(const viewer& whose, const event_id& event, const std::string& name,
+                               const std::string& why, instant at) {
+    found_.add({claim::files, people_.of(event), people_.of(whose), at,
+                "the file " + name + " cannot be read: " + why});
+}
+
 std::string secrecy::marker(const user_id& author) {
     std::string text = fmt::format("{}{:016x}", prefix, scrambled(scrambled(world_) + ++made_));
     secret& made = secrets_[text];

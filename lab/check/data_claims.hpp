@@ -18,6 +18,9 @@ public:
     /// Somebody read all of the file with this root, as `name` of the event.
     void observe_read(const viewer& whose, const event_id& event, const std::string& name,
                       const file_root& root, const digest& plaintext, instant at);
+    /// Somebody could not read it, though whoever attached it was told that it is there and is up.
+    void observe_unreadable(const viewer& whose, const event_id& event, const std::string& name,
+                            const std::string& why, instant at);
     std::vector<violation> violations() const { return found_.first(); }
 
 private:

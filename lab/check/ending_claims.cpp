@@ -7,11 +7,31 @@
 namespace calbox::lab::claims {
 
 void everybody_has_it::observe_newest(const version_of& what, bool deleted,
-                                      std::set<user_id> participants) {
-    newest& known = newest_[what.event];
+                                      std::set<user_id> participants, const device_id& where) {
+    newest& known = newest_[what.event][where];
     if (known.what.version.value == 0 || known.what.place() < what.place()) {
-        known = {what, deleted, std::move(participants)};
+        known = {what, {}};
     }
+    if (known.what.place() == what.place() && !participants.empty()) {
+        known.outcomes.insert({deleted, std::move(participants)});
+    } else if (known.what.place() == what.place() && deleted) {
+        known.outcomes.insert({true, {}});
+    }
+}
+
+everybody_has_it::newest everybody_has_it::of_those_present(const at_devices& all) const {
+    newest made;
+    for (const auto& [where, one] : all) {
+        if (absent_.contains(where) || one.what.place() < made.what.place()) {
+            continue;
+        }
+        if (made.what.place() < one.what.place()) {
+            made = one;
+        } else {
+            made.outcomes.insert(one.outcomes.begin(), one.outcomes.end());
+        }
+    }
+    return made;
 }
 
 void everybody_has_it::observe_settled(const event_id& event) {
@@ -39,25 +59,41 @@ bool everybody_has_it::excused(const newest& of) const {
            });
 }
 
+/// Whether he takes no part any more, by a version that he may never hear of.
+bool everybody_has_it::may_not_know(const newest& of, const user_id& who) const {
+    return !absent_.empty() && std::ranges::none_of(of.outcomes, [&](const outcome& one) {
+        return !one.deleted && one.participants.contains(who);
+    });
+}
+
 void everybody_has_it::delivered(const newest& of, findings& into) const {
     const std::string event = people_.of(of.what.event);
     const std::string wanted = names::of(of.what);
+    const bool deleted =
+        std::ranges::all_of(of.outcomes, &outcome::deleted) && !of.outcomes.empty();
     for (const auto& [whose, end] : ends_) {
         const auto add = [&, at = end.at](const std::string& text) {
             into.add({claim::delivered, event, people_.of(whose), at, text});
         };
+        const bool takes_part =
+            !of.outcomes.empty() && std::ranges::all_of(of.outcomes, [&](const outcome& one) {
+                return !one.deleted && one.participants.contains(whose.who);
+            });
         const auto found = end.shown.find(of.what.event);
         if (found == end.shown.end()) {
-            if (!of.deleted && of.participants.contains(whose.who) && !excused(of)) {
+            if (takes_part && !excused(of)) {
                 add("is not shown in the end, though " + wanted + " is the newest");
             }
             continue;
         }
         const std::string shown = names::of(found->second);
-        if (of.deleted) {
+        if (of.what.place() < found->second.place() || may_not_know(of, whose.who)) {
+            continue;
+        }
+        if (deleted) {
             add(shown + " is shown in the end, though " + wanted + " deleted the event");
         } else if (found->second.place() < of.what.place()) {
-            add(of.participants.contains(whose.who)
+            add(takes_part
                     ? shown + " is shown in the end, though " + wanted + " is the newest"
                     : shown + " is shown in the end to somebody whom " + wanted + " removed");
         }
@@ -65,10 +101,12 @@ void everybody_has_it::delivered(const newest& of, findings& into) const {
 }
 
 void everybody_has_it::converged(const event_id& event, findings& into) const {
+    const auto known = newest_.find(event);
+    const newest of = known == newest_.end() ? newest() : of_those_present(known->second);
     const std::pair<const viewer, last_list>* first = nullptr;
     for (const auto& end : ends_) {
         const auto found = end.second.shown.find(event);
-        if (found == end.second.shown.end()) {
+        if (found == end.second.shown.end() || may_not_know(of, end.first.who)) {
             continue;
         }
         if (first == nullptr) {
@@ -93,8 +131,10 @@ void everybody_has_it::converged(const event_id& event, findings& into) const {
 std::vector<violation> everybody_has_it::violations() const {
     findings found;
     std::set<event_id> events;
-    for (const auto& [event, of] : newest_) {
-        delivered(of, found);
+    for (const auto& [event, at] : newest_) {
+        if (const newest of = of_those_present(at); of.what.version.value != 0) {
+            delivered(of, found);
+        }
         events.insert(event);
     }
     for (const auto& [whose, end] : ends_) {

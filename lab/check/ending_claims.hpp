@@ -12,8 +12,14 @@ namespace calbox::lab::claims {
 class everybody_has_it {
 public:
     explicit everybody_has_it(const names& people) : people_(people) {}
-    /// Acknowledged or decided. `participants`: with the organizer, after this version.
-    void observe_newest(const version_of& what, bool deleted, std::set<user_id> participants);
+    /// Acknowledged or decided at `where`. `participants`: with the organizer, after this version;
+    /// empty where they are not told. Of two that have one place and differ, either may be the one
+    /// that is shown in the end: that there are two is for other claims to say.
+    void observe_newest(const version_of& what, bool deleted, std::set<user_id> participants,
+                        const device_id& where);
+    /// The device is not up in the end and does not come back: what only it has cannot be asked
+    /// for, and whom it removed from an event may not have heard of that.
+    void observe_absent(const device_id& where) { absent_.insert(where); }
     /// An operation on the event whose outcome is unknown: it may have made a later version, or
     /// deleted the event. `settled`: it is known after all, and was observed as newest if it was
     /// done.
@@ -24,21 +30,29 @@ public:
     std::vector<violation> violations() const;
 
 private:
-    struct newest {
-        version_of what;
+    struct outcome {
         bool deleted = false;
         std::set<user_id> participants;
+        friend auto operator<=>(const outcome&, const outcome&) = default;
+    };
+    struct newest {
+        version_of what;
+        std::set<outcome> outcomes;
     };
     struct last_list {
         std::map<event_id, version_of> shown;
         instant at;
     };
+    using at_devices = std::map<device_id, newest>;
+    newest of_those_present(const at_devices& all) const;
     void delivered(const newest& of, findings& into) const;
     void converged(const event_id& event, findings& into) const;
     bool excused(const newest& of) const;
+    bool may_not_know(const newest& of, const user_id& who) const;
 
     const names& people_;
-    std::map<event_id, newest> newest_;
+    std::map<event_id, at_devices> newest_;
+    std::set<device_id> absent_;
     std::map<event_id, std::uint64_t> unknown_;
     std::map<viewer, last_list> ends_;
 };

@@ -72,6 +72,12 @@ void locks::observe_ended(const event_id& event, const operation_id& operation) 
     }
 }
 
+void locks::observe_died(const device_id& holder) {
+    for (auto& [event, of] : locks_) {
+        std::erase_if(of.holders, [&](const auto& one) { return one.second.holder == holder; });
+    }
+}
+
 std::vector<violation> locks::violations() const {
     std::vector<violation> all = tokens_.first();
     all.insert(all.end(), holders_.first().begin(), holders_.first().end());

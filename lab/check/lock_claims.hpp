@@ -17,8 +17,10 @@ public:
     void observe_granted(const event_id& event, const operation_id& operation,
                          const device_id& holder, consensus::token held, instant until, instant at);
     void observe_renewed(const event_id& event, const operation_id& operation, instant until);
-    /// Committed, refused or released. A holder that died holds until its lease ends.
+    /// Committed, refused or released.
     void observe_ended(const event_id& event, const operation_id& operation);
+    /// The holder's daemon ended: nobody is left there to use what it held.
+    void observe_died(const device_id& holder);
     std::vector<violation> violations() const;
 
 private:

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -13,6 +15,10 @@ namespace {
 /// Eight bytes, or the rest, as a number that does not depend on the machine.
 std::uint64_t word_of(std::string_view text) noexcept {
     std::uint64_t word = 0;
+    if (std::endian::native == std::endian::little && text.size() >= 8) {
+        std::memcpy(&word, text.data(), 8);
+        return word;
+    }
     for (std::size_t i = 0; i < std::min<std::size_t>(text.size(), 8); ++i) {
         word |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(text[i])) << (8 * i);
     }
@@ -27,27 +33,35 @@ std::string_view to_string(happening what) noexcept {
     return names[static_cast<std::size_t>(what)];
 }
 
+namespace {
+
 /// A multiplication to 128 bits, folded: every bit of the word reaches every bit of the hash
 /// (wyhash by Wang Yi works so).
-void trace::mix(std::uint64_t word) noexcept {
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t word) noexcept {
     const auto product =
-        static_cast<unsigned __int128>(hash_ ^ word) * 0xa0761d6478bd642fU + 0xe7037ed1a0b428dbU;
-    hash_ = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+        static_cast<unsigned __int128>(hash ^ word) * 0xa0761d6478bd642fU + 0xe7037ed1a0b428dbU;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-void trace::mix(std::string_view text) noexcept {
-    mix(text.size());
+std::uint64_t mixed(std::uint64_t hash, std::string_view text) noexcept {
+    hash = mixed(hash, text.size());
     for (; !text.empty(); text.remove_prefix(std::min<std::size_t>(text.size(), 8))) {
-        mix(word_of(text));
+        hash = mixed(hash, word_of(text));
     }
+    return hash;
 }
+
+}  // namespace
+
+std::uint64_t hash_of(std::string_view text) noexcept { return mixed(0, text); }
 
 void trace::record(instant at, happening what, machine where, std::string_view text,
                    std::uint64_t number) {
-    mix(static_cast<std::uint64_t>(at.since_start.count()));
-    mix(static_cast<std::uint64_t>(what) | static_cast<std::uint64_t>(where.number) << 8);
-    mix(number);
-    mix(text);
+    hash_ = mixed(hash_, static_cast<std::uint64_t>(at.since_start.count()));
+    hash_ = mixed(hash_, static_cast<std::uint64_t>(what) | static_cast<std::uint64_t>(where.number)
+                                                                << 8);
+    hash_ = mixed(hash_, number);
+    hash_ = mixed(hash_, text);
     ++records_;
     if ((records_ & (spacing_ - 1)) == 0) {
         remember(at);

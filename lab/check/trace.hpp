@@ -32,6 +32,9 @@ struct machine {
     friend auto operator<=>(const machine&, const machine&) = default;
 };
 
+/// Eight bytes at a time; the same on every machine.
+std::uint64_t hash_of(std::string_view text) noexcept;
+
 class trace {
 public:
     trace() = default;
@@ -58,8 +61,6 @@ public:
     static constexpr std::size_t milestones_kept = 4096;
 
 private:
-    void mix(std::uint64_t word) noexcept;
-    void mix(std::string_view text) noexcept;
     void remember(instant at);
     void write(instant at, happening what, machine where, std::string_view text,
                std::uint64_t number);

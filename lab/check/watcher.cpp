@@ -65,7 +65,7 @@ std::set<user_id> people_of(const envelope_header& header) {
 }
 
 watcher::watcher(decisions told, std::uint64_t world)
-    : decisions_seen(people, told), secrets(people, world) {}
+    : decisions_seen(people, told), secrets(people, world), told_(told) {}
 
 void watcher::begun(const operation_id& what, const viewer& author, instant at) {
     fates.observe_begun(what, author, at);
@@ -76,7 +76,11 @@ void watcher::acknowledged(const operation_id& what, const version_of& made, boo
     fates.observe_outcome(what, known_fate::outcome::acknowledged, at);
     edits.observe_acknowledged(made, author, at);
     decisions_seen.observe_decided(made, at);
-    ending.observe_newest(made, deleted, std::move(taking_part));
+    ending.observe_newest(made, deleted, std::move(taking_part), author.where);
+}
+
+void watcher::acknowledged(const operation_id& what, instant at) {
+    fates.observe_outcome(what, known_fate::outcome::acknowledged, at);
 }
 
 void watcher::refused(const operation_id& what, instant at) {
@@ -86,7 +90,9 @@ void watcher::refused(const operation_id& what, instant at) {
 void watcher::unknown(const operation_id& what, const version_of& made, instant at) {
     fates.observe_outcome(what, known_fate::outcome::unknown, at);
     decisions_seen.observe_unknown(made);
-    ending.observe_unknown(made.event);
+    if (told_ == decisions::late) {  // else whatever it came to is told of
+        ending.observe_unknown(made.event);
+    }
 }
 
 void watcher::unknown_creation(const operation_id& what, const user_id& author, instant at) {
@@ -96,7 +102,9 @@ void watcher::unknown_creation(const operation_id& what, const user_id& author, 
 
 void watcher::settled(const operation_id& what, const version_of& made, bool happened, instant at) {
     fates.observe_settled(what, at);
-    ending.observe_settled(made.event);
+    if (told_ == decisions::late) {
+        ending.observe_settled(made.event);
+    }
     if (!happened) {
         decisions_seen.observe_never(made);
     }
@@ -110,11 +118,18 @@ void watcher::settled_creation(const operation_id& what, const user_id& author, 
     }
 }
 
-void watcher::decided(const version_of& what, bool deleted, std::set<user_id> taking_part,
-                      instant at) {
-    edits.observe_decided(what);
+void watcher::decided(const version_of& what, instant at) {
     decisions_seen.observe_decided(what, at);
-    ending.observe_newest(what, deleted, std::move(taking_part));
+}
+
+void watcher::stored(const version_of& what, bool deleted, std::set<user_id> taking_part,
+                     const device_id& where) {
+    edits.observe_decided(what);
+    ending.observe_newest(what, deleted, std::move(taking_part), where);
+}
+
+void watcher::failed(std::string sentence, instant at) {
+    failures.add({claim::works, "", "", at, std::move(sentence)});
 }
 
 void watcher::shown(const viewer& whose, const version_of& what, instant at) {
@@ -165,7 +180,7 @@ std::vector<violation> watcher::violations() const {
     for (const auto& some :
          {edits.violations(), decisions_seen.violations(), contents.violations(),
           order.violations(), ending.violations(), fates.violations(), held.violations(),
-          attached.violations(), secrets.violations(), counters.violations()}) {
+          attached.violations(), secrets.violations(), counters.violations(), failures.first()}) {
         all.insert(all.end(), some.begin(), some.end());
     }
     const auto judged = check_history(history_);

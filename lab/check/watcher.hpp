@@ -31,9 +31,11 @@ public:
     // What operations come to. Each that was begun is acknowledged, refused or unknown, once; what
     // is unknown is settled, or abandoned with its author.
     void begun(const operation_id& what, const viewer& author, instant at);
-    /// `people`: who takes part afterwards, the organizer included.
+    /// `people`: who takes part afterwards, the organizer included; empty where that is not told.
     void acknowledged(const operation_id& what, const version_of& made, bool deleted,
                       std::set<user_id> people, const viewer& author, instant at);
+    /// Done, and which version it made is not told.
+    void acknowledged(const operation_id& what, instant at);
     void refused(const operation_id& what, instant at);
     /// `made`: the version that it would have made.
     void unknown(const operation_id& what, const version_of& made, instant at);
@@ -42,8 +44,14 @@ public:
     void settled(const operation_id& what, const version_of& made, bool happened, instant at);
     void settled_creation(const operation_id& what, const user_id& author, bool happened,
                           instant at);
-    /// The strategy decided, and it is durable where that counts.
-    void decided(const version_of& what, bool deleted, std::set<user_id> people, instant at);
+    /// The strategy decided.
+    void decided(const version_of& what, instant at);
+    /// What was decided is durable at this device.
+    void stored(const version_of& what, bool deleted, std::set<user_id> people,
+                const device_id& where);
+    /// Something that has to work does not: a device that does not start, an operation that never
+    /// ends, a world that does not come to rest. The first of them are kept.
+    void failed(std::string sentence, instant at);
 
     // What people are shown.
     void shown(const viewer& whose, const version_of& what, instant at);
@@ -72,6 +80,7 @@ public:
     files attached{people};
     secrecy secrets;
     growth counters{people};
+    findings failures;
 
     /// All, by time.
     std::vector<violation> violations() const;
@@ -79,6 +88,7 @@ public:
     std::vector<violation> violations(const std::set<claim>& required) const;
 
 private:
+    const decisions told_;
     history history_;
     std::map<viewer, std::set<event_id>> listed_;
 };

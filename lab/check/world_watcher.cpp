@@ -17,23 +17,21 @@ Id named(std::string_view kind, std::string_view name) {
     return made;
 }
 
-operation_id holding(const std::string& device, consensus::token held) {
-    return named<operation_id>("held", device + " " + std::to_string(held));
-}
-
 /// Whether the operation may still happen, or has, after this answer.
 bool leaves_unknown(errc code) {
-    return code == errc::timed_out || code == errc::cancelled || code == errc::closed;
+    return code == errc::timed_out || code == errc::cancelled || code == errc::closed ||
+           code == errc::internal;
 }
 
 }  // namespace
 
-world_watcher::world_watcher(world& in)
-    : claims(watcher::decisions::in_time, in.with.seed), world_(in) {
+world_watcher::world_watcher(world& in, std::ostream* log)
+    : claims(watcher::decisions::in_time, in.with.seed),
+      happened(log != nullptr ? trace(*log) : trace()),
+      world_(in) {
     in.watching = this;
     in.net.tap = [this](const std::string& from, const std::string& to, byte_view data) {
-        const auto wire = wires_.try_emplace(std::pair(from, to), wires_.size()).first->second;
-        claims.secrets.observe_wire(wire, data, world_.now());
+        passed(from, to, data);
     };
 }
 
@@ -42,60 +40,186 @@ world_watcher::~world_watcher() {
     world_.net.tap = nullptr;
 }
 
-viewer world_watcher::viewer_of(const std::string& device, const user_id& user) {
-    const viewer made{user, named<device_id>("device", device)};
-    claims.people.call(made.where, device);
-    return made;
+device_id world_watcher::id_of(const std::string& device) {
+    const auto [known, fresh] = ids_.try_emplace(device);
+    if (fresh) {
+        known->second = named<device_id>("device", device);
+        claims.people.call(known->second, device);
+    }
+    return known->second;
 }
 
-void world_watcher::knows(const person& who) { claims.people.call(who.id(), who.name()); }
+machine world_watcher::machine_of(const std::string& device) {
+    const auto [known, fresh] = machines_.try_emplace(device);
+    if (fresh) {
+        const auto& all = world_.devices();
+        const auto found =
+            std::ranges::find(all, device, [](const auto& one) { return one->name(); });
+        known->second.number = static_cast<std::uint32_t>(found - all.begin()) + 1;
+    }
+    return known->second;
+}
+
+viewer world_watcher::viewer_of(const std::string& device, const user_id& user) {
+    return {user, id_of(device)};
+}
+
+void world_watcher::knows(const person& who) {
+    claims.people.call(who.id(), who.name());
+    users_[who.at().name()].push_back(who.id());
+}
+
+void world_watcher::note(happening what, const std::string& device, std::string_view text,
+                         std::uint64_t number) {
+    happened.record(world_.now(), what, device.empty() ? machine{} : machine_of(device), text,
+                    number);
+}
+
+void world_watcher::counts(const std::string& device, const std::string& counter,
+                           std::uint64_t value) {
+    note(happening::state, device, counter, value);
+    claims.counters.observe(id_of(device.empty() ? "the network" : device), counter, value,
+                            world_.now());
+}
+
+void world_watcher::passed(const std::string& from, const std::string& to, byte_view data) {
+    const auto [known, fresh] = wires_.try_emplace({from, to});
+    if (fresh) {
+        known->second = {wires_.size(), from + " to " + to};
+    }
+    note(happening::message, from, known->second.text, hash_of(as_text(data)));
+    claims.secrets.observe_wire(known->second.number, data, world_.now());
+}
+
+void world_watcher::writes(const std::string& marker, const event_id& into) {
+    secrets_of_event& known = secrets_[into];
+    if (known.markers.insert(marker).second) {
+        claims.secrets.belongs(marker, into);
+        for (const user_id& who : known.readers) {
+            claims.secrets.allow(marker, who);
+        }
+    }
+}
+
+void world_watcher::takes_part(const event_id& event, const std::set<user_id>& people) {
+    secrets_of_event& known = secrets_[event];
+    for (const user_id& who : people) {
+        if (known.readers.insert(who).second) {
+            for (const std::string& marker : known.markers) {
+                claims.secrets.allow(marker, who);
+            }
+        }
+    }
+}
+
+void world_watcher::found_on_disk(const std::string& device, byte_view data) {
+    claims.secrets.observe_device(id_of(device), users_[device], data, world_.now());
+}
 
 void world_watcher::shown(const std::string& device, const user_id& user,
                           const node::event_view& what) {
-    claims.shown(viewer_of(device, user), shown_version(what), world_.now());
+    const version_of seen = shown_version(what);
+    note(happening::shown, device,
+         what.id_text + " v" + std::to_string(what.version.value) + " " + what.content.title,
+         hash_of(seen.content.hex()));
+    if (what.content.title.starts_with(secrecy::prefix)) {
+        writes(what.content.title, what.id);
+    }
+    claims.shown(viewer_of(device, user), seen, world_.now());
 }
 
 void world_watcher::vanished(const std::string& device, const user_id& user, const event_id& what) {
+    note(happening::shown, device, claims.people.of(what) + " is gone");
     claims.gone(viewer_of(device, user), what);
 }
 
+void world_watcher::asked(const std::string& device, const event_id& event,
+                          const operation_id& operation) {
+    note(happening::state, device, "asks for " + claims.people.of(event));
+    claims.held.observe_asked(event, operation);
+}
+
 void world_watcher::granted(const std::string& device, const event_id& event,
-                            const consensus::granted& what) {
-    const device_id holder = viewer_of(device, {}).where;
-    const instant until =
-        world_.find(device).time.in_world(world_.find(device).time.now() + what.lease);
-    claims.held.observe_granted(event, holding(device, what.held), holder, what.held, until,
-                                world_.now());
+                            const operation_id& operation, const consensus::granted& what) {
+    note(happening::state, device, "was granted " + claims.people.of(event), what.held);
+    const device_id holder = id_of(device);
+    const device_clock& clock = world_.find(device).time;
+    const instant until = clock.in_world(clock.now() + what.lease);
+    claims.held.observe_renewed(event, operation, until);
+    claims.held.observe_granted(event, operation, holder, what.held, until, world_.now());
 }
 
 void world_watcher::released(const std::string& device, const event_id& event,
-                             consensus::token held) {
-    claims.held.observe_ended(event, holding(device, held));
+                             const operation_id& operation) {
+    note(happening::state, device, "has done with " + claims.people.of(event));
+    claims.held.observe_ended(event, operation);
 }
 
-void world_watcher::decided(const std::string&, const consensus::decide& what) {
-    const auto sealed = codec::decode<envelope>(what.value);
-    const auto header = sealed ? codec::decode<envelope_header>(sealed->header)
-                               : result<envelope_header>(fail(sealed.error()));
-    if (!header || header->type != event_kind::calendar) {
-        return;
-    }
-    const bool deleted = header->kind == envelope_kind::tombstone;
-    if (deleted || header->kind == envelope_kind::put) {
-        claims.decided(sealed_version(*header), deleted, people_of(*header), world_.now());
+namespace {
+
+/// Of a version of an event in a calendar: nothing for whatever else an envelope may hold.
+std::optional<envelope_header> version_in(byte_view encoded) {
+    const auto sealed = codec::decode<envelope>(encoded);
+    auto header = sealed ? codec::decode<envelope_header>(sealed->header)
+                         : result<envelope_header>(fail(sealed.error()));
+    const bool told =
+        header && header->type == event_kind::calendar &&
+        (header->kind == envelope_kind::put || header->kind == envelope_kind::tombstone);
+    return told ? std::optional(std::move(*header)) : std::nullopt;
+}
+
+}  // namespace
+
+void world_watcher::decided(const std::string& device, const consensus::decide& what) {
+    note(happening::decided, device, claims.people.of(what.event), hash_of(as_text(what.value)));
+    if (const auto header = version_in(what.value)) {
+        claims.decided(sealed_version(*header), world_.now());
     }
 }
 
-void world_watcher::ended(const std::string&) {}
+void world_watcher::stored(const std::string& device, const storage::batch& writes) {
+    std::uint64_t all = 0;
+    for (const auto& one : writes.writes) {
+        all = all * 31 + hash_of(as_text(one.key));
+        if (!one.value) {
+            continue;
+        }
+        all = all * 31 + hash_of(as_text(*one.value));
+        const auto header =
+            one.kind == storage::record_kind::envelope ? version_in(*one.value) : std::nullopt;
+        if (header) {
+            takes_part(header->event, people_of(*header));
+            claims.stored(sealed_version(*header), header->kind == envelope_kind::tombstone,
+                          people_of(*header), id_of(device));
+        }
+    }
+    for (const auto& one : writes.writes) {  // with what the envelopes among them say
+        if (one.value) {
+            found_on_disk(device, *one.value);
+        }
+    }
+    note(happening::disk, device, std::to_string(writes.writes.size()) + " records", all);
+}
+
+void world_watcher::stored_file(const std::string& device, byte_view piece) {
+    note(happening::disk, device, "a piece of a file", hash_of(as_text(piece)));
+    found_on_disk(device, piece);
+}
+
+void world_watcher::ended(const std::string& device) {
+    note(happening::state, device, "ended");
+    claims.held.observe_died(id_of(device));
+}
 
 world_watcher::ticket world_watcher::asks(const person& who, operation_kind op) {
     ticket made;
-    const std::uint64_t lives = unknowns_[who.name()];
-    made.asked.client = who.name() + (lives == 0 ? "" : "#" + std::to_string(lives + 1));
+    // People do several things at a time, and a client does not.
+    made.asked.client = who.name() + "." + std::to_string(++asked_);
     made.asked.call = world_.now().since_start.count();
     made.asked.op = op;
-    made.id = named<operation_id>("asked", std::to_string(++asked_));
+    made.id = named<operation_id>("asked", std::to_string(asked_));
     made.author = viewer_of(who.at().name(), who.id());
+    note(happening::call, who.at().name(), made.asked.client + " asks");
     claims.begun(made.id, made.author, world_.now());
     return made;
 }
@@ -118,9 +242,16 @@ world_watcher::ticket world_watcher::removes(const person& who, const node::even
     return made;
 }
 
+world_watcher::ticket world_watcher::attaches(const person& who, const node::event_view& to,
+                                              const std::string& file, const digest& content) {
+    ticket made = changes(who, to);
+    made.asked.expect.reset();
+    claims.attached.observe_attaching(to.id, file, content);
+    return made;
+}
+
 void world_watcher::unknown(ticket& what) {
     what.asked.res = operation_result::unknown;
-    ++unknowns_[claims.people.of(what.author.who)];
     if (what.would_make) {
         claims.note(what.asked);
         claims.unknown(what.id, *what.would_make, world_.now());
@@ -133,6 +264,8 @@ void world_watcher::unknown(ticket& what) {
 /// Notes what did not happen, or may have. False where it did.
 bool world_watcher::unanswered(ticket& what, const error* why) {
     what.asked.ret = world_.now().since_start.count();
+    note(happening::call, claims.people.of(what.author.where),
+         what.asked.client + (why == nullptr ? " is answered" : " is told: " + why->message()));
     if (why == nullptr) {
         return false;
     }
@@ -175,7 +308,49 @@ void world_watcher::answered(ticket what, const answer<void>& how) {
     claims.acknowledged(what.id, *what.would_make, true, {}, what.author, world_.now());
 }
 
+/// The answer does not tell which version names the file, so that in the history it may be any.
+void world_watcher::answered(ticket what, const answer<node::file_view>& how) {
+    const error lost(errc::closed);
+    if (unanswered(what, !how ? &lost : (*how ? nullptr : &how->error()))) {
+        return;
+    }
+    what.asked.res = operation_result::unknown;
+    claims.note(what.asked);
+    claims.acknowledged(what.id, world_.now());
+}
+
+void world_watcher::read(const person& who, const node::event_view& in, const std::string& file,
+                         const digest& content) {
+    const auto found = std::ranges::find(in.content.files, file, &model::attachment::name);
+    if (found != in.content.files.end()) {
+        claims.attached.observe_read(viewer_of(who.at().name(), who.id()), in.id, file, found->root,
+                                     content, world_.now());
+    }
+}
+
+void world_watcher::unreadable(const person& who, const node::event_view& in,
+                               const std::string& file, const std::string& why) {
+    claims.attached.observe_unreadable(viewer_of(who.at().name(), who.id()), in.id, file, why,
+                                       world_.now());
+}
+
+void world_watcher::confirmed(const person& who, const node::event_view& what) {
+    operation look;
+    look.client = who.name() + " looks";
+    look.call = world_.now().since_start.count();
+    look.ret = look.call;
+    look.key = what.id_text;
+    look.value = shown_version(what).content.hex().substr(0, 16);
+    look.version = what.version.value;
+    claims.note(std::move(look));
+}
+
 void world_watcher::end(const std::vector<const person*>& everyone) {
+    for (const auto& one : world_.devices()) {
+        if (!one->up()) {
+            claims.ending.observe_absent(id_of(one->name()));
+        }
+    }
     for (const person* who : everyone) {
         if (who->up()) {
             claims.ended(viewer_of(who->at().name(), who->id()), who->sees_all(), world_.now());

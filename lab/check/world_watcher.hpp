@@ -1,8 +1,9 @@
-// Feeds the claims from a world of whole nodes: it is the world's observer, and is told what people
-// asked and were answered. Owned by whoever drives the world; outlives the world's use of it. One
-// thread.
+// Feeds the claims and the trace from a world of whole nodes: it is the world's observer, and is
+// told what people asked and were answered. Owned by whoever drives the world; outlives the world's
+// use of it. One thread.
 #pragma once
 
+#include "lab/check/trace.hpp"
 #include "lab/check/watcher.hpp"
 #include "lab/world/cast.hpp"
 
@@ -10,8 +11,9 @@ namespace calbox::lab::claims {
 
 class world_watcher final : public observer {
 public:
-    /// Becomes the observer of `in`, and listens to its wires.
-    explicit world_watcher(world& in);
+    /// Becomes the observer of `in`, and listens to its wires and disks. `log`: gets the records of
+    /// the trace, where it is wanted.
+    explicit world_watcher(world& in, std::ostream* log = nullptr);
     ~world_watcher() override;
     world_watcher(const world_watcher&) = delete;
     world_watcher& operator=(const world_watcher&) = delete;
@@ -19,14 +21,21 @@ public:
     void shown(const std::string& device, const user_id& user,
                const node::event_view& what) override;
     void vanished(const std::string& device, const user_id& user, const event_id& what) override;
-    void granted(const std::string& device, const event_id& event,
+    void asked(const std::string& device, const event_id& event,
+               const operation_id& operation) override;
+    void granted(const std::string& device, const event_id& event, const operation_id& operation,
                  const consensus::granted& what) override;
-    void released(const std::string& device, const event_id& event, consensus::token held) override;
+    void released(const std::string& device, const event_id& event,
+                  const operation_id& operation) override;
     void decided(const std::string& device, const consensus::decide& what) override;
+    void stored(const std::string& device, const storage::batch& writes) override;
+    void stored_file(const std::string& device, byte_view piece) override;
     void ended(const std::string& device) override;
 
     /// Somebody with a name for the sentences. Before he does anything.
     void knows(const person& who);
+    /// The marker is written into the event, and may be read by whoever takes part in it.
+    void writes(const std::string& marker, const event_id& into);
 
     /// An operation, from its question on.
     struct ticket {
@@ -39,26 +48,62 @@ public:
     /// `seen`: the view that he acts on, whose version he expects.
     ticket changes(const person& who, const node::event_view& seen);
     ticket removes(const person& who, const node::event_view& seen);
+    /// Whichever version is the newest then is replaced.
+    ticket attaches(const person& who, const node::event_view& to, const std::string& file,
+                    const digest& content);
     /// No answer: the daemon that owed it ended, and whether it happened is unknown. For a removal
     /// by the organizer; what a guest takes from his own calendar is no version of the event.
     void answered(ticket what, const answer<node::event_view>& how);
     void answered(ticket what, const answer<void>& how);
+    void answered(ticket what, const answer<node::file_view>& how);
 
-    /// What everyone who is up sees in the end.
+    /// He read all of a file.
+    void read(const person& who, const node::event_view& in, const std::string& file,
+              const digest& content);
+    void unreadable(const person& who, const node::event_view& in, const std::string& file,
+                    const std::string& why);
+    /// That what he sees of this event now was confirmed as the newest.
+    void confirmed(const person& who, const node::event_view& what);
+
+    /// How much there is of something that must not grow; `device` may be empty, for the world's.
+    void counts(const std::string& device, const std::string& counter, std::uint64_t value);
+    /// What was done to the world, or what came of it; for the trace.
+    void note(happening what, const std::string& device, std::string_view text,
+              std::uint64_t number = 0);
+    void failed(std::string sentence) { claims.failed(std::move(sentence), world_.now()); }
+
+    /// What everyone who is up sees in the end; devices that are not up stay away.
     void end(const std::vector<const person*>& everyone);
 
     watcher claims;
+    trace happened;
 
 private:
+    struct wire {
+        std::uint64_t number = 0;
+        std::string text;  // "A to B"
+    };
     ticket asks(const person& who, operation_kind op);
     viewer viewer_of(const std::string& device, const user_id& user);
+    device_id id_of(const std::string& device);
+    machine machine_of(const std::string& device);
+    void passed(const std::string& from, const std::string& to, byte_view data);
+    void found_on_disk(const std::string& device, byte_view data);
     bool unanswered(ticket& what, const error* why);
     void unknown(ticket& what);
+    void takes_part(const event_id& event, const std::set<user_id>& people);
 
     world& world_;
     std::uint64_t asked_ = 0;
-    std::map<std::string, std::uint64_t> unknowns_;  // of each person: names of his next client
-    std::map<std::pair<std::string, std::string>, std::uint64_t> wires_;
+    std::map<std::pair<std::string, std::string>, wire> wires_;
+    std::map<std::string, device_id> ids_;  // of devices
+    std::map<std::string, machine> machines_;
+    std::map<std::string, std::vector<user_id>> users_;  // of devices
+    struct secrets_of_event {
+        std::set<std::string> markers;
+        std::set<user_id> readers;  // took part in it once
+    };
+    std::map<event_id, secrets_of_event> secrets_;
 };
 
 }  // namespace calbox::lab::claims

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lab/random/shrink.hpp"
+#include "lab/world/world.hpp"
 
 namespace calbox::lab {
 
@@ -21,8 +22,8 @@ namespace {
 /// What a child tells of one seed, a line each: first that it begins, then what came of it.
 nlohmann::json line_of(std::uint64_t seed, const run_report& report) {
     nlohmann::json violations = nlohmann::json::array();
-    for (const violation& one : report.violations) {
-        violations.push_back({to_string(one.of), one.sentence});
+    for (const claims::violation& one : report.violations) {
+        violations.push_back({to_string(one.what), to_line(one)});
     }
     return {{"seed", seed},
             {"violations", violations},
@@ -84,7 +85,7 @@ public:
         if (read.is_discarded()) {
             next_ = last_ + 1;
             run_report died;
-            died.violations.push_back({claim::works, "the process crashed"});
+            died.violations.push_back({claims::claim::works, "", "", {}, "the process crashed"});
             return line_of(seed, died);
         }
         return read;
@@ -117,8 +118,9 @@ bool fails_like(const plan& what, const run_settings& with, const std::string& v
     const pid_t process = ::fork();
     if (process == 0) {
         const auto report = run_plan(what, with);
-        const bool same = std::ranges::any_of(
-            report.violations, [&](const violation& one) { return to_string(one.of) == violated; });
+        const bool same = std::ranges::any_of(report.violations, [&](const claims::violation& one) {
+            return to_string(one.what) == violated;
+        });
         ::_exit(same ? 1 : 0);
     }
     int status = 0;
@@ -147,7 +149,7 @@ void add(campaign_report& sum, const nlohmann::json& line) {
 void tell_failure(const nlohmann::json& line, std::ostream& out) {
     out << "seed " << line.at("seed") << ":\n";
     for (const auto& one : line.at("violations")) {
-        out << "  " << one[0].get<std::string>() << ": " << one[1].get<std::string>() << "\n";
+        out << "  " << one[1].get<std::string>() << "\n";
     }
     for (const auto& one : line.at("log")) {
         out << "    | " << one.get<std::string>() << "\n";

@@ -8,7 +8,7 @@
 
 #include <calbox/mutant.hpp>
 
-#include <fmt/format.h>
+#include "lab/world/world.hpp"
 
 namespace calbox::lab {
 
@@ -88,8 +88,7 @@ private:
             say(".");
             const auto report = run_plan(make_plan(seed, within), with.run);
             if (!report.good()) {
-                const violation& one = report.violations.front();
-                say(fmt::format(": {}: {}", to_string(one.of), one.sentence));
+                say(": " + to_line(report.violations.front()));
                 ::_exit(0);
             }
         }

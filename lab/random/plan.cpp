@@ -123,6 +123,13 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     return made;
 }
 
+bool has_partitions(const plan& what) noexcept {
+    return std::ranges::any_of(what.actions, [](const action& one) {
+        return one.what == action_kind::split || one.what == action_kind::one_way ||
+               one.what == action_kind::silence;
+    });
+}
+
 std::string to_json(const plan& what) {
     nlohmann::ordered_json head{{"seed", what.seed},
                                 {"consensus", what.consensus},

@@ -65,6 +65,9 @@ struct plan_limits {
 
 plan make_plan(std::uint64_t seed, const plan_limits& within = {});
 
+/// Whether some can be out of reach of others for a while.
+bool has_partitions(const plan& what) noexcept;
+
 /// One JSON object, an action a line.
 std::string to_json(const plan& what);
 /// malformed, with what is wrong.

@@ -1,14 +1,14 @@
 #include "lab/random/run.hpp"
 
 #include <algorithm>
-#include <map>
+#include <fstream>
 #include <set>
 
 #include <fmt/format.h>
 
-#include "lab/check/histcheck.hpp"
-#include "lab/random/witness.hpp"
-#include "lab/world/cast.hpp"
+#include "crypto/primitives.hpp"
+#include "lab/random/errands.hpp"
+#include "lab/random/rest.hpp"
 
 namespace calbox::lab {
 
@@ -19,25 +19,15 @@ using namespace std::chrono_literals;
 constexpr duration rest_most = 20min;
 constexpr std::size_t log_lines = 60;
 
-/// Whether an error may mean that the change happened all the same.
-operation_result result_of(const error& why) {
-    switch (why.code) {
-        case errc::conflict:
-            return operation_result::conflict;
-        case errc::timed_out:
-        case errc::cancelled:
-        case errc::closed:
-        case errc::internal:
-            return operation_result::unknown;
-        default:
-            return operation_result::fail;
-    }
-}
-
 class random_run {
 public:
     random_run(const plan& what, const run_settings& with)
-        : plan_(what), with_(with), world_(settings()), seen_(world_) {}
+        : plan_(what),
+          with_(with),
+          world_(settings()),
+          log_(with.log),
+          seen_(world_, with.log.empty() ? nullptr : &log_),
+          errands_(people_, seen_) {}
 
     run_report play() {
         try {
@@ -46,22 +36,16 @@ public:
             come_to_rest();
             judge();
         } catch (const failure& problem) {
-            seen_.violated(claim::works, problem.what());
+            seen_.failed(problem.what());
+            for (const auto& one : world_.devices()) {
+                errands_.lose(*one);  // that they never ended is no news any more
+            }
         }
         finish();
         return std::move(report_);
     }
 
 private:
-    struct asked {
-        operation what;
-        std::string who;
-        event_id which;
-        std::shared_ptr<outcome<result<node::event_view>>> view;
-        std::shared_ptr<outcome<result<void>>> plain;
-        std::shared_ptr<outcome<result<node::file_view>>> file;
-    };
-
     world_settings settings() const {
         world_settings one;
         one.seed = plan_.seed;
@@ -92,6 +76,7 @@ private:
             machines_.push_back(&edge);
             people_.emplace_back(edge, name);
             people_.back().sign_up();
+            seen_.knows(people_.back());
         }
         world_.net.usual.latency = std::chrono::milliseconds(plan_.latency_ms);
         world_.net.usual.jitter = std::chrono::milliseconds(plan_.jitter_ms);
@@ -102,11 +87,11 @@ private:
     /// Time passes, and answers are written down when they come.
     void pass_to(instant at) {
         while (world_.turn(at)) {
-            collect();
+            errands_.collect();
         }
         world_.line.pass_to(at);
         world_.settle();
-        collect();
+        errands_.collect();
     }
 
     void trouble() {
@@ -121,156 +106,42 @@ private:
         person& who = people_[what.who % people_.size()];
         if (what.what <= action_kind::look) {
             if (who.up()) {
-                ask(who, what);
+                errands_.begin(who, what);
             }
         } else if (what.what == action_kind::kill_midway) {
             if (who.up()) {
-                ask(who, {what.at_ms, action_kind::change, what.who, what.which, 0});
-                for (std::uint64_t turn = 0; turn < what.number; ++turn) {
-                    if (world_.settle_at_most(1) == 0) {
-                        (void)world_.line.step(world_.now() + 1s);
-                    }
-                    collect();
-                }
-                who.at().kill(ending::process);
-                collect();
+                kill_midway(who, what);
             }
         } else {
             go_wrong(what, *machines_[what.who % machines_.size()]);
         }
     }
 
-    std::optional<node::event_view> event_for(const person& who, std::uint64_t which) const {
-        auto all = who.sees_all();
-        if (all.empty()) {
-            return std::nullopt;
+    void kill_midway(person& who, const action& what) {
+        errands_.begin(who, {what.at_ms, action_kind::change, what.who, what.which, 0});
+        for (std::uint64_t turn = 0; turn < what.number; ++turn) {
+            if (world_.settle_at_most(1) == 0) {
+                (void)world_.line.step(world_.now() + 1s);
+            }
+            errands_.collect();
         }
-        return all[static_cast<std::size_t>(which % all.size())];
+        kill(who.at(), ending::process);
     }
 
-    void ask(person& who, const action& what) {
-        asked one;
-        one.what.client = fmt::format("{}.{}", who.name(), ++report_.operations);
-        one.who = who.name();
-        one.what.call = (world_.now() - begun_).count();
-        std::vector<std::string> guests;
-        for (std::size_t i = 0; i < people_.size(); ++i) {
-            if (((what.number >> i) & 1) != 0 && people_[i].name() != who.name()) {
-                guests.push_back(people_[i].name());
-            }
-        }
-        if (what.what == action_kind::create) {
-            one.what.op = operation_kind::create;
-            one.what.value = seen_.new_title();
-            one.view = who.begin_create(*one.what.value, guests);
-            asked_.push_back(std::move(one));
-            return;
-        }
-        const auto event = event_for(who, what.which);
-        if (!event) {
-            return;
-        }
-        one.what.op = operation_kind::cas;
-        one.what.key = event->id_text;
-        one.which = event->id;
-        const bool his = event->id.organizer == who.id();
-        if (what.what == action_kind::attach) {
-            const std::string file = seen_.new_file();
-            one.file = who.begin_attach(event->id, file, witness::content_of(file));
-        } else if (what.what == action_kind::remove && his) {
-            one.what.expect = event->version.value;
-            one.what.gone = true;
-            one.plain = who.begin_remove(event->id, event->version);
-        } else if (what.what == action_kind::invite && his) {
-            one.what.expect = event->version.value;
-            one.what.value = seen_.new_title();
-            one.view = who.begin_invite(event->id, *one.what.value, guests, event->version);
-        } else {
-            one.what.expect = event->version.value;
-            one.what.value = seen_.new_title();
-            one.view = who.begin_change(event->id, *one.what.value, event->version);
-        }
-        asked_.push_back(std::move(one));
-    }
-
-    /// Writes down what has been answered since the last time.
-    void collect() {
-        std::erase_if(asked_, [&](asked& one) {
-            const bool ended = (one.view && one.view->ended) || (one.plain && one.plain->ended) ||
-                               (one.file && one.file->ended);
-            if (ended) {
-                write_down(one);
-            }
-            return ended;
-        });
-    }
-
-    void write_down(asked& one) {
-        operation& told = one.what;
-        told.ret = (world_.now() - begun_).count();
-        const error* problem = nullptr;
-        bool answered = true;
-        if (one.view && one.view->value) {
-            const auto& got = *one.view->value;
-            if (got) {
-                told.key = got->id_text;
-                told.version = got->version.value;
-                told.res = operation_result::ok;
-                if (told.op == operation_kind::create) {
-                    seen_.acknowledged(got->id, one.who);
-                }
-            } else {
-                problem = &got.error();
-            }
-        } else if (one.plain && one.plain->value) {
-            const auto& got = *one.plain->value;
-            if (got) {
-                told.version = *told.expect + 1;
-                told.res = operation_result::ok;
-                seen_.removed(one.which);
-            } else {
-                problem = &got.error();
-            }
-        } else if (one.file && one.file->value) {
-            // The answer does not tell which version names the file.
-            const auto& got = *one.file->value;
-            told.res = got ? operation_result::unknown : result_of(got.error());
-            if (got) {
-                seen_.attached(one.which, got->what.name, one.who);
-            }
-        } else {
-            answered = false;
-        }
-        if (problem != nullptr) {
-            told.res = result_of(*problem);
-        } else if (!answered) {
-            told.res = operation_result::unknown;
-        }
-        if (told.value) {
-            seen_.answered(*told.value, told.res);
-        }
-        switch (told.res) {
-            case operation_result::ok:
-                ++report_.acknowledged;
-                break;
-            case operation_result::unknown:
-                ++report_.unknown;
-                told.ret.reset();
-                break;
-            default:
-                ++report_.refused;
-        }
-        if (!told.key.empty()) {
-            report_.told.push_back(std::move(told));
-        }
+    void kill(device& what, ending how) {
+        seen_.note(happening::fault, what.name(), how == ending::process ? "kill" : "power cut");
+        errands_.collect();
+        what.kill(how);
+        errands_.lose(what);
     }
 
     void go_wrong(const action& what, device& machine) {
+        seen_.note(happening::fault, machine.name(), to_string(what.what), what.number);
         switch (what.what) {
             case action_kind::kill:
             case action_kind::power_cut:
                 if (machine.up()) {
-                    machine.kill(what.what == action_kind::kill ? ending::process : ending::power);
+                    kill(machine, what.what == action_kind::kill ? ending::process : ending::power);
                 }
                 break;
             case action_kind::stop:
@@ -294,7 +165,7 @@ private:
             default:
                 harm_network(what, machine);
         }
-        collect();
+        errands_.collect();
     }
 
     void harm_network(const action& what, device& machine) {
@@ -332,52 +203,17 @@ private:
 
     bool stays_away(std::size_t person) const { return ((plan_.absent >> person) & 1) != 0; }
 
-    void come_to_rest() {
-        world_.net.heal();
-        world_.net.usual = {};
-        world_.net.usual.latency = std::chrono::milliseconds(plan_.latency_ms);
-        for (device* const one : machines_) {
-            one->slow_disk(1);
-            one->drift(0);
-        }
+    bool stays_away(const device& machine) const {
         for (std::size_t i = 0; i < people_.size(); ++i) {
-            if (stays_away(i) && people_[i].up()) {
-                people_[i].at().kill(ending::power);
+            if (&people_[i].at() == &machine) {
+                return stays_away(i);
             }
         }
-        for (device* const one : machines_) {
-            const bool away = std::ranges::any_of(people_, [&](const person& who) {
-                return &who.at() == one && stays_away(index_of(who));
-            });
-            if (!one->up() && !away) {
-                one->start();
-            }
-        }
-        const instant healed = world_.now();
-        pass_to(healed + 1s);
-        std::string missing;
-        const auto at_rest = [&] {
-            collect();
-            missing = asked_.empty() ? seen_.disagreement(present(), plan_.absent == 0)
-                                     : "an operation still runs";
-            return missing.empty();
-        };
-        while (!at_rest()) {
-            if (world_.now() - healed > rest_most) {
-                seen_.violated(claim::agreement, "after all is healed, not in time: " + missing);
-                break;
-            }
-            pass_to(world_.now() + 1s);
-        }
-        report_.rest_seconds = std::chrono::duration<double>(world_.now() - healed).count();
+        return false;
     }
 
-    std::size_t index_of(const person& who) const {
-        return static_cast<std::size_t>(&who - people_.data());
-    }
-
-    std::vector<person*> present() {
-        std::vector<person*> there;
+    std::vector<const person*> present() const {
+        std::vector<const person*> there;
         for (std::size_t i = 0; i < people_.size(); ++i) {
             if (!stays_away(i)) {
                 there.push_back(&people_[i]);
@@ -386,44 +222,118 @@ private:
         return there;
     }
 
-    void judge() {
-        look_around();
-        seen_.judge(present());
-        const auto verdict = check_history(report_.told);
-        if (!verdict) {
-            seen_.violated(claim::works,
-                           "the history cannot be judged: " + verdict.error().message());
-            return;
+    void heal() {
+        seen_.note(happening::fault, "", "all is healed");
+        world_.net.heal();
+        world_.net.usual = {};
+        world_.net.usual.latency = std::chrono::milliseconds(plan_.latency_ms);
+        for (device* const one : machines_) {
+            one->slow_disk(1);
+            one->drift(0);
         }
-        for (const contradiction& one : verdict->contradictions) {
-            seen_.violated(claim::one_copy, one.sentence);
+        for (device* const one : machines_) {
+            if (one->up() && stays_away(*one)) {
+                kill(*one, ending::power);
+            }
         }
-    }
-
-    /// Everybody reads everything: after agreement, what each sees is the newest.
-    void look_around() {
-        const auto at = (world_.now() - begun_).count();
-        for (person* const who : present()) {
-            for (const auto& one : who->sees_all()) {
-                operation look;
-                look.client = who->name() + ".looks";
-                look.call = at;
-                look.ret = at;
-                look.key = one.id_text;
-                look.value = one.content.title;
-                look.version = one.version.value;
-                report_.told.push_back(std::move(look));
+        for (device* const one : machines_) {
+            if (!one->up() && !stays_away(*one)) {
+                one->start();
             }
         }
     }
 
+    void come_to_rest() {
+        heal();
+        const instant healed = world_.now();
+        pass_to(healed + 1s);
+        std::string missing;
+        const auto at_rest = [&] {
+            missing =
+                errands_.open() ? "an operation still runs" : unrest(present(), plan_.absent == 0);
+            return missing.empty();
+        };
+        while (!at_rest()) {
+            if (world_.now() - healed > rest_most) {
+                seen_.failed("after all is healed, not in time: " + missing);
+                break;
+            }
+            pass_to(world_.now() + 1s);
+        }
+        report_.rest_seconds = std::chrono::duration<double>(world_.now() - healed).count();
+    }
+
+    void judge() {
+        read_files();
+        count();
+        seen_.end(present());
+        look_around();
+    }
+
+    /// Everybody reads everything: after agreement, what each sees is the newest, unless somebody
+    /// who stays away may have a newer one.
+    void look_around() {
+        for (const person* const who : present()) {
+            for (const auto& one : who->sees_all()) {
+                bool all_there = true;
+                for (std::size_t i = 0; i < people_.size(); ++i) {
+                    const auto& names = one.content.participants;
+                    const bool takes_part = people_[i].name() == one.organizer ||
+                                            std::ranges::count(names, people_[i].name()) != 0;
+                    all_there = all_there && !(takes_part && stays_away(i));
+                }
+                if (all_there) {
+                    seen_.confirmed(*who, one);
+                }
+            }
+        }
+    }
+
+    void read_files() {
+        const auto there = present();
+        for (std::size_t i = 0; i < people_.size(); ++i) {
+            if (stays_away(i)) {
+                continue;
+            }
+            for (const auto& event : people_[i].sees_all()) {
+                for (const auto& file : event.content.files) {
+                    const auto got = people_[i].read(event.id, file.name);
+                    if (got && *got) {
+                        seen_.read(people_[i], event, file.name, crypto::sha256(**got));
+                    } else if (errands_.must_be_there(event.id, file.name, there)) {
+                        seen_.unreadable(people_[i], event, file.name,
+                                         got ? got->error().message() : "no answer");
+                    }
+                }
+            }
+        }
+    }
+
+    void count() {
+        for (const auto& one : world_.devices()) {
+            if (one->up()) {
+                seen_.counts(one->name(), "outbox", one->api().info.status().outbox);
+                seen_.counts(one->name(), "timers", one->timers_waiting());
+            }
+        }
+        seen_.counts("", "streams", world_.net.open_streams());
+    }
+
     void finish() {
         report_.events = world_.line.happened();
-        report_.trace = seen_.trace();
-        const consensus::traits promised = world_.promised();
-        for (const violation& one : seen_.violations()) {
-            (is_required(one.of, promised) ? report_.violations : report_.unpromised)
-                .push_back(one);
+        report_.trace = seen_.happened.hash();
+        report_.records = seen_.happened.records();
+        const auto& asked = errands_.counted();
+        report_.operations = asked.asked;
+        report_.acknowledged = asked.acknowledged;
+        report_.refused = asked.refused;
+        report_.unknown = asked.unknown;
+        report_.told = seen_.claims.noted();
+        const auto held_to =
+            claims::required(world_.promised(), {.partitions = has_partitions(plan_)});
+        for (auto& one : seen_.claims.violations()) {
+            (held_to.contains(one.what) ? report_.violations : report_.unpromised)
+                .push_back(std::move(one));
         }
         report_.cluster_hours = std::chrono::duration<double>(world_.now() - begun_).count() /
                                 3'600 * static_cast<double>(world_.devices().size());
@@ -436,10 +346,11 @@ private:
     const run_settings& with_;
     run_report report_;
     world world_;
-    witness seen_;
+    std::ofstream log_;
+    claims::world_watcher seen_;
     std::vector<device*> machines_;
     std::vector<person> people_;
-    std::vector<asked> asked_;
+    errands errands_;
     instant begun_{};
 };
 

@@ -6,16 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "lab/check/claims.hpp"
 #include "lab/check/history.hpp"
 #include "lab/random/plan.hpp"
-#include "lab/random/witness.hpp"
 
 namespace calbox::lab {
 
 struct run_report {
-    std::vector<violation> violations;  // of what must hold
-    std::vector<violation> unpromised;  // of what this consensus strategy does not claim
-    std::uint64_t trace = 0;            // of everything that happened: the same for the same plan
+    std::vector<claims::violation> violations;  // of what must hold
+    std::vector<claims::violation> unpromised;  // of what this consensus strategy does not claim
+    std::uint64_t trace = 0;    // of everything that happened: the same for the same plan
+    std::uint64_t records = 0;  // in it
     std::uint64_t operations = 0, acknowledged = 0, refused = 0, unknown = 0;
     std::uint64_t events = 0;  // of the time line
     double cluster_hours = 0;  // simulated time, times devices
@@ -28,6 +29,7 @@ struct run_report {
 struct run_settings {
     std::vector<std::string> plugin_directories;
     bool verbose = false;
+    std::string log;  // a file for the records of the trace; none when empty
 };
 
 /// A plan that the world cannot even begin is a violation, too.

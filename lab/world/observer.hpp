@@ -1,10 +1,11 @@
 // What can be seen of a world from outside, told as it happens: what each person sees, what the
-// consensus strategies grant and decide, what goes over the wire. Checkers implement it.
+// consensus strategies are asked, grant and decide, what reaches the disks. Checkers implement it.
 #pragma once
 
 #include <string>
 
 #include <calbox/consensus.hpp>
+#include <calbox/storage.hpp>
 
 #include "node/services.hpp"
 
@@ -18,14 +19,22 @@ public:
                        const node::event_view& what) = 0;
     /// `user` saw the event there, and does not any more.
     virtual void vanished(const std::string& device, const user_id& user, const event_id& what) = 0;
-    /// The device's strategy gave somebody the right to make the next change.
+    /// The device's strategy is asked for the right to make the next change. `operation` names the
+    /// edit from here on.
+    virtual void asked(const std::string& device, const event_id& event,
+                       const operation_id& operation) = 0;
+    /// It gave that right, or renewed it.
     virtual void granted(const std::string& device, const event_id& event,
-                         const consensus::granted& what) = 0;
-    /// That right was used or given back, or has ended with the device.
+                         const operation_id& operation, const consensus::granted& what) = 0;
+    /// The right was used, given back or refused.
     virtual void released(const std::string& device, const event_id& event,
-                          consensus::token held) = 0;
+                          const operation_id& operation) = 0;
     /// The device's strategy decided.
     virtual void decided(const std::string& device, const consensus::decide& what) = 0;
+    /// These records are on the device's disk now, all of them, to stay.
+    virtual void stored(const std::string& device, const storage::batch& writes) = 0;
+    /// These bytes of a file are in its part on the device's disk.
+    virtual void stored_file(const std::string& device, byte_view piece) = 0;
     /// A device's daemon ended: nobody is shown anything there until it starts again.
     virtual void ended(const std::string& device) = 0;
 };

@@ -25,24 +25,41 @@ void tapped_strategy::step(const consensus::input& what, consensus::context wher
 
 void tapped_strategy::note(const consensus::input& what) {
     if (const auto* const ask = std::get_if<consensus::acquire>(&what)) {
-        asked_[ask->operation] = ask->event;
+        edits_[ask->operation] = {ask->event, ask->operation};
+        watching_->asked(device_, ask->event, ask->operation);
+    } else if (const auto* const longer = std::get_if<consensus::renew>(&what)) {
+        const auto held = holders_.find({longer->event, longer->held});
+        if (held != holders_.end()) {
+            edits_[longer->operation] = {longer->event, held->second};
+        }
     } else if (const auto* const back = std::get_if<consensus::release>(&what)) {
-        watching_->released(device_, back->event, back->held);
-        asked_.erase(back->operation);
+        ended(back->event, back->operation, back->held);
     } else if (const auto* const use = std::get_if<consensus::commit>(&what)) {
-        watching_->released(device_, use->event, use->held);
+        ended(use->event, use->operation, use->held);
     }
 }
 
+void tapped_strategy::ended(const event_id& event, const operation_id& operation,
+                            consensus::token held) {
+    watching_->released(device_, event, operation);
+    edits_.erase(operation);
+    holders_.erase({event, held});
+}
+
 void tapped_strategy::note(const consensus::done& what) {
-    const auto asked = asked_.find(what.operation);
-    if (asked == asked_.end()) {
+    const auto found = edits_.find(what.operation);
+    if (found == edits_.end()) {
         return;
     }
+    const auto [event, edit] = found->second;
+    if (what.operation != edit || !std::holds_alternative<consensus::granted>(what.outcome)) {
+        edits_.erase(found);  // a renewal is answered once, and so is what is refused
+    }
     if (const auto* const grant = std::get_if<consensus::granted>(&what.outcome)) {
-        watching_->granted(device_, asked->second, *grant);
-    } else {
-        asked_.erase(asked);
+        holders_[{event, grant->held}] = edit;
+        watching_->granted(device_, event, edit, *grant);
+    } else if (what.operation == edit) {
+        watching_->released(device_, event, edit);
     }
 }
 

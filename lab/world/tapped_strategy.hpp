@@ -1,5 +1,5 @@
-// A consensus strategy that tells an observer what the real one behind it grants and decides.
-// Changes nothing. One for each life of a daemon.
+// A consensus strategy that tells an observer what the real one behind it is asked, grants and
+// decides. Changes nothing. One for each life of a daemon.
 #pragma once
 
 #include <map>
@@ -23,11 +23,14 @@ public:
 private:
     void note(const consensus::input& what);
     void note(const consensus::done& what);
+    void ended(const event_id& event, const operation_id& operation, consensus::token held);
 
     consensus::strategy& real_;
     std::string device_;
     observer* const& watching_;
-    std::map<operation_id, event_id> asked_;
+    // What is asked and not yet answered for good: the event, and the edit that it is for.
+    std::map<operation_id, std::pair<event_id, operation_id>> edits_;
+    std::map<std::pair<event_id, consensus::token>, operation_id> holders_;
 };
 
 }  // namespace calbox::lab

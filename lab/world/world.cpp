@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "crypto/primitives.hpp"
+#include "lab/world/tapped_store.hpp"
 #include "lab/world/tapped_strategy.hpp"
 #include "lab/world/worker.hpp"
 #include "model/event.hpp"
@@ -224,7 +225,7 @@ struct device::life {
     tapped_strategy tapped;
     std::unique_ptr<line_card> card;
     environment env;
-    std::unique_ptr<storage::store> store;
+    std::unique_ptr<tapped_store> store;
     std::unique_ptr<node::node> running;
     task_scope people;  // what clients of the daemon wait for
 };
@@ -252,7 +253,7 @@ void device::start() {
         throw failure(name_ + " runs already");
     }
     life_ = std::make_unique<life>(*this, ++lives_);
-    life_->store = open_store();
+    life_->store = std::make_unique<tapped_store>(open_store(), name_, world_.watching);
     const auto& all = world_.with;
     life_->running = std::make_unique<node::node>(
         life_->env, *life_->store,
@@ -310,6 +311,7 @@ void device::stop() { end_life(false); }
 
 void device::kill(ending how) {
     life_->card->pull(how);
+    life_->store->revoke();
     life_->disk.rush();
     life_->compute.rush();
     end_life(true);

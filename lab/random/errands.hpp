@@ -1,0 +1,67 @@
+// What the people of a random world ask for, and what they are answered: begins the operations of a
+// plan, tells the claims of each question and answer, and knows what may be asked for in the end
+// because of them. Owned by the run; one thread.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lab/check/world_watcher.hpp"
+#include "lab/random/plan.hpp"
+
+namespace calbox::lab {
+
+class errands {
+public:
+    struct counts {
+        std::uint64_t asked = 0, acknowledged = 0, refused = 0, unknown = 0;
+    };
+
+    /// `people` does not move any more.
+    errands(const std::vector<person>& people, claims::world_watcher& seen)
+        : people_(people), seen_(seen) {}
+
+    /// An action of people; nothing is asked where there is no event for it.
+    void begin(person& who, const action& what);
+    /// Tells of what has been answered since the last time.
+    void collect();
+    /// The daemon ends without a word: what was asked of it and is not collected has no answer.
+    void lose(const device& at);
+    bool open() const noexcept { return !waiting_.empty(); }
+    const counts& counted() const noexcept { return counts_; }
+
+    /// Whether the file can be asked for while only these people are there.
+    bool must_be_there(const event_id& event, const std::string& file,
+                       const std::vector<const person*>& present) const;
+    /// What a file of that name holds: its name decides, and begins with it.
+    static bytes content_of(const std::string& file);
+
+private:
+    using ticket = claims::world_watcher::ticket;
+    struct waiting {
+        ticket what;
+        const person* who = nullptr;
+        std::string marker, file;
+        event_id event;
+        std::shared_ptr<outcome<result<node::event_view>>> view;
+        std::shared_ptr<outcome<result<void>>> plain;
+        std::shared_ptr<outcome<result<node::file_view>>> attached;
+        bool ended() const;
+    };
+    std::vector<const person*> guests_of(const person& host, std::uint64_t bits) const;
+    void create(person& who, const action& what);
+    void attach(person& who, const node::event_view& to);
+    void change(person& who, const action& what, const node::event_view& seen);
+    void write_down(waiting& one);
+    template <class T>
+    void count(const answer<T>& how);
+
+    const std::vector<person>& people_;
+    claims::world_watcher& seen_;
+    std::vector<waiting> waiting_;
+    counts counts_;
+    std::map<std::pair<event_id, std::string>, std::string> attached_;  // and acknowledged: by whom
+};
+
+}  // namespace calbox::lab

@@ -1,0 +1,16 @@
+// When a world that was healed has come to rest: everybody is connected, nothing is owed, and all
+// who take part in an event see the same of it. One thread; nothing is kept.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lab/world/cast.hpp"
+
+namespace calbox::lab {
+
+/// What keeps these people from it, in words; empty when nothing does. `everybody`: nobody is away,
+/// to whom something may still be owed.
+std::string unrest(const std::vector<const person*>& people, bool everybody);
+
+}  // namespace calbox::lab
