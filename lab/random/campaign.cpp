@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <fstream>
 #include <ostream>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -22,15 +23,21 @@ namespace {
 /// What a child tells of one seed, a line each: first that it begins, then what came of it.
 nlohmann::json line_of(std::uint64_t seed, const run_report& report) {
     nlohmann::json violations = nlohmann::json::array();
+    std::set<std::string_view> unpromised;
+    for (const claims::violation& one : report.unpromised) {
+        unpromised.insert(to_string(one.what));
+    }
     for (const claims::violation& one : report.violations) {
         violations.push_back({to_string(one.what), to_line(one)});
     }
     return {{"seed", seed},
             {"violations", violations},
             {"log", report.good() ? std::vector<std::string>() : report.log},
-            {"unpromised", report.unpromised.size()},
+            {"linearizable", report.promised.linearizable},
+            {"unpromised", unpromised},
             {"operations", report.operations},
             {"acknowledged", report.acknowledged},
+            {"refused", report.refused},
             {"unknown", report.unknown},
             {"events", report.events},
             {"trace", report.trace},
@@ -136,9 +143,13 @@ std::string keep(const plan& what, const std::string& directory) {
 
 void add(campaign_report& sum, const nlohmann::json& line) {
     ++sum.seeds;
-    sum.unpromised += line.at("unpromised").get<std::uint64_t>() > 0 ? 1 : 0;
+    sum.promises_linearizability = line.at("linearizable").get<bool>();
+    for (const auto& claim : line.at("unpromised")) {
+        ++sum.unpromised[claim.get<std::string>()];
+    }
     sum.operations += line.at("operations").get<std::uint64_t>();
     sum.acknowledged += line.at("acknowledged").get<std::uint64_t>();
+    sum.refused += line.at("refused").get<std::uint64_t>();
     sum.unknown += line.at("unknown").get<std::uint64_t>();
     sum.events += line.at("events").get<std::uint64_t>();
     sum.trace ^= line.at("trace").get<std::uint64_t>() * line.at("seed").get<std::uint64_t>();
@@ -157,6 +168,22 @@ void tell_failure(const nlohmann::json& line, std::ostream& out) {
 }
 
 }  // namespace
+
+std::string text_of(const campaign_settings& with, const campaign_report& what) {
+    std::string text = fmt::format(
+        "{}: {} seeds from {} on, {} failed\n"
+        "  {} operations: {} acknowledged, {} refused, {} unknown\n"
+        "  {:.1f} simulated hours of devices, {} events; at rest {:.0f} s after the heal at most\n"
+        "  trace {:016x}\n",
+        with.within.consensus, what.seeds, with.first, what.failed, what.operations,
+        what.acknowledged, what.refused, what.unknown, what.cluster_hours, what.events,
+        what.rest_seconds_worst, what.trace);
+    for (const auto& [claim, seeds] : what.unpromised) {
+        text += fmt::format("  not promised by {}, and broken in {} seeds: {}\n",
+                            with.within.consensus, seeds, claim);
+    }
+    return text;
+}
 
 campaign_report run_campaign(const campaign_settings& with, std::ostream& out) {
     campaign_report sum;

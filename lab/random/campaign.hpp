@@ -4,6 +4,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,14 +24,18 @@ struct campaign_settings {
 
 struct campaign_report {
     std::uint64_t seeds = 0, failed = 0;
-    std::uint64_t unpromised =
-        0;  // seeds in which something broke that the strategy does not claim
-    std::uint64_t operations = 0, acknowledged = 0, unknown = 0, events = 0;
+    bool promises_linearizability = false;
+    /// By claim: in how many seeds something broke that the strategy does not promise.
+    std::map<std::string, std::uint64_t> unpromised;
+    std::uint64_t operations = 0, acknowledged = 0, refused = 0, unknown = 0, events = 0;
     std::uint64_t trace = 0;  // over all seeds: equal for equal runs
     double cluster_hours = 0;
     double rest_seconds_worst = 0;
     std::vector<std::string> kept;  // files
 };
+
+/// A few lines for people.
+std::string text_of(const campaign_settings& with, const campaign_report& what);
 
 /// Prints failures to `out` as they come, with the command that replays each.
 campaign_report run_campaign(const campaign_settings& with, std::ostream& out);

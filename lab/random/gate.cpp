@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <deque>
+#include <memory>
 
 #include <calbox/mutant.hpp>
+
+#include <fmt/format.h>
 
 #include "lab/world/world.hpp"
 
@@ -106,24 +109,38 @@ private:
 std::vector<gate_row> run_gate(const campaign_settings& with,
                                const std::vector<std::string>& only) {
     std::vector<gate_row> rows;
-    std::vector<std::unique_ptr<trial>> running;
-    const auto reap = [&] {
-        for (const auto& one : running) {
-            rows.push_back(one->outcome());
-        }
-        running.clear();
+    std::deque<std::unique_ptr<trial>> running;
+    const auto finish_first = [&] {
+        rows.push_back(running.front()->outcome());
+        running.pop_front();
     };
     for (const fault& one : known_faults()) {
         if (!only.empty() && std::ranges::count(only, one.name) == 0) {
             continue;
         }
-        running.push_back(std::make_unique<trial>(with, one));
         if (running.size() >= std::max(with.jobs, 1u)) {
-            reap();
+            finish_first();
         }
+        running.push_back(std::make_unique<trial>(with, one));
     }
-    reap();
+    while (!running.empty()) {
+        finish_first();
+    }
     return rows;
+}
+
+std::string text_of(const std::vector<gate_row>& rows) {
+    std::size_t width = 0;
+    for (const gate_row& row : rows) {
+        width = std::max(width, row.of.name.size());
+    }
+    std::string text = fmt::format("{:<{}}  seeds  found by\n", "fault", width);
+    for (const gate_row& row : rows) {
+        text += row.found_at == 0
+                    ? fmt::format("{:<{}}      -  nothing: {}\n", row.of.name, width, row.of.what)
+                    : fmt::format("{:<{}}  {:>5}  {}\n", row.of.name, width, row.found_at, row.by);
+    }
+    return text;
 }
 
 bool all_found(const std::vector<gate_row>& rows) noexcept {

@@ -30,5 +30,7 @@ struct gate_row {
 std::vector<gate_row> run_gate(const campaign_settings& with,
                                const std::vector<std::string>& only = {});
 bool all_found(const std::vector<gate_row>& rows) noexcept;
+/// A table for people, a fault a line.
+std::string text_of(const std::vector<gate_row>& rows);
 
 }  // namespace calbox::lab

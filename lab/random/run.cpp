@@ -309,7 +309,17 @@ private:
         }
     }
 
+    /// What must be back under its bound. To whom nobody is there to hear it, something stays owed.
     void count() {
+        auto& counters = seen_.claims.counters;
+        const std::uint64_t devices = world_.devices().size();
+        std::uint64_t absent = 0;
+        for (std::size_t i = 0; i < people_.size(); ++i) {
+            absent += stays_away(i) ? 1 : 0;
+        }
+        counters.limit("outbox", absent * errands_.counted().asked);
+        counters.limit("timers", 10 + 2 * devices);  // a few, and some for each neighbour
+        counters.limit("streams", 2 * devices * (devices - 1));  // both of a pair may have dialled
         for (const auto& one : world_.devices()) {
             if (one->up()) {
                 seen_.counts(one->name(), "outbox", one->api().info.status().outbox);
@@ -329,8 +339,9 @@ private:
         report_.refused = asked.refused;
         report_.unknown = asked.unknown;
         report_.told = seen_.claims.noted();
+        report_.promised = world_.promised();
         const auto held_to =
-            claims::required(world_.promised(), {.partitions = has_partitions(plan_)});
+            claims::required(report_.promised, {.partitions = has_partitions(plan_)});
         for (auto& one : seen_.claims.violations()) {
             (held_to.contains(one.what) ? report_.violations : report_.unpromised)
                 .push_back(std::move(one));

@@ -15,8 +15,9 @@ namespace calbox::lab {
 struct run_report {
     std::vector<claims::violation> violations;  // of what must hold
     std::vector<claims::violation> unpromised;  // of what this consensus strategy does not claim
-    std::uint64_t trace = 0;    // of everything that happened: the same for the same plan
-    std::uint64_t records = 0;  // in it
+    std::uint64_t trace = 0;     // of everything that happened: the same for the same plan
+    std::uint64_t records = 0;   // in it
+    consensus::traits promised;  // by the consensus strategy
     std::uint64_t operations = 0, acknowledged = 0, refused = 0, unknown = 0;
     std::uint64_t events = 0;  // of the time line
     double cluster_hours = 0;  // simulated time, times devices

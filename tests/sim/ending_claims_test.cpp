@@ -9,10 +9,12 @@ using ending_claims = claims_test;
 
 std::set<user_id> both(const viewer& one, const viewer& other) { return {one.who, other.who}; }
 
+const device_id hub = id_of<device_id>(77);  // where versions are known
+
 TEST_F(ending_claims, u2_everybody_has_the_newest) {
     everybody_has_it check(people);
-    check.observe_newest(version(2), false, both(alice, bob));
-    check.observe_newest(version(1), false, {alice.who});  // learnt later, and older
+    check.observe_newest(version(2), false, both(alice, bob), hub);
+    check.observe_newest(version(1), false, {alice.who}, hub);  // learnt later, and older
     check.observe_end(alice, {version(2)}, at(9));
     check.observe_end(bob, {version(2)}, at(9));
     check.observe_end(carol, {}, at(9));
@@ -21,8 +23,8 @@ TEST_F(ending_claims, u2_everybody_has_the_newest) {
 
 TEST_F(ending_claims, u2_somebody_does_not) {
     everybody_has_it check(people);
-    check.observe_newest(version(1), false, {alice.who, bob.who, carol.who});
-    check.observe_newest(version(2), false, {alice.who, bob.who, carol.who});
+    check.observe_newest(version(1), false, {alice.who, bob.who, carol.who}, hub);
+    check.observe_newest(version(2), false, {alice.who, bob.who, carol.who}, hub);
     check.observe_end(alice, {version(2)}, at(9));
     check.observe_end(bob, {version(1)}, at(9));
     check.observe_end(carol, {}, at(9));
@@ -38,11 +40,11 @@ TEST_F(ending_claims, u2_somebody_does_not) {
 
 TEST_F(ending_claims, u2_what_was_deleted_or_is_no_longer_shared_is_gone) {
     everybody_has_it check(people);
-    check.observe_newest(version(1), false, both(alice, bob));
-    check.observe_newest(version(2), true, both(alice, bob));
+    check.observe_newest(version(1), false, both(alice, bob), hub);
+    check.observe_newest(version(2), true, both(alice, bob), hub);
     version_of shared = version(5);
     shared.event = other_event;
-    check.observe_newest(shared, false, {alice.who});  // bob was removed
+    check.observe_newest(shared, false, {alice.who}, hub);  // bob was removed
     check.observe_end(alice, {shared}, at(9));
     check.observe_end(bob, {}, at(9));
     EXPECT_EQ(lines(check.violations()), none());
@@ -63,7 +65,7 @@ TEST_F(ending_claims, u2_an_unknown_operation_did_the_same_for_all_or_nothing) {
     const auto judge = [&](const std::vector<version_of>& with_alice,
                            const std::vector<version_of>& with_bob, bool settled) {
         everybody_has_it check(people);
-        check.observe_newest(version(2), false, both(alice, bob));
+        check.observe_newest(version(2), false, both(alice, bob), hub);
         check.observe_unknown(event);
         if (settled) {
             check.observe_settled(event);
@@ -79,6 +81,42 @@ TEST_F(ending_claims, u2_an_unknown_operation_did_the_same_for_all_or_nothing) {
     EXPECT_EQ(judge({version(2)}, {}, false), 1U);
     EXPECT_EQ(judge({}, {}, true), 2U);
     EXPECT_EQ(judge({version(3)}, {version(3, 'b')}, false), 1U);
+}
+
+TEST_F(ending_claims, u2_of_two_newest_either_may_win) {
+    const auto judge = [&](const std::vector<version_of>& with_alice,
+                           const std::vector<version_of>& with_bob) {
+        everybody_has_it check(people);
+        check.observe_newest(version(2), true, both(alice, bob), alice.where);
+        check.observe_newest(version(2), false, {alice.who}, bob.where);
+        check.observe_newest(version(2), false, {}, bob.where);  // acknowledged: people are not told
+        check.observe_end(alice, with_alice, at(9));
+        check.observe_end(bob, with_bob, at(9));
+        return lines(check.violations());
+    };
+    EXPECT_EQ(judge({version(2)}, {}), none());
+    EXPECT_EQ(judge({}, {}), none());
+    EXPECT_EQ(judge({version(1)}, {}),
+              (none{"9.000 s: U2 delivered: alice/1.7: alice at laptop: version 1 is shown in the "
+                    "end to somebody whom version 2 removed"}));
+}
+
+TEST_F(ending_claims, u2_what_only_the_absent_have_is_not_asked_for) {
+    everybody_has_it check(people);
+    check.observe_newest(version(2), false, {alice.who, bob.who, carol.who}, hub);
+    check.observe_newest(version(3), false, {alice.who, carol.who}, carol.where);
+    check.observe_absent(carol.where);
+    check.observe_end(alice, {version(2)}, at(9));
+    check.observe_end(bob, {version(2)}, at(9));
+    EXPECT_EQ(lines(check.violations()), none());
+    // It reached Alice, who owes nobody anything; who it removed may not have heard of it.
+    check.observe_newest(version(3), false, {alice.who, carol.who}, alice.where);
+    check.observe_end(alice, {version(3)}, at(9));
+    EXPECT_EQ(lines(check.violations()), none());
+    check.observe_end(alice, {version(2)}, at(9));
+    EXPECT_EQ(lines(check.violations()),
+              (none{"9.000 s: U2 delivered: alice/1.7: alice at laptop: version 2 is shown in the "
+                    "end, though version 3 is the newest"}));
 }
 
 TEST_F(ending_claims, convergence_counts_content_too) {

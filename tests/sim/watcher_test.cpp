@@ -29,8 +29,9 @@ protected:
     void edit(std::uint64_t number, int when) {
         const auto operation = id_of<operation_id>(static_cast<std::uint8_t>(number));
         check.begun(operation, alice, at(when));
-        check.decided({event, generation_number(1), version_number(number), {}}, false, both(),
-                      at(when));
+        const version_of sealed{event, generation_number(1), version_number(number), {}};
+        check.decided(sealed, at(when));
+        check.stored(sealed, false, both(), alice.where);
         check.acknowledged(operation, of(number), false, both(), alice, at(when));
     }
     watcher check{decisions::in_time, 1};
@@ -69,6 +70,7 @@ TEST_F(watching, each_claim_hears_of_what_concerns_it) {
     check.shown(alice, shown_version(other), at(6));                               // U4, U5
     check.begun(id_of<operation_id>(9), bob, at(7));                               // U6
     check.acknowledged(id_of<operation_id>(9), of(3), false, both(), bob, at(8));  // U1
+    check.failed("a device that does not start", at(8));                           // works
     check.ended(alice, {as_version(3)}, at(9));
     check.ended(bob, {as_version(1)}, at(9));          // U2, convergence
     check.begun(id_of<operation_id>(10), bob, at(9));  // U6
@@ -93,7 +95,8 @@ TEST_F(watching, each_claim_hears_of_what_concerns_it) {
                                            {claim::forward, 2},
                                            {claim::known_fate, 1},
                                            {claim::convergence, 1},
-                                           {claim::linearizable, 1}}))
+                                           {claim::linearizable, 1},
+                                           {claim::works, 1}}))
         << testing::PrintToString(lines(check.violations()));
     const auto all = check.violations();
     EXPECT_TRUE(std::ranges::is_sorted(all, {}, &violation::at));

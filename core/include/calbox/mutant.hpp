@@ -14,6 +14,8 @@ void set_mutant(std::string_view name, bool on = true);
 /// Switches all off.
 void clear_mutants() noexcept;
 bool mutant_is_set(std::string_view name) noexcept;
+/// Whether this libcalbox has faults in it at all.
+bool has_mutants() noexcept;
 
 #ifdef CALBOX_MUTANTS
 inline namespace with_mutants {

@@ -22,4 +22,12 @@ void clear_mutants() noexcept { chosen().clear(); }
 
 bool mutant_is_set(std::string_view name) noexcept { return chosen().contains(name); }
 
+bool has_mutants() noexcept {
+#ifdef CALBOX_MUTANTS
+    return true;
+#else
+    return false;
+#endif
+}
+
 }  // namespace calbox
