@@ -22,9 +22,11 @@ random choice comes from one seed, so that whatever happens can be played again.
 constexpr const char* footer = R"(Begin with:
   calbox-lab list
   calbox-lab run report-6.7
+  calbox-lab random --seeds 1-100
 docs/lab.md says what is simulated, and how a scenario is written.)";
 
-constexpr lab::make_command commands[] = {lab::list_command, lab::run_command};
+constexpr lab::make_command commands[] = {lab::list_command, lab::run_command, lab::random_command,
+                                          lab::mutants_command};
 
 int run(int count, char** words) {
     CLI::App app(about, "calbox-lab");

@@ -23,6 +23,8 @@ using make_command = command (*)(CLI::App& into);
 
 command list_command(CLI::App& into);
 command run_command(CLI::App& into);
+command random_command(CLI::App& into);
+command mutants_command(CLI::App& into);
 
 /// To standard output, all of it.
 void print(const std::string& text);

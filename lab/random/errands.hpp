@@ -19,8 +19,10 @@ public:
     };
 
     /// `people` does not move any more.
-    errands(const std::vector<person>& people, claims::world_watcher& seen)
-        : people_(people), seen_(seen) {}
+    /// `may_remove`: guests are also taken from events. Where two may change an event at once, one
+    /// of them perhaps takes part no more, and nothing can make the two agree.
+    errands(const std::vector<person>& people, claims::world_watcher& seen, bool may_remove)
+        : people_(people), seen_(seen), may_remove_(may_remove) {}
 
     /// An action of people; nothing is asked where there is no event for it.
     void begin(person& who, const action& what);
@@ -59,6 +61,7 @@ private:
 
     const std::vector<person>& people_;
     claims::world_watcher& seen_;
+    bool may_remove_;
     std::vector<waiting> waiting_;
     counts counts_;
     std::map<std::pair<event_id, std::string>, std::string> attached_;  // and acknowledged: by whom

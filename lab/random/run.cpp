@@ -27,7 +27,7 @@ public:
           world_(settings()),
           log_(with.log),
           seen_(world_, with.log.empty() ? nullptr : &log_),
-          errands_(people_, seen_) {}
+          errands_(people_, seen_, world_.promised().linearizable) {}
 
     run_report play() {
         try {

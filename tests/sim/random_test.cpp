@@ -13,10 +13,10 @@ run_settings settings() {
     return with;
 }
 
-std::string text_of(const std::vector<violation>& all) {
+std::string text_of(const std::vector<claims::violation>& all) {
     std::string text;
-    for (const violation& one : all) {
-        text += std::string(to_string(one.of)) + ": " + one.sentence + "\n";
+    for (const claims::violation& one : all) {
+        text += to_line(one) + "\n";
     }
     return text;
 }

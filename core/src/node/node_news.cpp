@@ -2,8 +2,6 @@
 // what was missed.
 #include <algorithm>
 
-#include <calbox/mutant.hpp>
-
 #include "node/parts.hpp"
 
 namespace calbox::node {
@@ -358,9 +356,7 @@ change node_parts::calendar_news(const std::optional<envelope_header>& before,
 
 void node_parts::event_changed(const std::optional<envelope_header>& before,
                                const envelope_header& now) {
-    if (!mutant("opened_events.keeps_old")) {
-        opened->forget(now.event);
-    }
+    opened->forget(now.event);
     if (before && before->operation == now.operation) {
         return;  // only who has it changed
     }
