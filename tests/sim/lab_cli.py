@@ -57,8 +57,8 @@ class Lab(unittest.TestCase):
             self.assertIn("cannot be written", nowhere.stderr)
 
     def test_the_log_is_there_on_demand(self):
-        self.assertNotIn("storage memory", run("run", "report-6.2").stdout)
-        self.assertIn("storage memory", run("run", "report-6.2", "--log").stdout)
+        self.assertNotIn("founded the network", run("run", "report-6.2").stdout)
+        self.assertIn("founded the network", run("run", "report-6.2", "--log").stdout)
 
     def test_wrong_usage_is_told_in_one_sentence(self):
         for words, sentence in ((("run", "nothing"), "there is no scenario nothing"),
@@ -67,7 +67,7 @@ class Lab(unittest.TestCase):
                                 (("run", "report-6.2", "--recovery", "nonsense"), "nonsense"),
                                 (("run", "report-6.2", "--report", "pdf"), "--report is html or html=FILE"),
                                 (("run", "report-6.2", "--seed", "many"), "--seed"),
-                                (("run",), "NAME is required"), (("dance",), "dance"), ((), "subcommand")):
+                                (("run",), "NAME is required"), (("dance",), "subcommand"), ((), "subcommand")):
             said = run(*words)
             self.assertEqual(said.returncode, 2, words)
             self.assertIn(sentence, said.stderr, words)

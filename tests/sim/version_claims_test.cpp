@@ -185,7 +185,7 @@ TEST_F(version_claims, memory_is_bounded_and_old_versions_accuse_nobody) {
 TEST_F(version_claims, what_must_hold_depends_on_the_traits) {
     const std::set<claim> naive = required({});
     EXPECT_TRUE(naive.contains(claim::durable) && naive.contains(claim::convergence));
-    EXPECT_EQ(naive.size(), 9U);
+    EXPECT_EQ(naive.size(), 10U);
     consensus::traits promised;
     promised.linearizable = promised.mutual_exclusion = true;
     EXPECT_EQ(required(promised), naive);
