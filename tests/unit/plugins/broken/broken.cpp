@@ -88,8 +88,8 @@ const calbox_plugin_descriptor_type calbox_plugin_descriptor = {
     calbox_plugin_descriptor_version,
 #endif
     sizeof(calbox_plugin_descriptor_type),
-    1,
-    0,
+    CALBOX_API_MAJOR,
+    CALBOX_API_MINOR,
     calbox_plugin_discovery,
     CALBOX_ABI_TAG,
     BROKEN_NAME,
