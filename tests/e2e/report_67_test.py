@@ -263,7 +263,7 @@ def client_failure(world: World) -> None:
         fresh = while_c_is_dead("again")
         a.remove_event(doomed)
         b.wait_no_event(doomed, PATIENCE)
-        wait_until(lambda: a.daemon.status()["outbox"] <= 3, "A owes only C", PATIENCE)
+        wait_until(lambda: on.z.status()["events"] == 3, "Z knows of the deletion and holds the other three", PATIENCE)
         a.daemon.kill()
         on.again(c)
         c.wait_event(fresh, PATIENCE)
