@@ -498,6 +498,7 @@ def main(*tests) -> None:
     chosen = [test for test in tests if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]]
     if not chosen:
         raise SystemExit(f"no such test; there are: {', '.join(test.__name__ for test in tests)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # whoever ends it finds nothing left, either
     failed, skipped = [], []
     for test in chosen:
         begun = time.monotonic()
