@@ -1,0 +1,241 @@
+// Two pools that dial each other: which session is kept, and what becomes of the messages of the
+// other one.
+#include "net/pool.hpp"
+
+#include <gtest/gtest.h>
+
+#include "crypto/certificates.hpp"
+#include "net/memory_transport.hpp"
+#include "support/test_environment.hpp"
+
+namespace calbox::net {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+using namespace std::chrono_literals;
+
+class no_relays final : public relay_dialler {
+public:
+    task<result<std::unique_ptr<byte_stream>>> dial(device_id, device_id) override {
+        co_return fail(errc::unavailable, "no relays in this test");
+    }
+};
+
+/// Lets nobody through before the gate is open.
+class gated_network final : public transport {
+public:
+    gated_network(const environment& env, transport& beneath) : gate(env), beneath_(beneath) {}
+    task<result<std::unique_ptr<byte_stream>>> dial(std::string address) override {
+        co_await gate.wait();
+        co_return co_await beneath_.dial(std::move(address));
+    }
+    result<std::unique_ptr<acceptor>> listen(const std::string& address) override {
+        return beneath_.listen(address);
+    }
+    event gate;
+
+private:
+    transport& beneath_;
+};
+
+/// One device: its pool, what it was sent, and whom it met.
+class device final : public pool_mediator, public message_handler {
+public:
+    device(const environment& env, credentials who)
+        : mine(std::move(who)), may_answer(env), env_(env) {
+        may_answer.set();
+    }
+
+    result<void> start(const std::string& address) {
+        pool_settings with;
+        with.listen = address;
+        connections = make_pool(env_, mine, *this, *this, relays_, with);
+        return connections->start();
+    }
+    device_id id() const { return crypto::device_of(mine.device_key.public_key); }
+
+    wire::hello hello() override {
+        wire::hello said;
+        said.network = mine.network;
+        return said;
+    }
+    std::vector<author> verify_users(const device_id&, const std::vector<author>&) override {
+        return {};
+    }
+    task<std::optional<wire::location>> find(device_id who) override {
+        wire::location where;
+        where.device = who;
+        where.addresses = {other};
+        co_return where;
+    }
+    void came(const peer&) override { ++met; }
+    void went(const device_id&) override { ++left; }
+    task<result<bytes>> on_request(const peer&, wire::message_type, bytes payload) override {
+        ++asked;
+        co_await may_answer.wait();
+        co_return payload;
+    }
+    task<void> on_message(const peer&, wire::message_type, bytes payload) override {
+        heard.emplace_back(as_text(payload));
+        co_return;
+    }
+
+    credentials mine;
+    std::string other;  // where the other device listens
+    std::unique_ptr<pool> connections;
+    std::vector<std::string> heard;
+    int met = 0, left = 0, asked = 0;
+    event may_answer;
+
+private:
+    const environment& env_;
+    no_relays relays_;
+};
+
+class pool_test : public testing::Test {
+protected:
+    void SetUp() override {
+        ASSERT_TRUE(crypto::initialise().has_value());
+        ca_ = crypto::signing_key::generate(world.entropy);
+        certificate_ = *crypto::make_ca_certificate(ca_, world.time.wall(), world.entropy);
+        credentials one = member(), two = member();
+        // Of two sessions that cross, the one that the smaller device dialled is kept.
+        if (crypto::device_of(two.device_key.public_key) <
+            crypto::device_of(one.device_key.public_key)) {
+            std::swap(one, two);
+        }
+        smaller.emplace(env, std::move(one));
+        larger.emplace(env, std::move(two));
+        ASSERT_TRUE(smaller->start("smaller:1"));
+        ASSERT_TRUE(larger->start("larger:1"));
+        smaller->other = "larger:1";
+        larger->other = "smaller:1";
+    }
+    void TearDown() override {
+        for (device* const one : {&*smaller, &*larger}) {
+            end(*one);
+        }
+    }
+    void end(device& one) {
+        auto ending = [](pool& which) -> task<void> {
+            which.request_stop();
+            co_await which.join();
+        };
+        world.run(ending(*one.connections));
+    }
+    credentials member() {
+        credentials mine;
+        mine.device_key = crypto::signing_key::generate(world.entropy);
+        mine.certificate =
+            *crypto::make_device_certificate(ca_, certificate_, mine.device_key.public_key,
+                                             wire::role::edge, world.time.wall(), world.entropy);
+        mine.ca_certificate = certificate_;
+        mine.network = crypto::network_of_ca(certificate_);
+        return mine;
+    }
+    static credentials copy_of(const credentials& who) {
+        return {*crypto::signing_key::from_seed(who.device_key.seed.view()), who.certificate,
+                who.ca_certificate, who.network};
+    }
+    static task<result<void>> tell(device& from, device_id to, std::string text) {
+        co_return co_await from.connections->send(to, wire::message_type::consensus,
+                                                  to_bytes(text));
+    }
+
+    test::test_environment world;
+    memory_transport network{world.env};
+    environment env{world.context.get_executor(),
+                    world.time,
+                    world.timers,
+                    world.entropy,
+                    network,
+                    world.disk,
+                    world.compute,
+                    world.log};
+    std::optional<device> smaller, larger;
+
+private:
+    crypto::signing_key ca_;
+    bytes certificate_;
+};
+
+TEST_F(pool_test, dials_that_cross_lose_no_message) {
+    auto both = [](device& one, device& two) -> task<bool> {
+        const auto [first, second] =
+            co_await (tell(one, two.id(), "from one") && tell(two, one.id(), "from two"));
+        co_return first.has_value() && second.has_value();
+    };
+    EXPECT_TRUE(world.run(both(*smaller, *larger)));
+    world.settle();
+    EXPECT_EQ(larger->heard, std::vector<std::string>{"from one"});
+    EXPECT_EQ(smaller->heard, std::vector<std::string>{"from two"});
+    world.advance(10s);
+    for (const auto& [one, two] :
+         {std::pair(&*smaller, &*larger), std::pair(&*larger, &*smaller)}) {
+        EXPECT_EQ(one->connections->peers().size(), 1u);
+        EXPECT_NE(one->connections->open_to(two->id()), nullptr);
+        EXPECT_EQ(one->left, 0);
+    }
+}
+
+TEST_F(pool_test, an_answer_on_the_way_survives_a_dial_that_crosses) {
+    gated_network slow(env, network);
+    environment slow_env{world.context.get_executor(),
+                         world.time,
+                         world.timers,
+                         world.entropy,
+                         slow,
+                         world.disk,
+                         world.compute,
+                         world.log};
+    device dialling(slow_env, copy_of(smaller->mine));
+    ASSERT_TRUE(dialling.start("dialling:1"));
+    dialling.other = "larger:1";
+    larger->other = "dialling:1";
+    dialling.may_answer.reset();
+    // The larger one is connected and waits for an answer when the dial of the other comes through.
+    auto opening = [](const environment& in, gated_network& way, device& answering) -> task<void> {
+        co_await sleep_for(in, 100ms);
+        way.gate.set();
+        co_await sleep_for(in, 100ms);
+        answering.may_answer.set();
+    };
+    auto crossing = [](device& one, device& two) -> task<result<bytes>> {
+        auto [dialled, answer] = co_await (
+            one.connections->connect(two.id()) &&
+            two.connections->request(one.id(), wire::message_type::ping, to_bytes("question")));
+        co_return std::move(answer);
+    };
+    task_scope gates(env, "gates");
+    gates.spawn("open", opening(env, slow, dialling));
+    const auto answer = world.run(crossing(dialling, *larger));
+    ASSERT_TRUE(answer) << answer.error().message();
+    EXPECT_EQ(as_text(*answer), "question");
+    EXPECT_EQ(dialling.asked, 1);
+    EXPECT_EQ(dialling.met, 2) << "the dials did not cross";
+    EXPECT_EQ(dialling.left, 0);
+    world.run(gates.join());
+    end(dialling);
+}
+
+TEST_F(pool_test, a_later_dial_replaces_a_session_that_the_other_side_has_lost) {
+    EXPECT_TRUE(world.run(tell(*smaller, larger->id(), "before")));
+    world.advance(3s);
+    // The larger device again, as it is after it lost its end: here the old one stays open, and so
+    // nothing tells the smaller one.
+    device again(env, copy_of(larger->mine));
+    ASSERT_TRUE(again.start("again:1"));
+    again.other = "smaller:1";
+    EXPECT_TRUE(world.run(tell(again, smaller->id(), "after")));
+    world.settle();
+    EXPECT_EQ(smaller->heard, std::vector<std::string>{"after"});
+    EXPECT_TRUE(smaller->connections->send_open(larger->id(), wire::message_type::consensus,
+                                                to_bytes("here")));
+    world.settle();
+    EXPECT_EQ(again.heard, std::vector<std::string>{"here"});
+    EXPECT_EQ(larger->heard, std::vector<std::string>{"before"});
+    end(again);
+}
+
+}  // namespace
+}  // namespace calbox::net
