@@ -54,6 +54,7 @@ command list_command(CLI::App& into) {
     CLI::App* const parsed = into.add_subcommand("list", "which scenarios there are");
     const auto as_json = std::make_shared<bool>(false);  // shared with what runs after parsing
     parsed->add_flag("--json", *as_json, "for programs");
+    parsed->footer("");
     return {parsed, [as_json] { return list(*as_json); }};
 }
 

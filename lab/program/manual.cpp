@@ -24,9 +24,22 @@ std::string roff(const std::string& text) {
     return safe;
 }
 
+/// "-h, --help"
+std::string named(const CLI::Option& option) {
+    std::string all;
+    for (const std::string& one : option.get_snames()) {
+        all += (all.empty() ? "-" : ", -") + one;
+    }
+    for (const std::string& one : option.get_lnames()) {
+        all += (all.empty() ? "--" : ", --") + one;
+    }
+    return all;
+}
+
 void add_options(std::string& text, const CLI::App& of) {
     for (const CLI::Option* const one : of.get_options()) {
-        text += ".TP\n.B " + roff(one->get_name(true)) + "\n" + roff(one->get_description()) + "\n";
+        const std::string name = one->get_positional() ? one->get_name(true) : named(*one);
+        text += ".TP\n.B " + roff(name) + "\n" + roff(one->get_description()) + "\n";
     }
 }
 

@@ -181,11 +181,12 @@ void variant_c(script& on) {
             const auto e3 = play_to_4(all);
             all.in.net.split({{"A"}, {"C"}});
             all.in.pass(1min);
-            must(all.alice.change(e3, "by A"), "A's change");
+            const auto by_a = all.alice.change(e3, "by A");
             const auto by_c = all.carol.change(e3, "by C");
             all.in.net.heal();
             same = all.in.until([&] { return all.alice.title_of(e3) == all.carol.title_of(e3); },
                                 1min);
+            must(by_a, "A's change");
             must(by_c, "C's change");
             const auto kept = [](const person& who, const std::string& title) {
                 const auto seen = who.sees_all();

@@ -91,6 +91,7 @@ void script::end_world() {
 
 world& script::fresh_world() {
     end_world();
+    failed_ = false;
     world_settings settings;
     settings.seed = report_.with.seed;
     settings.consensus = report_.with.consensus;

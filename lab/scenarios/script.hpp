@@ -28,7 +28,7 @@ enum class step_state {
     failed,
     pending,    // does not hold, and is known not to
     surprise,   // was known not to hold, and holds: a failure, so that it is noticed
-    not_tried,  // a step before it failed
+    not_tried,  // a step before it failed in the same world
 };
 std::string_view to_string(step_state state) noexcept;
 
@@ -87,7 +87,8 @@ public:
         return report_.with.size == 0 ? usual : report_.with.size;
     }
 
-    /// `play` must end without failure. After a failed step the later ones are not tried.
+    /// `play` must end without failure. After a failed step the later ones of its world are not
+    /// tried.
     void step(std::string what, std::vector<int> proves, const std::function<void()>& play);
     /// `play` is known to fail before `awaits` is there, and leaves a world to go on with.
     void pending(std::string what, std::vector<int> proves, const std::string& awaits,

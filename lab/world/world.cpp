@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t lines_kept = 2'000;
 constexpr std::size_t errors_kept = 100;
-constexpr duration stop_time = std::chrono::seconds(5);  // as docs/operations.md promises
+constexpr duration stop_time = std::chrono::seconds(5);       // as docs/operations.md promises
+constexpr duration hand_over_time = std::chrono::seconds(2);  // of those, as the daemon has it
 
 template <class Strategy>
 Strategy loaded_or_fail(result<Strategy> what) {
@@ -275,9 +276,12 @@ void device::start() {
 
 namespace {
 
-task<void> end_node(task_scope& people, node::node& running, bool& ended) {
+task<void> end_node(task_scope& people, node::node& running, bool dead, bool& ended) {
     people.request_stop();
     co_await people.join();
+    if (!dead) {
+        co_await running.hand_over(hand_over_time);
+    }
     running.request_stop();
     co_await running.join();
     ended = true;
@@ -288,7 +292,7 @@ task<void> end_node(task_scope& people, node::node& running, bool& ended) {
 void device::end_life(bool dead) {
     bool ended = false;
     task_scope last(life_->env, "the end of " + name_);
-    last.spawn("end", end_node(life_->people, *life_->running, ended));
+    last.spawn("end", end_node(life_->people, *life_->running, dead, ended));
     const instant limit = world_.now() + stop_time;
     world_.settle();
     while (!ended && world_.turn(limit)) {

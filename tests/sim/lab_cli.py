@@ -75,7 +75,7 @@ class Lab(unittest.TestCase):
 
     def test_help_and_manual(self):
         for words, text in ((("--help",), "calbox-lab run report-6.7"), (("run", "--help"), "surprise"),
-                            (("__man",), ".SH COMMANDS")):
+                            (("__man",), ".SH COMMANDS"), (("__man",), ".B \\-\\-consensus")):
             said = run(*words)
             self.assertEqual(said.returncode, 0)
             self.assertIn(text, said.stdout)
