@@ -195,7 +195,9 @@ struct device::life {
           compute(on.world_.line, on.chance_, std::chrono::microseconds(50),
                   std::chrono::microseconds(1000)),
           log([&on](log_level level, std::string_view area, std::string_view text) {
-              on.world_.note(on.name_, on.world_.line.now(), level, area, text);
+              if (!on.dead_) {
+                  on.world_.note(on.name_, on.world_.line.now(), level, area, text);
+              }
           }),
           finding(loaded_or_fail(on.world_.plugins_.discovery(on.world_.with.discovery,
                                                               on.world_.with.discovery_settings))),
@@ -253,6 +255,7 @@ void device::start() {
     if (up()) {
         throw failure(name_ + " runs already");
     }
+    dead_ = false;
     life_ = std::make_unique<life>(*this, ++lives_);
     life_->store = std::make_unique<tapped_store>(open_store(), name_, world_.watching);
     const auto& all = world_.with;
@@ -314,6 +317,7 @@ void device::end_life(bool dead) {
 void device::stop() { end_life(false); }
 
 void device::kill(ending how) {
+    dead_ = true;
     life_->card->pull(how);
     life_->store->revoke();
     life_->disk.rush();

@@ -155,6 +155,7 @@ private:
     seeded chance_;
     std::uint64_t lives_ = 0;
     unsigned disk_slower_ = 1;
+    bool dead_ = false;  // killed, and not started again
     std::vector<user_id> followed_;
     plugins::loaded<storage::strategy> storing_;
     std::unique_ptr<life> life_;
