@@ -1,5 +1,6 @@
 #include "lab/check/claims.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -37,6 +38,10 @@ std::string to_line(const violation& what) {
         line += part.empty() ? "" : part + ": ";
     }
     return line + what.text;
+}
+
+bool names::knows(std::string_view name) const {
+    return std::ranges::any_of(users_, [&](const auto& one) { return one.second == name; });
 }
 
 std::string names::of(const user_id& who) const {

@@ -82,6 +82,7 @@ public:
     void call(const user_id& who, std::string name) { users_[who] = std::move(name); }
     void call(const device_id& where, std::string name) { devices_[where] = std::move(name); }
 
+    bool knows(std::string_view name) const;  // of a user
     std::string of(const user_id& who) const;
     std::string of(const device_id& where) const;
     std::string of(const event_id& event) const;  // "alice/1.7"

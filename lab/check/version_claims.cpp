@@ -43,6 +43,14 @@ void durable::observe_acknowledged(const version_of& what, const viewer& author,
         {claim::durable, people_.of(what.event), people_.of(author), at, names::of(what) + why});
 }
 
+void durable::observe_created(const event_id& event, const viewer& author, instant at) {
+    const auto [first, fresh] = created_.try_emplace(event, at);
+    if (!fresh) {
+        found_.add({claim::durable, people_.of(event), people_.of(author), at,
+                    "it was created, and had been at " + names::of(first->second)});
+    }
+}
+
 void decided_only::observe_decided(const version_of& what, instant at) {
     account* of = events_[what.event].at(what.place());
     if (of == nullptr) {

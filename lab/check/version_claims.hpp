@@ -15,12 +15,15 @@ public:
     explicit durable(const names& people) : people_(people) {}
     void observe_decided(const version_of& what);
     void observe_acknowledged(const version_of& what, const viewer& author, instant at);
+    /// Besides: it was a new event to its author. No event is made twice.
+    void observe_created(const event_id& event, const viewer& author, instant at);
     std::vector<violation> violations() const { return found_.first(); }
 
 private:
     const names& people_;
     findings found_;
     std::map<event_id, recent_map<version_of::order, std::vector<digest>>> decided_;
+    std::map<event_id, instant> created_;
 };
 
 /// U3: whatever is shown was decided, or acknowledged, or may have been decided by an operation

@@ -64,6 +64,19 @@ viewer world_watcher::viewer_of(const std::string& device, const user_id& user) 
     return {user, id_of(device)};
 }
 
+/// Who has not been introduced to somebody yet is shown the beginning of an id in place of a name:
+/// that is no other content, as long as it does not stay so.
+version_of world_watcher::seen_version(const node::event_view& what) const {
+    version_of seen = shown_version(what);
+    const auto& others = what.content.participants;
+    if (!claims.people.knows(what.organizer) ||
+        !std::ranges::all_of(others,
+                             [this](const auto& one) { return claims.people.knows(one); })) {
+        seen.content = {};
+    }
+    return seen;
+}
+
 void world_watcher::knows(const person& who) {
     claims.people.call(who.id(), who.name());
     users_[who.at().name()].push_back(who.id());
@@ -118,9 +131,10 @@ void world_watcher::found_on_disk(const std::string& device, byte_view data) {
 
 void world_watcher::shown(const std::string& device, const user_id& user,
                           const node::event_view& what) {
-    const version_of seen = shown_version(what);
+    const version_of seen = seen_version(what);
     note(happening::shown, device,
-         what.id_text + " v" + std::to_string(what.version.value) + " " + what.content.title,
+         claims.people.of(what.id) + " v" + std::to_string(what.version.value) + " " +
+             what.content.title,
          hash_of(seen.content.hex()));
     if (what.content.title.starts_with(secrecy::prefix)) {
         writes(what.content.title, what.id);
@@ -140,13 +154,24 @@ void world_watcher::asked(const std::string& device, const event_id& event,
 }
 
 void world_watcher::granted(const std::string& device, const event_id& event,
-                            const operation_id& operation, const consensus::granted& what) {
-    note(happening::state, device, "was granted " + claims.people.of(event), what.held);
+                            const operation_id& operation, const consensus::granted& what,
+                            byte_view once_stored) {
+    const grant given{event, operation, what, hash_of(as_text(once_stored))};
+    if (once_stored.empty()) {
+        give(device, given);
+    } else {
+        grants_[device].push_back(given);
+    }
+}
+
+void world_watcher::give(const std::string& device, const grant& what) {
+    note(happening::state, device, "was granted " + claims.people.of(what.event), what.what.held);
     const device_id holder = id_of(device);
     const device_clock& clock = world_.find(device).time;
-    const instant until = clock.in_world(clock.now() + what.lease);
-    claims.held.observe_renewed(event, operation, until);
-    claims.held.observe_granted(event, operation, holder, what.held, until, world_.now());
+    const instant until = clock.in_world(clock.now() + what.what.lease);
+    claims.held.observe_renewed(what.event, what.operation, until);
+    claims.held.observe_granted(what.event, what.operation, holder, what.what.held, until,
+                                world_.now());
 }
 
 void world_watcher::released(const std::string& device, const event_id& event,
@@ -184,7 +209,15 @@ void world_watcher::stored(const std::string& device, const storage::batch& writ
         if (!one.value) {
             continue;
         }
-        all = all * 31 + hash_of(as_text(*one.value));
+        const std::uint64_t value = hash_of(as_text(*one.value));
+        all = all * 31 + value;
+        std::erase_if(grants_[device], [&](const grant& given) {
+            const bool now = given.waits_for == value;
+            if (now) {
+                give(device, given);
+            }
+            return now;
+        });
         const auto header =
             one.kind == storage::record_kind::envelope ? version_in(*one.value) : std::nullopt;
         if (header) {
@@ -208,6 +241,7 @@ void world_watcher::stored_file(const std::string& device, byte_view piece) {
 
 void world_watcher::ended(const std::string& device) {
     note(happening::state, device, "ended");
+    grants_.erase(device);  // nobody heard of them
     claims.held.observe_died(id_of(device));
 }
 
@@ -231,7 +265,7 @@ world_watcher::ticket world_watcher::creates(const person& who) {
 world_watcher::ticket world_watcher::changes(const person& who, const node::event_view& seen) {
     ticket made = asks(who, operation_kind::cas);
     made.would_make = version_of{seen.id, seen.generation, seen.version.next(), {}};
-    made.asked.key = seen.id_text;
+    made.asked.key = claims.people.of(seen.id);
     made.asked.expect = seen.version.value;
     return made;
 }
@@ -256,6 +290,7 @@ void world_watcher::unknown(ticket& what) {
         claims.note(what.asked);
         claims.unknown(what.id, *what.would_make, world_.now());
     } else {
+        unknown_creations_[claims.people.of(what.author.who)].push_back(what.asked);
         claims.unknown_creation(what.id, what.author.who, world_.now());
     }
     claims.fates.observe_abandoned(what.id);  // its client is no more
@@ -282,20 +317,31 @@ bool world_watcher::unanswered(ticket& what, const error* why) {
     return true;
 }
 
+/// The answer shows the event as it is now, which may be later than the version that was made.
 void world_watcher::answered(ticket what, const answer<node::event_view>& how) {
     const error lost(errc::closed);
     if (unanswered(what, !how ? &lost : (*how ? nullptr : &how->error()))) {
         return;
     }
-    const node::event_view& made = **how;
-    const version_of version = shown_version(made);
-    what.asked.key = made.id_text;
+    const node::event_view& seen = **how;
+    const version_of now = seen_version(seen);
+    version_of made =
+        what.would_make.value_or(version_of{seen.id, generation_number(1), version_number(1), {}});
+    if (made.place() == now.place()) {
+        made.content = now.content;
+    }
+    what.asked.key = claims.people.of(made.event);
     what.asked.version = made.version.value;
-    what.asked.value = version.content.hex().substr(0, 16);
+    if (!made.content.is_zero()) {
+        what.asked.value = made.content.hex().substr(0, 16);
+    }
     claims.note(what.asked);
+    if (what.asked.op == operation_kind::create) {
+        claims.edits.observe_created(made.event, what.author, world_.now());
+    }
     // Who takes part was told by the decision.
-    claims.acknowledged(what.id, version, false, {}, what.author, world_.now());
-    claims.shown(what.author, version, world_.now());
+    claims.acknowledged(what.id, made, false, {}, what.author, world_.now());
+    claims.shown(what.author, now, world_.now());
 }
 
 void world_watcher::answered(ticket what, const answer<void>& how) {
@@ -339,13 +385,32 @@ void world_watcher::confirmed(const person& who, const node::event_view& what) {
     look.client = who.name() + " looks";
     look.call = world_.now().since_start.count();
     look.ret = look.call;
-    look.key = what.id_text;
+    look.key = claims.people.of(what.id);
     look.value = shown_version(what).content.hex().substr(0, 16);
     look.version = what.version.value;
     claims.note(std::move(look));
 }
 
+/// Whoever was not told that his event was created does not know which it is. Each that there is,
+/// and that nobody else made, may be one of those.
+void world_watcher::settle_creations() {
+    std::set<std::string> events, created;
+    for (const operation& one : claims.noted()) {
+        (one.op == operation_kind::create ? created : events).insert(one.key);
+    }
+    for (const std::string& key : events) {
+        auto& his = unknown_creations_[key.substr(0, key.find('/'))];
+        if (!created.contains(key) && !his.empty()) {
+            operation made = his.front();
+            his.erase(his.begin());
+            made.key = key;
+            claims.note(std::move(made));
+        }
+    }
+}
+
 void world_watcher::end(const std::vector<const person*>& everyone) {
+    settle_creations();
     for (const auto& one : world_.devices()) {
         if (!one->up()) {
             claims.ending.observe_absent(id_of(one->name()));

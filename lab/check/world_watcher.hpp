@@ -24,7 +24,7 @@ public:
     void asked(const std::string& device, const event_id& event,
                const operation_id& operation) override;
     void granted(const std::string& device, const event_id& event, const operation_id& operation,
-                 const consensus::granted& what) override;
+                 const consensus::granted& what, byte_view once_stored) override;
     void released(const std::string& device, const event_id& event,
                   const operation_id& operation) override;
     void decided(const std::string& device, const consensus::decide& what) override;
@@ -72,33 +72,44 @@ public:
               std::uint64_t number = 0);
     void failed(std::string sentence) { claims.failed(std::move(sentence), world_.now()); }
 
-    /// What everyone who is up sees in the end; devices that are not up stay away.
+    /// What everyone who is up sees in the end; devices that are not up stay away. The last call.
     void end(const std::vector<const person*>& everyone);
 
     watcher claims;
     trace happened;
 
 private:
+    struct grant {
+        event_id event;
+        operation_id operation;
+        consensus::granted what;
+        std::uint64_t waits_for = 0;  // the hash of what has to be stored before
+    };
+    void give(const std::string& device, const grant& what);
     struct wire {
         std::uint64_t number = 0;
         std::string text;  // "A to B"
     };
     ticket asks(const person& who, operation_kind op);
     viewer viewer_of(const std::string& device, const user_id& user);
+    version_of seen_version(const node::event_view& what) const;
     device_id id_of(const std::string& device);
     machine machine_of(const std::string& device);
     void passed(const std::string& from, const std::string& to, byte_view data);
     void found_on_disk(const std::string& device, byte_view data);
     bool unanswered(ticket& what, const error* why);
     void unknown(ticket& what);
+    void settle_creations();
     void takes_part(const event_id& event, const std::set<user_id>& people);
 
     world& world_;
     std::uint64_t asked_ = 0;
+    std::map<std::string, std::vector<operation>> unknown_creations_;  // by their authors
     std::map<std::pair<std::string, std::string>, wire> wires_;
     std::map<std::string, device_id> ids_;  // of devices
     std::map<std::string, machine> machines_;
     std::map<std::string, std::vector<user_id>> users_;  // of devices
+    std::map<std::string, std::vector<grant>> grants_;   // of devices, not stored yet
     struct secrets_of_event {
         std::set<std::string> markers;
         std::set<user_id> readers;  // took part in it once

@@ -104,14 +104,8 @@ void errands::change(person& who, const action& what, const node::event_view& se
         one.marker = seen_.claims.secrets.marker(who.id());
         seen_.writes(one.marker, seen.id);
         one.what = seen_.changes(who, seen);
-        if (what.what == action_kind::invite && his) {
-            std::uint64_t bits = what.number;
-            for (std::size_t i = 0; i < people_.size() && !may_remove_; ++i) {
-                const bool is_in =
-                    std::ranges::count(seen.content.participants, people_[i].name()) > 0;
-                bits |= (is_in ? std::uint64_t{1} : 0) << i;
-            }
-            const auto guests = guests_of(who, bits);
+        if (what.what == action_kind::invite && his && guests_change_) {
+            const auto guests = guests_of(who, what.number);
             for (const person* guest : guests) {
                 seen_.claims.secrets.allow(one.marker, guest->id());
             }

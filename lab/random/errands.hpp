@@ -18,11 +18,11 @@ public:
         std::uint64_t asked = 0, acknowledged = 0, refused = 0, unknown = 0;
     };
 
-    /// `people` does not move any more.
-    /// `may_remove`: guests are also taken from events. Where two may change an event at once, one
-    /// of them perhaps takes part no more, and nothing can make the two agree.
-    errands(const std::vector<person>& people, claims::world_watcher& seen, bool may_remove)
-        : people_(people), seen_(seen), may_remove_(may_remove) {}
+    /// `people` does not move any more. `guests_change`: people are invited to events that there
+    /// are, and taken from them. Where two may change an event at once, each side then refuses what
+    /// the other may not do by its own version, and nothing makes the two agree.
+    errands(const std::vector<person>& people, claims::world_watcher& seen, bool guests_change)
+        : people_(people), seen_(seen), guests_change_(guests_change) {}
 
     /// An action of people; nothing is asked where there is no event for it.
     void begin(person& who, const action& what);
@@ -61,7 +61,7 @@ private:
 
     const std::vector<person>& people_;
     claims::world_watcher& seen_;
-    bool may_remove_;
+    bool guests_change_;
     std::vector<waiting> waiting_;
     counts counts_;
     std::map<std::pair<event_id, std::string>, std::string> attached_;  // and acknowledged: by whom

@@ -17,6 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr duration rest_most = 20min;
+constexpr duration file_most = 2min;   // after that
+constexpr duration count_most = 5min;  // after that
 constexpr std::size_t log_lines = 60;
 
 class random_run {
@@ -265,9 +267,14 @@ private:
 
     void judge() {
         read_files();
+        const instant limit = world_.now() + count_most;
         count();
-        seen_.end(present());
+        while (!seen_.claims.counters.violations().empty() && world_.now() < limit) {
+            pass_to(world_.now() + 10s);
+            count();
+        }
         look_around();
+        seen_.end(present());
     }
 
     /// Everybody reads everything: after agreement, what each sees is the newest, unless somebody
@@ -289,6 +296,23 @@ private:
         }
     }
 
+    /// Whoever has just started may not have found the others yet, and is asked again.
+    void read_file(person& who, const node::event_view& event, const std::string& file,
+                   const std::vector<const person*>& there) {
+        const bool must = errands_.must_be_there(event.id, file, there);
+        const instant limit = world_.now() + (must ? file_most : 0s);
+        auto got = who.read(event.id, file);
+        while ((!got || !*got) && world_.now() < limit) {
+            pass_to(world_.now() + 5s);
+            got = who.read(event.id, file);
+        }
+        if (got && *got) {
+            seen_.read(who, event, file, crypto::sha256(**got));
+        } else if (must) {
+            seen_.unreadable(who, event, file, got ? got->error().message() : "no answer");
+        }
+    }
+
     void read_files() {
         const auto there = present();
         for (std::size_t i = 0; i < people_.size(); ++i) {
@@ -297,13 +321,7 @@ private:
             }
             for (const auto& event : people_[i].sees_all()) {
                 for (const auto& file : event.content.files) {
-                    const auto got = people_[i].read(event.id, file.name);
-                    if (got && *got) {
-                        seen_.read(people_[i], event, file.name, crypto::sha256(**got));
-                    } else if (errands_.must_be_there(event.id, file.name, there)) {
-                        seen_.unreadable(people_[i], event, file.name,
-                                         got ? got->error().message() : "no answer");
-                    }
+                    read_file(people_[i], event, file.name, there);
                 }
             }
         }

@@ -23,9 +23,11 @@ public:
     /// edit from here on.
     virtual void asked(const std::string& device, const event_id& event,
                        const operation_id& operation) = 0;
-    /// It gave that right, or renewed it.
+    /// It gave that right, or renewed it. Nobody learns of it before a record with the value
+    /// `once_stored` is on the disk; empty: at once.
     virtual void granted(const std::string& device, const event_id& event,
-                         const operation_id& operation, const consensus::granted& what) = 0;
+                         const operation_id& operation, const consensus::granted& what,
+                         byte_view once_stored) = 0;
     /// The right was used, given back or refused.
     virtual void released(const std::string& device, const event_id& event,
                           const operation_id& operation) = 0;

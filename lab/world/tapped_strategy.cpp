@@ -14,11 +14,20 @@ void tapped_strategy::step(const consensus::input& what, consensus::context wher
     if (watching_ == nullptr) {
         return;
     }
+    // The host writes all of a step before it does anything else of it.
+    byte_view written;
+    for (std::size_t i = before; i < effects.size(); ++i) {
+        if (const auto* const kept = std::get_if<consensus::persist>(&effects[i])) {
+            written = kept->value ? byte_view(*kept->value) : written;
+        } else if (const auto* const decision = std::get_if<consensus::decide>(&effects[i])) {
+            written = written.empty() ? byte_view(decision->value) : written;
+        }
+    }
     for (std::size_t i = before; i < effects.size(); ++i) {
         if (const auto* const decision = std::get_if<consensus::decide>(&effects[i])) {
             watching_->decided(device_, *decision);
         } else if (const auto* const answer = std::get_if<consensus::done>(&effects[i])) {
-            note(*answer);
+            note(*answer, written);
         }
     }
 }
@@ -46,7 +55,7 @@ void tapped_strategy::ended(const event_id& event, const operation_id& operation
     holders_.erase({event, held});
 }
 
-void tapped_strategy::note(const consensus::done& what) {
+void tapped_strategy::note(const consensus::done& what, byte_view written) {
     const auto found = edits_.find(what.operation);
     if (found == edits_.end()) {
         return;
@@ -57,7 +66,7 @@ void tapped_strategy::note(const consensus::done& what) {
     }
     if (const auto* const grant = std::get_if<consensus::granted>(&what.outcome)) {
         holders_[{event, grant->held}] = edit;
-        watching_->granted(device_, event, edit, *grant);
+        watching_->granted(device_, event, edit, *grant, written);
     } else if (what.operation == edit) {
         watching_->released(device_, event, edit);
     }

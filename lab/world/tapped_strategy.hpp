@@ -22,7 +22,7 @@ public:
 
 private:
     void note(const consensus::input& what);
-    void note(const consensus::done& what);
+    void note(const consensus::done& what, byte_view written);
     void ended(const event_id& event, const operation_id& operation, consensus::token held);
 
     consensus::strategy& real_;

@@ -89,7 +89,8 @@ TEST_F(ending_claims, u2_of_two_newest_either_may_win) {
         everybody_has_it check(people);
         check.observe_newest(version(2), true, both(alice, bob), alice.where);
         check.observe_newest(version(2), false, {alice.who}, bob.where);
-        check.observe_newest(version(2), false, {}, bob.where);  // acknowledged: people are not told
+        check.observe_newest(version(2), false, {},
+                             bob.where);  // acknowledged: people are not told
         check.observe_end(alice, with_alice, at(9));
         check.observe_end(bob, with_bob, at(9));
         return lines(check.violations());

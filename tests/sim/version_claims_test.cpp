@@ -29,6 +29,17 @@ TEST_F(version_claims, u1_acknowledged_too_early_or_as_something_else) {
                     "another content of it was decided"}));
 }
 
+TEST_F(version_claims, u1_no_event_is_made_twice) {
+    durable check(people);
+    check.observe_created(event, alice, at(1));
+    check.observe_created(other_event, alice, at(2));
+    EXPECT_EQ(lines(check.violations()), none());
+    check.observe_created(event, alice, at(3));
+    EXPECT_EQ(lines(check.violations()),
+              (none{"3.000 s: U1 durable: alice/1.7: alice at laptop: it was created, and had been "
+                    "at 1.000 s"}));
+}
+
 using decisions = decided_only::decisions;
 
 TEST_F(version_claims, u3_what_was_decided_may_be_shown) {

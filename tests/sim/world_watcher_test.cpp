@@ -97,6 +97,81 @@ TEST_F(watched_world, keeps_every_claim_on_a_good_day) {
     EXPECT_EQ(watching.claims.noted().size(), 5U);
 }
 
+/// One observation after the other that must not be, told as the world would tell it.
+TEST_F(watched_world, finds_every_kind_of_wrong) {
+    const node::event_view lunch = create("lunch");
+    both_have(lunch);
+    auto& claims = watching.claims;
+    // U3, then U5 and U4.
+    node::event_view later = lunch, other = lunch;
+    later.version = version_number(7);
+    other.content.title = "dinner";
+    watching.shown("B", bob.id(), later);
+    watching.shown("B", bob.id(), other);
+    // U1 and linearizable: two are told that they made version 2, and no disk has it.
+    node::event_view second = lunch;
+    second.version = version_number(2);
+    watching.answered(watching.changes(alice, lunch), result<node::event_view>(second));
+    watching.answered(watching.changes(bob, lunch), result<node::event_view>(second));
+    (void)watching.changes(alice, lunch);  // U6: and a third is never told anything
+    // Tokens and locks.
+    operation_id hers, his;
+    hers.value[0] = 1;
+    his.value[0] = 2;
+    watching.asked("A", lunch.id, hers);
+    watching.granted("A", lunch.id, hers, {5, 30s, lunch.version}, {});
+    watching.asked("B", lunch.id, his);
+    watching.granted("B", lunch.id, his, {5, 30s, lunch.version}, {});
+    // Files, and texts where they do not belong.
+    node::event_view with_file = lunch;
+    with_file.content.files.emplace_back().name = "map.pdf";
+    (void)watching.attaches(alice, lunch, "map.pdf", digest());
+    digest wrong;
+    wrong.value[0] = 1;
+    watching.read(bob, with_file, "map.pdf", wrong);
+    const std::string secret = claims.secrets.marker(alice.id());
+    in.net.tap("A", "B", as_bytes(secret));
+    watching.counts("A", "outbox", 1);
+    watching.failed("a device that does not start");
+    // U2: Bob is not shown version 2. Convergence: what a third sees is something else again.
+    watching.end({&alice, &bob});
+    claims.ended({bob.id(), {}}, {other}, in.now());
+    std::set<claim> found;
+    for (const violation& one : claims.violations()) {
+        found.insert(one.what);
+    }
+    EXPECT_EQ(found.size(), claim_count) << lines();
+}
+
+TEST_F(watched_world, finds_texts_on_disks_of_others) {
+    const node::event_view lunch = create("lunch");
+    const std::string secret = watching.claims.secrets.marker(alice.id());
+    watching.writes(secret, lunch.id);
+    storage::batch writes;
+    writes.put(storage::record_kind::journal, {1}, to_bytes(as_bytes("about " + secret)));
+    both_have(lunch);
+    watching.stored("A", writes);
+    watching.stored("B", writes);  // he takes part in it
+    EXPECT_EQ(watching.claims.violations(required({})).size(), 0U) << lines();
+    watching.stored("hub", writes);
+    watching.stored_file("hub", as_bytes(secret));  // said once of each device
+    const auto found = watching.claims.violations(required({}));
+    ASSERT_EQ(found.size(), 1U) << lines();
+    EXPECT_EQ(found.front().what, claim::secrecy);
+    EXPECT_EQ(found.front().where, "hub");
+}
+
+TEST_F(watched_world, a_holder_that_died_holds_no_more) {
+    const node::event_view lunch = create("lunch");
+    operation_id hers, his;
+    hers.value[0] = 1;
+    his.value[0] = 2;
+    watching.granted("A", lunch.id, hers, {5, 30s, lunch.version}, {});
+    watching.ended("A");
+    watching.granted("B", lunch.id, his, {6, 30s, lunch.version}, {});
+    EXPECT_EQ(watching.claims.held.violations().size(), 0U) << lines();
+}
+
 TEST_F(watched_world, sees_the_race_of_the_naive_strategy) {
     const node::event_view lunch = create("lunch");
     both_have(lunch);
