@@ -13,6 +13,7 @@ registry_link::~registry_link() = default;
 namespace {
 constexpr duration fresh_time = std::chrono::minutes(10);
 constexpr duration meet_again = std::chrono::seconds(30);
+constexpr std::size_t sought_most = 10'000, sought_at_once = 100;
 }  // namespace
 
 directory::directory(const environment& env, replica::database& db, registry_link& registry)
@@ -92,8 +93,12 @@ task<result<user_info>> directory::take(wire::user_entry raw) {
     }
     names_[card->name] = id;
     user_info info{std::move(*card), id, raw.devices};
-    const bool changed = !users_.contains(id) || users_[id].raw.devices != raw.devices;
+    const bool is_new = !users_.contains(id);
+    const bool changed = is_new || users_[id].raw.devices != raw.devices;
     users_[id] = {std::move(raw), info, env_.time.now()};
+    if (is_new && met) {
+        met(id);
+    }
     if (changed) {
         co_await store(id);
     }
@@ -202,17 +207,56 @@ task<void> directory::meet(std::vector<user_id> strangers) {
     if (strangers.empty() || (not_met_ && env_.time.now() - *not_met_ < meet_again)) {
         co_return;
     }
+    const bool answered = co_await ask_for_strangers(std::move(strangers));
+    if (!answered) {
+        not_met_ = env_.time.now();
+    }
+}
+
+/// False when the registry cannot be asked.
+task<bool> directory::ask_for_strangers(std::vector<user_id> strangers) {
     bool more = false;
     wire::lookup what;
     what.ids = std::move(strangers);
     auto found = co_await ask(std::move(what), more);
     if (!found) {
-        not_met_ = env_.time.now();
-        co_return;
+        co_return false;
     }
     for (wire::user_entry& entry : *found) {
         (void)co_await take(std::move(entry));
     }
+    co_return true;
+}
+
+void directory::seek(const std::vector<user_id>& strangers) {
+    for (const user_id& id : strangers) {
+        if (known(id) == nullptr && sought_.size() < sought_most) {
+            sought_.insert(id);
+        }
+    }
+    if (!sought_.empty() && !std::exchange(seeking_, true)) {
+        tasks_.spawn("seek", seek_all());
+    }
+}
+
+task<void> directory::seek_all() {
+    while (!sought_.empty()) {
+        std::vector<user_id> some;
+        for (const user_id& id : sought_) {
+            if (some.size() < sought_at_once) {
+                some.push_back(id);
+            }
+        }
+        const bool answered = co_await ask_for_strangers(some);
+        if (!answered) {
+            co_await sleep_for(env_, meet_again);
+            continue;
+        }
+        for (const user_id& id : some) {
+            sought_.erase(id);
+        }
+    }
+    seeking_ = false;
 }
 
 task<void> directory::refresh_now(std::vector<user_id> users) {

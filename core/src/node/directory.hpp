@@ -3,6 +3,7 @@
 // A name whose identity key changes is refused. Owned by the node; core thread only.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 
@@ -49,6 +50,11 @@ public:
     /// Makes those of these users known that are not, if the registry can be reached; a failure is
     /// not repeated for a while.
     task<void> meet(std::vector<user_id> strangers);
+    /// The same in the background, again and again until the registry has answered. Those whom it
+    /// does not know are forgotten.
+    void seek(const std::vector<user_id>& strangers);
+    /// Somebody is known now who was not.
+    std::function<void(const user_id&)> met;
 
     /// A device that its user has certified and that was seen in a session.
     void learn(const author& seen);
@@ -61,6 +67,8 @@ private:
     task<result<std::vector<wire::user_entry>>> ask(wire::lookup what, bool& more);
     task<result<user_info>> ask_for_one(wire::lookup what);
     task<void> refresh_now(std::vector<user_id> users);
+    task<bool> ask_for_strangers(std::vector<user_id> strangers);
+    task<void> seek_all();
     task<void> store(user_id id);
 
     const environment& env_;
@@ -76,6 +84,8 @@ private:
     std::map<user_id, entry> users_;
     std::map<std::string, user_id> names_;
     std::optional<instant> not_met_;  // when the registry could last not be asked for strangers
+    std::set<user_id> sought_;
+    bool seeking_ = false;
 };
 
 }  // namespace calbox::node

@@ -105,6 +105,7 @@ void node_parts::make_services(std::string listen_rather) {
     connections = net::make_pool(env, me.mine(), links->for_pool(), routes, relays, pool_with);
     relays.attach(*connections);
     users.emplace(env, db, links->for_registry());
+    users->met = [this](const user_id& who) { user_met(who); };
     accounts.emplace(env, db, me.mine().device_key, links->for_registry(), *users,
                      account_service::settings{with.kdf_memory_bytes, with.kdf_passes});
     accounts->changed = [this](const account_view& who, bool in) { user_changed(who, in); };
@@ -210,6 +211,12 @@ void node_parts::enter_network() {
     }
     edge->start(rendezvous.has_value());
     want_catching_up();
+    if (!accounts->signed_in().empty()) {
+        for (const auto& [id, held] : replica->events().all()) {
+            users->seek(held.header.participants);
+            users->seek({id.organizer});
+        }
+    }
 }
 
 task<void> node_parts::keep_joining() {

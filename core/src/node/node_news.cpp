@@ -92,6 +92,15 @@ void node_parts::came(const net::peer& who) {
     }
     if (unasked_.erase(who.device) > 0) {
         want_catching_up();
+    } else {
+        ask_whoever_came();
+    }
+}
+
+/// Who was alone when he could have missed something asks the first who is there.
+void node_parts::ask_whoever_came() {
+    if (std::exchange(nobody_asked_, false)) {
+        want_catching_up();
     }
 }
 
@@ -106,6 +115,9 @@ void node_parts::went(const device_id& who) {
 }
 
 void node_parts::came_online(const std::vector<device_id>& devices) {
+    if (!devices.empty()) {
+        ask_whoever_came();
+    }
     std::vector<std::string> friends;
     for (const device_id& device : devices) {
         replica->on_reachable(device);
@@ -231,6 +243,7 @@ task<void> node_parts::catch_up() {
         // have.
         if (!edge->is_settled()) {
             if (edge->now_in() == phase::waiting) {
+                nobody_asked_ = true;
                 break;
             }
             co_await sleep_for(env, std::chrono::milliseconds(50));
@@ -268,7 +281,8 @@ task<void> node_parts::catch_up() {
         };
         std::erase_if(friends, missing);
         std::erase_if(backups, missing);
-        if (friends.empty() && backups.empty()) {
+        nobody_asked_ = friends.empty() && backups.empty();
+        if (nobody_asked_) {
             continue;
         }
         const auto report = co_await replica->catch_up(friends, backups);
@@ -369,8 +383,35 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     }
     users->refresh(all);
     edge->hear_of(all);
+    const bool ours = std::ranges::any_of(
+        all, [this](const user_id& user) { return accounts->identity_of(user) != nullptr; });
+    const bool all_known = std::ranges::all_of(
+        all, [this](const user_id& user) { return users->known(user) != nullptr; });
+    if (!ours) {
+        return;
+    }
+    if (all_known) {
+        tell_of_change(all, before, now);
+    } else {
+        introducing_.insert(now.event);
+        tasks.spawn("introduce", introduce(std::move(all), before, now));
+    }
+}
+
+task<void> node_parts::introduce(std::vector<user_id> people, std::optional<envelope_header> before,
+                                 envelope_header now) {
+    co_await users->meet(people);
+    introducing_.erase(now.event);
+    opened->forget(now.event);
+    tell_of_change(people, before, now);
+    users->seek(people);  // whoever is not known yet
+}
+
+void node_parts::tell_of_change(const std::vector<user_id>& people,
+                                const std::optional<envelope_header>& before,
+                                const envelope_header& now) {
     const user_id author = crypto::author_user(now.by).value_or(user_id());
-    for (const user_id& user : all) {
+    for (const user_id& user : people) {
         const bool told = accounts->identity_of(user) != nullptr &&
                           (now.type == event_kind::contact || now.type == event_kind::calendar);
         if (!told) {
@@ -380,6 +421,31 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
                                                       : calendar_news(before, now, author, user);
         what.by = names->name_of(author);
         watching.tell({user}, std::move(what));
+    }
+}
+
+void node_parts::user_met(const user_id& who) {
+    if (!opened) {
+        return;  // while everything is loaded
+    }
+    for (const auto& [id, held] : replica->events().all()) {
+        const envelope_header& now = held.header;
+        if (now.type != event_kind::calendar || !now.involves(who)) {
+            continue;
+        }
+        opened->forget(id);
+        for (const account_view& user : accounts->signed_in()) {
+            const auto seen = opened->open(id, user.id);
+            if (!seen || introducing_.contains(id)) {
+                continue;
+            }
+            change what;
+            what.what = "event";
+            what.id = names->name_of(id.organizer) + "/" + id.seq_text();
+            what.by = names->name_of(who);
+            what.text = what.by + " takes part in \"" + (*seen)->content.title + "\"";
+            watching.tell({user.id}, std::move(what));
+        }
     }
 }
 

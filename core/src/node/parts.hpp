@@ -60,6 +60,8 @@ public:
     void came_online(const std::vector<device_id>& devices);
     void event_changed(const std::optional<envelope_header>& before, const envelope_header& now);
     void user_changed(const account_view& who, bool in);
+    /// Who was a stranger until now has a name: so have his events.
+    void user_met(const user_id& who);
     /// From now on this device may be behind, until an exchange has ended.
     void want_catching_up();
     /// One-way; opens a session first where there is none.
@@ -117,6 +119,12 @@ private:
     task<void> meet_one(device_id device, std::shared_ptr<meeting> all);
     task<std::vector<device_id>> meet(std::vector<device_id> devices);
     task<void> catch_up();
+    void ask_whoever_came();
+    /// Tells of the change once the strangers among these are known, or cannot be.
+    task<void> introduce(std::vector<user_id> people, std::optional<envelope_header> before,
+                         envelope_header now);
+    void tell_of_change(const std::vector<user_id>& people,
+                        const std::optional<envelope_header>& before, const envelope_header& now);
     /// What `user` is told of a friend request, and of an event.
     change contact_news(const std::optional<envelope_header>& before, const envelope_header& now,
                         const user_id& user);
@@ -126,8 +134,10 @@ private:
     bool behind_ = false;  // a user came, or the network did, and no exchange has ended since
     bool catching_up_ = false;
     std::set<device_id> unasked_;  // said to be online, and not reached in an exchange
+    bool nobody_asked_ = false;    // there was nobody to ask when this device was behind
     event in_step_;                // set while nothing is behind
     bool joining_ = false;
+    std::set<event_id> introducing_;  // nobody has been told of their newest change yet
 };
 
 /// The parts' answers to what the rooms below ask for.
