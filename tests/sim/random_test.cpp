@@ -2,7 +2,19 @@
 // twice. What thousands of them show is the business of `calbox-lab random`.
 #include "lab/random/run.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+
 #include <gtest/gtest.h>
+
+#include "lab/random/errands.hpp"
+#include "lab/random/gate.hpp"
 
 namespace calbox::lab {
 namespace {
@@ -42,6 +54,80 @@ TEST(random_worlds, one_seed_is_one_run) {
         EXPECT_EQ(first.told, second.told);
         EXPECT_NE(first.trace, run_plan(make_plan(seed + 100), settings()).trace);
     }
+}
+
+TEST(random_worlds, one_seed_is_one_run_in_every_process) {
+    const plan made = make_plan(4);
+    (void)run_plan(make_plan(5), settings());  // whatever it leaves behind
+    const auto here = run_plan(made, settings());
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const pid_t process = ::fork();
+    if (process == 0) {
+        const std::uint64_t trace = run_plan(made, settings()).trace;
+        ::_exit(::write(ends[1], &trace, sizeof trace) == sizeof trace ? 0 : 1);
+    }
+    std::uint64_t there = 0;
+    EXPECT_EQ(::read(ends[0], &there, sizeof there), static_cast<ssize_t>(sizeof there));
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ::waitpid(process, nullptr, 0);
+    EXPECT_EQ(here.trace, there);
+}
+
+TEST(random_worlds, a_log_has_every_record_and_changes_nothing) {
+    run_settings with = settings();
+    with.log = testing::TempDir() + "calbox-random-world.txt";
+    const auto told = run_plan(make_plan(6), with);
+    EXPECT_EQ(told.trace, run_plan(make_plan(6), settings()).trace);
+    std::ifstream log(with.log);
+    std::uint64_t lines = 0;
+    std::set<std::string> kinds;
+    for (std::string line; std::getline(log, line); ++lines) {
+        std::istringstream words(line);
+        std::string at, machine, kind;
+        words >> at >> machine >> kind;
+        kinds.insert(kind);
+    }
+    EXPECT_EQ(lines, told.records);
+    EXPECT_EQ(kinds, (std::set<std::string>{"message", "disk", "call", "shown", "decided", "fault",
+                                            "state"}));
+    std::filesystem::remove(with.log);
+}
+
+TEST(random_worlds, what_cannot_work_is_told) {
+    plan impossible = make_plan(1);
+    impossible.consensus = "no_such_strategy";
+    EXPECT_ANY_THROW(run_plan(impossible, settings()));
+}
+
+TEST(random_worlds, files_begin_with_their_names) {
+    const bytes one = errands::content_of("a-file.bin"), other = errands::content_of("b-file.bin");
+    EXPECT_EQ(one, errands::content_of("a-file.bin"));
+    EXPECT_NE(one, other);
+    EXPECT_TRUE(as_text(one).starts_with("a-file.bin"));
+}
+
+/// Every fault in core is one that the gate plays. Those of strategies are for their contract
+/// suites.
+TEST(mutation_gate, knows_every_fault) {
+    std::set<std::string> in_sources, known;
+    const std::regex asked(R"re(\bmutant\("([a-z_.]+)"\))re");
+    for (const auto& file : std::filesystem::recursive_directory_iterator(
+             std::filesystem::path(CALBOX_SOURCE_DIRECTORY) / "core/src")) {
+        if (file.path().extension() != ".cpp" && file.path().extension() != ".hpp") {
+            continue;
+        }
+        std::ifstream from(file.path());
+        const std::string text((std::istreambuf_iterator<char>(from)), {});
+        for (std::sregex_iterator at(text.begin(), text.end(), asked), end; at != end; ++at) {
+            in_sources.insert((*at)[1]);
+        }
+    }
+    for (const fault& one : known_faults()) {
+        EXPECT_TRUE(known.emplace(one.name).second) << one.name;
+    }
+    EXPECT_EQ(in_sources, known);
 }
 
 class first_seeds : public testing::TestWithParam<std::uint64_t> {};

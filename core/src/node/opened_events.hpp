@@ -29,7 +29,7 @@ public:
     /// Every event of `as` that exists, by start.
     std::vector<const opened_event*> all(const user_id& as);
     /// Forgets an event whose version has changed, or everything (a user signed out).
-    void forget(const event_id& which) { opened_.erase(which); }
+    void forget(const event_id& which);
     void forget_all() { opened_.clear(); }
 
 private:

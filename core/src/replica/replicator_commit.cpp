@@ -1,6 +1,8 @@
 // The way of an edit: may it be made, who decides it, sealing, and what storing a decision takes.
 #include <algorithm>
 
+#include <calbox/mutant.hpp>
+
 #include "crypto/envelopes.hpp"
 #include "replica/replicator.hpp"
 
@@ -215,6 +217,9 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
         mine.recipients = recipients_of(header);
     }
     for (const user_id& gone : by_this_device ? removed_by(header) : std::vector<user_id>()) {
+        if (mutant("replicator.no_removal_notice")) {
+            break;
+        }
         auto notice = removal_notice(header, gone);
         if (!notice) {
             return fail(std::move(notice.error()));
