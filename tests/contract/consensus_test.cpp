@@ -245,11 +245,11 @@ TEST_P(consensus_suite, a_dead_holder_is_survived_where_that_is_declared) {
     }
     auto w = world(3);
     w.make(event_);
-    const auto grant = as<granted>(w.outcome_of(w.acquire(0, event_)));
+    const auto grant = as<granted>(w.outcome_of(w.acquire(1, event_)));
     ASSERT_TRUE(grant);
-    w.crash(0);
+    w.crash(1);
     w.run_for(grant->lease * 2);
-    EXPECT_TRUE(as<granted>(w.outcome_of(w.acquire(1, event_))));
+    EXPECT_TRUE(as<granted>(w.outcome_of(w.acquire(2, event_))));
 }
 
 TEST_P(consensus_suite, edits_go_on_offline_where_that_is_declared) {
