@@ -193,6 +193,8 @@ public:
     virtual ~referee();
     /// May `device` take part in deciding `event`? True when this node does not know the event.
     virtual bool takes_part(const device_id& device, const event_id& event) const = 0;
+    /// Do other devices than this one take part in it, backups apart?
+    virtual bool is_shared(const event_id& event) const = 0;
     /// Could `value` be a version of `event`: readable, signed, by one of its participants?
     virtual bool acceptable(const event_id& event, byte_view value) const = 0;
 };

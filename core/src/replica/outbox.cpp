@@ -6,6 +6,12 @@ namespace calbox::replica {
 
 outbox_mediator::~outbox_mediator() = default;
 
+outbox::~outbox() {
+    for (const auto& [device, waiting] : lines_) {
+        env_.timers.cancel(waiting.retry);
+    }
+}
+
 static bytes row_key(const device_id& device, const event_id& which) {
     bytes key = to_bytes(device.view());
     const bytes rest = event_key(which);

@@ -27,6 +27,7 @@ public:
 class outbox {
 public:
     outbox(const environment& env, database& db, event_store& store, outbox_mediator& mediator);
+    ~outbox();
 
     task<result<void>> load();
     void request_stop() noexcept { tasks_.request_stop(); }

@@ -31,11 +31,18 @@ public:
         return held == nullptr || device == owner_.with_.self ||
                std::ranges::binary_search(owner_.recipients_of(held->header), device);
     }
+    bool is_shared(const event_id& event) const override {
+        const held_event* const held = owner_.store_.find(event);
+        return held != nullptr && owner_.group_of(held->header).devices.size() > 1;
+    }
     bool acceptable(const event_id& event, byte_view value) const override {
         auto what = codec::decode<envelope>(value);
         const auto next = what ? verify(std::move(*what)) : fail(what.error());
         const auto by = next ? crypto::author_user(next->header.by) : std::nullopt;
-        return by && next->header.event == event && next->header.involves(*by);
+        // Whoever leaves an event signs a version without himself.
+        const held_event* const held = owner_.store_.find(event);
+        return by && next->header.event == event &&
+               (next->header.involves(*by) || (held != nullptr && held->header.involves(*by)));
     }
     void decided(const consensus::decide& what) override { owner_.decided(what); }
     task<result<envelope_order>> deliver(device_id to, event_id which) override {

@@ -57,6 +57,10 @@ task<result<event_id>> replicator::commit(change what) {
     }
     const operation_id operation = ask.operation;
     const auto granted = co_await consensus_.acquire(std::move(ask));
+    if (!granted && granted.error().code == errc::already_exists && !what.event) {
+        // A number that was given before a crash, and not seen here since.
+        co_return co_await commit(std::move(what));
+    }
     if (!granted) {
         co_return fail(granted.error());
     }
@@ -118,6 +122,9 @@ consensus::group replicator::group_of(const envelope_header& header) const {
     members.devices.erase(std::unique(members.devices.begin(), members.devices.end()),
                           members.devices.end());
     members.organizer_device = mediator_.organizer_device(header.event);
+    if (members.devices.size() == 1) {
+        members.backups.clear();  // what is this device's alone needs nobody else's word
+    }
     return members;
 }
 
