@@ -8,8 +8,8 @@ using consensus::committed;
 using consensus::granted;
 using consensus::refused;
 
-constexpr duration bad_weather = 45s;
-constexpr duration calm = 45s;
+constexpr duration bad_weather = 20s;
+constexpr duration calm = 10s;
 
 event_id the_event() {
     event_id event;

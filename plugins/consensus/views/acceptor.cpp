@@ -109,13 +109,12 @@ peer_message acceptor::prepare(const event_id& event, const peer_message& asked,
 
 peer_message acceptor::accept(const event_id& event, const peer_message& asked,
                               const context& where, effects_type& effects) {
-    const bool known = votes_.contains(event);
-    const vote mine = known ? votes_.at(event) : vote();
+    vote& mine = votes_[event];
     const bool again = mine.held && mine.held->at == asked.at;
     const bool lower = asked.at < mine.promised && !mutant("views.accepts_lower_ballot");
     const bool superseded = mine.held && asked.held->what.when < mine.held->what.when;
     if (!again && !lower && !superseded) {
-        votes_[event].promised = std::max(asked.promised, asked.at);
+        mine.promised = std::max(asked.promised, asked.at);
         hold(event, {asked.at, asked.held->what}, where, effects);
     }
     peer_message out = answer(message_kind::updated, event, asked, where);
@@ -169,8 +168,9 @@ void acceptor::learn(const event_id& event, const accepted_value& what, const co
     vote& mine = found->second;
     if (mine.held && mine.held->at == what.at) {
         notify(event, what.at, effects);
-    } else if ((!mine.held || mine.held->before(what)) && mine.promised <= what.at) {
-        mine.promised = what.at;
+    } else if (!mine.held || mine.held->before(what)) {
+        // In spite of a later promise: it was decided by others, who are enough without this one.
+        mine.promised = std::max(mine.promised, what.at);
         hold(event, what, where, effects);
         notify(event, what.at, effects);
     }

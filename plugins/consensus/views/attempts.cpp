@@ -54,6 +54,10 @@ void views::begin(const event_id& event, const context& where, effects_type& eff
         return;
     }
     const job& next = at.jobs.front();
+    const vote* const mine = votes_.find(event);
+    if (at.leading && mine != nullptr && at.leading->next < mine->promised) {
+        at.leading.reset();  // others have been here since
+    }
     const bool founds = next.kind == job_kind::acquire &&
                         (next.why == intent::create || next.why == intent::take_over);
     if (founds) {
@@ -63,7 +67,7 @@ void views::begin(const event_id& event, const context& where, effects_type& eff
         commit_foundation(event, where, effects);
     } else if (next.kind == job_kind::read || next.kind == job_kind::settle) {
         check(event, where, effects);
-    } else if (at.leading) {
+    } else if (at.leading && next.kind != job_kind::adapt) {
         work(event, value(at.leading->what), false, where, effects);
     } else {
         prepare(event, where, effects);
@@ -261,6 +265,14 @@ void views::judge_promises(const event_id& event, const context& where, effects_
             promised[device] = answer.life;
         }
     }
+    const job& mine = at.jobs.front();
+    if (mine.kind == job_kind::acquire && best->what.when.generation < mine.generation &&
+        at.answers.size() < at.asked.size()) {
+        return;  // the host knows of a take-over; somebody else here will
+    }
+    if (mine.kind == job_kind::adapt && at.answers.size() < at.asked.size()) {
+        return;  // it is about those who answer
+    }
     if (is_quorum(best->what.voters, promised, where)) {
         work(event, best->what, true, where, effects);
     } else if (!still_possible(best->what.voters, at.refusals)) {
@@ -414,13 +426,16 @@ void views::waited(const event_id& event, const context& where, effects_type& ef
     }
     if (at.at == phase::founding) {
         judge_foundation(event, false, where, effects);
-    } else if (where.now >= at.jobs.front().deadline) {
+    } else if (where.now >= at.jobs.front().deadline ||
+               (at.jobs.front().kind == job_kind::adapt && at.at == phase::preparing)) {
         give_up(event, where, effects);
     } else if (at.at == phase::waiting) {
         at.at = phase::idle;
         begin(event, where, effects);
     } else if (at.at == phase::checking) {
         prepare(event, where, effects);
+    } else if (!at.refusals.empty()) {
+        try_again(event, where, effects);  // somebody was quicker; the silent ones will not help
     } else if (at.at == phase::accepting) {
         send_updates(event, where, effects);
         judge_acceptances(event, where, effects);

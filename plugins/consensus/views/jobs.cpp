@@ -78,6 +78,12 @@ std::optional<value> views::change(const event_id& event, const value& found, bo
             }
             finish(event, std::nullopt, where, effects);
             return std::nullopt;
+        case job_kind::adapt:
+            if (step_view(event, next, mine.members, false, where)) {
+                return next;
+            }
+            finish(event, std::nullopt, where, effects);
+            return std::nullopt;
         case job_kind::leave:
             step_view(event, next, {}, true, where);
             return next;
@@ -101,6 +107,10 @@ std::optional<value> views::change_for_acquire(const event_id& event, const valu
     job& mine = at.jobs.front();
     if (mine.after) {
         return found;
+    }
+    if (found.when.generation != mine.generation && !fresh) {
+        prepare(event, where, effects);
+        return std::nullopt;
     }
     if (found.when.generation != mine.generation) {
         mine.after =
@@ -267,8 +277,6 @@ void views::done_with(const event_id& event, const value& now, const context& wh
 /// Nobody who was asked has a value.
 void views::nobody_knows(const event_id& event, const context& where, effects_type& effects) {
     const job& mine = desks_[event].jobs.front();
-    const bool answers = mine.kind != job_kind::settle && mine.kind != job_kind::release &&
-                         mine.kind != job_kind::leave;
     std::optional<done> answer;
     if (mine.kind == job_kind::read) {
         answer = done{mine.operation, current{}};
@@ -276,7 +284,7 @@ void views::nobody_knows(const event_id& event, const context& where, effects_ty
         // Nobody has accepted anything of it, this device included, who would have been the first.
         answer = done{mine.operation,
                       because(errc::conflict, "the edit did not happen, and never will")};
-    } else if (answers) {
+    } else if (answers_somebody(mine.kind)) {
         answer = done{mine.operation,
                       because(errc::not_found,
                               "none of the devices that can be reached votes on this event")};
@@ -425,7 +433,7 @@ void views::give_up(const event_id& event, const context& where, effects_type& e
                         "it is not known yet whether the edit happened: too few of the event's "
                         "devices answer");
         answer = done{mine.operation, std::move(why)};
-    } else if (mine.kind != job_kind::release && mine.kind != job_kind::leave) {
+    } else if (answers_somebody(mine.kind)) {
         answer = done{mine.operation, missing(at)};
     }
     finish(event, std::move(answer), where, effects);

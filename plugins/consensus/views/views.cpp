@@ -1,5 +1,7 @@
 #include "views.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 namespace calbox::consensus {
@@ -9,6 +11,7 @@ constexpr std::size_t jobs_max = 64;     // waiting for one event
 constexpr std::size_t desks_kept = 512;  // events whose last attempt is remembered
 constexpr std::size_t clean_kept = 1024;
 constexpr std::size_t leaving_at_once = 64;
+constexpr std::size_t welcomed_at_once = 256;
 constexpr std::size_t members_max = 64;  // of a set that a peer sends
 constexpr std::uint64_t counter_max = 1ULL << 62;
 
@@ -47,7 +50,7 @@ void views::step(const input& what, context where, std::vector<effect>& effects)
 void views::submit(const event_id& event, job what, const context& where, effects_type& effects) {
     desk& at = desks_[event];
     if (at.jobs.size() >= jobs_max) {
-        if (what.kind != job_kind::settle && what.kind != job_kind::release) {
+        if (answers_somebody(what.kind)) {
             effects.push_back(refusal(what.operation, errc::queue_full,
                                       "too many edits of this event are waiting on this device"));
         }
@@ -152,8 +155,9 @@ void views::on(const fate& what, const context& where, effects_type& effects) {
 void views::on(const leaving& what, const context& where, effects_type& effects) {
     leaving_ = true;
     for (const auto& [event, one] : votes_.all()) {
-        if (!one.held || !one.held->what.voters.contains(where.self)) {
-            continue;
+        if (!one.held || !one.held->what.voters.contains(where.self) ||
+            !where.rules.is_shared(event)) {
+            continue;  // nobody could use what would be handed over
         }
         voices others;
         for (const member& voter : one.held->what.voters.everybody()) {
@@ -189,10 +193,19 @@ void views::on(const message& what, const context& where, effects_type& effects)
     const auto read = codec::decode<peer_message>(what.body);
     if (!read || read->at.counter >= counter_max || read->promised.counter >= counter_max ||
         (read->held && (read->held->at.counter >= counter_max || !is_sane(read->held->what))) ||
-        what.from == where.self || !where.rules.takes_part(what.from, read->event)) {
+        what.from == where.self) {
         return;
     }
+    const vote* const here = votes_.find(read->event);
+    const bool voter = here != nullptr && here->held && here->held->what.voters.contains(what.from);
+    if (!voter && !where.rules.takes_part(what.from, read->event)) {
+        return;  // a voter that has left the event may still bring its last version home
+    }
     members_.heard(what.from, read->life, where.now);
+    if (here != nullptr && here->held && read->held && read->kind != message_kind::update &&
+        here->held->what.when < read->held->what.when) {
+        settle_later(read->event, with_.resend, where, effects);  // it was taken over
+    }
     switch (read->kind) {
         case message_kind::ask_for_ok:
         case message_kind::check_update:
@@ -244,6 +257,14 @@ void views::settle_later(const event_id& event, duration after, const context& w
 }
 
 void views::on(const timer& what, const context& where, effects_type& effects) {
+    if (const auto came = welcoming_.find(what.tag); came != welcoming_.end()) {
+        const device_id device = came->second;
+        welcoming_.erase(came);
+        if (members_.is_connected(device)) {
+            welcome(device, where, effects);
+        }
+        return;
+    }
     const auto found = timers_.find(what.tag);
     if (found == timers_.end()) {
         return;
@@ -265,8 +286,49 @@ void views::on(const timer& what, const context& where, effects_type& effects) {
     }
 }
 
-void views::on(const peer_change& what, const context&, effects_type&) {
+void views::on(const peer_change& what, const context& where, effects_type& effects) {
     members_.connected(what.device, what.up);
+    if (what.up) {
+        const std::uint64_t tag = ++last_timer_;
+        welcoming_[tag] = what.device;
+        const auto wait = static_cast<std::uint64_t>(with_.settle_after.count());
+        effects.push_back(set_timer{tag, with_.settle_after + duration(where.entropy.below(wait))});
+    }
+}
+
+/// One voter is enough to vote a newcomer in: the one with the last word, or the next in order.
+bool views::leads(const view& of, const context& where) const {
+    const auto present = [&](const device_id& device) {
+        return device == where.self || members_.is_connected(device);
+    };
+    if (present(of.now.tie)) {
+        return of.now.tie == where.self;
+    }
+    const auto all = of.everybody();
+    const auto first = std::ranges::find_if(all, present, &member::device);
+    return first != all.end() && first->device == where.self;
+}
+
+/// Votes a device that came, and stayed for a moment, into the events that it takes part in.
+void views::welcome(const device_id& device, const context& where, effects_type& effects) {
+    std::vector<event_id> events;
+    for (const auto& [event, one] : votes_.all()) {
+        const view* const now = one.held ? &one.held->what.voters : nullptr;
+        if (now != nullptr && now->contains(where.self) && !now->contains(device) &&
+            now->everybody().size() < with_.view_max && events.size() < welcomed_at_once &&
+            leads(*now, where) && where.rules.takes_part(device, event)) {
+            events.push_back(event);
+        }
+    }
+    for (const event_id& event : events) {
+        job next;
+        next.kind = job_kind::adapt;
+        for (const member& one : votes_.find(event)->held->what.voters.everybody()) {
+            next.members.devices.push_back(one.device);
+        }
+        next.members.devices.push_back(device);
+        submit(event, std::move(next), where, effects);
+    }
 }
 
 void views::on(const restored& what, const context& where, effects_type& effects) {
@@ -277,6 +339,7 @@ void views::on(const restored& what, const context& where, effects_type& effects
     clean_.clear();
     timers_.clear();
     settling_.clear();
+    welcoming_.clear();
     to_leave_.clear();
     now_leaving_ = 0;
     counter_ = 0;

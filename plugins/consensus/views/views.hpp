@@ -31,7 +31,12 @@ public:
 private:
     using effects_type = std::vector<effect>;
 
-    enum class job_kind { acquire, renew, commit, release, read, fate, settle, leave };
+    enum class job_kind { acquire, renew, commit, release, read, fate, settle, adapt, leave };
+    /// Those that the host waits for.
+    static bool answers_somebody(job_kind kind) noexcept {
+        return kind != job_kind::settle && kind != job_kind::adapt && kind != job_kind::leave &&
+               kind != job_kind::release;
+    }
     /// What is to be done to one event, and for whom.
     struct job {
         job_kind kind = job_kind::settle;
@@ -106,6 +111,8 @@ private:
     void settle_later(const event_id& event, duration after, const context& where,
                       effects_type& effects);
     void leave_next(const context& where, effects_type& effects);
+    void welcome(const device_id& device, const context& where, effects_type& effects);
+    bool leads(const view& of, const context& where) const;
     void submit(const event_id& event, job what, const context& where, effects_type& effects);
     void tidy(const context& where);
 
@@ -168,7 +175,8 @@ private:
     std::map<event_id, std::pair<epoch, version_number>> delivered_;
     std::set<operation_id> clean_;  // granted in this run, and no voter was sent the edit
     std::map<std::uint64_t, event_id> timers_;
-    std::map<event_id, std::uint64_t> settling_;  // timer of each
+    std::map<event_id, std::uint64_t> settling_;    // timer of each
+    std::map<std::uint64_t, device_id> welcoming_;  // timers of devices that came
     std::uint64_t last_timer_ = 0;
     std::uint64_t counter_ = 0;
     std::uint64_t counter_reserved_ = 0;

@@ -1,0 +1,264 @@
+// What `views` promises beyond the contract: who votes follows who is there, a device that stops
+// hands over, one that lost its store is voted in again, and an event is taken over when its voters
+// are gone.
+#include <nlohmann/json.hpp>
+
+#include "../../plugins/consensus/views/register.hpp"
+#include "contract/consensus_storm.hpp"
+#include "contract/consensus_suite.hpp"
+
+namespace calbox::contract {
+namespace {
+
+using namespace std::chrono_literals;
+
+class views_suite : public testing::Test {
+protected:
+    static consensus_world world(std::size_t devices, std::uint64_t seed = 1) {
+        return {"views", devices, seed, quick_settings("views")};
+    }
+    template <class Outcome>
+    static std::optional<Outcome> as(const std::optional<consensus::done>& what) {
+        const auto* const found = what ? std::get_if<Outcome>(&what->outcome) : nullptr;
+        return found != nullptr ? std::optional(*found) : std::nullopt;
+    }
+    std::set<std::string> voters(consensus_world& w, std::size_t seen_by) const {
+        const auto text =
+            nlohmann::json::parse(w.at(seen_by).explain(event_, w.where(seen_by)), nullptr, false);
+        std::set<std::string> all;
+        for (const auto& one : text.value("voters", nlohmann::json::array())) {
+            all.insert(one.get<std::string>().substr(0, 2));
+        }
+        return all;
+    }
+    void expect_sound(const consensus_world& w) const {
+        const auto wrong = w.history.judge(promised_);
+        EXPECT_TRUE(wrong.empty()) << wrong.front();
+    }
+    const event_id event_ = event_of(1);
+    const consensus::traits promised_{true, true, true, true, false, false};
+};
+
+/// Every set of up to five members, every two quorums of it.
+TEST_F(views_suite, quorums_of_a_set_meet_and_neighbours_need_the_joint_step) {
+    const auto device = [](std::size_t i) { return consensus_world::device_of(i); };
+    const auto set_of = [&](unsigned bits, std::size_t tie) {
+        consensus::member_set all;
+        for (std::size_t i = 0; i < 5; ++i) {
+            if ((bits >> i & 1) != 0) {
+                all.members.push_back({device(i), incarnation(1), false});
+            }
+        }
+        all.tie = device(tie);
+        return all;
+    };
+    const auto voices_of = [&](unsigned bits) {
+        consensus::voices all;
+        for (std::size_t i = 0; i < 5; ++i) {
+            if ((bits >> i & 1) != 0) {
+                all[device(i)] = incarnation(1);
+            }
+        }
+        return all;
+    };
+    std::size_t apart = 0;
+    for (unsigned one = 1; one < 32; ++one) {
+        for (unsigned other = 1; other < 32; ++other) {
+            const auto before = set_of(one, 0), after = set_of(other, 1);
+            for (unsigned a = 0; a < 32; ++a) {
+                for (unsigned b = 0; b < 32; ++b) {
+                    if ((a & b) != 0) {
+                        continue;
+                    }
+                    const auto left = voices_of(a), right = voices_of(b);
+                    EXPECT_FALSE(before.has_quorum(left) && before.has_quorum(right));
+                    consensus::view joint;
+                    joint.now = before;
+                    joint.next = after;
+                    EXPECT_FALSE(joint.has_quorum(left) && before.has_quorum(right));
+                    EXPECT_FALSE(joint.has_quorum(left) && after.has_quorum(right));
+                    apart += before.has_quorum(left) && after.has_quorum(right) ? 1 : 0;
+                }
+            }
+        }
+    }
+    EXPECT_GT(apart, 0U) << "then the joint step would not be needed";
+}
+
+TEST_F(views_suite, a_device_that_stops_hands_over) {
+    auto w = world(2);
+    w.make(event_);
+    w.leave(0);
+    w.run_for(2s);
+    EXPECT_TRUE(w.has_left(0));
+    w.crash(0);
+    EXPECT_TRUE(w.edit(1, event_)) << "the organizer's device is off, and was asked to hand over";
+    w.restart(0);
+    w.run_for(5s);
+    EXPECT_EQ(w.shown(0, event_), version_number(2));
+    EXPECT_TRUE(w.edit(0, event_, version_number(2)));
+    expect_sound(w);
+}
+
+TEST_F(views_suite, a_device_that_was_killed_is_missed_by_name) {
+    auto w = world(2);
+    w.make(event_);
+    w.crash(0);
+    const auto no = as<refused>(w.outcome_of(w.acquire(1, event_)));
+    ASSERT_TRUE(no);
+    EXPECT_EQ(no->why.code, errc::unavailable);
+    EXPECT_EQ(no->missing, std::vector{consensus_world::device_of(0)});
+    EXPECT_EQ(no->needed, 1U);
+}
+
+TEST_F(views_suite, who_votes_follows_who_is_there) {
+    auto w = world(4);
+    w.make(event_);
+    EXPECT_EQ(voters(w, 0).size(), 4U);
+    w.crash(3);
+    for (int times = 0; times < 6; ++times) {
+        EXPECT_TRUE(w.edit(1, event_, w.shown(1, event_)));
+        w.run_for(1s);
+    }
+    EXPECT_EQ(voters(w, 0), (std::set<std::string>{"01", "02", "03"}));
+    w.crash(2);
+    for (int times = 0; times < 6; ++times) {
+        EXPECT_TRUE(w.edit(1, event_, w.shown(1, event_)));
+        w.run_for(1s);
+    }
+    EXPECT_EQ(voters(w, 0), (std::set<std::string>{"01", "02"}));
+    w.crash(1);
+    EXPECT_TRUE(w.edit(0, event_, w.shown(0, event_))) << "it has the last word of two";
+    for (std::size_t i = 1; i < 4; ++i) {
+        w.restart(i);
+    }
+    for (int times = 0; times < 4; ++times) {
+        w.run_for(1s);
+        EXPECT_TRUE(w.edit(3, event_, w.shown(3, event_)));
+    }
+    EXPECT_EQ(voters(w, 0).size(), 4U) << "and whoever is back is voted in";
+    expect_sound(w);
+}
+
+TEST_F(views_suite, whoever_comes_back_is_voted_in_without_an_edit) {
+    auto w = world(2);
+    w.make(event_);
+    w.leave(0);
+    w.run_for(2s);
+    w.crash(0);
+    EXPECT_EQ(voters(w, 1), (std::set<std::string>{"02"}));
+    w.restart(0);
+    w.run_for(5s);
+    EXPECT_EQ(voters(w, 1), (std::set<std::string>{"01", "02"}));
+    expect_sound(w);
+}
+
+TEST_F(views_suite, whoever_creates_alone_votes_alone_until_others_come) {
+    auto w = world(3);
+    w.split({0});
+    EXPECT_TRUE(w.edit(0, event_, version_number(0), consensus::intent::create));
+    EXPECT_EQ(voters(w, 0), (std::set<std::string>{"01"}));
+    w.split({});
+    w.run_for(3s);
+    EXPECT_TRUE(w.edit(1, event_));
+    EXPECT_TRUE(w.edit(2, event_, version_number(2)));
+    EXPECT_EQ(voters(w, 0).size(), 3U);
+    expect_sound(w);
+}
+
+TEST_F(views_suite, a_lost_store_does_not_vote_until_it_is_voted_in) {
+    auto w = world(3);
+    w.make(event_);
+    EXPECT_TRUE(w.edit(1, event_));
+    w.run_for(2s);
+    w.crash(1);
+    w.restart(1, false);
+    w.crash(0);
+    EXPECT_FALSE(w.edit(2, event_, version_number(2))) << "one of three, and one who forgot";
+    w.restart(0);
+    w.run_for(8s);
+    for (int times = 0; times < 3; ++times) {
+        EXPECT_TRUE(w.edit(2, event_, w.shown(2, event_)));
+        w.run_for(1s);
+    }
+    w.crash(0);
+    EXPECT_TRUE(w.edit(1, event_, w.shown(1, event_))) << "two of three, both with their stores";
+    expect_sound(w);
+}
+
+TEST_F(views_suite, an_event_without_its_voters_can_be_taken_over) {
+    auto w = world(3);
+    w.split({0});
+    ASSERT_TRUE(w.edit(0, event_, version_number(0), consensus::intent::create));
+    w.split({});
+    w.run_for(3s);
+    w.crash(0);
+    EXPECT_FALSE(w.edit(1, event_)) << "only the creator votes";
+    const auto op =
+        w.acquire(1, event_, version_number(1), consensus::intent::take_over, generation_number(2));
+    const auto grant = as<granted>(w.outcome_of(op));
+    ASSERT_TRUE(grant);
+    w.commit(1, op, event_, grant->held, grant->version, value_of(version_number(2), op));
+    ASSERT_TRUE(as<committed>(w.outcome_of(op)));
+    w.restart(0);
+    w.run_for(3s);
+    const auto old = as<refused>(w.outcome_of(w.acquire(0, event_)));
+    ASSERT_FALSE(old && old->why.code != errc::conflict);
+    w.run_for(10s);
+    const auto next =
+        w.acquire(0, event_, version_number(2), consensus::intent::modify, generation_number(2));
+    EXPECT_TRUE(as<granted>(w.outcome_of(next))) << "in the line that won";
+    const auto again =
+        w.acquire(2, event_, version_number(2), consensus::intent::take_over, generation_number(2));
+    const auto late = as<refused>(w.outcome_of(again));
+    ASSERT_TRUE(late) << "that generation was taken";
+    EXPECT_EQ(late->why.code, errc::conflict);
+}
+
+TEST_F(views_suite, two_who_take_over_at_once_end_in_one_line) {
+    auto w = world(3);
+    w.split({0});
+    ASSERT_TRUE(w.edit(0, event_, version_number(0), consensus::intent::create));
+    w.split({});
+    w.run_for(3s);
+    w.crash(0);
+    w.split({1});
+    std::vector<operation_id> both;
+    for (const std::size_t who : {1U, 2U}) {
+        const auto op = w.acquire(who, event_, version_number(1), consensus::intent::take_over,
+                                  generation_number(2));
+        const auto grant = as<granted>(w.outcome_of(op));
+        ASSERT_TRUE(grant);
+        w.commit(who, op, event_, grant->held, grant->version, value_of(version_number(2), op));
+        ASSERT_TRUE(as<committed>(w.outcome_of(op)));
+        both.push_back(op);
+    }
+    w.split({});
+    w.run_for(3s);
+    std::set<std::string> seen;
+    for (const std::size_t who : {1U, 2U}) {
+        std::optional<version_number> version;
+        for (int tries = 0; tries < 5 && !version; ++tries) {
+            const auto op = w.acquire(who, event_, version_number(2), consensus::intent::modify,
+                                      generation_number(2));
+            if (const auto grant = as<granted>(w.outcome_of(op))) {
+                w.commit(who, op, event_, grant->held, grant->version,
+                         value_of(grant->version.next(), op));
+                if (const auto end = as<committed>(w.outcome_of(op))) {
+                    version = end->version;
+                }
+            }
+            w.run_for(3s);
+        }
+        ASSERT_TRUE(version);
+    }
+    for (const std::size_t who : {1U, 2U}) {
+        const auto now = as<current>(w.outcome_of(w.read(who, event_)));
+        ASSERT_TRUE(now);
+        seen.insert(std::to_string(now->version.value));
+    }
+    EXPECT_EQ(seen.size(), 1U) << "one line";
+}
+
+}  // namespace
+}  // namespace calbox::contract
