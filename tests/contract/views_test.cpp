@@ -100,6 +100,18 @@ TEST_F(views_suite, a_device_that_stops_hands_over) {
     expect_sound(w);
 }
 
+TEST_F(views_suite, a_device_that_stops_hands_over_to_those_who_answer) {
+    auto w = world(3);
+    w.make(event_);
+    w.crash(2);
+    w.leave(0);
+    w.run_for(2s);
+    EXPECT_TRUE(w.has_left(0));
+    w.crash(0);
+    EXPECT_TRUE(w.edit(1, event_)) << "one of three, and the only one who is left";
+    expect_sound(w);
+}
+
 TEST_F(views_suite, a_device_that_was_killed_is_missed_by_name) {
     auto w = world(2);
     w.make(event_);

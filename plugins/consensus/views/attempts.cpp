@@ -1,6 +1,7 @@
 // One attempt after another to do the first job of an event: ask for promises (or only for what is
 // accepted), propose, count; again after a random wait when others were quicker.
 #include <algorithm>
+#include <utility>
 
 #include <calbox/mutant.hpp>
 
@@ -67,7 +68,7 @@ void views::begin(const event_id& event, const context& where, effects_type& eff
         commit_foundation(event, where, effects);
     } else if (next.kind == job_kind::read || next.kind == job_kind::settle) {
         check(event, where, effects);
-    } else if (at.leading && next.kind != job_kind::adapt) {
+    } else if (at.leading && !is_about_voters(next.kind)) {
         work(event, value(at.leading->what), false, where, effects);
     } else {
         prepare(event, where, effects);
@@ -128,6 +129,7 @@ void views::prepare(const event_id& event, const context& where, effects_type& e
         above = mine->promised.counter;
     }
     at.at = phase::preparing;
+    at.in_time = true;
     at.mine = next_ballot(above, where, effects);
     ask_around(event, where, effects);
     judge_promises(event, where, effects);
@@ -270,8 +272,8 @@ void views::judge_promises(const event_id& event, const context& where, effects_
         at.answers.size() < at.asked.size()) {
         return;  // the host knows of a take-over; somebody else here will
     }
-    if (mine.kind == job_kind::adapt && at.answers.size() < at.asked.size()) {
-        return;  // it is about those who answer
+    if (is_about_voters(mine.kind) && at.in_time && at.answers.size() < at.asked.size()) {
+        return;
     }
     if (is_quorum(best->what.voters, promised, where)) {
         work(event, best->what, true, where, effects);
@@ -426,8 +428,7 @@ void views::waited(const event_id& event, const context& where, effects_type& ef
     }
     if (at.at == phase::founding) {
         judge_foundation(event, false, where, effects);
-    } else if (where.now >= at.jobs.front().deadline ||
-               (at.jobs.front().kind == job_kind::adapt && at.at == phase::preparing)) {
+    } else if (where.now >= at.jobs.front().deadline) {
         give_up(event, where, effects);
     } else if (at.at == phase::waiting) {
         at.at = phase::idle;
@@ -447,6 +448,9 @@ void views::waited(const event_id& event, const context& where, effects_type& ef
             }
         }
         arm(event, with_.resend, effects);
+        if (std::exchange(at.in_time, false)) {
+            judge_promises(event, where, effects);
+        }
     }
 }
 

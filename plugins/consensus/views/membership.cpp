@@ -29,6 +29,11 @@ bool membership::is_absent(const device_id& device, const instant& now) const {
            now - *found->second.silent_since >= absent_after_;
 }
 
+bool membership::is_silent(const device_id& device) const {
+    const auto found = known_.find(device);
+    return found == known_.end() || found->second.silent_since;
+}
+
 std::vector<device_id> membership::candidates(const group& who, const device_id& self) const {
     std::vector<device_id> all{self};
     const auto add = [&](const device_id& device) {
@@ -88,8 +93,10 @@ member_set membership::wanted(const member_set& now, const group& who, const con
     }
     for (member one : now.members) {
         const bool leaves = without_self && one.device == where.self;
-        // Whoever is away makes room, but never for fewer than two copies.
-        const bool away = is_absent(one.device, where.now) && present >= 2;
+        // Whoever is away makes room, but never for fewer than two copies. One that leaves asks
+        // only those who have just answered to go on without it.
+        const bool away =
+            without_self ? is_silent(one.device) : is_absent(one.device, where.now) && present >= 2;
         if (belongs(one) && !leaves && !away) {
             if (const auto found = known_.find(one.device);
                 found != known_.end() && found->second.heard) {

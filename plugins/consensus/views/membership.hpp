@@ -16,6 +16,8 @@ public:
     void connected(const device_id& device, bool up);
     bool is_connected(const device_id& device) const { return up_.contains(device); }
     bool is_absent(const device_id& device, const instant& now) const;
+    /// Has not answered what it was asked last.
+    bool is_silent(const device_id& device) const;
 
     /// Whom to ask about an event, besides its voters: backups, the organizer's device, those who
     /// are connected, the rest; few.

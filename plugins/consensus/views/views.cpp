@@ -161,7 +161,7 @@ void views::on(const leaving& what, const context& where, effects_type& effects)
         }
         voices others;
         for (const member& voter : one.held->what.voters.everybody()) {
-            if (voter.device != where.self) {
+            if (voter.device != where.self && members_.is_connected(voter.device)) {
                 others[voter.device] = voter.life;
             }
         }

@@ -32,10 +32,13 @@ private:
     using effects_type = std::vector<effect>;
 
     enum class job_kind { acquire, renew, commit, release, read, fate, settle, adapt, leave };
+    /// Those that are about who answers, and so wait for all answers for a while.
+    static bool is_about_voters(job_kind kind) noexcept {
+        return kind == job_kind::adapt || kind == job_kind::leave;
+    }
     /// Those that the host waits for.
     static bool answers_somebody(job_kind kind) noexcept {
-        return kind != job_kind::settle && kind != job_kind::adapt && kind != job_kind::leave &&
-               kind != job_kind::release;
+        return kind != job_kind::settle && kind != job_kind::release && !is_about_voters(kind);
     }
     /// What is to be done to one event, and for whom.
     struct job {
@@ -84,6 +87,7 @@ private:
         std::optional<view> hint;  // who voted when this was last known
         std::uint64_t timer = 0;
         unsigned attempts = 0;
+        bool in_time = true;  // more answers to this attempt may come
         instant last_used;
     };
     /// A lock that this device holds for one of its operations.

@@ -59,7 +59,7 @@ TEST(config, without_a_word_is_what_the_manual_says) {
     EXPECT_EQ(made.node.kdf_memory_bytes, 64U << 20);
     EXPECT_EQ(made.node.kdf_passes, 3U);
     EXPECT_EQ(made.discovery.name, "random");
-    EXPECT_EQ(made.consensus.name, "naive");
+    EXPECT_EQ(made.consensus.name, "views");
     EXPECT_EQ(made.storage.name, "sqlite");
     EXPECT_EQ(made.recovery.name, "naive");
     EXPECT_TRUE(made.plugin_directories.empty());
