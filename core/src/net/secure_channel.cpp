@@ -115,54 +115,63 @@ bytes der_of(X509* certificate) {
     return der;
 }
 
-result<owned<SSL_CTX>> make_context(const credentials& mine, bool server) {
-    owned<SSL_CTX> context(SSL_CTX_new(server ? TLS_server_method() : TLS_client_method()));
+/// What all channels of one side share. OpenSSL looks up every algorithm to make one, which takes
+/// longer than a handshake; null when there is no memory for it.
+SSL_CTX* shared_context(bool server) {
+    static const auto make = [](bool for_server) {
+        owned<SSL_CTX> made(SSL_CTX_new(for_server ? TLS_server_method() : TLS_client_method()));
+        SSL_CTX* const context = made.get();
+        if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1) {
+            return owned<SSL_CTX>();
+        }
+        SSL_CTX_set_cert_verify_callback(context, accept_for_now, nullptr);
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+        SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                      SSL_MODE_ENABLE_PARTIAL_WRITE);
+        SSL_CTX_set_num_tickets(context, 0);
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+        if (for_server) {
+            SSL_CTX_set_alpn_select_cb(context, choose_alpn, nullptr);
+        } else {
+            SSL_CTX_set_alpn_protos(context, alpn, sizeof alpn);
+        }
+        return made;
+    };
+    static const owned<SSL_CTX> of_servers = make(true), of_clients = make(false);
+    return (server ? of_servers : of_clients).get();
+}
+
+result<owned<SSL>> make_ssl(const credentials& mine, bool server) {
+    SSL_CTX* const context = shared_context(server);
+    owned<SSL> made(context == nullptr ? nullptr : SSL_new(context));
     const byte_view seed = mine.device_key.seed.view();
     const owned<EVP_PKEY> key(
         EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
     const auto certificate = read_certificate(mine.certificate);
-    bool good = context && key && certificate &&
-                SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) == 1 &&
-                SSL_CTX_use_certificate(context.get(), certificate.get()) == 1 &&
-                SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1;
+    bool good = made && key && certificate &&
+                SSL_use_certificate(made.get(), certificate.get()) == 1 &&
+                SSL_use_PrivateKey(made.get(), key.get()) == 1;
     if (good && !mine.ca_certificate.empty()) {
-        auto ca = read_certificate(mine.ca_certificate);
-        // The context takes ownership of the chain's certificate.
-        good = ca && SSL_CTX_add_extra_chain_cert(context.get(), ca.get()) == 1;
-        if (good) {
-            (void)ca.release();
-        }
+        const auto ca = read_certificate(mine.ca_certificate);
+        good = ca && SSL_add1_chain_cert(made.get(), ca.get()) == 1;
     }
     if (!good) {
         ERR_clear_error();
         return fail(errc::internal, "this device's certificate or key cannot be used");
     }
-    SSL_CTX_set_cert_verify_callback(context.get(), accept_for_now, nullptr);
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                        SSL_MODE_ENABLE_PARTIAL_WRITE);
-    SSL_CTX_set_num_tickets(context.get(), 0);
-    SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     if (server) {
-        SSL_CTX_set_alpn_select_cb(context.get(), choose_alpn, nullptr);
+        SSL_set_accept_state(made.get());
     } else {
-        SSL_CTX_set_alpn_protos(context.get(), alpn, sizeof alpn);
+        SSL_set_connect_state(made.get());
     }
-    return context;
+    return made;
 }
 
 class tls_channel final : public secure_channel {
 public:
-    tls_channel(const environment& env, std::unique_ptr<byte_stream> stream, owned<SSL_CTX> context,
-                bool server)
-        : env_(env), stream_(std::move(stream)), context_(std::move(context)), flushed_(env) {
-        ssl_.reset(SSL_new(context_.get()));
+    tls_channel(const environment& env, std::unique_ptr<byte_stream> stream, owned<SSL> ssl)
+        : env_(env), stream_(std::move(stream)), ssl_(std::move(ssl)), flushed_(env) {
         SSL_set_bio(ssl_.get(), make_queue_bio(in_), make_queue_bio(out_));
-        if (server) {
-            SSL_set_accept_state(ssl_.get());
-        } else {
-            SSL_set_connect_state(ssl_.get());
-        }
     }
 
     task<result<void>> handshake(const credentials& mine, const expectation& expected) {
@@ -328,7 +337,6 @@ private:
 
     const environment& env_;
     std::unique_ptr<byte_stream> stream_;
-    owned<SSL_CTX> context_;
     byte_queue in_, out_;  // before ssl_, which refers to them
     owned<SSL> ssl_;
     event flushed_;
@@ -343,12 +351,11 @@ task<result<std::unique_ptr<secure_channel>>> secure(const environment& env,
                                                      std::unique_ptr<byte_stream> stream,
                                                      const credentials& mine, expectation expected,
                                                      bool server) {
-    auto context = make_context(mine, server);
-    if (!context) {
-        co_return fail(std::move(context.error()));
+    auto ssl = make_ssl(mine, server);
+    if (!ssl) {
+        co_return fail(std::move(ssl.error()));
     }
-    auto channel =
-        std::make_unique<tls_channel>(env, std::move(stream), std::move(*context), server);
+    auto channel = std::make_unique<tls_channel>(env, std::move(stream), std::move(*ssl));
     auto done = co_await with_deadline<void>(env, wire::limits::handshake_time,
                                              channel->handshake(mine, expected));
     if (!done) {
