@@ -157,7 +157,7 @@ void world_watcher::granted(const std::string& device, const event_id& event,
                             const operation_id& operation, const consensus::granted& what,
                             byte_view once_stored) {
     const grant given{event, operation, what, hash_of(as_text(once_stored))};
-    if (once_stored.empty()) {
+    if (once_stored.empty() || is_on_disk(device, once_stored)) {
         give(device, given);
     } else {
         grants_[device].push_back(given);
@@ -177,6 +177,8 @@ void world_watcher::give(const std::string& device, const grant& what) {
 void world_watcher::released(const std::string& device, const event_id& event,
                              const operation_id& operation) {
     note(happening::state, device, "has done with " + claims.people.of(event));
+    std::erase_if(grants_[device],
+                  [&](const grant& given) { return given.operation == operation; });
     claims.held.observe_ended(event, operation);
 }
 
@@ -194,6 +196,13 @@ std::optional<envelope_header> version_in(byte_view encoded) {
 }
 
 }  // namespace
+
+/// What is decided once more is not written once more, nor is what is older than what is held.
+bool world_watcher::is_on_disk(const std::string& device, byte_view decided) const {
+    const auto header = version_in(decided);
+    const auto newest = header ? newest_.find({device, header->event}) : newest_.end();
+    return newest != newest_.end() && newest->second >= sealed_version(*header).place();
+}
 
 void world_watcher::decided(const std::string& device, const consensus::decide& what) {
     note(happening::decided, device, claims.people.of(what.event), hash_of(as_text(what.value)));
@@ -222,6 +231,8 @@ void world_watcher::stored(const std::string& device, const storage::batch& writ
             one.kind == storage::record_kind::envelope ? version_in(*one.value) : std::nullopt;
         if (header) {
             takes_part(header->event, people_of(*header));
+            auto& newest = newest_[{device, header->event}];
+            newest = std::max(newest, sealed_version(*header).place());
             claims.stored(sealed_version(*header), header->kind == envelope_kind::tombstone,
                           people_of(*header), id_of(device));
         }

@@ -86,6 +86,7 @@ private:
         std::uint64_t waits_for = 0;  // the hash of what has to be stored before
     };
     void give(const std::string& device, const grant& what);
+    bool is_on_disk(const std::string& device, byte_view decided) const;
     struct wire {
         std::uint64_t number = 0;
         std::string text;  // "A to B"
@@ -110,6 +111,7 @@ private:
     std::map<std::string, machine> machines_;
     std::map<std::string, std::vector<user_id>> users_;  // of devices
     std::map<std::string, std::vector<grant>> grants_;   // of devices, not stored yet
+    std::map<std::pair<std::string, event_id>, version_of::order> newest_;  // on devices' disks
     struct secrets_of_event {
         std::set<std::string> markers;
         std::set<user_id> readers;  // took part in it once
