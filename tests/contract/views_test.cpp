@@ -112,6 +112,23 @@ TEST_F(views_suite, a_device_that_stops_hands_over_to_those_who_answer) {
     expect_sound(w);
 }
 
+TEST_F(views_suite, a_device_that_stops_hands_over_all_its_events) {
+    auto w = world(3);
+    constexpr std::uint32_t count = 8;
+    for (std::uint32_t seq = 1; seq <= count; ++seq) {
+        w.make(event_of(seq));
+    }
+    w.crash(2);
+    w.leave(0);
+    w.run_for(2s);
+    EXPECT_TRUE(w.has_left(0));
+    w.crash(0);
+    for (std::uint32_t seq = 1; seq <= count; ++seq) {
+        EXPECT_TRUE(w.edit(1, event_of(seq))) << seq;
+    }
+    expect_sound(w);
+}
+
 TEST_F(views_suite, a_device_that_was_killed_is_missed_by_name) {
     auto w = world(2);
     w.make(event_);

@@ -202,8 +202,9 @@ std::optional<value> views::change_for_commit(const event_id& event, const value
 /// only in the same chain of attempts in which this device has had it accepted by a quorum.
 bool views::step_view(const event_id& event, value& what, const group& who, bool without_self,
                       const context& where) const {
+    const desk& at = desks_.at(event);
     if (what.voters.next) {
-        if (!desks_.at(event).leading && !mutant("views.leaves_unconfirmed_view")) {
+        if (!at.leading && !mutant("views.leaves_unconfirmed_view")) {
             return false;
         }
         what.voters.now = *what.voters.next;
@@ -212,7 +213,16 @@ bool views::step_view(const event_id& event, value& what, const group& who, bool
         if (who.devices.empty() && !without_self) {
             return false;
         }
-        auto wanted = members_.wanted(what.voters.now, who, where, without_self);
+        voices answered;
+        if (!at.leading) {  // otherwise the answers are of an attempt that ended
+            for (const auto& [device, answer] : at.answers) {
+                if (answer.ok) {
+                    answered[device] = answer.life;
+                }
+            }
+        }
+        auto wanted = without_self ? members_.without(where.self, what.voters.now, answered)
+                                   : members_.wanted(what.voters.now, who, where, answered);
         if (wanted == what.voters.now) {
             return false;
         }

@@ -29,11 +29,6 @@ bool membership::is_absent(const device_id& device, const instant& now) const {
            now - *found->second.silent_since >= absent_after_;
 }
 
-bool membership::is_silent(const device_id& device) const {
-    const auto found = known_.find(device);
-    return found == known_.end() || found->second.silent_since;
-}
-
 std::vector<device_id> membership::candidates(const group& who, const device_id& self) const {
     std::vector<device_id> all{self};
     const auto add = [&](const device_id& device) {
@@ -82,7 +77,7 @@ view membership::first(const group& who, const device_id& self, const voices& ab
 }
 
 member_set membership::wanted(const member_set& now, const group& who, const context& where,
-                              bool without_self) const {
+                              const voices& answered) const {
     member_set next;
     const auto belongs = [&](const member& one) {
         return one.backup || who.devices.empty() || std::ranges::count(who.devices, one.device) > 0;
@@ -92,12 +87,9 @@ member_set membership::wanted(const member_set& now, const group& who, const con
         present += belongs(one) && !is_absent(one.device, where.now) ? 1 : 0;
     }
     for (member one : now.members) {
-        const bool leaves = without_self && one.device == where.self;
-        // Whoever is away makes room, but never for fewer than two copies. One that leaves asks
-        // only those who have just answered to go on without it.
-        const bool away =
-            without_self ? is_silent(one.device) : is_absent(one.device, where.now) && present >= 2;
-        if (belongs(one) && !leaves && !away) {
+        // Whoever is away makes room, but never for fewer than two copies.
+        const bool away = is_absent(one.device, where.now) && present >= 2;
+        if (belongs(one) && !away) {
             if (const auto found = known_.find(one.device);
                 found != known_.end() && found->second.heard) {
                 one.life = found->second.life;  // a store that was lost is voted in again
@@ -105,14 +97,14 @@ member_set membership::wanted(const member_set& now, const group& who, const con
             next.members.push_back(one);
         }
     }
-    if (!without_self) {
-        for (const device_id& device : candidates(who, where.self)) {
-            const auto found = known_.find(device);
-            const bool here =
-                found != known_.end() && found->second.heard && !found->second.silent_since;
-            if (here && !next.contains(device) && next.members.size() < view_max_) {
-                next.members.push_back(made(device, who));
-            }
+    for (const device_id& device : candidates(who, where.self)) {
+        // The attempt for another event may have asked it a moment ago: that makes it no stranger.
+        const auto found = known_.find(device);
+        const bool here =
+            answered.contains(device) ||
+            (found != known_.end() && found->second.heard && !found->second.silent_since);
+        if (here && !next.contains(device) && next.members.size() < view_max_) {
+            next.members.push_back(made(device, who));
         }
     }
     std::ranges::sort(next.members);
@@ -120,6 +112,23 @@ member_set membership::wanted(const member_set& now, const group& who, const con
         return now;
     }
     choose_tie(next, now, who);
+    return next;
+}
+
+member_set membership::without(const device_id& self, const member_set& now,
+                               const voices& answered) const {
+    member_set next;
+    for (member one : now.members) {
+        if (const auto found = answered.find(one.device);
+            found != answered.end() && one.device != self) {
+            one.life = found->second;
+            next.members.push_back(one);
+        }
+    }
+    if (next.members.empty()) {
+        return now;
+    }
+    choose_tie(next, now, {});
     return next;
 }
 

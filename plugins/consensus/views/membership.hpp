@@ -16,8 +16,6 @@ public:
     void connected(const device_id& device, bool up);
     bool is_connected(const device_id& device) const { return up_.contains(device); }
     bool is_absent(const device_id& device, const instant& now) const;
-    /// Has not answered what it was asked last.
-    bool is_silent(const device_id& device) const;
 
     /// Whom to ask about an event, besides its voters: backups, the organizer's device, those who
     /// are connected, the rest; few.
@@ -26,9 +24,12 @@ public:
     /// are a quorum of them; otherwise the able ones.
     view first(const group& who, const device_id& self, const voices& able, bool in_time,
                bool& complete) const;
-    /// The set that should follow `now`; equal to it where nothing is to change.
+    /// The set that should follow `now`; equal to it where nothing is to change. `answered`: who
+    /// did so in this attempt.
     member_set wanted(const member_set& now, const group& who, const context& where,
-                      bool without_self) const;
+                      const voices& answered) const;
+    /// The set that goes on without `self`: those who answered, or `now` where nobody did.
+    member_set without(const device_id& self, const member_set& now, const voices& answered) const;
 
 private:
     member made(const device_id& device, const group& who) const;
