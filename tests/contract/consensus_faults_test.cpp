@@ -25,7 +25,13 @@ protected:
     }
 };
 
-std::uint64_t storms() { return std::getenv("CALBOX_CHECK_RELEASE") != nullptr ? 20'000 : 1'000; }
+std::uint64_t storms() {
+#if __has_feature(address_sanitizer)
+    return 50;
+#else
+    return std::getenv("CALBOX_CHECK_RELEASE") != nullptr ? 20'000 : 1'000;
+#endif
+}
 
 /// Both ask in the same moment and save when they may.
 std::vector<std::string> race(consensus_world& w, const event_id& event,
