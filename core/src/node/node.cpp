@@ -211,6 +211,7 @@ void node_parts::enter_network() {
     }
     edge->start(rendezvous.has_value());
     want_catching_up();
+    tasks.spawn("look around", look_around());
     if (!accounts->signed_in().empty()) {
         for (const auto& [id, held] : replica->events().all()) {
             users->seek(held.header.participants);

@@ -15,6 +15,7 @@ constexpr duration caught_up_time =
 constexpr duration catch_up_again = std::chrono::seconds(10);
 constexpr duration meet_time = std::chrono::seconds(2);  // to dial those who are said to be online
 constexpr std::size_t friends_asked = 16;
+constexpr std::uint64_t look_around_least = 240, look_around_spread = 240;  // seconds
 
 /// Of a friend request's history, what changed, for `user`; `name` is the other one.
 std::string friend_news(const std::optional<envelope_header>& before, const envelope_header& now,
@@ -171,8 +172,12 @@ void node_parts::user_changed(const account_view& who, bool in) {
 }
 
 void node_parts::want_catching_up() {
-    behind_ = true;
     in_step_.reset();
+    begin_catching_up();
+}
+
+void node_parts::begin_catching_up() {
+    behind_ = true;
     if (!std::exchange(catching_up_, true)) {
         tasks.spawn("catch up", catch_up());
     }
@@ -232,6 +237,16 @@ task<std::vector<device_id>> node_parts::meet(std::vector<device_id> devices) {
 /// Asks the friends and backups that can be reached for what this device has missed, until one
 /// exchange is complete. While no rendezvous can be reached there is nobody to ask, and the device
 /// works with what it has.
+/// What its author could not send to everybody before he was gone for good is only with those whom
+/// he reached: nothing but a question finds it. People may edit meanwhile.
+task<void> node_parts::look_around() {
+    while (true) {
+        const std::uint64_t wait = look_around_least + env.entropy.below(look_around_spread);
+        co_await sleep_for(env, std::chrono::seconds(wait));
+        begin_catching_up();
+    }
+}
+
 task<void> node_parts::catch_up() {
     const struct ending {
         node_parts& owner;

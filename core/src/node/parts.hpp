@@ -118,7 +118,9 @@ private:
     struct meeting;
     task<void> meet_one(device_id device, std::shared_ptr<meeting> all);
     task<std::vector<device_id>> meet(std::vector<device_id> devices);
+    void begin_catching_up();
     task<void> catch_up();
+    task<void> look_around();
     void ask_whoever_came();
     /// Tells of the change once the strangers among these are known, or cannot be.
     task<void> introduce(std::vector<user_id> people, std::optional<envelope_header> before,
