@@ -191,6 +191,12 @@ void script::step_if(bool claimed, std::string what, std::vector<int> proves,
     }
 }
 
+void script::elsewhere(duration simulated, std::uint64_t happened, std::uint64_t trace) {
+    before_ += simulated;
+    report_.happened += happened;
+    report_.trace = (report_.trace ^ trace) * 0x100000001b3ull;
+}
+
 void script::figure(std::string name, double value, std::string unit) {
     report_.figures.push_back({std::move(name), value, std::move(unit)});
 }

@@ -96,6 +96,8 @@ public:
     /// A step where the strategies claim what it needs, pending otherwise.
     void step_if(bool claimed, std::string what, std::vector<int> proves, const std::string& awaits,
                  const std::function<void()>& play);
+    /// In a step: a world of another kind was played, for so long, with so many events.
+    void elsewhere(duration simulated, std::uint64_t happened, std::uint64_t trace);
     void figure(std::string name, double value, std::string unit);
     void table(figure_table what);
 

@@ -29,6 +29,12 @@ const std::vector<scenario>& all_scenarios() {
          "a month with 0 to 3 backups: how often can an offline organizer's events "
          "be read",
          play_availability, "hours", 720, 8},
+        {"flash-crowd", "thousands of edges arrive within a minute: is the load even, who waits?",
+         play_flash_crowd, "edges", 10'000, 1'000},
+        {"rendezvous-crash",
+         "a tenth of the rendezvous vanishes, then another is killed: how soon does everybody have "
+         "a lease again?",
+         play_rendezvous_crash, "edges", 10'000, 1'000},
     };
     return all;
 }

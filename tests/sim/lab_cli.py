@@ -23,7 +23,7 @@ class Lab(unittest.TestCase):
         names = [line.split()[0] for line in listed.stdout.splitlines()]
         found = json.loads(run("list", "--json").stdout)["scenarios"]
         self.assertEqual(names, [one["name"] for one in found])
-        for name in ("report-6.2", "report-6.7", "hostile-peer", "availability"):
+        for name in ("report-6.2", "report-6.7", "hostile-peer", "availability", "flash-crowd", "rendezvous-crash"):
             self.assertIn(name, names)
 
     def test_a_run_for_people(self):
