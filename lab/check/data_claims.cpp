@@ -94,13 +94,28 @@ void secrecy::report(const secret& what, std::string where, instant at) {
 
 void secrecy::observe_device(const device_id& where, std::span<const user_id> users, byte_view data,
                              instant at) {
-    search(data, [&](secret& what) {
-        const bool may_read = std::ranges::any_of(
-            users, [&](const user_id& one) { return what.readers.contains(one); });
-        if (!may_read && what.reported.insert(where).second) {
-            report(what, people_.of(where), at);
+    search(data, [&](secret& what) { found_at(what, where, users, at); });
+}
+
+void secrecy::observe_disk(const device_id& where, std::span<const user_id> users,
+                           const std::function<bool(std::string_view)>& holds, instant at) {
+    if (!holds(prefix)) {
+        return;
+    }
+    for (auto& [marker, what] : secrets_) {
+        if (holds(marker)) {
+            found_at(what, where, users, at);
         }
-    });
+    }
+}
+
+void secrecy::found_at(secret& what, const device_id& where, std::span<const user_id> users,
+                       instant at) {
+    const bool may_read =
+        std::ranges::any_of(users, [&](const user_id& one) { return what.readers.contains(one); });
+    if (!may_read && what.reported.insert(where).second) {
+        report(what, people_.of(where), at);
+    }
 }
 
 void secrecy::observe_wire(std::uint64_t direction, byte_view data, instant at) {

@@ -2,6 +2,7 @@
 // wrote is readable where none of them is. Owned by the caller; one thread.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -48,6 +49,9 @@ public:
     /// What lies on a device, or what one of its parts wrote; `users`: who signed in there, ever.
     void observe_device(const device_id& where, std::span<const user_id> users, byte_view data,
                         instant at);
+    /// What lies on a whole disk: whether it `holds` a text.
+    void observe_disk(const device_id& where, std::span<const user_id> users,
+                      const std::function<bool(std::string_view)>& holds, instant at);
     /// What passed on a wire, where nothing may be readable. Markers that two pieces of one
     /// direction of one link share are seen, too.
     void observe_wire(std::uint64_t direction, byte_view data, instant at);
@@ -69,6 +73,8 @@ private:
     /// Calls `found` with each marker of this world in `data`.
     template <class Found>
     void search(byte_view data, Found&& found);
+    /// Unless one of the users may read it, or it was told already.
+    void found_at(secret& what, const device_id& where, std::span<const user_id> users, instant at);
     void report(const secret& what, std::string where, instant at);
 
     const names& people_;

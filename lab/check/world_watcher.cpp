@@ -129,6 +129,13 @@ void world_watcher::found_on_disk(const std::string& device, byte_view data) {
     claims.secrets.observe_device(id_of(device), users_[device], data, world_.now());
 }
 
+void world_watcher::search_disk(const device& of) {
+    if (const disk* const drive = of.drive()) {
+        const auto holds = [drive](std::string_view text) { return drive->contains(text); };
+        claims.secrets.observe_disk(id_of(of.name()), users_[of.name()], holds, world_.now());
+    }
+}
+
 void world_watcher::shown(const std::string& device, const user_id& user,
                           const node::event_view& what) {
     const version_of seen = seen_version(what);
@@ -423,6 +430,7 @@ void world_watcher::settle_creations() {
 void world_watcher::end(const std::vector<const person*>& everyone) {
     settle_creations();
     for (const auto& one : world_.devices()) {
+        search_disk(*one);
         if (!one->up()) {
             claims.ending.observe_absent(id_of(one->name()));
         }

@@ -70,6 +70,8 @@ public:
     /// What was done to the world, or what came of it; for the trace.
     void note(happening what, const std::string& device, std::string_view text,
               std::uint64_t number = 0);
+    /// Looks for readable text on the disk of a device, as it is now; end() looks on all.
+    void search_disk(const device& of);
     void failed(std::string sentence) { claims.failed(std::move(sentence), world_.now()); }
 
     /// What everyone who is up sees in the end; devices that are not up stay away. The last call.

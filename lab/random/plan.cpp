@@ -12,7 +12,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 19> names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 22> names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -32,13 +32,16 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 19> names{{
     {action_kind::slow_disk, "slow_disk"},
     {action_kind::clock_rate, "clock_rate"},
     {action_kind::clock_jump, "clock_jump"},
+    {action_kind::copy_disk, "copy_disk"},
+    {action_kind::restore_disk, "restore_disk"},
+    {action_kind::wipe_disk, "wipe_disk"},
 }};
 
-/// How often each kind is chosen, of the sum. A world has a temper: in some only people act, in
-/// some the machines fail, in some the network does.
+/// How often each kind is chosen, of the sum; what happens to disks only is chosen apart. A world
+/// has a temper: in some only people act, in some the machines fail, in some the network does.
 struct temper {
     std::string_view name;
-    std::array<unsigned, 19> weights;  // in the order of `names`
+    std::array<unsigned, 19> weights;  // in the order of `names`, which go on
 };
 //                    cre chg rem att inv look kil pow stp sta mid spl one sil hea wor slo rat jmp
 constexpr std::array<temper, 5> tempers{{
@@ -77,6 +80,26 @@ std::uint64_t number_for(action_kind what, seeded& chance) {
             return chance.below(7'200);
         default:
             return chance.draw() & 0xffff;
+    }
+}
+
+/// A copy of a machine's disk is made, and later it is put back; or a disk is lost.
+void add_disk_faults(plan& to, seeded& chance) {
+    const auto add = [&](std::int64_t at, action_kind what, std::uint32_t who) {
+        const action one{at, what, who, 0, 0};
+        to.actions.insert(std::ranges::upper_bound(to.actions, at, {}, &action::at_ms), one);
+    };
+    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    if (chance.below(3) == 0) {
+        const auto who = static_cast<std::uint32_t>(chance.below(16));
+        const auto copied = static_cast<std::int64_t>(chance.below(end));
+        const auto left = end - static_cast<std::uint64_t>(copied);
+        add(copied, action_kind::copy_disk, who);
+        add(copied + static_cast<std::int64_t>(chance.below(left)), action_kind::restore_disk, who);
+    }
+    if (chance.below(4) == 0) {
+        add(static_cast<std::int64_t>(chance.below(end)), action_kind::wipe_disk,
+            static_cast<std::uint32_t>(chance.below(16)));
     }
 }
 
@@ -120,6 +143,9 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     if (made.people > 2 && chance.below(5) == 0) {
         made.absent = 1u << chance.below(made.people);
     }
+    made.storage = "sqlite";
+    seeded disks(seed, "disks");
+    add_disk_faults(made, disks);
     return made;
 }
 
@@ -135,6 +161,7 @@ std::string to_json(const plan& what) {
                                 {"consensus", what.consensus},
                                 {"discovery", what.discovery},
                                 {"recovery", what.recovery},
+                                {"storage", what.storage},
                                 {"people", what.people},
                                 {"backups", what.backups},
                                 {"rendezvous", what.rendezvous},
@@ -166,6 +193,7 @@ result<plan> plan_from_json(std::string_view text) {
         read.at("consensus").get_to(made.consensus);
         read.at("discovery").get_to(made.discovery);
         read.at("recovery").get_to(made.recovery);
+        made.storage = read.value("storage", made.storage);
         read.at("people").get_to(made.people);
         read.at("backups").get_to(made.backups);
         read.at("rendezvous").get_to(made.rendezvous);

@@ -22,8 +22,8 @@ enum class action_kind : std::uint8_t {
     invite,  // `number`: who takes part from now on, as bits
     look,    // asks what the newest version is, once everybody must have it
     // What goes wrong, and right again.
-    kill,         // SIGKILL
-    power_cut,    // of a whole machine
+    kill,         // SIGKILL; with a disk, `number` may say in which operation on it
+    power_cut,    // of a whole machine; likewise
     stop,         // SIGTERM
     start,        // of a device that is off
     kill_midway,  // SIGKILL in an edit of person `who`, `number` turns after it has begun
@@ -35,6 +35,10 @@ enum class action_kind : std::uint8_t {
     slow_disk,    // `number` times as slow
     clock_rate,   // `number` parts per million too fast, less 50,000
     clock_jump,   // `number` seconds forward, less 3,600
+    // Of disks. Which machines these can happen to is for the run to say.
+    copy_disk,     // as it is now, for later
+    restore_disk,  // the machine ends, and has the last copy, if there is one
+    wipe_disk,     // the machine ends, and has an empty one
 };
 
 struct action {
@@ -49,6 +53,7 @@ struct action {
 struct plan {
     std::uint64_t seed = 1;
     std::string consensus = "naive", discovery = "random", recovery = "naive";
+    std::string storage = "memory";  // or "sqlite", on simulated disks
     std::uint32_t people = 3, backups = 1, rendezvous = 1;
     std::uint32_t latency_ms = 5, jitter_ms = 0, lost_per_mille = 0;
     std::int64_t trouble_ms = 60'000;  // then everything is healed, and must come to rest

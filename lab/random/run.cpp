@@ -54,13 +54,16 @@ private:
         one.consensus = plan_.consensus;
         one.discovery = plan_.discovery;
         one.recovery = plan_.recovery;
+        one.storage = plan_.storage;
         one.plugin_directories = with_.plugin_directories;
         one.verbose = with_.verbose;
         return one;
     }
 
     void set_up() {
+        world_.on_disk_lost = [this](device& of, ending how) { kill(of, how); };
         auto& registry = found_network(world_, "registry", 0);
+        registry_ = &registry;
         for (std::uint32_t i = 1; i <= plan_.rendezvous; ++i) {
             machines_.push_back(
                 &join_network(world_, fmt::format("R{}", i), wire::role::rendezvous, registry));
@@ -121,13 +124,60 @@ private:
 
     void kill_midway(person& who, const action& what) {
         errands_.begin(who, {what.at_ms, action_kind::change, what.who, what.which, 0});
-        for (std::uint64_t turn = 0; turn < what.number; ++turn) {
+        for (std::uint64_t turn = 0; turn < what.number && who.up(); ++turn) {
             if (world_.settle_at_most(1) == 0) {
-                (void)world_.line.step(world_.now() + 1s);
+                (void)world_.step(world_.now() + 1s);
             }
             errands_.collect();
         }
-        kill(who.at(), ending::process);
+        if (who.up()) {
+            kill(who.at(), ending::process);
+        }
+    }
+
+    /// At once, or in one of the next operations on its disk.
+    void end_suddenly(device& machine, ending how, std::uint64_t number) {
+        const std::uint64_t later = number % 64;
+        if (machine.drive() == nullptr || later < 24) {
+            kill(machine, how);
+        } else if (how == ending::power) {
+            machine.drive()->cut_power_in(later - 23);
+        } else {
+            machine.drive()->kill_in(later - 23);
+        }
+    }
+
+    /// What may happen to whose disk, as long as nobody stays away in the end. Survived is an old
+    /// copy at a backup whose vote does not count, and any loss at a rendezvous; not an old copy at
+    /// a device that makes events. No backup fills itself.
+    void harm_disk(const action& what) {
+        if (plan_.absent != 0) {
+            return;
+        }
+        const std::size_t backups = world_.promised().linearizable ? 0 : plan_.backups;
+        const bool wiped = what.what == action_kind::wipe_disk;
+        device& machine = *machines_[what.who % (plan_.rendezvous + (wiped ? 0 : backups))];
+        if (machine.drive() == nullptr || wiped_.contains(&machine)) {
+            return;
+        }
+        seen_.search_disk(machine);
+        if (what.what == action_kind::copy_disk) {
+            copies_[&machine] = machine.drive()->snapshot();
+            return;
+        }
+        const auto copy = copies_.find(&machine);
+        if (!wiped && copy == copies_.end()) {
+            return;
+        }
+        if (machine.up()) {
+            kill(machine, ending::power);
+        }
+        if (wiped) {
+            machine.drive()->wipe();
+            wiped_.insert(&machine);
+        } else {
+            machine.drive()->restore(copy->second);
+        }
     }
 
     void kill(device& what, ending how) {
@@ -143,7 +193,9 @@ private:
             case action_kind::kill:
             case action_kind::power_cut:
                 if (machine.up()) {
-                    kill(machine, what.what == action_kind::kill ? ending::process : ending::power);
+                    end_suddenly(machine,
+                                 what.what == action_kind::kill ? ending::process : ending::power,
+                                 what.number);
                 }
                 break;
             case action_kind::stop:
@@ -163,6 +215,11 @@ private:
             case action_kind::clock_jump:
                 machine.time.jump(
                     std::chrono::seconds(static_cast<std::int64_t>(what.number) - 3'600));
+                break;
+            case action_kind::copy_disk:
+            case action_kind::restore_disk:
+            case action_kind::wipe_disk:
+                harm_disk(what);
                 break;
             default:
                 harm_network(what, machine);
@@ -197,7 +254,7 @@ private:
     void start_some(std::uint64_t which) {
         std::vector<device*> off;
         std::ranges::copy_if(machines_, std::back_inserter(off),
-                             [](const device* one) { return !one->up(); });
+                             [this](device* one) { return !one->up() && !wiped_.contains(one); });
         if (!off.empty()) {
             off[static_cast<std::size_t>(which % off.size())]->start();
         }
@@ -232,6 +289,10 @@ private:
         for (device* const one : machines_) {
             one->slow_disk(1);
             one->drift(0);
+            if (one->drive() != nullptr) {
+                one->drive()->cut_power_in(0);
+                one->drive()->kill_in(0);
+            }
         }
         for (device* const one : machines_) {
             if (one->up() && stays_away(*one)) {
@@ -239,7 +300,9 @@ private:
             }
         }
         for (device* const one : machines_) {
-            if (!one->up() && !stays_away(*one)) {
+            if (wiped_.contains(one)) {
+                join_again(*one, *registry_);
+            } else if (!one->up() && !stays_away(*one)) {
                 one->start();
             }
         }
@@ -377,7 +440,10 @@ private:
     world world_;
     std::ofstream log_;
     claims::world_watcher seen_;
+    device* registry_ = nullptr;
     std::vector<device*> machines_;
+    std::map<device*, disk::image> copies_;
+    std::set<device*> wiped_;  // and off
     std::vector<person> people_;
     errands errands_;
     instant begun_{};

@@ -77,19 +77,25 @@ device& found_network(world& in, const std::string& name, std::uint32_t roles,
 
 device& join_network(world& in, const std::string& name, std::uint32_t roles, device& registry,
                      node::node_settings with) {
-    const auto invitation =
-        must(registry.run(registry.api().network.invite(names_of(roles))), "inviting " + name);
     with.roles = roles;
     device& made = in.add(name, std::move(with));
-    made.start();
-    must(made.run(made.api().network.join(invitation)), name + " joins");
-    if ((roles & wire::role::edge) != 0) {
-        in.wait_for(name + " is connected",
-                    [&] { return made.api().info.status().state == "connected"; });
-    } else {
-        in.pass(std::chrono::seconds(1));
-    }
+    join_again(made, registry);
     return made;
+}
+
+void join_again(device& empty, device& registry) {
+    const std::string& name = empty.name();
+    const std::uint32_t roles = empty.settings.roles;
+    const auto invitation =
+        must(registry.run(registry.api().network.invite(names_of(roles))), "inviting " + name);
+    empty.start();
+    must(empty.run(empty.api().network.join(invitation)), name + " joins");
+    if ((roles & wire::role::edge) != 0) {
+        empty.in().wait_for(name + " is connected",
+                            [&] { return empty.api().info.status().state == "connected"; });
+    } else {
+        empty.in().pass(std::chrono::seconds(1));
+    }
 }
 
 void person::sign_up() {

@@ -19,6 +19,9 @@ device& found_network(world& in, const std::string& name, std::uint32_t roles,
 device& join_network(world& in, const std::string& name, std::uint32_t roles, device& registry,
                      node::node_settings with = {});
 
+/// The same for one that is off and has an empty disk: it is a new device to the others.
+void join_again(device& empty, device& registry);
+
 /// An answer that may be lost with the daemon that owed it.
 template <class T>
 using answer = std::optional<result<T>>;

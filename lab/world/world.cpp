@@ -1,5 +1,7 @@
 #include "lab/world/world.hpp"
 
+#include <calbox/mutant.hpp>
+
 #include <fmt/format.h>
 
 #include "crypto/primitives.hpp"
@@ -47,6 +49,7 @@ world::world(world_settings settings)
 
 world::~world() {
     watching = nullptr;
+    on_disk_lost = nullptr;
     for (const auto& one : devices_) {
         if (one->up()) {
             one->kill(ending::power);
@@ -90,9 +93,23 @@ std::size_t world::settle_at_most(std::size_t turns) {
     return done;
 }
 
+bool world::step(instant end) {
+    const bool happened = line.step(end);
+    for (const auto& one : devices_) {
+        if (const auto how = one->lost_disk()) {
+            if (on_disk_lost) {
+                on_disk_lost(*one, *how);
+            } else {
+                one->kill(*how);
+            }
+        }
+    }
+    return happened;
+}
+
 bool world::turn(instant end) {
     settle();
-    return line.step(end);
+    return step(end);
 }
 
 void world::pass(duration time) {
@@ -228,6 +245,8 @@ struct device::life {
     tapped_strategy tapped;
     std::unique_ptr<line_card> card;
     environment env;
+    std::uint64_t power_cuts_before = 0;
+    std::unique_ptr<mounted_disk> mounted;
     std::unique_ptr<tapped_store> store;
     std::unique_ptr<node::node> running;
     task_scope people;  // what clients of the daemon wait for
@@ -239,12 +258,22 @@ device::device(world& in, std::string name, node::node_settings with)
       world_(in),
       name_(std::move(name)),
       chance_(in.with.seed, name_),
-      storing_(loaded_or_fail(in.plugins_.storage("memory", ""))) {}
+      storing_(loaded_or_fail(in.plugins_.storage("memory", ""))),
+      disk_chance_(in.with.seed, "the disk of " + name_) {
+    if (in.with.storage == "sqlite") {
+        drive_.emplace(disk_chance_);
+    } else if (in.with.storage != "memory") {
+        throw failure("the lab has no storage \"" + in.with.storage + "\"");
+    }
+}
 
 device::~device() = default;
 
 std::unique_ptr<storage::store> device::open_store() {
-    auto store = storing_->open(name_);
+    const bool careless = mutant_is_set("storage.not_durable");
+    auto store = drive_ ? life_->mounted->open_store(careless ? storage::durability::normal
+                                                              : storage::durability::full)
+                        : storing_->open(name_);
     if (!store) {
         throw failure(name_ + ": " + store.error().message());
     }
@@ -257,6 +286,10 @@ void device::start() {
     }
     dead_ = false;
     life_ = std::make_unique<life>(*this, ++lives_);
+    if (drive_) {
+        life_->mounted = drive_->mount();
+        life_->power_cuts_before = drive_->power_cuts();
+    }
     life_->store = std::make_unique<tapped_store>(open_store(), name_, world_.watching);
     const auto& all = world_.with;
     life_->running = std::make_unique<node::node>(
@@ -314,15 +347,36 @@ void device::end_life(bool dead) {
     }
 }
 
-void device::stop() { end_life(false); }
+void device::stop() {
+    if (drive_) {
+        drive_->cut_power_in(0);
+        drive_->kill_in(0);
+    }
+    end_life(false);
+}
 
 void device::kill(ending how) {
     dead_ = true;
     life_->card->pull(how);
     life_->store->revoke();
+    if (drive_) {
+        life_->mounted->revoke();
+        if (how == ending::power && drive_->power_cuts() == life_->power_cuts_before) {
+            drive_->power_cut();
+        }
+        drive_->cut_power_in(0);
+        drive_->kill_in(0);
+    }
     life_->disk.rush();
     life_->compute.rush();
     end_life(true);
+}
+
+std::optional<ending> device::lost_disk() const {
+    if (!drive_ || !up() || dead_ || !life_->mounted || !life_->mounted->revoked()) {
+        return std::nullopt;
+    }
+    return drive_->power_cuts() == life_->power_cuts_before ? ending::process : ending::power;
 }
 
 node::services device::api() {

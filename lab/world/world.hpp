@@ -14,6 +14,7 @@
 
 #include "base/task_scope.hpp"
 #include "lab/sim/chance.hpp"
+#include "lab/sim/disk_mount.hpp"
 #include "lab/sim/network.hpp"
 #include "lab/world/observer.hpp"
 #include "node/node.hpp"
@@ -28,6 +29,9 @@ struct world_settings {
     std::string consensus = "naive", discovery = "random", recovery = "naive";
     std::string consensus_settings, discovery_settings;  // JSON, or empty
     std::vector<std::string> plugin_directories;
+    /// Where the devices keep their data: "memory" loses nothing; "sqlite" is that plugin's code on
+    /// simulated disks.
+    std::string storage = "memory";
     bool verbose = false;  // log lines of level debug are kept, too
 };
 
@@ -70,6 +74,8 @@ public:
                   duration most = std::chrono::minutes(1));
     /// Settles and lets the next event happen, if it is due by `end`.
     bool turn(instant end);
+    /// The second half of turn(): nothing is settled before.
+    bool step(instant end);
     /// What the network's consensus strategy promises.
     consensus::traits promised();
     /// What the world's devices have logged last, oldest first.
@@ -84,6 +90,9 @@ public:
     network net{line, weather};
     asio::io_context context{1};
     observer* watching = nullptr;  // outlives the world's use of it
+    /// Somebody's disk lost its power, or was taken from its daemon, in an operation that it had
+    /// counted to (disk::cut_power_in, kill_in): kills that device, before it can see that.
+    std::function<void(device&, ending)> on_disk_lost;
 
 private:
     friend class device;
@@ -138,6 +147,11 @@ public:
     void drift(std::int64_t parts_per_million);
     /// The disk takes so many times as long.
     void slow_disk(unsigned times);
+    /// nullptr where data is kept in memory.
+    disk* drive() noexcept { return drive_ ? &*drive_ : nullptr; }
+    const disk* drive() const noexcept { return drive_ ? &*drive_ : nullptr; }
+    /// How the running daemon has lost its disk, unless it was killed itself.
+    std::optional<ending> lost_disk() const;
 
 private:
     struct life;
@@ -157,7 +171,9 @@ private:
     unsigned disk_slower_ = 1;
     bool dead_ = false;  // killed, and not started again
     std::vector<user_id> followed_;
-    plugins::loaded<storage::strategy> storing_;
+    plugins::loaded<storage::strategy> storing_;  // in memory
+    seeded disk_chance_;
+    std::optional<disk> drive_;
     std::unique_ptr<life> life_;
 };
 

@@ -50,6 +50,21 @@ protected:
     std::string text;
 };
 
+TEST_F(secrets, are_looked_for_on_whole_disks) {
+    const auto search = [&](const viewer& whose, const std::string& data, int when) {
+        const std::array users{whose.who};
+        check.observe_disk(
+            whose.where, users,
+            [&](std::string_view what) { return data.find(what) != std::string::npos; }, at(when));
+    };
+    search(bob, "SUMMARY:" + text, 1);
+    search(carol, "calmark-0123456789abcdef", 2);
+    EXPECT_EQ(lines(check.violations()), none());
+    search(carol, "SUMMARY:" + text, 3);
+    search(carol, "SUMMARY:" + text, 4);
+    EXPECT_EQ(check.violations().size(), 1u);
+}
+
 TEST_F(secrets, may_lie_with_those_who_take_part) {
     on_device(alice, "SUMMARY:" + text + "\r\n", 1);
     on_device(bob, text, 2);

@@ -115,5 +115,82 @@ TEST_F(sim_world, an_operation_ends_with_the_daemon_that_it_was_asked_of) {
     EXPECT_FALSE(begun->value);
 }
 
+/// Worlds whose devices run the code of the storage plugin `sqlite` on simulated disks.
+class sim_disk_world : public sim_world {
+protected:
+    static world_settings on_disks() {
+        world_settings with = settings();
+        with.storage = "sqlite";
+        return with;
+    }
+    world in{on_disks()};
+    device& hub = found_network(in, "hub", wire::role::rendezvous | wire::role::backup);
+    device& a = join_network(in, "A", wire::role::edge, hub);
+    person alice{a, "alice"};
+};
+
+TEST_F(sim_disk_world, what_was_acknowledged_survives_a_power_cut_in_the_next_operation) {
+    alice.sign_up();
+    const auto made = must(alice.create("lunch"), "create");
+    for (std::uint64_t later = 1; later <= 12; ++later) {
+        const auto before = a.drive()->power_cuts();
+        const auto title = alice.title_of(made.id);
+        a.drive()->cut_power_in(later);
+        const auto changed = alice.begin_change(made.id, "dinner " + std::to_string(later));
+        in.until([&] { return !a.up() || changed->ended; });
+        in.pass(1s);
+        if (a.up()) {
+            a.kill(ending::power);
+        }
+        EXPECT_EQ(a.drive()->power_cuts(), before + 1);
+        a.start();
+        const auto now = alice.title_of(made.id);
+        if (changed->value) {
+            EXPECT_EQ(now, "dinner " + std::to_string(later));
+        } else {
+            EXPECT_TRUE(now == title || now == "dinner " + std::to_string(later)) << now;
+        }
+    }
+    EXPECT_TRUE(in.errors().empty());
+}
+
+TEST_F(sim_disk_world, the_power_goes_before_the_daemon_can_see_its_disk_fail) {
+    alice.sign_up();
+    std::vector<std::string> lost;
+    in.on_disk_lost = [&](device& of, ending how) {
+        lost.push_back(of.name() + (how == ending::power ? " power" : " process"));
+        of.kill(how);
+    };
+    a.drive()->kill_in(1);
+    const auto first = alice.begin_create("first", {});
+    in.until([&] { return !a.up(); });
+    a.start();
+    a.drive()->cut_power_in(1);
+    const auto second = alice.begin_create("second", {});
+    in.until([&] { return !a.up(); });
+    EXPECT_EQ(lost, (std::vector<std::string>{"A process", "A power"}));
+    EXPECT_FALSE(first->value);
+    EXPECT_FALSE(second->value);
+}
+
+TEST_F(sim_disk_world, a_wiped_machine_joins_as_a_new_device) {
+    auto& r = join_network(in, "R", wire::role::rendezvous, hub);
+    const auto before = r.api().info.status().device;
+    r.kill(ending::power);
+    r.drive()->wipe();
+    join_again(r, hub);
+    EXPECT_NE(r.api().info.status().device, before);
+}
+
+TEST_F(sim_disk_world, nothing_that_people_write_is_readable_on_any_disk) {
+    alice.sign_up();
+    must(alice.create("a title like no other"), "create");
+    in.pass(10s);
+    for (const auto& one : in.devices()) {
+        EXPECT_FALSE(one->drive()->contains("a title like no other")) << one->name();
+        EXPECT_TRUE(one->drive()->contains("SQLite format 3")) << one->name();
+    }
+}
+
 }  // namespace
 }  // namespace calbox::lab
