@@ -20,15 +20,23 @@ const std::vector<fault>& known_faults() {
         {"outbox.erases_undelivered",
          "what could not be delivered is taken for delivered, and never tried again", "naive"},
         {"outbox.empty_after_restart", "a restart forgets what is owed to others", "naive"},
+        {"outbox.forgets_newer", "a version made while the one before was on its way is not sent",
+         "naive"},
         {"event_store.takes_older", "an older version that comes late replaces a newer one",
          "naive"},
         {"event_store.ignores_hash",
          "of two versions with one number each device keeps the one that came first", "naive"},
-        {"event_store.reuses_numbers", "after a restart event numbers begin at 1 again", "naive"},
         {"opened_events.keeps_old", "an opened event is not opened again when it changes", "naive"},
-        {"replicator.no_removal_notice", "who was removed from an event is not told", "views"},
         {"consensus_host.answers_early", "an edit is acknowledged before it is on the disk",
          "naive"},
+        {"replicator.acknowledges_unstored",
+         "what came from others is acknowledged, shown, and never written", "naive"},
+        {"replicator.no_removal_notice", "who was removed from an event is not told", "views"},
+        {"file_transfer.forgets_last_leaf", "the end of a file is not fetched", "naive"},
+        {"storage.not_durable", "what is acknowledged does not survive a power cut", "naive"},
+        {"views.decides_before_quorum", "one vote is enough", "views"},
+        {"views.whoever_is_online", "those who are reachable are a quorum", "views"},
+        {"views.repeats_retries", "an edit whose answer was lost is made twice", "views"},
     };
     return all;
 }
@@ -78,6 +86,14 @@ public:
     }
 
 private:
+    /// A world that breaks without the fault shows nothing about it.
+    bool holds_without(const plan& what, const run_settings& with) const {
+        set_mutant(what_.name, false);
+        const bool good = run_plan(what, with).good();
+        set_mutant(what_.name);
+        return good;
+    }
+
     [[noreturn]] void play(const campaign_settings& with, int to) const {
         const auto say = [to](std::string_view text) {
             if (::write(to, text.data(), text.size()) < 0) {
@@ -90,7 +106,7 @@ private:
         for (std::uint64_t seed = with.first; seed <= with.last; ++seed) {
             say(".");
             const auto report = run_plan(make_plan(seed, within), with.run);
-            if (!report.good()) {
+            if (!report.good() && holds_without(make_plan(seed, within), with.run)) {
                 say(": " + to_line(report.violations.front()));
                 ::_exit(0);
             }

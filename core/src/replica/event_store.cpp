@@ -75,9 +75,6 @@ task<result<void>> event_store::load() {
                                    crypto::envelope_hash(*what)};
         publish({std::move(*what), std::move(*header), order});
     }
-    if (mutant("event_store.reuses_numbers")) {
-        last_n_.clear();
-    }
     const auto streams = co_await db_.scan(record_kind::stream);
     if (!streams) {
         co_return fail(streams.error());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include <calbox/mutant.hpp>
+
 #include "base/task_scope.hpp"
 #include "wire/limits.hpp"
 
@@ -126,7 +128,8 @@ task<result<void>> file_transfer::fetch(file_root root, std::uint64_t size,
         co_return fail(there.error());
     }
     for (std::uint64_t i = 0; i < there->size(); ++i) {
-        if ((*there)[i]) {
+        const bool last = i > 0 && i + 1 == there->size();
+        if ((*there)[i] || (last && mutant("file_transfer.forgets_last_leaf"))) {
             ++work->written;
         } else {
             work->missing.insert(i);
