@@ -31,6 +31,8 @@ public:
           seen_(world_, with.log.empty() ? nullptr : &log_),
           errands_(people_, seen_, world_.promised().linearizable) {}
 
+    ~random_run() { world_.settled = nullptr; }  // it outlives the errands
+
     run_report play() {
         try {
             set_up();
@@ -61,6 +63,7 @@ private:
     }
 
     void set_up() {
+        world_.settled = [this] { errands_.collect(); };  // answers are written down when they come
         world_.on_disk_lost = [this](device& of, ending how) { kill(of, how); };
         auto& registry = found_network(world_, "registry", 0);
         registry_ = &registry;
@@ -89,14 +92,8 @@ private:
         begun_ = world_.now();
     }
 
-    /// Time passes, and answers are written down when they come.
     void pass_to(instant at) {
-        while (world_.turn(at)) {
-            errands_.collect();
-        }
-        world_.line.pass_to(at);
-        world_.settle();
-        errands_.collect();
+        world_.pass(std::max(at - world_.now(), duration(0)));
     }
 
     void trouble() {
@@ -182,7 +179,7 @@ private:
 
     void kill(device& what, ending how) {
         seen_.note(happening::fault, what.name(), how == ending::process ? "kill" : "power cut");
-        errands_.collect();
+        errands_.collect();  // what happened before, in this moment
         what.kill(how);
         errands_.lose(what);
     }
@@ -224,7 +221,6 @@ private:
             default:
                 harm_network(what, machine);
         }
-        errands_.collect();
     }
 
     void harm_network(const action& what, device& machine) {

@@ -82,6 +82,9 @@ void world::settle() {
     do {
         context.restart();
     } while (context.poll() != 0);
+    if (settled) {
+        settled();
+    }
 }
 
 std::size_t world::settle_at_most(std::size_t turns) {
