@@ -16,9 +16,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr duration rest_most = 20min;
-constexpr duration file_most = 2min;   // after that
-constexpr duration count_most = 5min;  // after that
+constexpr duration rest_most = 3min;        // what is owed is sent
+constexpr duration rest_of_absent = 20min;  // what those who are gone owed is asked for
+constexpr duration file_most = 2min;        // after that
+constexpr duration count_most = 5min;       // after that
 constexpr std::size_t log_lines = 60;
 
 class random_run {
@@ -92,9 +93,7 @@ private:
         begun_ = world_.now();
     }
 
-    void pass_to(instant at) {
-        world_.pass(std::max(at - world_.now(), duration(0)));
-    }
+    void pass_to(instant at) { world_.pass(std::max(at - world_.now(), duration(0))); }
 
     void trouble() {
         for (const action& one : plan_.actions) {
@@ -315,7 +314,7 @@ private:
             return missing.empty();
         };
         while (!at_rest()) {
-            if (world_.now() - healed > rest_most) {
+            if (world_.now() - healed > (plan_.absent == 0 ? rest_most : rest_of_absent)) {
                 seen_.failed("after all is healed, not in time: " + missing);
                 break;
             }

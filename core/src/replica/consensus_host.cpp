@@ -254,7 +254,9 @@ task<result<consensus::committed>> consensus_host::commit(consensus::commit what
     }
     if (const auto* known = std::get_if<consensus::refused>(&second.outcome);
         known != nullptr && known->why.code == errc::conflict && !by_store) {
-        co_return fail(mediator_.explain(*known));
+        // Whether for another's version or for nothing at all: asked once more, it will be told.
+        co_return fail(errc::unavailable,
+                       "the answer was lost and the edit was not made: try again");
     }
     co_return fail(by_store ? refusal->why : mediator_.explain(*refusal));
 }
