@@ -2,6 +2,7 @@
 // splits; and that one without promises fails in just these ways, so that the checks are known to
 // see it.
 #include <cstdlib>
+#include <set>
 
 #include "contract/consensus_storm.hpp"
 #include "contract/consensus_suite.hpp"
@@ -177,6 +178,28 @@ TEST_P(consensus_faults, an_old_token_commits_nothing) {
     w.commit(2, now, event_, next->held, version_number(1), value_of(version_number(2), now));
     EXPECT_TRUE(as<committed>(w.outcome_of(now)));
     EXPECT_TRUE(w.history.judge(promised()).empty());
+}
+
+/// What was granted before a crash may be all that the device did of an event, and on no disk.
+TEST_P(consensus_faults, a_device_that_died_is_not_granted_its_token_again) {
+    if (!promised().mutual_exclusion) {
+        GTEST_SKIP() << GetParam() << " does not promise it";
+    }
+    for (const std::size_t devices : {1, 3}) {
+        auto w = world(devices);
+        std::set<consensus::token> given;
+        for (std::size_t life = 0; life < 4; ++life) {
+            const auto grant = as<granted>(
+                w.outcome_of(w.acquire(0, event_, version_number(0), consensus::intent::create)));
+            ASSERT_TRUE(grant);
+            EXPECT_TRUE(given.empty() || *given.rbegin() < grant->held) << "in life " << life;
+            given.insert(grant->held);
+            w.crash(0);
+            w.restart(0);
+            w.run_for(45s);  // a strategy may have written the lock down: then it has to end
+        }
+        EXPECT_EQ(given.size(), 4U);
+    }
 }
 
 TEST_P(consensus_faults, a_repeated_commit_changes_nothing) {

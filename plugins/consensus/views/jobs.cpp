@@ -339,7 +339,9 @@ void views::judge_foundation(const event_id& event, bool in_time, const context&
     }
     foundation begun;
     begun.operation = mine.operation;
-    begun.held = best ? best->what.last_token + 1 : 1;
+    // Nothing is written down of this grant but the counter, which never goes back: a device that
+    // dies now, and begins the event anew in its next life, gives another token.
+    begun.held = std::max(best ? best->what.last_token + 1 : 1, at.mine.counter);
     begun.until = where.now + with_.ttl;
     begun.when = {mine.generation, where.self};
     begun.voters = std::move(voters);
