@@ -21,6 +21,7 @@ struct route {
 };
 
 constexpr std::string_view event_path = "/v1/events/{organizer}/{seq}";
+constexpr std::string_view lock_path = "/v1/events/{organizer}/{seq}/lock";
 constexpr std::string_view file_path = "/v1/events/{organizer}/{seq}/files/{name}";
 
 /// docs/api.md as a table.
@@ -52,6 +53,9 @@ constexpr std::array table = {
     route{"GET", event_path, get_event},
     route{"PATCH", event_path, patch_event},
     route{"DELETE", event_path, delete_event},
+    route{"GET", lock_path, get_lock},
+    route{"POST", lock_path, post_lock},
+    route{"DELETE", lock_path, delete_lock},
     route{"GET", "/v1/conflicts", get_conflicts},
     route{"GET", "/v1/events/{organizer}/{seq}/files", get_files},
     route{"POST", file_path, post_file},

@@ -82,6 +82,10 @@ outcome patch_event(call& one);
 outcome delete_event(call& one);
 outcome get_conflicts(call& one);
 
+outcome get_lock(call& one);
+outcome post_lock(call& one);
+outcome delete_lock(call& one);
+
 outcome get_files(call& one);
 outcome post_file(call& one);
 outcome put_file(call& one);

@@ -94,6 +94,33 @@ result<std::optional<version_number>> expected(const call& one, user_id as, even
     return std::optional(event->version);
 }
 
+/// The version and the session that a change is to be made under.
+result<node::edit_terms> terms_of(const call& one, user_id as, event_id which) {
+    auto expect = expected(one, as, which);
+    const std::string* const session = one.line.asked().find("calbox-lock");
+    if (!expect) {
+        return fail(std::move(expect.error()));
+    }
+    if (session != nullptr && !*expect) {
+        return fail(errc::invalid_argument, "Calbox-Lock needs If-Match with the event's ETag");
+    }
+    return node::edit_terms(*expect, session == nullptr ? std::string() : *session);
+}
+
+/// A refusal of a change because the event is another one now carries that event: whoever has
+/// written something sees both texts.
+http::response refusal(const call& one, user_id as, event_id which, const error& why) {
+    http::response made = http::problem(why);
+    const auto event = one.on.events.show(as, which);
+    if (event) {
+        json document = json::parse(made.body);
+        document["current"] = document_of(one, as, *event);
+        made.body = write_json(document);
+        made.head.push_back({"ETag", tag_of(*event)});
+    }
+    return made;
+}
+
 /// Reads `from` or `to` of the query.
 result<std::optional<timestamp>> time_asked_for(const call& one, std::string_view key) {
     const std::string* const text = one.asked_for(key);
@@ -186,11 +213,18 @@ outcome patch_event(call& one) {
     if (!draft) {
         co_return fail(std::move(draft.error()));
     }
-    const auto expect = expected(one, as, which);
-    if (!expect) {
-        co_return fail(expect.error());
+    auto terms = terms_of(one, as, which);
+    if (!terms && terms.error().code == errc::conflict) {
+        co_return refusal(one, as, which, terms.error());
     }
-    const auto changed = co_await one.on.events.modify(as, which, std::move(*draft), *expect);
+    if (!terms) {
+        co_return fail(std::move(terms.error()));
+    }
+    const auto changed =
+        co_await one.on.events.modify(as, which, std::move(*draft), std::move(*terms));
+    if (!changed && changed.error().code == errc::conflict) {
+        co_return refusal(one, as, which, changed.error());
+    }
     if (!changed) {
         co_return fail(changed.error());
     }
@@ -203,11 +237,11 @@ outcome delete_event(call& one) {
         co_return fail(at.error());
     }
     const auto& [as, which] = *at;
-    const auto expect = expected(one, as, which);
-    if (!expect) {
-        co_return fail(expect.error());
+    auto terms = terms_of(one, as, which);
+    if (!terms) {
+        co_return fail(std::move(terms.error()));
     }
-    auto removed = co_await one.on.events.remove(as, which, *expect);
+    auto removed = co_await one.on.events.remove(as, which, std::move(*terms));
     if (!removed) {
         co_return fail(std::move(removed.error()));
     }

@@ -246,6 +246,14 @@ json to_json(const node::account_view& view) {
     return {{"name", view.name}, {"id", view.id.hex()}, {"device", view.device.value}};
 }
 
+json to_json(const node::lock_view& view) {
+    return {{"by", view.by},
+            {"device", view.device.value},
+            {"since", model::utc_text(view.since)},
+            {"until", model::utc_text(view.until)},
+            {"here", view.here}};
+}
+
 json to_json(const node::event_view& view, const std::vector<node::file_view>& files) {
     const auto& content = view.content;
     const auto& time = content.time;
@@ -270,7 +278,8 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
         {"guests_may", rights(view.guests_may)},
         {"files", list_of(files)},
         {"state", state_name(view.state)},
-        {"locked_by", view.locked_by},
+        {"locked_by", view.lock ? view.lock->by : std::string()},
+        {"lock", view.lock ? to_json(*view.lock) : json()},
         {"conflicts", view.conflicts},
         {"written_by", view.written_by},
         {"written", model::utc_text(view.written)},

@@ -49,6 +49,7 @@ result<node::event_draft> read_draft(const json& document);
 
 json to_json(const node::account_view& view);
 /// `files`: what is known about the files that the event names.
+json to_json(const node::lock_view& view);
 json to_json(const node::event_view& view, const std::vector<node::file_view>& files);
 json to_json(const node::file_view& view);
 json to_json(const node::user_view& view);

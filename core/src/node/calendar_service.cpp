@@ -7,7 +7,6 @@
 
 namespace calbox::node {
 
-readiness::~readiness() = default;
 group_source::~group_source() = default;
 
 namespace {
@@ -151,8 +150,14 @@ result<void> may_modify(const user_id& as, const envelope_header& of, const even
 
 calendar_service::calendar_service(const environment& env, replica::replicator& replica,
                                    opened_events& opened, people& who, readiness& ready,
-                                   const group_source& groups)
-    : env_(env), replica_(replica), opened_(opened), people_(who), ready_(ready), groups_(groups) {}
+                                   const group_source& groups, lock_service& locks)
+    : env_(env),
+      replica_(replica),
+      opened_(opened),
+      people_(who),
+      ready_(ready),
+      groups_(groups),
+      locks_(locks) {}
 
 task<result<std::vector<user_id>>> calendar_service::participants_of(
     user_id as, std::vector<std::string> names) {
@@ -219,7 +224,7 @@ task<result<event_view>> calendar_service::create(user_id as, event_draft draft)
 }
 
 task<result<event_view>> calendar_service::modify(user_id as, event_id which, event_draft change,
-                                                  std::optional<version_number> expect) {
+                                                  edit_terms terms) {
     auto ready = co_await ready_.wait_until_caught_up();
     if (!ready) {
         co_return fail(std::move(ready.error()));
@@ -242,7 +247,7 @@ task<result<event_view>> calendar_service::modify(user_id as, event_id which, ev
     if (auto fits = apply_draft(change, content, false); !fits) {
         co_return fail(std::move(fits.error()));
     }
-    replica::change what = change_of(header, as, expect);
+    replica::change what = change_of(header, as, terms.expect);
     what.guests_may = change.guests_may.value_or(header.guests_may);
     if (change.participants) {
         std::ranges::sort(*guests);
@@ -261,9 +266,9 @@ task<result<event_view>> calendar_service::modify(user_id as, event_id which, ev
         co_return fail(std::move(body.error()));
     }
     what.body = std::move(*body);
-    const auto done = co_await replica_.commit(std::move(what));
+    auto done = co_await commit(std::move(what), std::move(terms));
     if (!done) {
-        co_return fail(done.error());
+        co_return fail(std::move(done.error()));
     }
     co_return show(as, which);
 }
@@ -292,8 +297,30 @@ task<result<void>> calendar_service::save_content(user_id as, event_id which,
     co_return result<void>();
 }
 
-task<result<void>> calendar_service::remove(user_id as, event_id which,
-                                            std::optional<version_number> expect) {
+/// Under the session's lock, where there is one.
+task<result<void>> calendar_service::commit(replica::change what, edit_terms terms) {
+    if (terms.session.empty()) {
+        const auto done = co_await replica_.commit(std::move(what));
+        if (!done) {
+            co_return fail(done.error());
+        }
+        co_return result<void>();
+    }
+    if (!terms.expect) {
+        co_return fail(errc::invalid_argument,
+                       "an edit under a lock must say which version it was made from: the lock may "
+                       "have been lost meanwhile");
+    }
+    what.held = locks_.use(terms.session, what.as, *what.event);
+    const auto done = co_await replica_.commit(std::move(what));
+    locks_.used(terms.session, done ? errc::ok : done.error().code);
+    if (!done) {
+        co_return fail(done.error());
+    }
+    co_return result<void>();
+}
+
+task<result<void>> calendar_service::remove(user_id as, event_id which, edit_terms terms) {
     auto ready = co_await ready_.wait_until_caught_up();
     if (!ready) {
         co_return fail(std::move(ready.error()));
@@ -303,7 +330,7 @@ task<result<void>> calendar_service::remove(user_id as, event_id which,
         co_return fail(opened.error());
     }
     const envelope_header header = (*opened)->header;
-    replica::change what = change_of(header, as, expect);
+    replica::change what = change_of(header, as, terms.expect);
     const bool deletes_for_all =
         as == which.organizer || (header.guests_may & guest_right::remove) != 0;
     if (deletes_for_all) {
@@ -323,11 +350,7 @@ task<result<void>> calendar_service::remove(user_id as, event_id which,
         }
         what.body = std::move(*body);
     }
-    const auto done = co_await replica_.commit(std::move(what));
-    if (!done) {
-        co_return fail(done.error());
-    }
-    co_return result<void>();
+    co_return co_await commit(std::move(what), std::move(terms));
 }
 
 std::string calendar_service::device_label(const device_id& device,
@@ -365,7 +388,10 @@ event_view calendar_service::view_of(const opened_event& opened,
         view.written_by = people_.name_of(*author);
     }
     view.written = opened.header.written;
-    view.state = ready_.caught_up() ? event_state::confirmed : event_state::behind;
+    view.lock = locks_.who_edits(view.id);
+    view.state = !ready_.caught_up() ? event_state::behind
+                 : view.lock         ? event_state::locked
+                                     : event_state::confirmed;
     view.utc = opened.utc;
     for (const opened_event* other : others) {
         if (other->header.event != view.id && other->utc.overlaps(opened.utc)) {

@@ -2,19 +2,11 @@
 // Owned by the node.
 #pragma once
 
+#include "node/lock_service.hpp"
 #include "node/opened_events.hpp"
 #include "node/services.hpp"
 
 namespace calbox::node {
-
-/// Whether users may operate yet (R88): a device that has not caught up shows and does not change.
-class readiness {
-public:
-    virtual ~readiness();
-    /// Waits a little for the first exchange to end; not_caught_up otherwise.
-    virtual task<result<void>> wait_until_caught_up() = 0;
-    virtual bool caught_up() const = 0;
-};
 
 /// Members of a user's groups, for "@group" among participants.
 class group_source {
@@ -27,13 +19,13 @@ public:
 class calendar_service final : public calendar {
 public:
     calendar_service(const environment& env, replica::replicator& replica, opened_events& opened,
-                     people& who, readiness& ready, const group_source& groups);
+                     people& who, readiness& ready, const group_source& groups,
+                     lock_service& locks);
 
     task<result<event_view>> create(user_id as, event_draft draft) override;
     task<result<event_view>> modify(user_id as, event_id which, event_draft change,
-                                    std::optional<version_number> expect) override;
-    task<result<void>> remove(user_id as, event_id which,
-                              std::optional<version_number> expect) override;
+                                    edit_terms terms) override;
+    task<result<void>> remove(user_id as, event_id which, edit_terms terms) override;
     std::vector<event_view> list(user_id as, const event_query& query) const override;
     result<event_view> show(user_id as, event_id which) const override;
     std::vector<std::pair<event_view, event_view>> conflicts(user_id as) const override;
@@ -48,6 +40,7 @@ private:
     event_view view_of(const opened_event& opened,
                        const std::vector<const opened_event*>& others) const;
     task<result<std::vector<user_id>>> participants_of(user_id as, std::vector<std::string> names);
+    task<result<void>> commit(replica::change what, edit_terms terms);
     std::string device_label(const device_id& device, const envelope_header& of) const;
 
     const environment& env_;
@@ -56,6 +49,7 @@ private:
     people& people_;
     readiness& ready_;
     const group_source& groups_;
+    lock_service& locks_;
 };
 
 }  // namespace calbox::node

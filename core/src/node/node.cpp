@@ -20,6 +20,7 @@ node::~node() = default;
 task<result<void>> node::start() { return parts_->start(); }
 task<void> node::hand_over(duration most) {
     if (parts_->replica) {
+        parts_->locks->end_all();
         co_await parts_->replica->hand_over(most);
     }
 }
@@ -27,7 +28,8 @@ void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
-    return {*all.accounts, *all.events, *all.files, *all.contacts, all, all, all.watching};
+    return {*all.accounts, *all.events, *all.locks, *all.files,
+            *all.contacts, all,         all,        all.watching};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -125,7 +127,16 @@ void node_parts::make_services(std::string listen_rather) {
                        devices, [this](const device_id& one) { return edge->is_online(one); });
         },
         [this](std::vector<user_id> who) { return edge->care_about(std::move(who)); });
-    events.emplace(env, *replica, *opened, *names, *this, *contacts);
+    locks.emplace(env, lock_service::parts{*replica, *opened, *names, *this, me.self(),
+                                           [this](const user_id& user) { return present(user); },
+                                           [this](const device_id& to, wire::lock what) {
+                                               send(to, wire::message_type::lock,
+                                                    codec::encode(what));
+                                           },
+                                           [this](const user_id& who, change what) {
+                                               watching.tell({who}, std::move(what));
+                                           }});
+    events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks);
     files.emplace(env, db, *replica, *opened, *events, *names, links->for_files(),
                   plays(wire::role::backup));
     edge.emplace(env, known, discovering.strategy, links->for_edge(), me.self());
@@ -293,6 +304,7 @@ void node_parts::request_stop() noexcept {
     if (edge) {
         edge->request_stop();
         files->request_stop();
+        locks->request_stop();
         replica->request_stop();
         users->request_stop();
     }
@@ -310,6 +322,7 @@ task<void> node_parts::join() {
     if (edge) {
         co_await edge->join();
         co_await files->join();
+        co_await locks->join();
         co_await replica->join();
         co_await users->join();
     }

@@ -164,6 +164,10 @@ private:
             const bool stores = where && (where->roles & wire::role::backup) != 0;
             return (stores ? "backup " : "device ") + device.hex().substr(0, 8);
         }
+        std::string who_edits(const event_id& which, const device_id& holder,
+                              timestamp since) const override {
+            return owner_.locks->sentence(which, holder, since);
+        }
         const crypto::identity* identity_of(const user_id& user) const override {
             return owner_.accounts->identity_of(user);
         }

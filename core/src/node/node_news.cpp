@@ -52,6 +52,14 @@ std::vector<device_id> node_parts::devices_of(const user_id& user) const {
     return {found.begin(), found.end()};
 }
 
+std::vector<device_id> node_parts::present(const user_id& user) const {
+    std::vector<device_id> here = devices_of(user);
+    std::erase_if(here, [this](const device_id& device) {
+        return connections->open_to(device) == nullptr && !edge->is_online(device);
+    });
+    return here;
+}
+
 std::vector<user_id> node_parts::interests() const {
     std::set<user_id> found;
     for (const account_view& mine : accounts->signed_in()) {
@@ -156,6 +164,9 @@ void node_parts::connected_to_overlay() {
 }
 
 void node_parts::user_changed(const account_view& who, bool in) {
+    if (!in) {
+        locks->end_all(who.id);
+    }
     opened->forget_all();
     connections->announce_users();
     edge->renew();
@@ -386,6 +397,7 @@ change node_parts::calendar_news(const std::optional<envelope_header>& before,
 void node_parts::event_changed(const std::optional<envelope_header>& before,
                                const envelope_header& now) {
     opened->forget(now.event);
+    locks->event_changed(now);
     if (before && before->operation == now.operation) {
         return;  // only who has it changed
     }

@@ -99,6 +99,11 @@ void node_parts::add_routes() {
               replica->on_consensus(from.device, std::move(what.body));
               co_return;
           });
+    taken(std::type_identity<wire::lock>(), message_type::lock,
+          [this](const peer& from, wire::lock what) -> task<void> {
+              locks->on_lock(from.device, what);
+              co_return;
+          });
     taken(std::type_identity<wire::recovery_message>(), message_type::recovery,
           [this](const peer& from, wire::recovery_message what) {
               const bool is_backup = (from.roles & wire::role::backup) != 0;

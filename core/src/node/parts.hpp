@@ -12,6 +12,7 @@
 #include "node/contacts_service.hpp"
 #include "node/enrolment.hpp"
 #include "node/files_service.hpp"
+#include "node/lock_service.hpp"
 #include "node/node.hpp"
 #include "node/registry_service.hpp"
 #include "node/router.hpp"
@@ -64,6 +65,8 @@ public:
     void user_met(const user_id& who);
     /// From now on this device may be behind, until an exchange has ended.
     void want_catching_up();
+    /// The devices of a user that can be reached now.
+    std::vector<device_id> present(const user_id& user) const;
     /// One-way; opens a session first where there is none.
     void send(const device_id& to, wire::message_type type, bytes payload);
 
@@ -94,6 +97,7 @@ public:
     std::optional<people> names;
     std::optional<replica::replicator> replica;
     std::optional<opened_events> opened;
+    std::optional<lock_service> locks;
     std::optional<contacts_service> contacts;
     std::optional<calendar_service> events;
     std::optional<files_service> files;

@@ -4,6 +4,7 @@ namespace calbox::node {
 
 accounts::~accounts() = default;
 calendar::~calendar() = default;
+locks::~locks() = default;
 files::~files() = default;
 contacts::~contacts() = default;
 network_admin::~network_admin() = default;

@@ -50,6 +50,15 @@ public:
 /// Where an event stands (the words of the API, the log and the page).
 enum class event_state { confirmed, locked, behind };
 
+/// Who edits an event now.
+struct lock_view {
+    std::string by;        // user name
+    device_number device;  // among his
+    timestamp since;
+    timestamp until;    // over by then at the latest, unless renewed
+    bool here = false;  // on this device
+};
+
 struct event_view {
     event_id id;
     std::string id_text;  // "alice/1.7"
@@ -61,7 +70,7 @@ struct event_view {
     std::string written_by;
     timestamp written;
     event_state state = event_state::confirmed;
-    std::string locked_by;               // for locked
+    std::optional<lock_view> lock;       // for locked
     std::vector<std::string> conflicts;  // id_text of the user's events that overlap this one
     std::vector<std::string>
         stored_on;                  // "backup ab12..", "bob": who has acknowledged this version
@@ -84,18 +93,29 @@ struct event_query {
     std::string text;  // case-insensitive, in title, info and place
 };
 
+/// What a change asks of the event as it is.
+struct edit_terms {
+    edit_terms(std::nullopt_t = std::nullopt) {}
+    edit_terms(version_number expect_in) : expect(expect_in) {}
+    edit_terms(std::optional<version_number> expect_in, std::string session_in = {})
+        : expect(expect_in), session(std::move(session_in)) {}
+    std::optional<version_number> expect;  // the version that the caller saw
+    std::string session;                   // of locks::begin; empty: without a lock
+};
+
 class calendar {
 public:
     virtual ~calendar();
     virtual task<result<event_view>> create(user_id as, event_draft draft) = 0;
-    /// `expect`: the version the caller saw; conflict when it is not the current one. busy:
-    /// somebody is editing.
+    /// conflict when the version expected is not the current one. busy: somebody is editing, and
+    /// the sentence says who, since when, on which device and until when at most. With a session,
+    /// which must name the version: the change is made under its lock and ends it; where the lock
+    /// was lost meanwhile, as a change without one.
     virtual task<result<event_view>> modify(user_id as, event_id which, event_draft change,
-                                            std::optional<version_number> expect) = 0;
+                                            edit_terms terms) = 0;
     /// The organizer deletes for all. A guest without the right takes it from his own calendar, and
     /// the host sees that.
-    virtual task<result<void>> remove(user_id as, event_id which,
-                                      std::optional<version_number> expect) = 0;
+    virtual task<result<void>> remove(user_id as, event_id which, edit_terms terms) = 0;
     /// By start. Only what `as` takes part in.
     virtual std::vector<event_view> list(user_id as, const event_query& query) const = 0;
     virtual result<event_view> show(user_id as, event_id which) const = 0;
@@ -103,6 +123,32 @@ public:
     virtual std::vector<std::pair<event_view, event_view>> conflicts(user_id as) const = 0;
     /// Reads "alice/1.7"; "1.7" means one's own.
     virtual result<event_id> find(user_id as, const std::string& id_text) const = 0;
+};
+
+/// An open editor. The lock is renewed until the session ends: by an edit under it, by end(), when
+/// the lock is lost, or after 15 minutes.
+struct session_view {
+    std::string id;          // names it in edit_terms
+    version_number version;  // that is being edited
+    lock_view lock;
+};
+
+class locks {
+public:
+    virtual ~locks();
+    /// Takes the lock on an event. busy; forbidden; unsupported: the network's strategy promises no
+    /// locks.
+    virtual task<result<session_view>> begin(user_id as, event_id which) = 0;
+    /// Returns when the session has ended; says why in one sentence.
+    virtual task<std::string> ended(std::string session) = 0;
+    /// Ends a session whose client is gone or has had enough. Unknown ones are nothing.
+    virtual void end(const std::string& session) = 0;
+    /// Ends the session that this user has on the event here. not_found: he has none.
+    virtual result<void> release(user_id as, event_id which) = 0;
+    /// Who edits the event, as far as this device has been told; nothing: nobody.
+    virtual result<std::optional<lock_view>> show(user_id as, event_id which) const = 0;
+    /// JSON: what the consensus strategy knows of it.
+    virtual std::string explain(event_id which) const = 0;
 };
 
 // Files
@@ -256,8 +302,8 @@ public:
 /// One entry of the change journal, as told to clients.
 struct change {
     std::uint64_t number = 0;  // grows; survives restarts
-    std::string what;          // "event", "deleted", "invited", "file", "friend", "peer", "status",
-                               // "signed_in", "signed_out"
+    std::string what;          // "event", "deleted", "invited", "locked", "unlocked", "file",
+                               // "friend", "peer", "status", "signed_in", "signed_out"
     std::string id;            // event id, user name or device
     std::string by;            // user name, or empty
     std::string text;          // one line for people
@@ -278,6 +324,7 @@ public:
 struct services {
     accounts& account;
     calendar& events;
+    locks& lock;
     files& file;
     contacts& contact;
     network_admin& network;

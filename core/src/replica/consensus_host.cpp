@@ -215,12 +215,13 @@ task<consensus::done> consensus_host::outcome_of(operation_id id, consensus::inp
 
 task<result<consensus::granted>> consensus_host::acquire(consensus::acquire what) {
     const operation_id id = what.operation;
+    const event_id which = what.event;
     auto done = co_await outcome_of(id, std::move(what));
     if (const auto* grant = std::get_if<consensus::granted>(&done.outcome)) {
         co_return *grant;
     }
     if (const auto* refusal = std::get_if<consensus::refused>(&done.outcome)) {
-        co_return fail(mediator_.explain(*refusal));
+        co_return fail(mediator_.explain(which, *refusal));
     }
     co_return fail(errc::internal, "the consensus strategy gave acquire another's answer");
 }
@@ -233,6 +234,7 @@ task<result<consensus::committed>> consensus_host::commit(consensus::commit what
     ask.of = what.operation;
     ask.expect = what.expect;
     ask.members = std::move(members);
+    const event_id which = what.event;
     const auto first = co_await outcome_of(ask.of, std::move(what));
     if (const auto* decided = std::get_if<consensus::committed>(&first.outcome)) {
         co_return *decided;
@@ -244,7 +246,7 @@ task<result<consensus::committed>> consensus_host::commit(consensus::commit what
     const errc code = refusal->why.code;
     const bool by_store = code == errc::disk_full || code == errc::io_failed;
     if (code != errc::timed_out && !by_store) {
-        co_return fail(mediator_.explain(*refusal));
+        co_return fail(mediator_.explain(which, *refusal));
     }
     // The answer was lost, here or on the way: the edit itself may have happened.
     const operation_id asked = ask.operation;
@@ -258,7 +260,25 @@ task<result<consensus::committed>> consensus_host::commit(consensus::commit what
         co_return fail(errc::unavailable,
                        "the answer was lost and the edit was not made: try again");
     }
-    co_return fail(by_store ? refusal->why : mediator_.explain(*refusal));
+    co_return fail(by_store ? refusal->why : mediator_.explain(which, *refusal));
+}
+
+task<result<duration>> consensus_host::renew(consensus::renew what) {
+    const operation_id id = what.operation;
+    const event_id which = what.event;
+    const auto done = co_await outcome_of(id, what);
+    if (const auto* grant = std::get_if<consensus::granted>(&done.outcome)) {
+        co_return grant->lease;
+    }
+    if (const auto* refusal = std::get_if<consensus::refused>(&done.outcome)) {
+        co_return fail(mediator_.explain(which, *refusal));
+    }
+    co_return fail(errc::internal, "the consensus strategy gave renew another's answer");
+}
+
+std::string consensus_host::explain(const event_id& which) const {
+    return strategy_.explain(which,
+                             {self_, env_.time.now(), env_.time.wall(), env_.entropy, mediator_});
 }
 
 void consensus_host::release(consensus::release what) { step(what); }

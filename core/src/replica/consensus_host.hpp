@@ -27,7 +27,7 @@ public:
     /// That batch is durable: deliver.
     virtual void decided(const consensus::decide& what) = 0;
     /// One sentence for people: who edits since when, or who is missing.
-    virtual error explain(const consensus::refused& refusal) const = 0;
+    virtual error explain(const event_id& which, const consensus::refused& refusal) const = 0;
 };
 
 class consensus_host {
@@ -46,7 +46,11 @@ public:
     task<result<consensus::granted>> acquire(consensus::acquire what);
     /// Asks for the fate of a commit whose answer was lost; timed_out when that cannot be told now.
     task<result<consensus::committed>> commit(consensus::commit what, consensus::group members);
+    /// How long the lock is held from now on. busy or conflict: it is lost; unavailable, timed_out:
+    /// it lasts as long as it did before.
+    task<result<duration>> renew(consensus::renew what);
     void release(consensus::release what);
+    std::string explain(const event_id& which) const;
     /// Before the end: makes others independent of this device, for at most `most`.
     task<void> leave(duration most);
     void on_message(const device_id& from, bytes body);

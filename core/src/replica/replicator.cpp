@@ -25,8 +25,8 @@ public:
     result<void> store_decided(const consensus::decide& what, batch& writes) override {
         return owner_.store_decided(what, writes);
     }
-    error explain(const consensus::refused& refusal) const override {
-        return owner_.explain(refusal);
+    error explain(const event_id& which, const consensus::refused& refusal) const override {
+        return owner_.explain(which, refusal);
     }
     bool takes_part(const device_id& device, const event_id& event) const override {
         const held_event* const held = owner_.store_.find(event);

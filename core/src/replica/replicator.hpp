@@ -29,6 +29,10 @@ public:
     virtual device_id organizer_device(const event_id& which) const = 0;
     /// For people: the user's name, or which backup it is.
     virtual std::string label_of(const device_id& device) const = 0;
+    /// One sentence: who edits the event since when, on which of his devices, and until when at
+    /// most. `since` may be zero.
+    virtual std::string who_edits(const event_id& which, const device_id& holder,
+                                  timestamp since) const = 0;
     virtual const crypto::identity* identity_of(const user_id& user) const = 0;
     virtual std::optional<author> author_of(const user_id& user) const = 0;
     virtual bool is_local(const user_id& user) const = 0;  // has an account on this device
@@ -41,6 +45,15 @@ public:
                          const envelope_header& now) = 0;
 };
 
+/// The lock on an event, held on this device for somebody who edits it.
+struct held_lock {
+    event_id event;
+    operation_id operation;  // names the edit that it may end with
+    consensus::token token = 0;
+    version_number version;  // the confirmed one when it was granted
+    duration lease{};        // from then on
+};
+
 /// One edit, as the services ask for it.
 struct change {
     user_id as;
@@ -51,6 +64,9 @@ struct change {
     std::uint32_t guests_may = guest_right::standard;
     bytes body;
     std::optional<version_number> expect;
+    /// Under this lock. Where it was lost meanwhile, the edit is tried as a fresh one, which
+    /// `expect` refuses when the event has changed.
+    std::optional<held_lock> held;
 };
 
 class replicator {
@@ -77,6 +93,17 @@ public:
     /// offline, unavailable, not_found, disk_full; timed_out: it may have happened, and the event
     /// will show.
     task<result<event_id>> commit(change what);
+    /// Takes the lock on an event for an editor session. busy, conflict, not_found, offline,
+    /// unavailable; unsupported: the network's strategy promises no locks.
+    task<result<held_lock>> lock(user_id as, event_id which);
+    /// Another lease, from now on. busy or conflict: the lock is lost.
+    task<result<duration>> renew(held_lock what);
+    /// Nothing was changed under it, and nothing will be.
+    void unlock(const held_lock& what) {
+        consensus_.release({what.operation, what.event, what.token});
+    }
+    /// JSON: what the strategy knows of the event's lock.
+    std::string explain_lock(const event_id& which) const { return consensus_.explain(which); }
     /// Verifies and stores what somebody else decided; returns what is held now.
     task<result<envelope_order>> receive(envelope what);
 
@@ -117,7 +144,9 @@ private:
     task<result<event_id>> decide(change what, event_id id, operation_id operation,
                                   consensus::granted grant);
     consensus::group group_of(const envelope_header& header) const;
-    error explain(const consensus::refused& refusal) const;
+    error explain(const event_id& which, const consensus::refused& refusal) const;
+    result<void> online_for(const envelope_header& header, bool shared) const;
+    task<std::optional<result<event_id>>> commit_held(change what);
     bool involves_us(const envelope_header& header) const;
     std::vector<user_id> removed_by(const envelope_header& next) const;
     result<envelope> removal_notice(envelope_header header, const user_id& removed) const;

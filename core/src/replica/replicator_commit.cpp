@@ -32,6 +32,14 @@ task<result<event_id>> replicator::commit(change what) {
     if (!me) {
         co_return fail(errc::unauthorised, "this user is not signed in on this device");
     }
+    if (what.held) {
+        const auto ended = co_await commit_held(what);
+        if (ended) {
+            co_return *ended;
+        }
+        what.held.reset();
+        co_return co_await commit(std::move(what));
+    }
     const event_id id =
         what.event
             ? *what.event
@@ -49,11 +57,8 @@ task<result<event_id>> replicator::commit(change what) {
     ask.current = held ? held->header.version : version_number(0);
     ask.generation = held ? held->header.generation : generation_number(1);
     const bool shared = !what.participants.empty() || (held && !held->header.participants.empty());
-    if (shared && !with_.consensus.declared().edits_offline &&
-        !mediator_.is_online(recipients_of(held ? held->header : shape))) {
-        co_return fail(errc::offline,
-                       "this device is offline: shared events can be read, and changed once it is "
-                       "connected again");
+    if (auto online = online_for(held ? held->header : shape, shared); !online) {
+        co_return fail(std::move(online.error()));
     }
     const operation_id operation = ask.operation;
     const auto granted = co_await consensus_.acquire(std::move(ask));
@@ -69,6 +74,81 @@ task<result<event_id>> replicator::commit(change what) {
         consensus_.release({operation, id, granted->held});
     }
     co_return outcome;
+}
+
+result<void> replicator::online_for(const envelope_header& header, bool shared) const {
+    if (shared && !with_.consensus.declared().edits_offline &&
+        !mediator_.is_online(recipients_of(header))) {
+        return fail(errc::offline,
+                    "this device is offline: shared events can be read, and changed once it is "
+                    "connected again");
+    }
+    return {};
+}
+
+/// Nothing when the lock was lost: then nothing has happened, and the edit needs another one.
+task<std::optional<result<event_id>>> replicator::commit_held(change what) {
+    const held_lock held = *what.held;
+    const consensus::granted grant{held.token, held.lease, held.version};
+    auto outcome = co_await decide(std::move(what), held.event, held.operation, grant);
+    const bool lost =
+        !outcome && (outcome.error().code == errc::conflict || outcome.error().code == errc::busy);
+    if (lost) {
+        unlock(held);
+        co_return std::nullopt;
+    }
+    co_return std::optional(std::move(outcome));
+}
+
+task<result<held_lock>> replicator::lock(user_id as, event_id which) {
+    if (!with_.consensus.declared().mutual_exclusion) {
+        co_return fail(errc::unsupported,
+                       "this network's consensus strategy promises no locks: an edit is tried when "
+                       "it is saved");
+    }
+    change shape;
+    shape.as = as;
+    shape.event = which;
+    const held_event* const held = store_.find(which);
+    if (auto allowed = may(shape, held); !allowed) {
+        co_return fail(std::move(allowed.error()));
+    }
+    const envelope_header& header = held->header;
+    if (auto online = online_for(header, !header.participants.empty()); !online) {
+        co_return fail(std::move(online.error()));
+    }
+    consensus::acquire ask;
+    env_.entropy.fill(ask.operation.value);
+    ask.event = which;
+    ask.members = group_of(header);
+    ask.current = header.version;
+    ask.generation = header.generation;
+    held_lock mine;
+    mine.event = which;
+    mine.operation = ask.operation;
+    const auto granted = co_await consensus_.acquire(std::move(ask));
+    if (!granted) {
+        co_return fail(granted.error());
+    }
+    mine.token = granted->held;
+    mine.version = granted->version;
+    mine.lease = granted->lease;
+    const held_event* const now = store_.find(which);
+    if (now == nullptr || now->header.version != mine.version) {
+        unlock(mine);
+        co_return fail(errc::conflict, "the event has changed since: it is at version " +
+                                           std::to_string(mine.version.value) +
+                                           " now, which is on its way to this device");
+    }
+    co_return mine;
+}
+
+task<result<duration>> replicator::renew(held_lock what) {
+    consensus::renew ask;
+    env_.entropy.fill(ask.operation.value);
+    ask.event = what.event;
+    ask.held = what.token;
+    co_return co_await consensus_.renew(ask);
 }
 
 task<result<event_id>> replicator::decide(change what, event_id id, operation_id operation,
@@ -128,14 +208,10 @@ consensus::group replicator::group_of(const envelope_header& header) const {
     return members;
 }
 
-error replicator::explain(const consensus::refused& refusal) const {
+error replicator::explain(const event_id& which, const consensus::refused& refusal) const {
     error why = refusal.why;
     if (why.code == errc::busy && !refusal.holder.is_zero()) {
-        why.detail = mediator_.label_of(refusal.holder) + " is editing this event";
-        const std::int64_t seconds = (env_.time.wall().ms - refusal.since.ms) / 1000;
-        if (refusal.since.ms > 0 && seconds > 0) {
-            why.detail += ", for " + std::to_string(seconds) + " s now";
-        }
+        why.detail = mediator_.who_edits(which, refusal.holder, refusal.since);
     } else if (why.code == errc::unavailable && !refusal.missing.empty()) {
         why.detail = "this cannot be confirmed: it needs " + std::to_string(refusal.needed) +
                      " of these devices to be reachable: ";

@@ -43,6 +43,7 @@ enum class message_type : std::uint8_t {
     update = 40,
     consensus = 41,
     recovery = 42,
+    lock = 43,
     file_info = 50,
     file_hashes = 51,
     file_leaf = 52,
@@ -340,6 +341,19 @@ struct recovery_message {
     static constexpr auto fields = std::tuple(
         codec::field<1>(&recovery_message::strategy), codec::field<2>(&recovery_message::answer),
         codec::field<3>(&recovery_message::exchange), codec::field<4>(&recovery_message::body));
+};
+
+/// One-way: `user` edits the event on the sending device. Sent again at each renewal. With
+/// lease_ms 0: he does not any more.
+struct lock {
+    event_id event;
+    user_id user;
+    std::uint64_t token = 0;  // grows with each lock on the event
+    timestamp since;
+    std::uint32_t lease_ms = 0;  // counted from the receipt: by then it is over, unless renewed
+    static constexpr auto fields = std::tuple(
+        codec::field<1>(&lock::event), codec::field<2>(&lock::user), codec::field<3>(&lock::token),
+        codec::field<4>(&lock::since), codec::field<5>(&lock::lease_ms));
 };
 
 // Files

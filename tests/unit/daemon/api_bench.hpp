@@ -67,12 +67,14 @@ protected:
     mishap trouble;
     fake_accounts account{trouble};
     fake_calendar events{trouble};
+    fake_locks lock{world.env};
     fake_files file{world.env, trouble};
     fake_contacts contact;
     fake_network network;
     fake_info info;
     fake_watch changes{world.env};
-    api subject{world.env, node::services{account, events, file, contact, network, info, changes}};
+    api subject{world.env,
+                node::services{account, events, lock, file, contact, network, info, changes}};
     std::filesystem::path directory;
     std::string socket_path;
     std::unique_ptr<http::server> server;

@@ -89,8 +89,9 @@ public:
         co_return add(draft.title.value_or(""));
     }
     task<result<node::event_view>> modify(user_id, event_id which, node::event_draft change,
-                                          std::optional<version_number> expect) override {
-        expected = expect;
+                                          node::edit_terms terms) override {
+        const auto expect = expected = terms.expect;
+        session = terms.session;
         last = change;
         node::event_view& event = *at(which);
         if (expect && *expect != event.version) {
@@ -100,9 +101,9 @@ public:
         event.content.title = change.title.value_or(event.content.title);
         co_return event;
     }
-    task<result<void>> remove(user_id, event_id which,
-                              std::optional<version_number> expect) override {
-        expected = expect;
+    task<result<void>> remove(user_id, event_id which, node::edit_terms terms) override {
+        expected = terms.expect;
+        session = terms.session;
         std::erase_if(all, [&](const auto& one) { return one.id == which; });
         co_return result<void>();
     }
@@ -144,6 +145,7 @@ public:
     std::vector<node::event_view> all;
     node::event_draft last;
     std::optional<version_number> expected;
+    std::string session;
     mutable node::event_query asked;
     mutable user_id asked_as;
 
@@ -155,6 +157,50 @@ private:
 inline std::uint8_t file_byte(std::uint64_t at) {
     return static_cast<std::uint8_t>((at * 31) ^ (at >> 16));
 }
+
+class fake_locks final : public node::locks {
+public:
+    explicit fake_locks(const environment& env) : env_(env) {}
+    task<result<node::session_view>> begin(user_id, event_id) override {
+        if (refusal) {
+            co_return fail(*refusal);
+        }
+        over = std::make_shared<event>(env_);
+        held = node::lock_view{"alice", device_number(1), {1000}, {38'500}, true};
+        node::session_view view;
+        view.id = "5e55";
+        view.version = version_number(1);
+        view.lock = *held;
+        co_return view;
+    }
+    task<std::string> ended(std::string) override {
+        const auto waits = over;
+        co_await waits->wait();
+        co_return std::string("it was released");
+    }
+    void end(const std::string& session) override {
+        ended_sessions.push_back(session);
+        held.reset();
+    }
+    result<void> release(user_id, event_id) override {
+        if (!held) {
+            return fail(errc::not_found, "no lock");
+        }
+        held.reset();
+        over->set();
+        return {};
+    }
+    result<std::optional<node::lock_view>> show(user_id, event_id) const override { return held; }
+    std::string explain(event_id) const override { return R"({"strategy":"views"})"; }
+
+    std::optional<error> refusal;
+    std::optional<node::lock_view> held;
+    std::vector<std::string> ended_sessions;
+    std::shared_ptr<event> over;
+
+private:
+    const environment& env_;
+};
 
 class fake_files final : public node::files {
 public:
