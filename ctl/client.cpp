@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -160,6 +161,10 @@ answer<void> client::connection::open(const std::string& path) {
     socket.connect(asio::local::stream_protocol::endpoint(path), why);
     if (!why) {
         socket.non_blocking(true, why);
+    }
+    // An editor must not keep a session open that is over with this process.
+    if (!why && ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC) != 0) {
+        why = error_code(errno, boost::system::system_category());
     }
     if (!why) {
         return {};

@@ -14,6 +14,7 @@ namespace calbox::ctl {
 namespace {
 
 constexpr int edit_attempts = 5;
+constexpr std::chrono::seconds lock_patience{60};
 constexpr std::size_t overlaps_shown_max = 10;
 
 /// Says which events share the time; not with --json, where the event itself names them.
@@ -143,7 +144,7 @@ answer<reply> fetch(context& with, const std::string& target) {
 }
 
 answer<json> patch(context& with, const std::string& target, const json& draft,
-                   const std::string& etag) {
+                   const std::string& etag, const std::string& session = {}) {
     request what{.method = "PATCH",
                  .target = target,
                  .body = draft.dump(-1, ' ', false, json::error_handler_t::replace),
@@ -152,6 +153,9 @@ answer<json> patch(context& with, const std::string& target, const json& draft,
     if (!etag.empty()) {
         what.headers.emplace_back("If-Match", etag);
     }
+    if (!session.empty()) {
+        what.headers.emplace_back("Calbox-Lock", session);
+    }
     auto done = with.api.send(what);
     if (!done) {
         return refuse(done.error());
@@ -159,7 +163,28 @@ answer<json> patch(context& with, const std::string& target, const json& draft,
     return json::parse(done->body, nullptr, false);
 }
 
-answer<void> edit_in_editor(context& with, const std::string& target) {
+/// The work of a person is not lost: it is kept in a file, and the terminal says where.
+problem kept(context& with, const std::string& target, const std::string& form,
+             const problem& why) {
+    const auto file = keep_text(with.world, form);
+    if (!file) {
+        with.world.err << form;
+        return why;
+    }
+    problem said{why.code, why.detail + "; your text is in " + *file};
+    if (why.code == "conflict") {
+        const auto theirs = fetch(with, target);
+        const auto event = theirs ? json::parse(theirs->body, nullptr, false) : json();
+        if (event.is_object()) {
+            with.out.note("the event as it is now:");
+            with.out.note(event_form(event));
+        }
+    }
+    return said;
+}
+
+/// With the lock held by `session`, or without one where it is empty.
+answer<void> edit_in_editor(context& with, const std::string& target, const std::string& session) {
     const auto got = fetch(with, target);
     if (!got) {
         return refuse(got.error());
@@ -170,21 +195,45 @@ answer<void> edit_in_editor(context& with, const std::string& target) {
         return refuse(form.error());
     }
     const auto draft = form_changes(event, *form, with.now_here());
-    answer<json> done = draft;
-    if (draft && draft->empty()) {
+    if (!draft) {
+        return refuse(kept(with, target, *form, draft.error()));
+    }
+    if (draft->empty()) {
         with.out.note("nothing was changed");
         return {};
     }
-    if (draft) {
-        done = patch(with, target, *draft, got->etag);
-    }
+    const auto done = patch(with, target, *draft, got->etag, session);
     if (!done) {
-        // The work of the person is not lost.
-        with.world.err << *form;
-        return refuse(done.error());
+        return refuse(kept(with, target, *form, done.error()));
     }
     print_changed(with, "Changed", *done);
     return {};
+}
+
+/// The lock lasts as long as the stream that tells of it, which is as long as the editor is open
+/// and what was written is saved.
+answer<void> edit_under_lock(context& with, const std::string& target) {
+    std::optional<answer<void>> edited;
+    event_stream session([&](const std::string&, const std::string& data) -> answer<void> {
+        const auto first = json::parse(data, nullptr, false);
+        edited = edit_in_editor(with, target, text_of(first, "session"));
+        return refuse("closed", "the session is over");
+    });
+    request what{.method = "POST",
+                 .target = target + "/lock",
+                 .body = {},
+                 .content_type = {},
+                 .headers = {{"Accept", "text/event-stream"}}};
+    const auto ended = with.api.follow(what, lock_patience,
+                                       [&](std::string_view bytes) { return session.feed(bytes); });
+    if (edited) {
+        return *edited;
+    }
+    if (!ended && ended.error().code == "unsupported") {
+        with.out.note("without a lock: " + ended.error().detail);
+        return edit_in_editor(with, target, {});
+    }
+    return ended ? refuse("closed", "the daemon gave no session") : refuse(ended.error());
 }
 
 answer<void> edit(context& with) {
@@ -197,7 +246,7 @@ answer<void> edit(context& with) {
             return refuse("invalid_argument",
                           "nothing to change: name an option; see calboxctl events edit --help");
         }
-        return edit_in_editor(with, *target);
+        return edit_under_lock(with, *target);
     }
     // What is changed is computed from the version that was read. Somebody else's change in between
     // is no reason to bother the person: it is computed again from theirs.
@@ -350,7 +399,8 @@ command edit_command() {
                           "moves it"},
                          {"events edit alice/1.7 --with carol --without bob",
                           "carol in the place of bob"},
-                         {"events edit alice/1.7", "opens it in $EDITOR"}},
+                         {"events edit alice/1.7",
+                          "opens it in $EDITOR, and keeps others from changing it meanwhile"}},
             .details = when_details,
             .run = edit};
 }

@@ -27,17 +27,27 @@ std::string clean_list(const json& object, std::string_view key) {
     return joined(cleaned(texts_of(object, key)));
 }
 
-/// What a person must know beside the plain case.
-std::string state_text(const json& event) {
+/// The words of every view of a state; nothing for the plain one.
+std::string state_text(const json& event, const zone& mine) {
     const auto state = clean_text(event, "state");
-    const auto holder = clean_text(event, "locked_by");
     if (state == "locked") {
-        return holder.empty() ? "locked" : "locked by " + holder;
+        const auto lock = event.find("lock");
+        const auto text = lock == event.end() ? std::string() : lock_text(*lock, mine);
+        return text.empty() ? "somebody is editing" : text;
     }
     if (state == "behind") {
-        return "behind: newer than what this device has";
+        return "catching up";
     }
     return state == "confirmed" ? std::string() : state;
+}
+
+/// "saved on 3 of 4 (carol owed)"
+std::string saved_text(const json& event) {
+    const auto here = texts_of(event, "stored_on").size() + 1;  // this device
+    const auto owed = texts_of(event, "owed");
+    const auto all = here + owed.size();
+    return fmt::format("saved on {} of {}{}", here, all,
+                       owed.empty() ? "" : " (" + clean_list(event, "owed") + " owed)");
 }
 
 std::string held_text(const json& file) {
@@ -49,6 +59,20 @@ std::string held_text(const json& file) {
 }
 
 }  // namespace
+
+std::string lock_text(const json& lock, const zone& mine) {
+    if (!lock.is_object()) {
+        return {};
+    }
+    auto text = fmt::format("{} is editing since {}", clean_text(lock, "by"),
+                            hour_text(text_of(lock, "since"), mine));
+    if (truth_of(lock, "here")) {
+        text += ", on this device";
+    } else if (const auto device = number_of(lock, "device"); device > 0) {
+        text += fmt::format(", on device {}", device);
+    }
+    return text;
+}
 
 std::string event_line(const json& event, const zone& mine) {
     return fmt::format("{} {}, {}", clean_text(event, "id"), clean_text(event, "title"),
@@ -71,7 +95,11 @@ void show_event(output& out, const json& event, const zone& mine) {
     out.field("with", clean_list(event, "participants"));
     out.field("declined", clean_list(event, "declined"));
     out.field("guests may", clean_list(event, "guests_may"));
-    out.field("state", out.paint(colour::warning, state_text(event)));
+    if (const auto state = state_text(event, mine); !state.empty()) {
+        out.field("state", out.paint(colour::warning, state));
+    } else {
+        out.field("state", fmt::format("v{}, {}", number_of(event, "version"), saved_text(event)));
+    }
     out.field("overlaps", out.paint(colour::warning, clean_list(event, "conflicts")));
     out.field("version", fmt::format("{}-{}, written by {} on {}", number_of(event, "generation"),
                                      number_of(event, "version"), clean_text(event, "written_by"),
@@ -94,7 +122,7 @@ std::vector<std::vector<std::string>> event_rows(const json& events, const zone&
         const auto files = list_of(event, "files").size();
         std::string remarks =
             files == 0 ? "" : fmt::format("{} file{}", files, files == 1 ? "" : "s");
-        if (const auto state = state_text(event); !state.empty()) {
+        if (const auto state = state_text(event, mine); !state.empty()) {
             remarks += (remarks.empty() ? "" : ", ") + state;
         }
         if (!list_of(event, "conflicts").empty()) {

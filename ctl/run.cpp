@@ -107,8 +107,9 @@ std::string hint_of(const problem& why, const command& what) {
 const std::vector<command>& all_commands() {
     static const std::vector<command> table = [] {
         std::vector<command> made;
-        for (auto* group : {session_commands, event_commands, file_commands, people_commands,
-                            network_commands, node_commands, completion_commands}) {
+        for (auto* group :
+             {session_commands, event_commands, lock_commands, file_commands, people_commands,
+              network_commands, node_commands, completion_commands}) {
             auto commands = group();
             std::move(commands.begin(), commands.end(), std::back_inserter(made));
         }
@@ -146,6 +147,9 @@ const std::vector<option>& global_options() {
 std::string_view group_summary(std::string_view group) {
     if (group == "events") {
         return "Events: make, find, change and remove them";
+    }
+    if (group == "lock") {
+        return "Locks: who is editing an event now";
     }
     if (group == "files") {
         return "Files of events";

@@ -59,6 +59,9 @@ answer<std::string> ask_line(const surroundings& world, const std::string& promp
 /// Overwrites before it is forgotten.
 void wipe(std::string& secret) noexcept;
 
+/// Writes a text that could not be used into a new file that only the person can read; its path.
+answer<std::string> keep_text(const surroundings& world, const std::string& text);
+
 /// Lets the person change a text in $VISUAL, $EDITOR or vi; the text as saved.
 answer<std::string> edit_text(const surroundings& world, const std::string& text);
 

@@ -205,6 +205,20 @@ void wipe(std::string& secret) noexcept {
     secret.clear();
 }
 
+answer<std::string> keep_text(const surroundings& world, const std::string& text) {
+    std::string path = world.variable("TMPDIR").value_or("/tmp") + "/calboxctl-text-XXXXXX";
+    const int file = ::mkostemp(path.data(), O_CLOEXEC);
+    if (file < 0) {
+        return refuse("io_failed", "cannot make a file for the text: " + system_text());
+    }
+    const bool written =
+        ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    if (::close(file) != 0 || !written) {
+        return refuse("io_failed", "cannot write " + path + ": " + system_text());
+    }
+    return path;
+}
+
 answer<std::string> edit_text(const surroundings& world, const std::string& text) {
     std::string editor;
     for (const char* name : {"VISUAL", "EDITOR"}) {

@@ -200,6 +200,11 @@ std::string when_text(const nlohmann::json& event, const zone& mine) {
     return made;
 }
 
+std::string hour_text(const std::string& utc, const zone& mine) {
+    const auto when = read_wire(utc);
+    return when ? clock_text(wall_at(*when, mine)) : clean(utc);
+}
+
 std::string moment_text(const std::string& utc, const zone& mine) {
     const auto when = read_wire(utc);
     if (!when) {

@@ -53,5 +53,7 @@ std::optional<wall> read_wire(const std::string& text);
 std::string when_text(const nlohmann::json& event, const zone& mine);
 /// "Tue 2026-11-24 14:00" for a UTC text of the API; the text itself, cleaned, when it is none.
 std::string moment_text(const std::string& utc, const zone& mine);
+/// "14:00" for the same.
+std::string hour_text(const std::string& utc, const zone& mine);
 
 }  // namespace calbox::ctl

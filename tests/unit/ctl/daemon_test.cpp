@@ -1,4 +1,6 @@
 // Whole commands against a fake daemon: what is asked, what is printed, and the exit status.
+#include <fstream>
+
 #include <gtest/gtest.h>
 
 #include "fake_daemon.hpp"
@@ -240,26 +242,116 @@ TEST_F(events, edit_of_nothing_without_a_terminal_is_wrong_usage) {
     EXPECT_TRUE(daemon.requests().empty());
 }
 
-TEST_F(events, edit_on_a_terminal_opens_the_editor) {
-    answer = http_answer(200, event_of("alice/1.7", "DS meeting").dump(), "ETag: \"1-3\"\r\n");
+TEST_F(events, edit_on_a_terminal_opens_the_editor_and_holds_the_lock) {
+    const std::string event =
+        http_answer(200, event_of("alice/1.7", "DS meeting").dump(), "ETag: \"1-3\"\r\n");
+    const std::string session =
+        "HTTP/1.1 201 X\r\nContent-Type: text/event-stream\r\n\r\n"
+        "data: {\"session\":\"5e55\",\"version\":3}\n\n";
+    script = [&](const asked& what) { return what.method == "POST" ? session : event; };
     alice.terminal = true;
     alice.variables["NO_COLOR"] = "1";
+    alice.variables["TMPDIR"] = here / "";
     alice.variables["EDITOR"] = "sed -i s/meeting/lecture/";
     const auto done = alice.run({"events", "edit", "alice/1.7"});
     EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(daemon.requests().front().method, "POST");
+    EXPECT_EQ(daemon.requests().front().target, "/v1/events/alice/1.7/lock");
     EXPECT_EQ(last_body(), (json{{"title", "DS lecture"}}));
     EXPECT_EQ(daemon.last().headers["if-match"], "\"1-3\"");
+    EXPECT_EQ(daemon.last().headers["calbox-lock"], "5e55");
     alice.variables["EDITOR"] = "true";
     const auto same = alice.run({"events", "edit", "alice/1.7"});
     EXPECT_EQ(same.status, 0);
     EXPECT_EQ(daemon.last().method, "GET") << "an unchanged text was saved";
-    // What cannot be saved is shown, so that it is not lost.
-    alice.variables["EDITOR"] = "sed -i s/^title:.*/nonsense/";
-    const auto refused = alice.run({"events", "edit", "alice/1.7"});
-    EXPECT_EQ(refused.status, 2);
-    EXPECT_NE(refused.err.find("place: Room 2"), std::string::npos);
     alice.variables["EDITOR"] = "false";
     EXPECT_EQ(alice.run({"events", "edit", "alice/1.7"}).status, 130);
+}
+
+TEST_F(events, edit_keeps_the_text_that_cannot_be_saved_and_says_where) {
+    const std::string session =
+        "HTTP/1.1 201 X\r\nContent-Type: text/event-stream\r\n\r\n"
+        "data: {\"session\":\"5e55\",\"version\":3}\n\n";
+    script = [&](const asked& what) {
+        return what.method == "POST"    ? session
+               : what.method == "PATCH" ? http_problem(412, "conflict", "it is at version 4 now")
+                                        : http_answer(200, event_of("alice/1.7", "Theirs").dump());
+    };
+    alice.terminal = true;
+    alice.variables["NO_COLOR"] = "1";
+    alice.variables["TMPDIR"] = here / "";
+    const auto kept_in = [](const std::string& said) {
+        const auto at = said.find("your text is in ");
+        EXPECT_NE(at, std::string::npos) << said;
+        const auto path = said.substr(at + 16, said.find_first_of("\n;", at) - at - 16);
+        std::ifstream file(path);
+        return std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    };
+    alice.variables["EDITOR"] = "sed -i s/Theirs/Mine/";
+    const auto late = alice.run({"events", "edit", "alice/1.7"});
+    EXPECT_EQ(late.status, 5);
+    EXPECT_NE(kept_in(late.err).find("title: Mine\n"), std::string::npos);
+    EXPECT_NE(late.err.find("title: Theirs"), std::string::npos) << late.err;
+    alice.variables["EDITOR"] = "sed -i s/^title:.*/nonsense/";
+    const auto wrong = alice.run({"events", "edit", "alice/1.7"});
+    EXPECT_EQ(wrong.status, 2);
+    EXPECT_NE(kept_in(wrong.err).find("nonsense\n"), std::string::npos);
+}
+
+TEST_F(events, edit_says_that_there_is_no_lock_or_who_has_it) {
+    alice.terminal = true;
+    alice.variables["NO_COLOR"] = "1";
+    alice.variables["EDITOR"] = "sed -i s/meeting/lecture/";
+    const std::string event = http_answer(200, event_of("alice/1.7", "DS meeting").dump());
+    std::string refusal = http_problem(400, "unsupported", "this strategy promises no locks");
+    script = [&](const asked& what) { return what.method == "POST" ? refusal : event; };
+    const auto without = alice.run({"events", "edit", "alice/1.7"});
+    EXPECT_EQ(without.status, 0) << without.err;
+    EXPECT_NE(without.err.find("without a lock: this strategy promises no locks"),
+              std::string::npos)
+        << without.err;
+    EXPECT_EQ(last_body(), (json{{"title", "DS lecture"}}));
+    refusal = http_problem(409, "busy", "bob is editing since 14:02:00 UTC");
+    const auto busy = alice.run({"events", "edit", "alice/1.7"});
+    EXPECT_EQ(busy.status, 5);
+    EXPECT_NE(busy.err.find("bob is editing since"), std::string::npos);
+    EXPECT_EQ(daemon.last().method, "POST");
+}
+
+TEST_F(events, lock_show_wait_and_release) {
+    const json lock{{"by", "bob"},
+                    {"device", 2},
+                    {"since", "2026-11-24T14:02:00Z"},
+                    {"until", "2026-11-24T14:02:37Z"},
+                    {"here", false}};
+    const json free{{"state", "free"}, {"lock", nullptr}, {"strategy", {{"strategy", "views"}}}};
+    const json held{{"state", "locked"}, {"lock", lock}, {"strategy", {{"strategy", "views"}}}};
+    answer = http_answer(200, held.dump());
+    alice.variables["TZ"] = "UTC";
+    const auto shown = alice.run({"lock", "show", "alice/1.7"});
+    EXPECT_EQ(shown.status, 0) << shown.err;
+    EXPECT_NE(shown.out.find("bob is editing since 14:02, on device 2\n"), std::string::npos)
+        << shown.out;
+    EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7/lock");
+    EXPECT_EQ(json::parse(alice.run({"--json", "lock", "show", "alice/1.7"}).out), held);
+    answer = http_answer(200, free.dump());
+    EXPECT_NE(alice.run({"lock", "show", "alice/1.7"}).out.find("nobody is editing"),
+              std::string::npos);
+    int looks = 0;
+    script = [&](const asked& what) {
+        return what.target == "/v1/watch"
+                   ? "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\n\r\n: changes\n\n"
+                   : http_answer(200, (++looks, free).dump());
+    };
+    const auto waited = alice.run({"lock", "wait", "alice/1.7"});
+    EXPECT_EQ(waited.status, 0) << waited.err;
+    EXPECT_EQ(looks, 1);
+    script = nullptr;
+    answer = "HTTP/1.1 204 X\r\n\r\n";
+    EXPECT_EQ(alice.run({"lock", "release", "alice/1.7"}).out, "Released the lock on alice/1.7\n");
+    EXPECT_EQ(daemon.last().method, "DELETE");
+    answer = http_problem(404, "not_found", "you do not hold the lock");
+    EXPECT_EQ(alice.run({"lock", "release", "alice/1.7"}).status, 4);
 }
 
 TEST_F(events, show_rm_and_conflicts) {

@@ -169,6 +169,11 @@ TEST(event_text, golden) {
     event["conflicts"] = {"alice/1.9"};
     event["state"] = "locked";
     event["locked_by"] = "bob";
+    event["lock"] = {{"by", "bob"},
+                     {"device", 2},
+                     {"since", "2026-11-24T14:02:00Z"},
+                     {"until", "2026-11-24T14:02:37Z"},
+                     {"here", false}};
     EXPECT_EQ(shown(event, new_york), R"(DS [2Jmeeting
 id             alice/1.7
 when           Tue 2026-11-24 09:00 - 10:00
@@ -177,7 +182,7 @@ place          Room 2
 organizer      alice
 with           bob, carol
 guests may     modify, attach
-state          locked by bob
+state          bob is editing since 09:02, on device 2
 overlaps       alice/1.9
 version        1-3, written by alice on Mon 2026-11-23 04:30
 stored on      backup:1
@@ -185,6 +190,16 @@ file           slides.pdf, 3.4 MB, fetching, 50 %
 
 Bring the slides
 )");
+}
+
+TEST(event_text, says_how_an_event_stands_in_the_words_of_every_view) {
+    auto event = event_of("alice/1.7", "DS meeting");
+    EXPECT_NE(shown(event, utc).find("state          v3, saved on 2 of 2\n"), std::string::npos);
+    event["owed"] = {"carol"};
+    EXPECT_NE(shown(event, utc).find("state          v3, saved on 2 of 3 (carol owed)\n"),
+              std::string::npos);
+    event["state"] = "behind";
+    EXPECT_NE(shown(event, utc).find("state          catching up\n"), std::string::npos);
 }
 
 TEST(event_text, of_nothing_is_no_crash) {
