@@ -171,13 +171,14 @@ def holds_in_the_clear(daemon: Daemon, words: list[bytes]) -> list[str]:
 
 
 class EditorSession:
-    """Somebody has an event open in an editor, by `calboxctl events edit`, and has not saved yet."""
+    """Somebody has an event open in an editor, by `calboxctl events edit`. At the end he gives `title` to the event, or gives up."""
 
-    def __init__(self, world: World, person: Person, event: str):
+    def __init__(self, world: World, person: Person, event: str, title: str | None = None):
         self.opened = world.path / f"opened {time.monotonic_ns()}"
         self.close = world.path / f"close {time.monotonic_ns()}"
-        script = world.path / "slow-editor"
-        script.write_text(f"#!/bin/sh\n: > '{self.opened}'\nwhile [ ! -e '{self.close}' ]; do sleep 0.05; done\nexit 1\n")
+        script = world.path / f"slow-editor-{time.monotonic_ns()}"
+        script.write_text(f"#!/bin/sh\n: > '{self.opened}'\nwhile [ ! -e '{self.close}' ]; do sleep 0.05; done\n"
+                          + (f"sed -i 's/^title: .*/title: {title}/' \"$1\"\n" if title else "exit 1\n"))
         script.chmod(0o755)
         self.terminal, inner = os.openpty()  # an editor is opened on a terminal only
         self.process = subprocess.Popen(
@@ -204,14 +205,11 @@ class EditorSession:
         os.close(self.terminal)
 
 
-def try_lock(world: World, editor: Person, others: list[Person], event: str) -> None:
+def keep_others_out(world: World, editor: Person, others: list[Person], event: str) -> None:
     """While one has the event open in his editor, the others see that, and cannot change or delete it."""
     with EditorSession(world, editor, event):
         for other in others:
-            try:
-                other.wait_event(event, 2, state="locked", locked_by=editor.name)
-            except Failure:
-                raise NotYet("an open editor holds no lock, and a lock is known on its own device only") from None
+            other.wait_event(event, PATIENCE, state="locked", locked_by=editor.name)
             other.refused("events", "edit", event, "--place", "Elsewhere", status=harness.EXIT_EXISTS)
             other.refused("events", "rm", event, status=harness.EXIT_EXISTS)
     for other in others:
