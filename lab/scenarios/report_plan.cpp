@@ -64,6 +64,63 @@ void step_1(script& on, demonstration& all) {
                });
 }
 
+void locks_of_step_1(script& on, demonstration& all) {
+    event_id lecture{};
+    std::optional<node::session_view> session;
+    on.step_if(
+        on.claims().mutual_exclusion,
+        "1: while A edits it, B and C see that and cannot change or delete it",
+        {148, 178, 179, 180, 181, 182, 199, 201}, "locks between devices (issue 4)", [&] {
+            lecture = must(all.alice.create("edited", {"bob", "carol"}), "create").id;
+            all.all_see({&all.bob, &all.carol}, lecture, "edited");
+            session = must(all.a.run(all.a.api().lock.begin(all.alice.id(), lecture)), "lock");
+            for (person* const one : {&all.bob, &all.carol}) {
+                all.in.wait_for(one->name() + " sees who edits", [&] {
+                    const auto seen = one->sees(lecture);
+                    return seen && seen->state == node::event_state::locked && seen->lock &&
+                           seen->lock->by == "alice" && seen->lock->since == session->lock.since;
+                });
+                expect_refused(one->change(lecture, "not his turn"), errc::busy,
+                               "a change by " + one->name());
+                expect_refused(one->remove(lecture), errc::busy, "a removal by " + one->name());
+            }
+            all.in.pass(2min);
+            expect_refused(all.bob.change(lecture, "still not"), errc::busy, "a late change");
+            node::event_draft change;
+            change.title = "edited by A";
+            must(all.a.run(all.a.api().events.modify(all.alice.id(), lecture, change,
+                                                     {session->version, session->id})),
+                 "saving");
+            all.all_see({&all.bob, &all.carol}, lecture, "edited by A");
+            all.in.wait_for("C sees that it is free", [&] {
+                return all.carol.sees(lecture)->state == node::event_state::confirmed;
+            });
+            must(all.carol.change(lecture, "edited by C"), "C's turn");
+            all.all_see({&all.alice, &all.bob}, lecture, "edited by C");
+        });
+    on.step_if(on.claims().survives_holder_crash,
+               "1: B is killed while he edits: the event is free at most 40 s later", {148, 199},
+               "locks that survive their holder (issue 4)", [&] {
+                   must(all.b.run(all.b.api().lock.begin(all.bob.id(), lecture)), "lock");
+                   all.in.pass(25s);
+                   expect_refused(all.carol.change(lecture, "too early"), errc::busy, "a change");
+                   all.b.kill(ending::process);
+                   const instant died = all.in.now();
+                   while (true) {
+                       const auto came = all.carol.change(lecture, "free");
+                       if (came && *came) {
+                           break;
+                       }
+                       expect_refused(came, errc::busy, "a change before the lock is free");
+                       expect(all.in.now() - died < 40s, "the lock is held for more than 40 s");
+                       all.in.pass(1s);
+                   }
+                   on.figure("lock freed after SIGKILL of its holder",
+                             std::chrono::duration<double>(all.in.now() - died).count(), "s");
+                   all.restart(all.b);
+               });
+}
+
 void steps_2_and_3(script& on, demonstration& all, device& first) {
     on.step("2: kill " + first.name() + "; kill and start C; normal operations still work",
             {144, 195, 202}, [&] {
@@ -208,6 +265,7 @@ void play_report_6_7(script& on) {
         demonstration all(on);
         const auto [first, second] = all.fuller_first();
         step_1(on, all);
+        locks_of_step_1(on, all);
         steps_2_and_3(on, all, *first);
         step_4(on, all);
         steps_5_and_6(on, all, *second);
