@@ -321,6 +321,7 @@ void siege::gather() {
     add(message_type::file_leaf, wire::file_leaf{root, 0});
     add(message_type::file_keep, wire::file_keep{root, 10});
     add(message_type::file_kept, wire::file_kept{root});
+    add(message_type::lock, wire::lock{shared_, alice_.id(), 7, {}, 30'000});
 }
 
 bytes siege::mutated(bytes payload) {

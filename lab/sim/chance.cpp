@@ -7,6 +7,8 @@
 #include <openssl/rand.h>
 #include <sodium.h>
 
+#include "net/secure_channel.hpp"
+
 namespace calbox::lab {
 
 namespace {
@@ -81,6 +83,7 @@ duration seeded::between(duration least, duration most) noexcept {
 }
 
 library_chance::library_chance(seeded& source) {
+    net::prepare_channels();  // the same random numbers in the first world of a process and later
     libraries = &source;
     RAND_set_rand_method(&openssl_method);
     randombytes_set_implementation(&sodium_method);

@@ -367,6 +367,8 @@ task<result<std::unique_ptr<secure_channel>>> secure(const environment& env,
 
 }  // namespace
 
+void prepare_channels() { (void)shared_context(true); }
+
 task<result<std::unique_ptr<secure_channel>>> secure_client(const environment& env,
                                                             std::unique_ptr<byte_stream> stream,
                                                             const credentials& mine,

@@ -46,6 +46,10 @@ public:
     virtual std::string description() const = 0;
 };
 
+/// Makes what all channels of a process share, which takes random numbers from OpenSSL: a simulator
+/// calls it before it gives OpenSSL its own. The first handshake does it otherwise.
+void prepare_channels();
+
 /// Handshakes; both fail with mismatch (certificate), timed_out, closed. The stream is consumed
 /// either way.
 task<result<std::unique_ptr<secure_channel>>> secure_client(const environment& env,
