@@ -427,6 +427,29 @@ void world_watcher::settle_creations() {
     }
 }
 
+std::string world_watcher::unshown(const std::vector<const person*>& everyone) {
+    everybody_has_it as_of_now = claims.ending;
+    for (const auto& one : world_.devices()) {
+        if (!one->up()) {
+            as_of_now.observe_absent(id_of(one->name()));
+        }
+    }
+    for (const person* who : everyone) {
+        if (who->up()) {
+            std::vector<version_of> shown;
+            for (const node::event_view& view : who->sees_all()) {
+                shown.push_back(shown_version(view));
+            }
+            as_of_now.observe_end({who->id(), id_of(who->at().name())}, shown, world_.now());
+        }
+    }
+    const auto missing = as_of_now.violations();
+    if (missing.empty()) {
+        return {};
+    }
+    return missing.front().event + ": " + missing.front().where + ": " + missing.front().text;
+}
+
 void world_watcher::end(const std::vector<const person*>& everyone) {
     settle_creations();
     for (const auto& one : world_.devices()) {

@@ -74,6 +74,9 @@ public:
     void search_disk(const device& of);
     void failed(std::string sentence) { claims.failed(std::move(sentence), world_.now()); }
 
+    /// What somebody of these is not shown yet, in words, though a device that is up has it; empty
+    /// where everybody sees the newest that there is.
+    std::string unshown(const std::vector<const person*>& everyone);
     /// What everyone who is up sees in the end; devices that are not up stay away. The last call.
     void end(const std::vector<const person*>& everyone);
 

@@ -311,6 +311,9 @@ private:
         const auto at_rest = [&] {
             missing =
                 errands_.open() ? "an operation still runs" : unrest(present(), plan_.absent == 0);
+            if (missing.empty()) {
+                missing = seen_.unshown(present());  // what only a backup has, say
+            }
             return missing.empty();
         };
         while (!at_rest()) {

@@ -245,9 +245,6 @@ task<std::vector<device_id>> node_parts::meet(std::vector<device_id> devices) {
     co_return met;
 }
 
-/// Asks the friends and backups that can be reached for what this device has missed, until one
-/// exchange is complete. While no rendezvous can be reached there is nobody to ask, and the device
-/// works with what it has.
 /// What its author could not send to everybody before he was gone for good is only with those whom
 /// he reached: nothing but a question finds it. People may edit meanwhile.
 task<void> node_parts::look_around() {
@@ -258,6 +255,9 @@ task<void> node_parts::look_around() {
     }
 }
 
+/// Asks the friends and backups that can be reached for what this device has missed, until one
+/// exchange is complete. While no rendezvous can be reached there is nobody to ask, and the device
+/// works with what it has.
 task<void> node_parts::catch_up() {
     const struct ending {
         node_parts& owner;
@@ -295,6 +295,8 @@ task<void> node_parts::catch_up() {
         for (const device_id& device : edge->backups()) {
             if (edge->is_online(device)) {
                 backups.push_back(device);
+            } else {
+                unasked_.insert(device);  // nobody else may have what its author left there
             }
         }
         std::erase_if(friends,

@@ -139,7 +139,7 @@ private:
 
     bool behind_ = false;  // a user came, or the network did, and no exchange has ended since
     bool catching_up_ = false;
-    std::set<device_id> unasked_;  // said to be online, and not reached in an exchange
+    std::set<device_id> unasked_;  // backups, and who was said to be online: not reached
     bool nobody_asked_ = false;    // there was nobody to ask when this device was behind
     event in_step_;                // set while nothing is behind
     bool joining_ = false;
