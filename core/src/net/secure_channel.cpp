@@ -115,8 +115,8 @@ bytes der_of(X509* certificate) {
     return der;
 }
 
-/// What all channels of one side share. OpenSSL looks up every algorithm to make one, which takes
-/// longer than a handshake; null when there is no memory for it.
+/// What all channels of one side share: OpenSSL looks up every algorithm to make one. Null when
+/// there is no memory for it.
 SSL_CTX* shared_context(bool server) {
     static const auto make = [](bool for_server) {
         owned<SSL_CTX> made(SSL_CTX_new(for_server ? TLS_server_method() : TLS_client_method()));

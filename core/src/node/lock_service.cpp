@@ -21,6 +21,17 @@ std::int64_t whole_ms(duration time) {
 /// "14:02:05 UTC"
 std::string clock_text(timestamp at) { return model::utc_text(at).substr(11, 8) + " UTC"; }
 
+/// Null where `of` is not known, or that is none of his devices.
+const author* find_device(const user_info* of, const device_id& device) {
+    if (of == nullptr) {
+        return nullptr;
+    }
+    const auto found = std::ranges::find_if(of->devices, [&](const author& one) {
+        return crypto::device_of(one.device_key) == device;
+    });
+    return found == of->devices.end() ? nullptr : &*found;
+}
+
 /// A contender waits a quarter longer than the lease: clocks need not run at the same rate.
 duration over_after(duration lease) { return lease * 5 / 4; }
 
@@ -274,12 +285,7 @@ void lock_service::on_lock(const device_id& from, const wire::lock& what) {
         !held->header.involves(what.user) || from == with_.self) {
         return;
     }
-    const user_info* const known = with_.who.users().known(what.user);
-    const bool his =
-        known != nullptr && std::ranges::any_of(known->devices, [&](const author& one) {
-            return crypto::device_of(one.device_key) == from;
-        });
-    if (!his) {
+    if (find_device(with_.who.users().known(what.user), from) == nullptr) {
         return;
     }
     if (what.lease_ms == 0) {
@@ -349,11 +355,8 @@ lock_view lock_service::view_of(const lock_entry& from) const {
         view.device = mine->number;
         return view;
     }
-    const user_info* const known = with_.who.users().known(from.user);
-    for (const author& one : known != nullptr ? known->devices : std::vector<author>()) {
-        if (crypto::device_of(one.device_key) == from.holder) {
-            view.device = one.number;
-        }
+    if (const author* const his = find_device(with_.who.users().known(from.user), from.holder)) {
+        view.device = his->number;
     }
     return view;
 }
@@ -376,11 +379,7 @@ std::string lock_service::sentence(const event_id& which, const device_id& holde
         std::vector<user_id> everyone = held->header.participants;
         everyone.push_back(which.organizer);
         for (const user_id& user : everyone) {
-            const user_info* const known = with_.who.users().known(user);
-            const auto devices = known != nullptr ? known->devices : std::vector<author>();
-            if (std::ranges::any_of(devices, [&](const author& one) {
-                    return crypto::device_of(one.device_key) == holder;
-                })) {
+            if (find_device(with_.who.users().known(user), holder) != nullptr) {
                 shown.user = user;
             }
         }
