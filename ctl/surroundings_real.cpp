@@ -205,8 +205,12 @@ void wipe(std::string& secret) noexcept {
     secret.clear();
 }
 
-answer<std::string> keep_text(const surroundings& world, const std::string& text) {
-    std::string path = world.variable("TMPDIR").value_or("/tmp") + "/calboxctl-text-XXXXXX";
+namespace {
+
+/// Its path, in the directory for temporary files; nothing is left of one that cannot be written.
+answer<std::string> new_file(const surroundings& world, const std::string& name,
+                             const std::string& text) {
+    std::string path = world.variable("TMPDIR").value_or("/tmp") + "/" + name + "-XXXXXX";
     const int file = ::mkostemp(path.data(), O_CLOEXEC);
     if (file < 0) {
         return refuse("io_failed", "cannot make a file for the text: " + system_text());
@@ -214,9 +218,17 @@ answer<std::string> keep_text(const surroundings& world, const std::string& text
     const bool written =
         ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
     if (::close(file) != 0 || !written) {
-        return refuse("io_failed", "cannot write " + path + ": " + system_text());
+        auto why = refuse("io_failed", "cannot write " + path + ": " + system_text());
+        ::unlink(path.c_str());
+        return why;
     }
     return path;
+}
+
+}  // namespace
+
+answer<std::string> keep_text(const surroundings& world, const std::string& text) {
+    return new_file(world, "calboxctl-text", text);
 }
 
 answer<std::string> edit_text(const surroundings& world, const std::string& text) {
@@ -229,26 +241,20 @@ answer<std::string> edit_text(const surroundings& world, const std::string& text
     if (editor.empty()) {
         editor = "vi";
     }
-    std::string path = world.variable("TMPDIR").value_or("/tmp") + "/calboxctl-XXXXXX";
-    const int file = ::mkstemp(path.data());
-    if (file < 0) {
-        return refuse("io_failed", "cannot make a file to edit: " + system_text());
+    const auto made = new_file(world, "calboxctl", text);
+    if (!made) {
+        return made;
     }
-    const bool written =
-        ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    ::close(file);
-    int status = -1;
-    if (written) {
-        // As the shell starts it, because $EDITOR may have arguments ("code --wait"). system()
-        // leaves Ctrl-C to the editor.
-        status = std::system((editor + " '" + path + "'").c_str());
-    }
+    const std::string& path = *made;
+    // As the shell starts it, because $EDITOR may have arguments ("code --wait"). system() leaves
+    // Ctrl-C to the editor.
+    const int status = std::system((editor + " '" + path + "'").c_str());
     std::ifstream back(path, std::ios::binary);
     const std::string saved{std::istreambuf_iterator<char>(back), std::istreambuf_iterator<char>()};
-    const bool good = written && back.good();
+    const bool good = back.good();
     ::unlink(path.c_str());
     if (!good) {
-        return refuse("io_failed", "cannot write or read " + path);
+        return refuse("io_failed", "cannot read " + path);
     }
     if (status != 0) {
         return refuse("cancelled",
