@@ -37,6 +37,16 @@ std::string sentence_of(const reply& what) {
     }
 }
 
+/// The fields that every question has.
+template <class Input>
+request request_of(request_kind kind, const Input& what) {
+    request next;
+    next.kind = kind;
+    next.operation = what.operation;
+    next.event = what.event;
+    return next;
+}
+
 }  // namespace
 
 traits organizer::declared() const noexcept {
@@ -103,10 +113,7 @@ void organizer::on(const acquire& what, const context& where, effects_type& effe
                                        "instead")});
         return;
     }
-    request next;
-    next.kind = request_kind::acquire;
-    next.operation = what.operation;
-    next.event = what.event;
+    request next = request_of(request_kind::acquire, what);
     next.known = what.current;
     if (what.why == intent::create) {
         const reply answer = kept_.create(next, where, effects);
@@ -122,19 +129,13 @@ void organizer::on(const acquire& what, const context& where, effects_type& effe
 }
 
 void organizer::on(const renew& what, const context& where, effects_type& effects) {
-    request next;
-    next.kind = request_kind::renew;
-    next.operation = what.operation;
-    next.event = what.event;
+    request next = request_of(request_kind::renew, what);
     next.held = what.held;
     ask(std::move(next), organizer_of(what.event, where), where, effects);
 }
 
 void organizer::on(const commit& what, const context& where, effects_type& effects) {
-    request next;
-    next.kind = request_kind::commit;
-    next.operation = what.operation;
-    next.event = what.event;
+    request next = request_of(request_kind::commit, what);
     next.held = what.held;
     next.expect = what.expect;
     next.body = what.value;
@@ -142,29 +143,20 @@ void organizer::on(const commit& what, const context& where, effects_type& effec
 }
 
 void organizer::on(const release& what, const context& where, effects_type& effects) {
-    request next;
     granted_.erase(what.operation);
-    next.kind = request_kind::release;
-    next.operation = what.operation;
-    next.event = what.event;
+    request next = request_of(request_kind::release, what);
     next.held = what.held;
     ask(std::move(next), organizer_of(what.event, where), where, effects);
 }
 
 void organizer::on(const read& what, const context& where, effects_type& effects) {
-    request next;
-    next.kind = request_kind::read;
-    next.operation = what.operation;
-    next.event = what.event;
+    request next = request_of(request_kind::read, what);
     ask(std::move(next), kept_.keeps(what.event) ? where.self : what.members.organizer_device,
         where, effects);
 }
 
 void organizer::on(const fate& what, const context& where, effects_type& effects) {
-    request next;
-    next.kind = request_kind::fate;
-    next.operation = what.operation;
-    next.event = what.event;
+    request next = request_of(request_kind::fate, what);
     next.of = what.of;
     next.expect = what.expect;
     ask(std::move(next), kept_.keeps(what.event) ? where.self : what.members.organizer_device,
