@@ -182,8 +182,8 @@ std::vector<command> session_commands() {
          .arguments = {{.name = "NAME", .help = "the name that others will see"}},
          .options = {password_stdin},
          .examples = {{"register alice", "asks for a new password, twice"}},
-         .details = "A password has at least 10 characters. It never leaves this machine, and "
-                    "nobody can restore it.",
+         .details = "A password has at least 10 characters and is not easy to guess. It never "
+                    "leaves this machine, and nobody can restore it.",
          .run = register_user},
         {.path = "logout",
          .summary = "Signs out and erases the keys of the account from this device",

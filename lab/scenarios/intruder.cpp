@@ -115,7 +115,7 @@ intruder::intruder(world& in, const std::string& host, device& registry, const s
     must<node::network_view>(life_->run(all.join(invitation)), "the intruder joins");
     in.wait_for("the intruder is connected", [&] { return all.edge->lessor().has_value(); });
     must<node::account_view>(
-        life_->run(all.accounts->sign_in(user, "the password of " + user, true)),
+        life_->run(all.accounts->sign_in(user, "a lab is no place for secrets of " + user, true)),
         "the intruder registers");
 }
 

@@ -185,7 +185,7 @@ private:
             }
             default:
                 return fine(by.at().run(by.at().api().account.sign_in(
-                    by.name(), "the password of " + by.name(), false)));
+                    by.name(), "a lab is no place for secrets of " + by.name(), false)));
         }
     }
 

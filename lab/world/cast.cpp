@@ -99,18 +99,18 @@ void join_again(device& empty, device& registry) {
 }
 
 void person::sign_up() {
-    const auto view =
-        must(at_->run(at_->api().account.sign_in(name_, "the password of " + name_, true)),
-             name_ + " registers");
+    const auto view = must(at_->run(at_->api().account.sign_in(
+                               name_, "a lab is no place for secrets of " + name_, true)),
+                           name_ + " registers");
     id_ = view.id;
     at_->follow(id_);
 }
 
 void person::sign_in(device& at) {
     at_ = &at;
-    const auto view =
-        must(at_->run(at_->api().account.sign_in(name_, "the password of " + name_, false)),
-             name_ + " signs in at " + at.name());
+    const auto view = must(at_->run(at_->api().account.sign_in(
+                               name_, "a lab is no place for secrets of " + name_, false)),
+                           name_ + " signs in at " + at.name());
     id_ = view.id;
     at_->follow(id_);
 }

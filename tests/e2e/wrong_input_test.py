@@ -24,6 +24,8 @@ def by_commands(world: World) -> None:
     alice = world.edge("alice", hub).person("alice")
     alice.refused("register", "Not A Name", "--password-stdin", stdin="a long password\n")
     alice.refused("register", "alice", "--password-stdin", stdin="\n")
+    said = alice.refused("register", "alice", "--password-stdin", stdin="alice12345\n")
+    expect("easy to guess" in said, f"a weak password: {said}")
     alice.register()
     kept = alice.add_event("Kept", "2031-08-01 10:00+60m")
 
@@ -77,7 +79,7 @@ def another_network(world: World, hub: Daemon) -> None:
     other = invitation.replace(found, found[:-1] + ("0" if found[-1] != "0" else "1"))
     stranger.refused("network", "join", other)
     expect(stranger.daemon.get("/v1/network")["id"] == "", "it joined a network that it was not invited to")
-    stranger.refused("register", "carol", "--password-stdin", stdin="a long password\n", status=EXIT_UNAVAILABLE)
+    stranger.refused("register", "carol", "--password-stdin", stdin="another long password\n", status=EXIT_UNAVAILABLE)
     stranger.refused("network", "create", status=EXIT_DENIED, says="role registry")
     stranger.do("network", "join", invitation)
 

@@ -1,41 +1,18 @@
 #include "node/account_service.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
-#include <utf8proc.h>
-
+#include "crypto/passwords.hpp"
 #include "node/registry_service.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
 
 namespace {
-constexpr std::size_t password_least = 10;
 constexpr duration listing_time = std::chrono::seconds(5);
 constexpr duration listing_pause = std::chrono::milliseconds(20);
 constexpr std::string_view auth_purpose = "auth";
 constexpr std::string_view opening_purpose = "enc";
-
-/// NFC (security design 5.2): what looks the same is the same, whichever keyboard it came from.
-result<std::string> normal_form(const std::string& password) {
-    utf8proc_uint8_t* composed = nullptr;
-    const auto length =
-        utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(password.data()),
-                     static_cast<utf8proc_ssize_t>(password.size()), &composed,
-                     static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-    if (length < 0) {
-        return fail(errc::invalid_argument, "a password must be text in UTF-8");
-    }
-    std::string normal(reinterpret_cast<const char*>(composed), static_cast<std::size_t>(length));
-    std::free(composed);
-    return normal;
-}
-
-std::size_t characters(const std::string& text) {
-    return static_cast<std::size_t>(std::ranges::count_if(
-        text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
 }  // namespace
 
 account_service::account_service(const environment& env, replica::database& db,
@@ -174,15 +151,14 @@ task<result<account_view>> account_service::sign_in(std::string name, std::strin
                        "not a user name: 2 to 32 small letters, digits, '.', '_', '-', beginning "
                        "with a letter or digit");
     }
-    if (password.size() > wire::limits::password_bytes) {
-        co_return fail(errc::too_large, "a password has at most 1024 bytes");
-    }
-    auto normal = normal_form(password);
+    auto normal = crypto::normal_password(password);
     if (!normal) {
         co_return fail(std::move(normal.error()));
     }
-    if (create && characters(*normal) < password_least) {
-        co_return fail(errc::invalid_argument, "a password needs at least 10 characters");
+    if (create) {
+        if (auto strong = crypto::hard_to_guess(*normal, name); !strong) {
+            co_return fail(std::move(strong.error()));
+        }
     }
     crypto::secret_bytes opening_key;
     auto answer = co_await prove(name, std::move(*normal), create, opening_key);
