@@ -1,5 +1,6 @@
 #include "crypto/certificates.hpp"
 
+#include <map>
 #include <memory>
 
 #include <openssl/evp.h>
@@ -222,8 +223,10 @@ network_id network_of_ca(byte_view ca_certificate_or_empty) {
     return key.empty() ? network_id{} : *network_id::from_bytes(sha256(byte_view(key)).view());
 }
 
-result<certificate_facts> inspect_certificate(byte_view certificate, byte_view ca_certificate,
-                                              timestamp now) {
+namespace {
+
+/// What a certificate says whenever it is read; of_network: the CA signed it.
+result<certificate_facts> read_facts(byte_view certificate, byte_view ca_certificate) {
     const auto read = from_der(certificate);
     if (!read) {
         return fail(errc::malformed, "not a certificate");
@@ -243,11 +246,37 @@ result<certificate_facts> inspect_certificate(byte_view certificate, byte_view c
     }
     facts.not_before = time_of(X509_get0_notBefore(read.get()));
     facts.not_after = time_of(X509_get0_notAfter(read.get()));
-    const bool in_time =
-        now.ms >= facts.not_before.ms - tolerance_ms && now.ms <= facts.not_after.ms + tolerance_ms;
     const bytes ca_key = certificate_key(ca_certificate);
     const auto verifier = ca_key.empty() ? nullptr : public_key(ca_key);
-    facts.of_network = in_time && verifier && X509_verify(read.get(), verifier.get()) == 1;
+    facts.of_network = verifier && X509_verify(read.get(), verifier.get()) == 1;
+    return facts;
+}
+
+/// Both certificates' hash, so that whoever sends large ones fills no memory.
+using certificate_pair = digest;
+constexpr std::size_t pairs_remembered = 1024;
+
+}  // namespace
+
+result<certificate_facts> inspect_certificate(byte_view certificate, byte_view ca_certificate,
+                                              timestamp now) {
+    // The same devices come again and again, and OpenSSL takes long to read what they show.
+    thread_local std::map<certificate_pair, certificate_facts> remembered;
+    const certificate_pair both = sha256({sha256(certificate).view(), ca_certificate});
+    auto found = remembered.find(both);
+    if (found == remembered.end()) {
+        auto read = read_facts(certificate, ca_certificate);
+        if (!read) {
+            return read;
+        }
+        if (remembered.size() == pairs_remembered) {
+            remembered.clear();
+        }
+        found = remembered.emplace(both, std::move(*read)).first;
+    }
+    certificate_facts facts = found->second;
+    facts.of_network = facts.of_network && now.ms >= facts.not_before.ms - tolerance_ms &&
+                       now.ms <= facts.not_after.ms + tolerance_ms;
     if (!facts.of_network) {
         facts.roles = 0;  // what nobody vouches for does not count
     }

@@ -1,6 +1,7 @@
 #include "net/secure_channel.hpp"
 
 #include <cstring>
+#include <map>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -102,9 +103,21 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* length,
     return SSL_TLSEXT_ERR_OK;
 }
 
-owned<X509> read_certificate(byte_view der) {
-    const unsigned char* at = der.data();
-    return owned<X509>(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+/// One of this side's own, which is read once and shown in every handshake. Null when it cannot be
+/// read; valid until the next call.
+X509* own_certificate(const bytes& der) {
+    thread_local std::map<bytes, owned<X509>> read;
+    auto found = read.find(der);
+    if (found == read.end()) {
+        constexpr std::size_t most = 256;  // a simulator has many devices
+        if (read.size() == most) {
+            read.clear();
+        }
+        const unsigned char* at = der.data();
+        owned<X509> fresh(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+        found = read.emplace(der, std::move(fresh)).first;
+    }
+    return found->second.get();
 }
 
 bytes der_of(X509* certificate) {
@@ -147,13 +160,13 @@ result<owned<SSL>> make_ssl(const credentials& mine, bool server) {
     const byte_view seed = mine.device_key.seed.view();
     const owned<EVP_PKEY> key(
         EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
-    const auto certificate = read_certificate(mine.certificate);
-    bool good = made && key && certificate &&
-                SSL_use_certificate(made.get(), certificate.get()) == 1 &&
+    X509* const certificate = own_certificate(mine.certificate);
+    bool good = made && key && certificate != nullptr &&
+                SSL_use_certificate(made.get(), certificate) == 1 &&
                 SSL_use_PrivateKey(made.get(), key.get()) == 1;
     if (good && !mine.ca_certificate.empty()) {
-        const auto ca = read_certificate(mine.ca_certificate);
-        good = ca && SSL_add1_chain_cert(made.get(), ca.get()) == 1;
+        X509* const ca = own_certificate(mine.ca_certificate);
+        good = ca != nullptr && SSL_add1_chain_cert(made.get(), ca) == 1;
     }
     if (!good) {
         ERR_clear_error();
