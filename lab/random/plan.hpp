@@ -52,7 +52,7 @@ struct action {
 
 struct plan {
     std::uint64_t seed = 1;
-    std::string consensus = "naive", discovery = "random", recovery = "naive";
+    std::string consensus = "views", discovery = "random", recovery = "naive";
     std::string storage = "memory";  // or "sqlite", on simulated disks
     std::uint32_t people = 3, backups = 1, rendezvous = 1;
     std::uint32_t latency_ms = 5, jitter_ms = 0, lost_per_mille = 0;
@@ -64,7 +64,7 @@ struct plan {
 
 /// What a seed may choose from.
 struct plan_limits {
-    std::string consensus = "naive", discovery = "random", recovery = "naive";
+    std::string consensus = "views", discovery = "random", recovery = "naive";
     std::uint32_t actions_most = 80;
 };
 

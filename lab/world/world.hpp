@@ -26,7 +26,7 @@ class device;
 
 struct world_settings {
     std::uint64_t seed = 1;
-    std::string consensus = "naive", discovery = "random", recovery = "naive";
+    std::string consensus = "views", discovery = "random", recovery = "naive";
     std::string consensus_settings, discovery_settings;  // JSON, or empty
     std::vector<std::string> plugin_directories;
     /// Where the devices keep their data: "memory" loses nothing; "sqlite" is that plugin's code on
@@ -158,7 +158,7 @@ public:
 private:
     struct life;
     template <class T>
-    static task<void> keep(task<T> work, std::shared_ptr<outcome<T>> into);
+    task<void> keep(task<T> work, std::shared_ptr<outcome<T>> into);
     void spawn(task<void> work);
     void end_life(bool dead);
     task<void> watch_for(life& in, user_id user);
@@ -186,7 +186,9 @@ task<void> device::keep(task<T> work, std::shared_ptr<outcome<T>> into) {
         ~ending() { of.ended = true; }
     } at_the_end{*into};
     auto value = co_await std::move(work);
-    into->value.emplace(std::move(value));
+    if (!dead_) {  // what winds up after a kill answers nobody
+        into->value.emplace(std::move(value));
+    }
 }
 
 template <class T>

@@ -22,6 +22,7 @@ protected:
     }
     static world_settings settings() {
         world_settings with;
+        with.consensus = "naive";
         with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
         return with;
     }
