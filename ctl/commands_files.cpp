@@ -101,7 +101,13 @@ private:
     std::filesystem::path wanted_;
 };
 
-void print_file(context& with, std::string_view verb, const json& file, const std::string& event) {
+/// `label`: the name that was asked for.
+void print_file(context& with, std::string_view verb, const json& file, const std::string& event,
+                const std::string& label) {
+    if (text_of(file, "name") != label) {
+        with.out.note(fmt::format("somebody else was faster with {}: both are kept", clean(label)));
+        verb = "Attached";
+    }
     with.out.done(fmt::format("{} {} ({}), {}", verb, clean(text_of(file, "name")),
                               byte_text(number_of(file, "size")), clean(event)));
 }
@@ -126,7 +132,7 @@ answer<void> add(context& with) {
         if (!done) {
             return refuse(done.error());
         }
-        print_file(with, "Attached", *done, id);
+        print_file(with, "Attached", *done, id, file.name());
         sent.push_back(std::move(*done));
     }
     if (with.out.json()) {
@@ -236,7 +242,7 @@ answer<void> update(context& with) {
     if (with.out.json()) {
         with.out.document(*done);
     }
-    print_file(with, "Replaced", *done, id);
+    print_file(with, "Replaced", *done, id, label);
     return {};
 }
 
