@@ -28,12 +28,12 @@ bool wants_merged(context& with, const problem& why) {
     if (with.values.has("merge")) {
         return true;
     }
-    if (!with.world.in_is_terminal || !with.world.err_is_terminal) {
-        with.out.note("both fit together: --merge saves them");
+    const auto said = ask_line(with.world, "Both fit together. Save them? [Y/n] ");
+    if (!said) {
+        with.out.note("both fit together: with --merge they are saved");
         return false;
     }
-    const auto said = ask_line(with.world, "Both fit together. Save them? [Y/n] ");
-    return said && (said->empty() || *said == "y" || *said == "Y" || *said == "yes");
+    return said->empty() || *said == "y" || *said == "Y" || *said == "yes";
 }
 
 }  // namespace calbox::ctl

@@ -97,14 +97,13 @@ def edits_that_meet(world: World) -> None:
     everyone, event = people(world, "alice", "bob")
     alice, bob = everyone
     photo = world.file("photo.jpg", 1000)
-    with EditorSession(world, bob, event, title="Renamed") as session:
+    with EditorSession(world, bob, event, "Renamed", "--merge") as session:
         alice.wait_event(event, PATIENCE, state="locked", locked_by="bob")
         bob.add_file(event, photo)
         bob.do("events", "rsvp", event, "maybe")
         wait_files([alice], event, ["photo.jpg"])
         alice.wait_event(event, PATIENCE, state="locked", locked_by="bob")
         alice.refused("events", "edit", event, "--title", "x", status=EXIT_EXISTS)
-        os.write(session.terminal, b"y\n")  # the answer to the question that comes
         session.close.touch()
         expect(session.process.wait(timeout=PATIENCE) == 0, f"not merged: {said_by(session)}")
     found = alice.wait_event(event, PATIENCE, title="Renamed")
