@@ -114,6 +114,9 @@ public:
     }
     task<result<node::event_view>> answer(user_id, event_id which,
                                           model::participation what) override {
+        if (at(which) == nullptr) {
+            co_return fail(errc::not_found, "no such event");
+        }
         node::event_view& event = *at(which);
         event.content.answers["bob"] = what;
         co_return event;
