@@ -276,7 +276,9 @@ std::vector<command> file_commands() {
                        {.name = "PATH", .help = "a file", .many = true, .kind = word_kind::file}},
          .options = {},
          .examples = {{"files add alice/1.7 slides.pdf notes.txt", "two at once"}},
-         .details = "A file that changes while it is read is not attached.",
+         .details =
+             "A file that changes while it is read is not attached. While somebody is editing\n"
+             "the event this waits, at most a minute.",
          .run = add},
         {.path = "files list",
          .summary = "Lists the files of an event",
@@ -308,7 +310,10 @@ std::vector<command> file_commands() {
                       .help = "the name at the event; that of PATH without it"}},
          .examples = {{"files update alice/1.7 slides-v2.pdf --name slides.pdf",
                        "the event points to the new one"}},
-         .details = {},
+         .details =
+             "Where somebody else replaces it at the same time both files are kept, yours with\n"
+             "your name and the day in its own. While somebody is editing the event this\n"
+             "waits, at most a minute.",
          .run = update},
         {.path = "files rm",
          .summary = "Takes a file off an event",
