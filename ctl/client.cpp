@@ -59,6 +59,7 @@ problem read_problem(int status, const std::string& body) {
     const auto document = json::parse(body, nullptr, false);
     problem found{code_of_status(status), {}};
     if (document.is_object()) {
+        found.document = body;
         found.code = document.value("code", json()).is_string()
                          ? document["code"].get<std::string>()
                          : found.code;

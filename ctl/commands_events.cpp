@@ -1,11 +1,13 @@
 // events add, list, show, edit, rm, conflicts.
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
 #include "context.hpp"
 #include "event_drafts.hpp"
 #include "event_text.hpp"
+#include "meeting.hpp"
 #include "text.hpp"
 #include "uploads.hpp"
 
@@ -164,23 +166,15 @@ answer<json> patch(context& with, const std::string& target, const json& draft,
 }
 
 /// The work of a person is not lost: it is kept in a file, and the terminal says where.
-problem kept(context& with, const std::string& target, const std::string& form,
-             const problem& why) {
+problem kept(context& with, const std::string& form, const problem& why) {
     const auto file = keep_text(with.world, form);
     if (!file) {
         with.world.err << form;
         return why;
     }
-    problem said{why.code, why.detail + "; your text is in " + *file};
-    if (why.code == "conflict") {
-        const auto theirs = fetch(with, target);
-        const auto event = theirs ? json::parse(theirs->body, nullptr, false) : json();
-        if (event.is_object()) {
-            with.out.note("the event as it is now:");
-            with.out.note(event_form(event));
-        }
-    }
-    return said;
+    const char* const advice =
+        why.code == "conflict" ? "; open the event again, and take from it what is to stay" : "";
+    return {why.code, why.detail + "; your text is in " + *file + advice};
 }
 
 /// With the lock held by `session`, or without one where it is empty.
@@ -196,15 +190,21 @@ answer<void> edit_in_editor(context& with, const std::string& target, const std:
     }
     const auto draft = form_changes(event, *form, with.now_here());
     if (!draft) {
-        return refuse(kept(with, target, *form, draft.error()));
+        return refuse(kept(with, *form, draft.error()));
     }
     if (draft->empty()) {
         with.out.note("nothing was changed");
         return {};
     }
-    const auto done = patch(with, target, *draft, got->etag, session);
+    auto done = patch(with, target, *draft, got->etag, session);
+    for (int attempt = 1; !done && attempt < edit_attempts; ++attempt) {
+        if (!wants_merged(with, done.error())) {
+            break;
+        }
+        done = patch(with, target + "?merge=yes", *draft, got->etag, session);
+    }
     if (!done) {
-        return refuse(kept(with, target, *form, done.error()));
+        return refuse(kept(with, *form, done.error()));
     }
     print_changed(with, "Changed", *done);
     return {};
@@ -268,6 +268,32 @@ answer<void> edit(context& with) {
             return refuse(done.error());
         }
     }
+}
+
+answer<void> answer_invitation(context& with) {
+    const auto target = event_target(with.values.one("ID"));
+    if (!target) {
+        return refuse(target.error());
+    }
+    const auto typed = with.values.one("ANSWER");
+    constexpr std::array<std::array<std::string_view, 2>, 6> words{{{"yes", "accepted"},
+                                                                    {"no", "declined"},
+                                                                    {"maybe", "tentative"},
+                                                                    {"accepted", "accepted"},
+                                                                    {"declined", "declined"},
+                                                                    {"tentative", "tentative"}}};
+    const auto* const found =
+        std::find_if(words.begin(), words.end(), [&](const auto& one) { return one[0] == typed; });
+    if (found == words.end()) {
+        return refuse("invalid_argument", "the answer is yes, no or maybe");
+    }
+    const auto event =
+        with.api.send_json("PUT", *target + "/answer", {{"answer", std::string((*found)[1])}});
+    if (!event) {
+        return refuse(event.error());
+    }
+    print_changed(with, "Answered", *event);
+    return {};
 }
 
 answer<void> remove(context& with) {
@@ -391,6 +417,11 @@ command edit_command() {
     for (auto& one : draft_options()) {
         options.push_back(std::move(one));
     }
+    options.push_back({.name = "merge",
+                       .brief = {},
+                       .value = {},
+                       .help = "after the editor: where others changed other things meanwhile, "
+                               "save both without asking"});
     return {.path = "events edit",
             .summary = "Changes an event",
             .arguments = {id_argument},
@@ -432,6 +463,16 @@ std::vector<command> event_commands() {
          .details = {},
          .run = show},
         edit_command(),
+        {.path = "events rsvp",
+         .summary = "Says whether you come to an event",
+         .arguments = {id_argument, {.name = "ANSWER", .help = "yes, no or maybe"}},
+         .options = {},
+         .examples = {{"events rsvp alice/1.7 yes", "alice and the others see that you accepted"},
+                      {"events rsvp alice/1.7 no",
+                       "it stays in your calendar; events rm takes it out"}},
+         .details = "Every guest may answer. While somebody else is editing the event this waits,\n"
+                    "at most a minute.",
+         .run = answer_invitation},
         {.path = "events rm",
          .summary = "Removes an event, for everybody when it is yours",
          .arguments = {id_argument},

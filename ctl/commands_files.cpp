@@ -101,7 +101,13 @@ private:
     std::filesystem::path wanted_;
 };
 
-void print_file(context& with, std::string_view verb, const json& file, const std::string& event) {
+/// `label`: the name that was asked for.
+void print_file(context& with, std::string_view verb, const json& file, const std::string& event,
+                const std::string& label) {
+    if (text_of(file, "name") != label) {
+        with.out.note(fmt::format("somebody else was faster with {}: both are kept", clean(label)));
+        verb = "Attached";
+    }
     with.out.done(fmt::format("{} {} ({}), {}", verb, clean(text_of(file, "name")),
                               byte_text(number_of(file, "size")), clean(event)));
 }
@@ -126,7 +132,7 @@ answer<void> add(context& with) {
         if (!done) {
             return refuse(done.error());
         }
-        print_file(with, "Attached", *done, id);
+        print_file(with, "Attached", *done, id, file.name());
         sent.push_back(std::move(*done));
     }
     if (with.out.json()) {
@@ -236,7 +242,7 @@ answer<void> update(context& with) {
     if (with.out.json()) {
         with.out.document(*done);
     }
-    print_file(with, "Replaced", *done, id);
+    print_file(with, "Replaced", *done, id, label);
     return {};
 }
 
@@ -270,7 +276,9 @@ std::vector<command> file_commands() {
                        {.name = "PATH", .help = "a file", .many = true, .kind = word_kind::file}},
          .options = {},
          .examples = {{"files add alice/1.7 slides.pdf notes.txt", "two at once"}},
-         .details = "A file that changes while it is read is not attached.",
+         .details =
+             "A file that changes while it is read is not attached. While somebody is editing\n"
+             "the event this waits, at most a minute.",
          .run = add},
         {.path = "files list",
          .summary = "Lists the files of an event",
@@ -302,7 +310,10 @@ std::vector<command> file_commands() {
                       .help = "the name at the event; that of PATH without it"}},
          .examples = {{"files update alice/1.7 slides-v2.pdf --name slides.pdf",
                        "the event points to the new one"}},
-         .details = {},
+         .details =
+             "Where somebody else replaces it at the same time both files are kept, yours with\n"
+             "your name and the day in its own. While somebody is editing the event this\n"
+             "waits, at most a minute.",
          .run = update},
         {.path = "files rm",
          .summary = "Takes a file off an event",

@@ -50,6 +50,20 @@ std::string saved_text(const json& event) {
                        owed.empty() ? "" : " (" + clean_list(event, "owed") + " owed)");
 }
 
+/// "bob (accepted), carol"
+std::string guests_text(const json& event) {
+    auto guests = texts_of(event, "participants");
+    const auto& answers = list_of(event, "answers");
+    for (auto& guest : guests) {
+        const auto said = std::find_if(answers.begin(), answers.end(), [&](const json& one) {
+            return text_of(one, "name") == guest;
+        });
+        guest =
+            clean(guest) + (said == answers.end() ? "" : " (" + clean_text(*said, "answer") + ")");
+    }
+    return joined(guests);
+}
+
 std::string held_text(const json& file) {
     const auto held = clean_text(file, "held");
     const auto fetched = number_of(file, "fetched");
@@ -92,7 +106,7 @@ void show_event(output& out, const json& event, const zone& mine) {
     out.field("place", clean_text(event, "place"));
     out.field("repeats", clean_text(event, "recurrence"));
     out.field("organizer", clean_text(event, "organizer"));
-    out.field("with", clean_list(event, "participants"));
+    out.field("with", guests_text(event));
     out.field("declined", clean_list(event, "declined"));
     out.field("guests may", clean_list(event, "guests_may"));
     if (const auto state = state_text(event, mine); !state.empty()) {

@@ -15,6 +15,7 @@ namespace calbox::ctl {
 struct problem {
     std::string code;
     std::string detail;
+    std::string document{};  // the daemon's whole answer, where it has more to say: JSON
 };
 
 template <class T>

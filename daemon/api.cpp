@@ -53,6 +53,7 @@ constexpr std::array table = {
     route{"GET", event_path, get_event},
     route{"PATCH", event_path, patch_event},
     route{"DELETE", event_path, delete_event},
+    route{"PUT", "/v1/events/{organizer}/{seq}/answer", put_answer},
     route{"GET", lock_path, get_lock},
     route{"POST", lock_path, post_lock},
     route{"DELETE", lock_path, delete_lock},
@@ -195,7 +196,7 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
     if (auto read = read_query(query, one); !read) {
         co_return fail(std::move(read.error()));
     }
-    if (made.chosen->run != get_events) {
+    if (made.chosen->run != get_events && made.chosen->run != patch_event) {
         if (auto none = one.only({}); !none) {
             co_return fail(std::move(none.error()));
         }

@@ -80,6 +80,7 @@ outcome post_event(call& one);
 outcome get_event(call& one);
 outcome patch_event(call& one);
 outcome delete_event(call& one);
+outcome put_answer(call& one);
 outcome get_conflicts(call& one);
 
 outcome get_lock(call& one);

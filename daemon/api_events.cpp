@@ -1,5 +1,6 @@
 // Routes about events. Versions are ETags: "1-3" is generation 1, version 3.
 #include <algorithm>
+#include <charconv>
 
 #include "api_calls.hpp"
 
@@ -12,14 +13,7 @@ std::string tag_of(const node::event_view& event) {
            std::to_string(event.version.value) + "\"";
 }
 
-/// The event's files as they are here; as the event names them, when that cannot be said.
-std::vector<node::file_view> files_of(const call& one, user_id as, const node::event_view& event) {
-    if (event.content.files.empty()) {
-        return {};
-    }
-    if (auto known = one.on.file.list(as, event.id)) {
-        return std::move(*known);
-    }
+std::vector<node::file_view> files_named(const node::event_view& event) {
     std::vector<node::file_view> named;
     for (const model::attachment& file : event.content.files) {
         node::file_view view;
@@ -28,6 +22,15 @@ std::vector<node::file_view> files_of(const call& one, user_id as, const node::e
         named.push_back(std::move(view));
     }
     return named;
+}
+
+/// The event's files as they are here; as the event names them, when that cannot be said.
+std::vector<node::file_view> files_of(const call& one, user_id as, const node::event_view& event) {
+    if (event.content.files.empty()) {
+        return {};
+    }
+    auto known = one.on.file.list(as, event.id);
+    return known ? std::move(*known) : files_named(event);
 }
 
 json document_of(const call& one, user_id as, const node::event_view& event) {
@@ -94,6 +97,30 @@ result<std::optional<version_number>> expected(const call& one, user_id as, even
     return std::optional(event->version);
 }
 
+/// The version that a tag names, where it is one of the event's present generation.
+std::optional<version_number> version_in(std::string_view tag, generation_number generation) {
+    const std::string start = "\"" + std::to_string(generation.value) + "-";
+    if (!tag.starts_with(start) || !tag.ends_with('"')) {
+        return std::nullopt;
+    }
+    tag.remove_prefix(start.size());
+    tag.remove_suffix(1);
+    std::uint64_t number = 0;
+    const auto [end, problem] = std::from_chars(tag.data(), tag.data() + tag.size(), number);
+    return problem == std::errc() && end == tag.data() + tag.size()
+               ? std::optional(version_number(number))
+               : std::nullopt;
+}
+
+/// The version that the client has read and changed; nothing when If-Match does not say one.
+std::optional<version_number> version_read(const call& one, user_id as, event_id which) {
+    const std::string* const field = one.line.asked().find("if-match");
+    const auto tags = field == nullptr ? fail(errc::not_found) : tags_in(*field);
+    const auto event = one.on.events.show(as, which);
+    return tags && tags->size() == 1 && event ? version_in(tags->front(), event->generation)
+                                              : std::nullopt;
+}
+
 /// The version and the session that a change is to be made under.
 result<node::edit_terms> terms_of(const call& one, user_id as, event_id which) {
     auto expect = expected(one, as, which);
@@ -107,18 +134,55 @@ result<node::edit_terms> terms_of(const call& one, user_id as, event_id which) {
     return node::edit_terms(*expect, session == nullptr ? std::string() : *session);
 }
 
-/// A refusal of a change because the event is another one now carries that event: whoever has
-/// written something sees both texts.
-http::response refusal(const call& one, user_id as, event_id which, const error& why) {
+/// The same for a change that may be merged with what others have made of the event since.
+result<node::edit_terms> terms_of_change(const call& one, user_id as, event_id which) {
+    if (auto known = one.only({"merge"}); !known) {
+        return fail(std::move(known.error()));
+    }
+    const std::string* const merge = one.asked_for("merge");
+    if (merge != nullptr && *merge != "yes" && *merge != "no") {
+        return fail(errc::invalid_argument, "merge is yes or no");
+    }
+    auto terms = terms_of(one, as, which);
+    if (merge == nullptr || *merge == "no") {
+        return terms;
+    }
+    if (terms && !terms->expect) {
+        return fail(errc::invalid_argument,
+                    "merge=yes needs If-Match with the ETag of the event as it was read");
+    }
+    const auto read = version_read(one, as, which);
+    if (terms || terms.error().code != errc::conflict || !read) {
+        return terms;
+    }
+    const std::string* const session = one.line.asked().find("calbox-lock");
+    node::edit_terms merging(*read, session == nullptr ? std::string() : *session);
+    merging.merge = true;
+    return merging;
+}
+
+/// A refusal of a change because the event is another one now carries that event, and what the
+/// client's was made from: whoever has written something sees both texts.
+outcome refusal(const call& one, user_id as, event_id which, node::event_draft mine, error why) {
     http::response made = http::problem(why);
     const auto event = one.on.events.show(as, which);
-    if (event) {
-        json document = json::parse(made.body);
-        document["current"] = document_of(one, as, *event);
-        made.body = write_json(document);
-        made.head.push_back({"ETag", tag_of(*event)});
+    if (!event) {
+        co_return made;
     }
-    return made;
+    json document = json::parse(made.body);
+    document["current"] = document_of(one, as, *event);
+    made.head.push_back({"ETag", tag_of(*event)});
+    result<node::meeting_view> met = fail(errc::not_found);
+    if (const auto read = version_read(one, as, which)) {
+        met = co_await one.on.events.compare(as, which, std::move(mine), *read);
+    }
+    document["mergeable"] = met && met->both.empty();
+    if (met) {
+        document["base"] = to_json(met->base, files_named(met->base));
+        document["fields"] = {{"mine", met->mine}, {"theirs", met->theirs}, {"both", met->both}};
+    }
+    made.body = write_json(document);
+    co_return made;
 }
 
 /// Reads `from` or `to` of the query.
@@ -213,17 +277,16 @@ outcome patch_event(call& one) {
     if (!draft) {
         co_return fail(std::move(draft.error()));
     }
-    auto terms = terms_of(one, as, which);
+    auto terms = terms_of_change(one, as, which);
     if (!terms && terms.error().code == errc::conflict) {
-        co_return refusal(one, as, which, terms.error());
+        co_return co_await refusal(one, as, which, std::move(*draft), terms.error());
     }
     if (!terms) {
         co_return fail(std::move(terms.error()));
     }
-    const auto changed =
-        co_await one.on.events.modify(as, which, std::move(*draft), std::move(*terms));
+    const auto changed = co_await one.on.events.modify(as, which, *draft, std::move(*terms));
     if (!changed && changed.error().code == errc::conflict) {
-        co_return refusal(one, as, which, changed.error());
+        co_return co_await refusal(one, as, which, std::move(*draft), changed.error());
     }
     if (!changed) {
         co_return fail(changed.error());
@@ -246,6 +309,34 @@ outcome delete_event(call& one) {
         co_return fail(std::move(removed.error()));
     }
     co_return empty_response();
+}
+
+outcome put_answer(call& one) {
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
+    }
+    const auto& [as, which] = *at;
+    const auto body = co_await one.document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    std::string word;
+    object_reader from(*body);
+    from.need("answer", word);
+    if (auto whole = from.finish(); !whole) {
+        co_return fail(std::move(whole.error()));
+    }
+    const auto answer = model::participation_of(word);
+    if (!answer) {
+        co_return fail(errc::invalid_argument,
+                       "answer: it is none of accepted, tentative, declined");
+    }
+    const auto changed = co_await one.on.events.answer(as, which, *answer);
+    if (!changed) {
+        co_return fail(changed.error());
+    }
+    co_return event_response(one, as, 200, *changed);
 }
 
 outcome get_conflicts(call& one) {

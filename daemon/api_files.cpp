@@ -35,6 +35,21 @@ result<node::file_view> find_file(const call& one, user_id as, event_id which,
     return std::move(*found);
 }
 
+/// The file that a PUT is to replace: what has the name now, or what If-Match says.
+result<node::attach_terms> terms_of(const call& one, bool replace) {
+    const std::string* const tag = one.line.asked().find("if-match");
+    if (tag == nullptr) {
+        return node::attach_terms(replace);
+    }
+    const bool quoted = tag->size() > 2 && tag->starts_with('"') && tag->ends_with('"');
+    const auto root = quoted ? file_root::from_hex(tag->substr(1, tag->size() - 2)) : std::nullopt;
+    if (!replace || !root) {
+        return fail(errc::invalid_argument,
+                    "If-Match must be the ETag of the file that is replaced, as it was read");
+    }
+    return node::attach_terms(replace, *root);
+}
+
 /// Everything that can be refused without a byte of the body: the client need not send it then.
 result<void> may_upload(const call& one, user_id as, event_id which, bool replace) {
     if (const auto event = one.on.events.show(as, which); !event) {
@@ -73,12 +88,17 @@ outcome upload(call& one, bool replace) {
         co_return fail(std::move(allowed.error()));
     }
     const std::string* const type = one.line.asked().find("content-type");
+    const auto terms = terms_of(one, replace);
+    if (!terms) {
+        co_return fail(terms.error());
+    }
     const auto file = co_await one.on.file.attach(
-        as, which, one.parts[2], type == nullptr ? std::string() : *type, one.line.body(), replace);
+        as, which, one.parts[2], type == nullptr ? std::string() : *type, one.line.body(), *terms);
     if (!file) {
         co_return fail(file.error());
     }
-    co_return json_response(replace ? 200 : 201, to_json(*file));
+    const bool replaced = replace && file->what.name == one.parts[2];
+    co_return json_response(replaced ? 200 : 201, to_json(*file));
 }
 
 /// The bytes that a download is about: [first, first + length).

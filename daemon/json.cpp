@@ -254,6 +254,18 @@ json to_json(const node::lock_view& view) {
             {"here", view.here}};
 }
 
+namespace {
+
+json answers_of(const model::event_content& content) {
+    json list = json::array();
+    for (const auto& [name, answer] : content.answers) {
+        list.push_back({{"name", name}, {"answer", model::to_string(answer)}});
+    }
+    return list;
+}
+
+}  // namespace
+
 json to_json(const node::event_view& view, const std::vector<node::file_view>& files) {
     const auto& content = view.content;
     const auto& time = content.time;
@@ -275,6 +287,7 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
         {"organizer", view.organizer},
         {"participants", content.participants},
         {"declined", content.declined},
+        {"answers", answers_of(content)},
         {"guests_may", rights(view.guests_may)},
         {"files", list_of(files)},
         {"state", state_name(view.state)},

@@ -41,6 +41,9 @@ digest content_digest(const model::event_content& content, std::uint32_t guests_
     for (const std::string& one : content.participants) {
         all.add(one);
     }
+    for (const auto& [person, answer] : content.answers) {
+        all.add(person).add(std::string(model::to_string(answer)));
+    }
     for (const model::attachment& file : content.files) {
         all.add(file.name).add(file.size).add(file.media_type).add(file.root.hex());
         all.add(as_text(file.key)).add(file.added_by).add(file.added);

@@ -169,6 +169,26 @@ TEST_F(views_suite, who_votes_follows_who_is_there) {
     expect_sound(w);
 }
 
+TEST_F(views_suite, who_does_not_vote_is_told_of_others_and_not_that_nobody_votes) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        auto w = world(10, seed);  // three more than vote
+        w.make(event_);
+        w.run_for(5s);
+        std::vector<operation_id> asked;
+        for (std::size_t i = 0; i < w.size(); ++i) {
+            asked.push_back(w.acquire(i, event_));
+        }
+        std::size_t given = 0;
+        for (const operation_id& one : asked) {
+            const auto outcome = w.outcome_of(one);
+            const auto no = as<refused>(outcome);
+            EXPECT_TRUE(!no || no->why.code == errc::busy) << seed << ": " << no->why.message();
+            given += as<consensus::granted>(outcome) ? 1 : 0;
+        }
+        EXPECT_EQ(given, 1U) << seed;
+    }
+}
+
 TEST_F(views_suite, whoever_comes_back_is_voted_in_without_an_edit) {
     auto w = world(2);
     w.make(event_);

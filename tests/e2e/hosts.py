@@ -173,7 +173,7 @@ def holds_in_the_clear(daemon: Daemon, words: list[bytes]) -> list[str]:
 class EditorSession:
     """Somebody has an event open in an editor, by `calboxctl events edit`. At the end he gives `title` to the event, or gives up."""
 
-    def __init__(self, world: World, person: Person, event: str, title: str | None = None):
+    def __init__(self, world: World, person: Person, event: str, title: str | None = None, *options: str):
         self.opened = world.path / f"opened {time.monotonic_ns()}"
         self.close = world.path / f"close {time.monotonic_ns()}"
         script = world.path / f"slow-editor-{time.monotonic_ns()}"
@@ -182,7 +182,7 @@ class EditorSession:
         script.chmod(0o755)
         self.terminal, inner = os.openpty()  # an editor is opened on a terminal only
         self.process = subprocess.Popen(
-            [harness.CALBOXCTL, "--socket", str(person.daemon.socket), "events", "edit", event],
+            [harness.CALBOXCTL, "--socket", str(person.daemon.socket), "events", "edit", event, *options],
             env={**person.daemon.environment(), "VISUAL": str(script), "TZ": "UTC"}, stdin=inner, stdout=inner, stderr=inner,
             cwd=person.daemon.home)
         os.close(inner)

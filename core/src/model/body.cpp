@@ -1,5 +1,6 @@
 // Reading an event's body: from iCalendar text to typed fields. Core thread only.
 #include <algorithm>
+#include <array>
 
 #include <libical/ical.h>
 
@@ -36,7 +37,33 @@ std::optional<std::string> person_of(const property& line) {
                                            : std::nullopt;
 }
 
-bool has_declined(const property& line) { return line.get(answer_parameter) == declined_answer; }
+std::string_view to_string(participation answer) noexcept {
+    switch (answer) {
+        case participation::accepted:
+            return "accepted";
+        case participation::tentative:
+            return "tentative";
+        case participation::declined:
+            break;
+    }
+    return "declined";
+}
+
+std::optional<participation> participation_of(std::string_view word) noexcept {
+    constexpr std::array all = {participation::accepted, participation::tentative,
+                                participation::declined};
+    const auto same = [](char a, char b) {
+        return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
+    };
+    const auto found = std::ranges::find_if(
+        all, [&](participation one) { return std::ranges::equal(word, to_string(one), same); });
+    return found == all.end() ? std::nullopt : std::optional(*found);
+}
+
+std::optional<participation> answer_of(const property& line) {
+    const auto said = line.get(answer_parameter);
+    return said ? participation_of(*said) : std::nullopt;
+}
 
 namespace {
 
@@ -195,8 +222,15 @@ result<event_content> parse_body(byte_view ical) {
             if (person && line.name == "ORGANIZER") {
                 content.organizer = std::move(*person);
             } else if (person) {
-                auto& list = has_declined(line) ? content.declined : content.participants;
-                list.push_back(std::move(*person));
+                const auto answer = answer_of(line);
+                if (answer == participation::declined) {
+                    content.declined.push_back(std::move(*person));
+                    continue;
+                }
+                if (answer) {
+                    content.answers[*person] = *answer;
+                }
+                content.participants.push_back(std::move(*person));
             }
         } else if (is_file(line)) {
             auto file = read_file_property(line);

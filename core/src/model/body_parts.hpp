@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "model/content_lines.hpp"
+#include "model/event.hpp"
 
 namespace calbox::model {
 
@@ -15,7 +16,6 @@ inline constexpr std::string_view zone_parameter =
     "X-CALBOX-ZONE";  // dates have no TZID in iCalendar
 inline constexpr std::string_view milliseconds_parameter = "X-CALBOX-MS";
 inline constexpr std::string_view answer_parameter = "PARTSTAT";
-inline constexpr std::string_view declined_answer = "DECLINED";
 
 /// The first property of that name, or null.
 const property* find(const component& in, std::string_view name);
@@ -25,7 +25,7 @@ result<const component*> event_of(const component& calendar);
 std::string text_of(const component& event, std::string_view name);
 /// The user whom an ORGANIZER or ATTENDEE names; nothing when it is somebody of another calendar.
 std::optional<std::string> person_of(const property& line);
-/// An ATTENDEE who has taken the event from his calendar.
-bool has_declined(const property& line);
+/// What an ATTENDEE has answered; nothing when he has not, or has passed it on.
+std::optional<participation> answer_of(const property& line);
 
 }  // namespace calbox::model

@@ -57,17 +57,21 @@ public:
         }
         add_line(std::move(line), time_parameters);
     }
-    void add_person(std::string name, const std::string& person, bool declined = false) {
+    void add_person(std::string name, const std::string& person,
+                    std::optional<participation> answer = {}) {
         property line{std::move(name), {}, std::string(person_start) + percent_encode(person)};
-        if (declined) {
-            line.set(std::string(answer_parameter), declined_answer);
+        if (answer) {
+            std::string word(to_string(*answer));
+            std::ranges::transform(word, word.begin(),
+                                   [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+            line.set(std::string(answer_parameter), word);
         }
         const property* const old = find_before([&](const property& candidate) {
             return candidate.name == line.name && candidate.value == line.value;
         });
         if (old != nullptr) {
-            // An answer that is none of ours stays, unless it says the contrary.
-            const bool answers = declined || has_declined(*old);
+            // An answer that is none of ours stays, unless there is one now.
+            const bool answers = answer || answer_of(*old);
             line.keep_others(*old, std::span(answer_parameters.data(), answers ? 1 : 0));
         }
         event_.properties.push_back(std::move(line));
@@ -133,10 +137,13 @@ component write_event(const event_content& content, const component* before) {
         out.add_person("ORGANIZER", content.organizer);
     }
     for (const std::string& person : content.participants) {
-        out.add_person("ATTENDEE", person);
+        const auto answer = content.answers.find(person);
+        out.add_person(
+            "ATTENDEE", person,
+            answer == content.answers.end() ? std::nullopt : std::optional(answer->second));
     }
     for (const std::string& person : content.declined) {
-        out.add_person("ATTENDEE", person, true);
+        out.add_person("ATTENDEE", person, participation::declined);
     }
     for (const attachment& file : content.files) {
         out.add_file(file);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,6 +62,13 @@ struct attachment {
     friend bool operator==(const attachment&, const attachment&) = default;
 };
 
+/// What a participant says to an invitation (PARTSTAT of RFC 5545, 3.2.12).
+enum class participation { accepted, tentative, declined };
+/// "accepted"
+std::string_view to_string(participation answer) noexcept;
+/// Reads that, in any case; nothing for every other word.
+std::optional<participation> participation_of(std::string_view word) noexcept;
+
 struct event_content {
     std::string uid;  // iCalendar UID
     std::string title;
@@ -71,6 +79,9 @@ struct event_content {
     std::string organizer;   // user name
     std::vector<std::string> participants;  // user names, without the organizer
     std::vector<std::string> declined;      // who took it from his calendar, and takes no part
+    /// Of those participants who have answered. parse_body() cannot tell a participant who declined
+    /// from somebody who takes no part any more: both are in `declined` there.
+    std::map<std::string, participation> answers;
     std::vector<attachment> files;
     timestamp created, modified;
     friend bool operator==(const event_content&, const event_content&) = default;

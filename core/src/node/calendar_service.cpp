@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "node/drafts.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -15,111 +16,6 @@ std::string lower(std::string_view text) {
     std::string out(text);
     std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
     return out;
-}
-
-model::local_time plus_an_hour(const model::local_time& start, const std::string& zone) {
-    const auto utc = model::to_utc(start, zone);
-    return utc ? model::to_local({utc->ms + 3'600'000}, zone) : start;
-}
-
-/// The day after, and the day before: all-day ends are exclusive inside and inclusive for people.
-model::local_time shift_days(const model::local_time& day, int days) {
-    const auto utc = model::to_utc(day, "UTC");
-    return utc ? model::to_local({utc->ms + std::int64_t{days} * 86'400'000}, "UTC") : day;
-}
-
-struct times_given {
-    bool start = false, end = false, date_only = false;
-};
-
-result<void> read_times(const event_draft& draft, model::when& time, times_given& given) {
-    bool date_only = false;
-    if (draft.start) {
-        const auto start = model::parse_local_time(*draft.start, date_only);
-        if (!start) {
-            return fail(errc::invalid_argument, "start: " + start.error().message());
-        }
-        time.start = *start;
-        given.start = true;
-        given.date_only = date_only;
-    }
-    if (draft.end) {
-        bool end_is_date = false;
-        const auto end = model::parse_local_time(*draft.end, end_is_date);
-        if (!end) {
-            return fail(errc::invalid_argument, "end: " + end.error().message());
-        }
-        if (draft.start && end_is_date != date_only) {
-            return fail(errc::invalid_argument,
-                        "start and end must both be dates, or both have a time");
-        }
-        time.end = *end;
-        given.end = true;
-        given.date_only = given.date_only || end_is_date;
-    }
-    return {};
-}
-
-/// Brings the draft's times into `content`; `fresh`: the event is new.
-result<void> apply_times(const event_draft& draft, model::event_content& content, bool fresh) {
-    model::when time = content.time;
-    if (draft.zone) {
-        if (!model::is_zone(*draft.zone)) {
-            return fail(errc::invalid_argument,
-                        "no such time zone: \"" + *draft.zone + "\" (try Europe/Lisbon)");
-        }
-        time.zone = *draft.zone;
-    }
-    times_given given;
-    const model::when before = time;
-    if (auto read = read_times(draft, time, given); !read) {
-        return read;
-    }
-    if (fresh && !given.start) {
-        return fail(errc::invalid_argument, "an event needs a start");
-    }
-    const bool all_day = draft.all_day.value_or(given.start ? given.date_only : time.all_day);
-    if (given.end && given.date_only && !all_day) {
-        return fail(errc::invalid_argument,
-                    "an event with a time of day needs an end with a time of day");
-    }
-    time.all_day = all_day;
-    if (all_day) {
-        time.start.hour = time.start.minute = time.start.second = 0;
-        time.end.hour = time.end.minute = time.end.second = 0;
-        if (given.end || (!fresh && !before.all_day && !given.start)) {
-            time.end = shift_days(time.end, 1);  // people name the last day
-        } else if (given.start) {
-            time.end = shift_days(time.start, 1);
-        }
-    } else if (given.start && !given.end) {
-        const auto old =
-            fresh ? result<model::interval>(fail(errc::not_found)) : model::interval_of(before);
-        const auto start = model::to_utc(time.start, time.zone);
-        if (old && start && !before.all_day) {  // moving an event keeps its length
-            time.end = model::to_local({start->ms + old->end.ms - old->start.ms}, time.zone);
-        } else {
-            time.end = plus_an_hour(time.start, time.zone);
-        }
-    }
-    content.time = time;
-    return {};
-}
-
-result<void> apply_draft(const event_draft& draft, model::event_content& content, bool fresh) {
-    const auto set = [](const std::optional<std::string>& from, std::string& to) {
-        if (from) {
-            to = *from;
-        }
-    };
-    set(draft.title, content.title);
-    set(draft.info, content.info);
-    set(draft.place, content.place);
-    set(draft.recurrence, content.recurrence);
-    if (auto times = apply_times(draft, content, fresh); !times) {
-        return times;
-    }
-    return model::validate(content);
 }
 
 /// The next version of an event, with all that a header shows as it is; without `expect`, of the
@@ -135,29 +31,29 @@ replica::change change_of(const envelope_header& from, const user_id& as,
     return what;
 }
 
-/// A guest needs the right to modify for everything but the people, whom `permitted` of the event
-/// store looks at.
-result<void> may_modify(const user_id& as, const envelope_header& of, const event_draft& change) {
-    const bool content = change.title || change.info || change.place || change.zone ||
-                         change.recurrence || change.start || change.end || change.all_day;
-    if (as != of.event.organizer && content && (of.guests_may & guest_right::modify) == 0) {
-        return fail(errc::forbidden, "guests may not change this event");
+/// "title, time"
+std::string listed(const std::vector<std::string_view>& words) {
+    std::string text;
+    for (const std::string_view word : words) {
+        text += (text.empty() ? "" : ", ") + std::string(word);
     }
-    return {};
+    return text;
 }
 
 }  // namespace
 
 calendar_service::calendar_service(const environment& env, replica::replicator& replica,
                                    opened_events& opened, people& who, readiness& ready,
-                                   const group_source& groups, lock_service& locks)
+                                   const group_source& groups, lock_service& locks,
+                                   set_operations& sets)
     : env_(env),
       replica_(replica),
       opened_(opened),
       people_(who),
       ready_(ready),
       groups_(groups),
-      locks_(locks) {}
+      locks_(locks),
+      sets_(sets) {}
 
 task<result<std::vector<user_id>>> calendar_service::participants_of(
     user_id as, std::vector<std::string> names) {
@@ -223,14 +119,56 @@ task<result<event_view>> calendar_service::create(user_id as, event_draft draft)
     co_return show(as, *id);
 }
 
+task<result<std::optional<std::vector<user_id>>>> calendar_service::guests_of(user_id as,
+                                                                              event_draft change) {
+    if (!change.participants) {
+        co_return std::optional<std::vector<user_id>>();
+    }
+    auto guests = co_await participants_of(as, std::move(*change.participants));
+    if (!guests) {
+        co_return fail(std::move(guests.error()));
+    }
+    std::ranges::sort(*guests);
+    guests->erase(std::unique(guests->begin(), guests->end()), guests->end());
+    co_return std::optional(std::move(*guests));
+}
+
+result<calendar_service::proposal> calendar_service::propose(
+    const opened_event& from, const event_draft& change,
+    std::optional<std::vector<user_id>> guests) const {
+    proposal made{{from.content, change.guests_may.value_or(from.header.guests_may)},
+                  from.header.participants};
+    if (auto fits = apply_draft(change, made.text.content, false); !fits) {
+        return fail(std::move(fits.error()));
+    }
+    if (guests) {
+        made.participants = std::move(*guests);
+        std::erase(made.participants, from.header.event.organizer);
+        name_participants(made);
+    }
+    return made;
+}
+
+/// The body repeats who takes part. Whoever is asked again has not answered.
+void calendar_service::name_participants(proposal& what) const {
+    model::event_content& content = what.text.content;
+    content.participants.clear();
+    for (const user_id& user : what.participants) {
+        content.participants.push_back(people_.name_of(user));
+        std::erase(content.declined, content.participants.back());
+    }
+    std::erase_if(content.answers, [&](const auto& one) {
+        return std::ranges::find(content.participants, one.first) == content.participants.end();
+    });
+}
+
 task<result<event_view>> calendar_service::modify(user_id as, event_id which, event_draft change,
                                                   edit_terms terms) {
     auto ready = co_await ready_.wait_until_caught_up();
     if (!ready) {
         co_return fail(std::move(ready.error()));
     }
-    auto guests =
-        co_await participants_of(as, change.participants.value_or(std::vector<std::string>{}));
+    auto guests = co_await guests_of(as, change);
     if (!guests) {
         co_return fail(std::move(guests.error()));
     }
@@ -238,63 +176,126 @@ task<result<event_view>> calendar_service::modify(user_id as, event_id which, ev
     if (!opened) {
         co_return fail(opened.error());
     }
-    const envelope_header header = (*opened)->header;
-    const bytes before = (*opened)->body;
-    if (auto allowed = may_modify(as, header, change); !allowed) {
+    const opened_event now = **opened;
+    if (auto allowed = may_modify(as, now.header, change); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
-    model::event_content content = (*opened)->content;
-    if (auto fits = apply_draft(change, content, false); !fits) {
-        co_return fail(std::move(fits.error()));
+    auto made = propose(now, change, *guests);
+    if (!made) {
+        co_return fail(std::move(made.error()));
     }
-    replica::change what = change_of(header, as, terms.expect);
-    what.guests_may = change.guests_may.value_or(header.guests_may);
-    if (change.participants) {
-        std::ranges::sort(*guests);
-        guests->erase(std::unique(guests->begin(), guests->end()), guests->end());
-        std::erase(*guests, which.organizer);
-        what.participants = std::move(*guests);
-        content.participants.clear();
-        for (const user_id& user : what.participants) {
-            content.participants.push_back(people_.name_of(user));
-            std::erase(content.declined, content.participants.back());  // he was asked again
+    if (terms.merge && terms.expect && *terms.expect != now.header.version) {
+        auto merged =
+            co_await merge(as, which, std::move(change), std::move(*guests), *terms.expect);
+        if (!merged) {
+            co_return fail(
+                merged.error().code == errc::not_found ? errc::conflict : merged.error().code,
+                merged.error().message());
         }
+        if (!merged->outcome.fits()) {
+            co_return fail(errc::conflict, "somebody else has changed the same meanwhile: " +
+                                               listed(merged->outcome.both));
+        }
+        if (merged->newest.header.version != now.header.version) {
+            co_return fail(errc::conflict, "the event was changed again meanwhile");
+        }
+        made = proposal{std::move(merged->outcome.text), std::move(merged->participants)};
+        terms.expect = now.header.version;
     }
-    content.modified = env_.time.wall();
-    auto body = model::write_body(content, before);
+    replica::change what = change_of(now.header, as, terms.expect);
+    what.guests_may = made->text.guests_may;
+    what.participants = std::move(made->participants);
+    made->text.content.modified = env_.time.wall();
+    auto body = model::write_body(made->text.content, now.body);
     if (!body) {
         co_return fail(std::move(body.error()));
     }
     what.body = std::move(*body);
     auto done = co_await commit(std::move(what), std::move(terms));
     if (!done) {
-        co_return fail(std::move(done.error()));
+        co_return fail(done.error());
     }
     co_return show(as, which);
 }
 
-task<result<void>> calendar_service::save_content(user_id as, event_id which,
-                                                  model::event_content content,
-                                                  version_number expect) {
-    const auto opened = opened_.open(which, as);
-    if (!opened) {
-        co_return fail(opened.error());
+task<result<calendar_service::merging>> calendar_service::merge(
+    user_id as, event_id which, event_draft change, std::optional<std::vector<user_id>> guests,
+    version_number base) {
+    auto from = co_await opened_.open_earlier(which, as, base);
+    if (!from) {
+        co_return fail(std::move(from.error()));
     }
-    if (auto fits = model::validate(content); !fits) {
-        co_return fits;
+    const auto newest = opened_.open(which, as);
+    if (!newest) {
+        co_return fail(newest.error());
     }
-    content.modified = env_.time.wall();
-    auto body = model::write_body(content, (*opened)->body);
-    if (!body) {
-        co_return fail(std::move(body.error()));
+    const opened_event& now = **newest;
+    const auto mine = propose(*from, change, std::move(guests));
+    if (!mine) {
+        co_return fail(mine.error());
     }
-    replica::change what = change_of((*opened)->header, as, expect);
-    what.body = std::move(*body);
-    const auto done = co_await replica_.commit(std::move(what));
+    merging made;
+    made.outcome = model::merge({from->content, from->header.guests_may}, mine->text,
+                                {now.content, now.header.guests_may});
+    proposal next{
+        std::move(made.outcome.text),
+        model::merge_sets(from->header.participants, mine->participants, now.header.participants)};
+    std::ranges::sort(next.participants);
+    name_participants(next);
+    if (auto fits = model::validate(next.text.content); !fits) {
+        co_return fail(std::move(fits.error()));
+    }
+    made.outcome.text = std::move(next.text);
+    made.participants = std::move(next.participants);
+    made.base = std::move(*from);
+    made.newest = now;
+    co_return made;
+}
+
+task<result<meeting_view>> calendar_service::compare(user_id as, event_id which, event_draft change,
+                                                     version_number base) {
+    auto guests = co_await guests_of(as, change);
+    if (!guests) {
+        co_return fail(std::move(guests.error()));
+    }
+    const auto merged = co_await merge(as, which, std::move(change), std::move(*guests), base);
+    if (!merged) {
+        co_return fail(merged.error());
+    }
+    meeting_view view;
+    view.base = view_of(merged->base, {});
+    view.base.stored_on.clear();  // they have the newest
+    view.base.owed.clear();
+    view.mine.assign(merged->outcome.mine.begin(), merged->outcome.mine.end());
+    view.theirs.assign(merged->outcome.theirs.begin(), merged->outcome.theirs.end());
+    view.both.assign(merged->outcome.both.begin(), merged->outcome.both.end());
+    co_return view;
+}
+
+task<result<event_view>> calendar_service::answer(user_id as, event_id which,
+                                                  model::participation what) {
+    auto ready = co_await ready_.wait_until_caught_up();
+    if (!ready) {
+        co_return fail(std::move(ready.error()));
+    }
+    if (as == which.organizer) {
+        co_return fail(errc::invalid_argument,
+                       "you organize this event: its guests say whether they come");
+    }
+    const std::string name = people_.name_of(as);
+    auto done = co_await sets_.apply(
+        as, which, [&name, what](const opened_event&, model::event_content& next) -> result<bool> {
+            const auto said = next.answers.find(name);
+            if (said != next.answers.end() && said->second == what) {
+                return false;
+            }
+            next.answers[name] = what;
+            return true;
+        });
     if (!done) {
-        co_return fail(done.error());
+        co_return fail(std::move(done.error()));
     }
-    co_return result<void>();
+    co_return show(as, which);
 }
 
 /// Under the session's lock, where there is one.
@@ -342,6 +343,7 @@ task<result<void>> calendar_service::remove(user_id as, event_id which, edit_ter
         model::event_content content = (*opened)->content;
         const std::string name = people_.name_of(as);
         std::erase(content.participants, name);
+        content.answers.erase(name);
         content.declined.push_back(name);
         content.modified = env_.time.wall();
         auto body = model::write_body(content, (*opened)->body);

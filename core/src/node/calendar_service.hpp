@@ -2,9 +2,11 @@
 // Owned by the node.
 #pragma once
 
+#include "model/merge.hpp"
 #include "node/lock_service.hpp"
 #include "node/opened_events.hpp"
 #include "node/services.hpp"
+#include "node/set_operations.hpp"
 
 namespace calbox::node {
 
@@ -19,24 +21,41 @@ public:
 class calendar_service final : public calendar {
 public:
     calendar_service(const environment& env, replica::replicator& replica, opened_events& opened,
-                     people& who, readiness& ready, const group_source& groups,
-                     lock_service& locks);
+                     people& who, readiness& ready, const group_source& groups, lock_service& locks,
+                     set_operations& sets);
 
     task<result<event_view>> create(user_id as, event_draft draft) override;
     task<result<event_view>> modify(user_id as, event_id which, event_draft change,
                                     edit_terms terms) override;
     task<result<void>> remove(user_id as, event_id which, edit_terms terms) override;
+    task<result<meeting_view>> compare(user_id as, event_id which, event_draft change,
+                                       version_number base) override;
+    task<result<event_view>> answer(user_id as, event_id which, model::participation what) override;
     std::vector<event_view> list(user_id as, const event_query& query) const override;
     result<event_view> show(user_id as, event_id which) const override;
     std::vector<std::pair<event_view, event_view>> conflicts(user_id as) const override;
     result<event_id> find(user_id as, const std::string& id_text) const override;
 
-    /// Commits `content` as the next version of `which` with everything else unchanged; for attach
-    /// and detach.
-    task<result<void>> save_content(user_id as, event_id which, model::event_content content,
-                                    version_number expect);
-
 private:
+    /// What a change makes of a version.
+    struct proposal {
+        model::version_text text;
+        std::vector<user_id> participants;
+    };
+    /// What it makes of the newest version, where it was made from an earlier one.
+    struct merging {
+        opened_event base, newest;
+        model::merged_text outcome;
+        std::vector<user_id> participants;
+    };
+    /// Whom the draft names; nothing when it does not.
+    task<result<std::optional<std::vector<user_id>>>> guests_of(user_id as, event_draft change);
+    result<proposal> propose(const opened_event& from, const event_draft& change,
+                             std::optional<std::vector<user_id>> guests) const;
+    void name_participants(proposal& what) const;
+    /// not_found: the version is not known here any more.
+    task<result<merging>> merge(user_id as, event_id which, event_draft change,
+                                std::optional<std::vector<user_id>> guests, version_number base);
     event_view view_of(const opened_event& opened,
                        const std::vector<const opened_event*>& others) const;
     task<result<std::vector<user_id>>> participants_of(user_id as, std::vector<std::string> names);
@@ -50,6 +69,7 @@ private:
     readiness& ready_;
     const group_source& groups_;
     lock_service& locks_;
+    set_operations& sets_;
 };
 
 }  // namespace calbox::node

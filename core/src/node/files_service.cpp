@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/merge.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -20,19 +21,47 @@ bytes copy_key(const file_root& root, const device_id& device) {
 
 /// How long an attach waits for a first backup before it goes on with "only on this device".
 constexpr duration copy_time = std::chrono::seconds(10);
-constexpr int attach_tries = 32;
+
+/// False where it is there already. `what` gets the name that it has then.
+result<bool> put_file(std::vector<model::attachment>& files, const std::string& name,
+                      const attach_terms& terms, model::attachment& what) {
+    if (std::ranges::find(files, what.root, &model::attachment::root) != files.end()) {
+        return false;
+    }
+    if (files.size() >= wire::limits::files_per_event) {
+        return fail(errc::too_large, "an event has at most 1,000 files");
+    }
+    const auto named = [&](const std::string& label) {
+        return std::ranges::find(files, label, &model::attachment::name);
+    };
+    what.name = name;
+    what.replaces.reset();
+    const auto old = named(name);
+    if (old == files.end()) {
+        files.push_back(what);
+    } else if (terms.replace && old->root == terms.seen) {
+        what.replaces = old->root;
+        *old = what;
+    } else {
+        what.name = model::kept_beside(
+            name, what.added_by, what.added,
+            [&](const std::string& other) { return named(other) != files.end(); });
+        files.push_back(what);
+    }
+    return true;
+}
 
 }  // namespace
 
 files_service::files_service(const environment& env, replica::database& db,
                              replica::replicator& replica, opened_events& opened,
-                             calendar_service& events, people& who, files_mediator& mediator,
+                             set_operations& sets, people& who, files_mediator& mediator,
                              bool is_backup)
     : env_(env),
       db_(db),
       replica_(replica),
       opened_(opened),
-      events_(events),
+      sets_(sets),
       people_(who),
       mediator_(mediator),
       is_backup_(is_backup),
@@ -113,43 +142,6 @@ result<void> files_service::may_attach(const opened_event& to, const user_id& as
     return {};
 }
 
-task<result<void>> files_service::name_in_event(user_id as, event_id which, model::attachment what,
-                                                bool replace) {
-    // A set operation (design decision 9): on a new version, or while somebody holds the lock, it
-    // is simply tried again.
-    for (int attempt = 0; attempt < attach_tries; ++attempt) {
-        const auto opened = opened_.open(which, as);
-        if (!opened) {
-            co_return fail(opened.error());
-        }
-        model::event_content content = (*opened)->content;
-        const version_number expect = (*opened)->header.version;
-        const auto old = std::ranges::find(content.files, what.name, &model::attachment::name);
-        if (old != content.files.end() && !replace) {
-            co_return fail(errc::already_exists,
-                           "the event has a file called \"" + what.name + "\" already");
-        }
-        if (old != content.files.end()) {
-            what.replaces = old->root;
-            *old = what;
-        } else if (replace) {
-            co_return fail(errc::not_found, "the event has no file called \"" + what.name + "\"");
-        } else {
-            content.files.push_back(what);
-        }
-        const auto saved = co_await events_.save_content(as, which, std::move(content), expect);
-        if (saved) {
-            co_return result<void>();
-        }
-        if (saved.error().code != errc::conflict && saved.error().code != errc::busy) {
-            co_return saved;
-        }
-        const std::uint64_t spread = env_.entropy.below(200) + 20;
-        co_await sleep_for(env_, std::chrono::milliseconds(spread));
-    }
-    co_return fail(errc::busy, "others keep changing this event: try again");
-}
-
 task<result<void>> files_service::owe_to_backups(file_root root, std::uint64_t size) {
     replica::batch writes;
     std::vector<device_id> backups = mediator_.backups();
@@ -194,7 +186,7 @@ task<void> files_service::wait_for_a_copy(file_root root) {
 
 task<result<file_view>> files_service::attach(user_id as, event_id which, std::string name,
                                               std::string media_type, byte_source& from,
-                                              bool replace) {
+                                              attach_terms terms) {
     const auto opened = opened_.open(which, as);
     if (!opened) {
         co_return fail(opened.error());
@@ -207,9 +199,14 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, std::s
             errc::invalid_argument,
             "not a file name: it must be 1 to 255 bytes without '/' or control characters");
     }
-    if (!replace && find(**opened, name)) {
-        co_return fail(errc::already_exists,
-                       "the event has a file called \"" + name + "\" already");
+    const auto there = find(**opened, name);
+    if (terms.replace ? !there : there.has_value()) {
+        co_return terms.replace
+            ? fail(there.error())
+            : fail(errc::already_exists, "the event has a file called \"" + name + "\" already");
+    }
+    if (terms.replace && !terms.seen) {
+        terms.seen = there->root;
     }
     if ((*opened)->content.files.size() >= wire::limits::files_per_event) {
         co_return fail(errc::too_large, "an event has at most 1,000 files");
@@ -225,7 +222,6 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, std::s
     }
     co_await wait_for_a_copy(stored->root);
     model::attachment what;
-    what.name = name;
     what.size = stored->size;
     if (!media_type.empty()) {
         what.media_type = media_type;
@@ -234,7 +230,13 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, std::s
     what.key = stored->key;
     what.added_by = people_.name_of(as);
     what.added = env_.time.wall();
-    auto named = co_await name_in_event(as, which, what, replace);
+    auto named = co_await sets_.apply(
+        as, which, [&](const opened_event& newest, model::event_content& next) -> result<bool> {
+            if (auto allowed = may_attach(newest, as); !allowed) {
+                return fail(std::move(allowed.error()));
+            }
+            return put_file(next.files, name, terms, what);
+        });
     if (!named) {
         co_return fail(std::move(named.error()));
     }
@@ -242,29 +244,31 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, std::s
 }
 
 task<result<void>> files_service::detach(user_id as, event_id which, std::string name) {
-    for (int attempt = 0; attempt < attach_tries; ++attempt) {
-        const auto opened = opened_.open(which, as);
-        if (!opened) {
-            co_return fail(opened.error());
-        }
-        if (auto allowed = may_attach(**opened, as); !allowed) {
-            co_return allowed;
-        }
-        if (const auto there = find(**opened, name); !there) {
-            co_return fail(there.error());
-        }
-        model::event_content content = (*opened)->content;
-        const version_number expect = (*opened)->header.version;
-        std::erase_if(content.files,
-                      [&](const model::attachment& file) { return file.name == name; });
-        const auto saved = co_await events_.save_content(as, which, std::move(content), expect);
-        if (saved || (saved.error().code != errc::conflict && saved.error().code != errc::busy)) {
-            co_return saved;
-        }
-        const std::uint64_t spread = env_.entropy.below(200) + 20;
-        co_await sleep_for(env_, std::chrono::milliseconds(spread));
+    const auto opened = opened_.open(which, as);
+    if (!opened) {
+        co_return fail(opened.error());
     }
-    co_return fail(errc::busy, "others keep changing this event: try again");
+    const auto there = find(**opened, name);
+    if (!there) {
+        co_return fail(there.error());
+    }
+    auto detached = co_await sets_.apply(
+        as, which, [&](const opened_event& newest, model::event_content& next) -> result<bool> {
+            if (auto allowed = may_attach(newest, as); !allowed) {
+                return fail(std::move(allowed.error()));
+            }
+            const auto file = std::ranges::find(next.files, name, &model::attachment::name);
+            if (file == next.files.end()) {
+                return false;  // somebody else took it off
+            }
+            if (file->root != there->root) {
+                return fail(errc::conflict,
+                            "somebody has replaced \"" + name + "\" meanwhile: it stays");
+            }
+            next.files.erase(file);
+            return true;
+        });
+    co_return detached;
 }
 
 result<std::vector<file_view>> files_service::list(user_id as, event_id which) const {

@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "node/calendar_service.hpp"
+#include "node/set_operations.hpp"
 #include "replica/file_store.hpp"
 #include "replica/file_transfer.hpp"
 
@@ -24,7 +24,7 @@ public:
 class files_service final : public files, public replica::file_mediator {
 public:
     files_service(const environment& env, replica::database& db, replica::replicator& replica,
-                  opened_events& opened, calendar_service& events, people& who,
+                  opened_events& opened, set_operations& sets, people& who,
                   files_mediator& mediator, bool is_backup);
 
     task<result<void>> load();
@@ -33,7 +33,7 @@ public:
 
     task<result<file_view>> attach(user_id as, event_id which, std::string name,
                                    std::string media_type, byte_source& from,
-                                   bool replace) override;
+                                   attach_terms terms) override;
     task<result<void>> detach(user_id as, event_id which, std::string name) override;
     result<std::vector<file_view>> list(user_id as, event_id which) const override;
     task<result<file_view>> fetch(user_id as, event_id which, std::string name) override;
@@ -61,8 +61,6 @@ private:
     file_view view_of(const model::attachment& what) const;
     result<model::attachment> find(const opened_event& in, const std::string& name) const;
     result<void> may_attach(const opened_event& to, const user_id& as) const;
-    task<result<void>> name_in_event(user_id as, event_id which, model::attachment what,
-                                     bool replace);
     task<result<void>> owe_to_backups(file_root root, std::uint64_t size);
     task<void> offer(device_id backup, file_root root, std::uint64_t size);
     task<void> keep(device_id from, wire::file_keep what);
@@ -76,7 +74,7 @@ private:
     replica::database& db_;
     replica::replicator& replica_;
     opened_events& opened_;
-    calendar_service& events_;
+    set_operations& sets_;
     people& people_;
     files_mediator& mediator_;
     bool is_backup_;

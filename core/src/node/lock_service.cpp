@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/event.hpp"
+#include "node/set_operations.hpp"
 
 namespace calbox::node {
 
@@ -241,6 +242,58 @@ void lock_service::used(const std::string& id, errc outcome) {
     finish(mine, "the change was refused", true);
 }
 
+std::string lock_service::session_of(const user_id& as, const event_id& which) const {
+    const auto found = std::ranges::find_if(sessions_, [&](const auto& one) {
+        return one.second->user == as && one.second->held.event == which;
+    });
+    return found == sessions_.end() ? std::string() : found->first;
+}
+
+task<void> lock_service::go_on(std::string id, errc outcome) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || !found->second->in_use) {
+        co_return;
+    }
+    const auto mine = found->second;
+    if (outcome == errc::timed_out) {
+        used(id, outcome);
+        co_return;
+    }
+    // The commit has consumed the lock, or found that it was lost.
+    const bool consumed = outcome == errc::ok || outcome == errc::conflict || outcome == errc::busy;
+    if (!consumed) {
+        mine->in_use = false;
+        if (mine->abandoned) {
+            finish(mine, "its editor was closed", true);
+        }
+        co_return;
+    }
+    set_retry again(env_.time.now(), lock_again_most);
+    while (!mine->over && !mine->abandoned) {
+        const auto held = co_await with_.replica.lock(mine->user, mine->held.event);
+        if (held && (mine->over || mine->abandoned)) {
+            with_.replica.unlock(*held);
+            break;
+        }
+        if (held) {
+            mine->held = *held;
+            mine->in_use = false;
+            // Of this lock: the version before it says that the one before is over.
+            mine->since = env_.time.wall();
+            mine->lease_ends = env_.time.now() + held->lease;
+            announce(*mine, true);
+            co_return;
+        }
+        const auto wait = again.after(held.error().code, env_.time.now(), env_.entropy);
+        if (!wait) {
+            finish(mine, "the lock was lost: " + held.error().message(), false);
+            co_return;
+        }
+        co_await sleep_for(env_, *wait);
+    }
+    finish(mine, "its editor was closed", false);
+}
+
 /// Shows it here, and tells everybody who takes part and can be reached.
 void lock_service::announce(const session& mine, bool held) {
     const event_id& which = mine.held.event;
@@ -307,7 +360,7 @@ void lock_service::on_lock(const device_id& from, const wire::lock& what) {
 
 void lock_service::event_changed(const envelope_header& now) {
     const device_id author = crypto::device_of(now.by.device_key);
-    if (author != with_.self && table_.remove(now.event, author)) {
+    if (author != with_.self && table_.remove_until(now.event, author, now.written)) {
         news(now.event, std::nullopt);
     }
 }

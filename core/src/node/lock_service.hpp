@@ -52,6 +52,11 @@ public:
                                           const event_id& which);
     /// What came of the edit under it. A refusal of what was asked for leaves the session open.
     void used(const std::string& session, errc outcome);
+    /// The session that this user has on the event here; empty: none.
+    std::string session_of(const user_id& as, const event_id& which) const;
+    /// What came of a change under its lock after which its editor stays open: the session gets
+    /// another lock, or ends where somebody else was faster.
+    task<void> go_on(std::string session, errc outcome);
     /// Another device's word.
     void on_lock(const device_id& from, const wire::lock& what);
     /// A version by that device has arrived: it edits no longer.
@@ -59,6 +64,8 @@ public:
 
     static constexpr duration renewed_every = std::chrono::seconds(10);
     static constexpr duration session_most = std::chrono::minutes(15);
+    /// For how long a session tries to get its lock back after a change under it.
+    static constexpr duration lock_again_most = std::chrono::seconds(3);
     static constexpr std::size_t sessions_max = 1000;
     /// Devices that are told of one lock; the rest hear who has it when they are refused.
     static constexpr std::size_t told_max = 1000;

@@ -25,9 +25,10 @@ bool lock_table::remove(const event_id& which, const device_id& holder, consensu
     return true;
 }
 
-bool lock_table::remove(const event_id& which, const device_id& holder) {
+bool lock_table::remove_until(const event_id& which, const device_id& holder, timestamp then) {
     const auto found = entries_.find(which);
-    return found != entries_.end() && remove(which, holder, found->second.token);
+    return found != entries_.end() && found->second.since <= then &&
+           remove(which, holder, found->second.token);
 }
 
 std::vector<event_id> lock_table::expire(instant now) {

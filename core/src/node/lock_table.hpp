@@ -28,8 +28,8 @@ public:
     bool put(const event_id& which, lock_entry what, instant now);
     /// The holder's device says that it is over. True when somebody was shown as the holder.
     bool remove(const event_id& which, const device_id& holder, consensus::token token);
-    /// Whatever is known of this holder's lock is over.
-    bool remove(const event_id& which, const device_id& holder);
+    /// This holder's lock is over, if he had it by then; both times are of his clock.
+    bool remove_until(const event_id& which, const device_id& holder, timestamp then);
     /// Takes out those that ended by `now`, in the order of events.
     std::vector<event_id> expire(instant now);
     /// When the next one ends.

@@ -136,8 +136,9 @@ void node_parts::make_services(std::string listen_rather) {
                                            [this](const user_id& who, change what) {
                                                watching.tell({who}, std::move(what));
                                            }});
-    events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks);
-    files.emplace(env, db, *replica, *opened, *events, *names, links->for_files(),
+    sets.emplace(env, *replica, *opened, *locks);
+    events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets);
+    files.emplace(env, db, *replica, *opened, *sets, *names, links->for_files(),
                   plays(wire::role::backup));
     edge.emplace(env, known, discovering.strategy, links->for_edge(), me.self());
     if (plays(wire::role::rendezvous)) {

@@ -21,7 +21,15 @@ result<const opened_event*> opened_events::open(const event_id& which, const use
         (known->second.order == held->order || mutant("opened_events.keeps_old"))) {
         return &known->second;
     }
-    auto body = replica_.body_of(*held, as);
+    auto opened = read(*held, as);
+    if (!opened) {
+        return fail(std::move(opened.error()));
+    }
+    return &opened_.insert_or_assign(which, std::move(*opened)).first->second;
+}
+
+result<opened_event> opened_events::read(const replica::held_event& held, const user_id& as) const {
+    auto body = replica_.body_of(held, as);
     if (!body) {
         return fail(std::move(body.error()));
     }
@@ -34,16 +42,48 @@ result<const opened_event*> opened_events::open(const event_id& which, const use
         return fail(utc.error());
     }
     // The envelope is the truth of who takes part; the body repeats it for other calendars.
-    content->organizer = people_.name_of(which.organizer);
+    content->organizer = people_.name_of(held.header.event.organizer);
     content->participants.clear();
-    for (const user_id& user : held->header.participants) {
+    for (const user_id& user : held.header.participants) {
         content->participants.push_back(people_.name_of(user));
     }
-    std::erase_if(content->declined, [&](const std::string& name) {
-        return std::ranges::count(content->participants, name) > 0;
-    });
-    opened_event opened{held->header, held->order, std::move(*content), std::move(*body), *utc};
-    return &opened_.insert_or_assign(which, std::move(opened)).first->second;
+    const auto takes_part = [&](const std::string& name) {
+        return std::ranges::find(content->participants, name) != content->participants.end();
+    };
+    for (const std::string& name : content->declined) {
+        if (takes_part(name)) {
+            content->answers[name] = model::participation::declined;
+        }
+    }
+    std::erase_if(content->declined, takes_part);
+    std::erase_if(content->answers, [&](const auto& one) { return !takes_part(one.first); });
+    return opened_event{held.header, held.order, std::move(*content), std::move(*body), *utc};
+}
+
+task<result<opened_event>> opened_events::open_earlier(event_id which, user_id as,
+                                                       version_number version) const {
+    const auto absent = [] {
+        return fail(errc::not_found, "that version of the event is not on this device");
+    };
+    const replica::held_event* const held = replica_.events().find(which);
+    if (held == nullptr) {
+        co_return absent();
+    }
+    const auto earlier =
+        co_await replica_.events().earlier(which, held->header.generation, version);
+    if (!earlier) {
+        co_return fail(earlier.error());
+    }
+    if (!*earlier || (*earlier)->header.kind != envelope_kind::put ||
+        !(*earlier)->header.involves(as)) {
+        co_return absent();
+    }
+    co_return read(**earlier, as);
+}
+
+const opened_event* opened_events::opened_last(const event_id& which) const {
+    const auto found = opened_.find(which);
+    return found == opened_.end() ? nullptr : &found->second;
 }
 
 void opened_events::forget(const event_id& which) {

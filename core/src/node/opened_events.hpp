@@ -26,6 +26,12 @@ public:
     /// The current version as `as` may read it; not_found when it is deleted or `as` takes no part
     /// in it. The pointer is valid until the event changes.
     result<const opened_event*> open(const event_id& which, const user_id& as);
+    /// A version of it that was replaced, in its present generation; not_found as well where this
+    /// device has never held it, or `as` took no part in it.
+    task<result<opened_event>> open_earlier(event_id which, user_id as,
+                                            version_number version) const;
+    /// What was opened last, or null; valid until forget().
+    const opened_event* opened_last(const event_id& which) const;
     /// Every event of `as` that exists, by start.
     std::vector<const opened_event*> all(const user_id& as);
     /// Forgets an event whose version has changed, or everything (a user signed out).
@@ -33,6 +39,8 @@ public:
     void forget_all() { opened_.clear(); }
 
 private:
+    result<opened_event> read(const replica::held_event& held, const user_id& as) const;
+
     const environment& env_;
     const replica::replicator& replica_;
     const people& people_;

@@ -98,6 +98,7 @@ public:
     std::optional<replica::replicator> replica;
     std::optional<opened_events> opened;
     std::optional<lock_service> locks;
+    std::optional<set_operations> sets;
     std::optional<contacts_service> contacts;
     std::optional<calendar_service> events;
     std::optional<files_service> files;
@@ -128,14 +129,17 @@ private:
     void ask_whoever_came();
     /// Tells of the change once the strangers among these are known, or cannot be.
     task<void> introduce(std::vector<user_id> people, std::optional<envelope_header> before,
-                         envelope_header now);
+                         envelope_header now, std::string answered);
     void tell_of_change(const std::vector<user_id>& people,
-                        const std::optional<envelope_header>& before, const envelope_header& now);
+                        const std::optional<envelope_header>& before, const envelope_header& now,
+                        const std::string& answered);
+    /// What the author answers in this version, where that is all that it changes: "accepted".
+    std::string answered_by(const model::event_content& before, const envelope_header& now);
     /// What `user` is told of a friend request, and of an event.
     change contact_news(const std::optional<envelope_header>& before, const envelope_header& now,
                         const user_id& user);
     change calendar_news(const std::optional<envelope_header>& before, const envelope_header& now,
-                         const user_id& author, const user_id& user);
+                         const user_id& author, const user_id& user, const std::string& answered);
 
     bool behind_ = false;  // a user came, or the network did, and no exchange has ended since
     bool catching_up_ = false;

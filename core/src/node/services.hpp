@@ -101,6 +101,17 @@ struct edit_terms {
         : expect(expect_in), session(std::move(session_in)) {}
     std::optional<version_number> expect;  // the version that the caller saw
     std::string session;                   // of locks::begin; empty: without a lock
+    /// Where the event has moved on from `expect`, and the change meets no other one in the same
+    /// field, it is made on the newest version.
+    bool merge = false;
+};
+
+/// Where somebody's change meets what the others have made of the event since. Fields are named as
+/// in model::merged_text.
+struct meeting_view {
+    event_view base;  // the version that the change was made from
+    std::vector<std::string> mine, theirs;
+    std::vector<std::string> both;  // empty: edit_terms::merge can have both
 };
 
 class calendar {
@@ -113,6 +124,14 @@ public:
     /// was lost meanwhile, as a change without one.
     virtual task<result<event_view>> modify(user_id as, event_id which, event_draft change,
                                             edit_terms terms) = 0;
+    /// What a change that was made from version `base` and the newest version have to do with each
+    /// other. not_found: this device does not have that version; the errors of the draft.
+    virtual task<result<meeting_view>> compare(user_id as, event_id which, event_draft change,
+                                               version_number base) = 0;
+    /// Says whether `as`, a guest, comes; whatever guests may do besides. A set operation: while
+    /// somebody else edits it waits, at most a minute. invalid_argument for the organizer.
+    virtual task<result<event_view>> answer(user_id as, event_id which,
+                                            model::participation what) = 0;
     /// The organizer deletes for all. A guest without the right takes it from his own calendar, and
     /// the host sees that.
     virtual task<result<void>> remove(user_id as, event_id which, edit_terms terms) = 0;
@@ -164,15 +183,26 @@ struct file_view {
     std::vector<std::string> stored_on;  // "this device", "backup ab12.."
 };
 
+/// A new file, or another one in its place.
+struct attach_terms {
+    attach_terms(bool replace_in, std::optional<file_root> seen_in = {})
+        : replace(replace_in), seen(seen_in) {}
+    bool replace;
+    std::optional<file_root> seen;  // to be replaced; nothing: what has the name when it begins
+};
+
 class files {
 public:
     virtual ~files();
     /// Stores and seals what `from` yields, hands it to the backups, then commits the event that
-    /// names it. `replace`: a file of that name exists and is replaced by this one; otherwise
-    /// already_exists.
+    /// names it, as a set operation: while somebody else edits it waits, at most a minute. To
+    /// replace: not_found where no file has the name; not to: already_exists where one has it. What
+    /// somebody else has put under that name meanwhile stays, and this file stands beside it under
+    /// another name, which the answer says.
     virtual task<result<file_view>> attach(user_id as, event_id which, std::string name,
                                            std::string media_type, byte_source& from,
-                                           bool replace) = 0;
+                                           attach_terms terms) = 0;
+    /// Takes the file off; a set operation. conflict where somebody has replaced it meanwhile.
     virtual task<result<void>> detach(user_id as, event_id which, std::string name) = 0;
     virtual result<std::vector<file_view>> list(user_id as, event_id which) const = 0;
     /// Makes the file present on this device: fetches what is missing from whoever has it,
@@ -302,7 +332,8 @@ public:
 /// One entry of the change journal, as told to clients.
 struct change {
     std::uint64_t number = 0;  // grows; survives restarts
-    std::string what;          // "event", "deleted", "invited", "locked", "unlocked", "file",
+    std::string what;          // "event", "deleted", "invited", "answered", "declined",
+                               // "locked", "unlocked", "file",
                                // "friend", "peer", "status", "signed_in", "signed_out"
     std::string id;            // event id, user name or device
     std::string by;            // user name, or empty

@@ -19,9 +19,7 @@ void append_number(bytes& out, std::uint64_t value) {
 }
 
 bytes history_key(const held_event& held) {
-    bytes key = event_key(held.header.event);
-    append_number(key, held.order.generation.value);
-    append_number(key, held.order.version.value);
+    bytes key = version_key(held.header.event, held.order.generation, held.order.version);
     key.insert(key.end(), held.order.hash.value.begin(), held.order.hash.value.end());
     return key;
 }
@@ -38,6 +36,13 @@ struct stream_record {
 bytes event_key(const event_id& event) {
     bytes key = to_bytes(event.organizer.view());
     append_number(key, event.seq);
+    return key;
+}
+
+bytes version_key(const event_id& event, generation_number generation, version_number version) {
+    bytes key = event_key(event);
+    append_number(key, generation.value);
+    append_number(key, version.value);
     return key;
 }
 
@@ -137,6 +142,7 @@ result<void> event_store::permitted(const verified_envelope& next) const {
     // What a version says is sealed, so that what it changes is asked where it is made; here the
     // rights that a header shows.
     const bool deletes = header.kind == envelope_kind::tombstone;
+    // Whoever takes part may answer, so that a version that shows no other change may be his.
     const bool invites = header.participants != held->header.participants;
     if (deletes && (rights & guest_right::remove) == 0) {
         return fail(errc::forbidden, "guests may not delete this event");
@@ -146,10 +152,6 @@ result<void> event_store::permitted(const verified_envelope& next) const {
     }
     if (invites && (rights & guest_right::invite) == 0) {
         return fail(errc::forbidden, "guests may not invite others to this event, nor remove them");
-    }
-    constexpr std::uint32_t changing = guest_right::modify | guest_right::attach;
-    if (!deletes && !invites && (rights & changing) == 0) {
-        return fail(errc::forbidden, "guests may not change this event");
     }
     return {};
 }
@@ -189,6 +191,31 @@ event_store::guard::~guard() {
     const auto freed = found->second;
     store_->locks_.erase(found);
     freed->set();
+}
+
+task<result<std::optional<held_event>>> event_store::earlier(event_id event,
+                                                             generation_number generation,
+                                                             version_number version) const {
+    const bytes first = version_key(event, generation, version);
+    const auto rows = co_await db_.scan(record_kind::history, first,
+                                        version_key(event, generation, version.next()));
+    if (!rows) {
+        co_return fail(rows.error());
+    }
+    for (const auto& [key, value] : *rows) {
+        if (key.size() != first.size() + digest::size) {
+            continue;  // a notice of removal
+        }
+        auto what = codec::decode<envelope>(value);
+        auto header = what ? crypto::read_header(*what) : fail(what.error());
+        if (!header) {
+            co_return fail(errc::malformed, "the store holds an envelope that cannot be read");
+        }
+        const envelope_order order{header->generation, header->version,
+                                   crypto::envelope_hash(*what)};
+        co_return std::optional(held_event{std::move(*header), order, value});
+    }
+    co_return std::optional<held_event>();
 }
 
 task<event_store::guard> event_store::lock(event_id which) {

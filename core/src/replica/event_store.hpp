@@ -39,6 +39,10 @@ public:
     const held_event* find(const event_id& event) const noexcept;
     const std::map<event_id, held_event>& all() const noexcept { return events_; }
 
+    /// A version that was held here and replaced; nothing when it is not in the history.
+    task<result<std::optional<held_event>>> earlier(event_id event, generation_number generation,
+                                                    version_number version) const;
+
     /// May `next` follow what is held? The first version comes from its organizer; a guest changes
     /// or deletes only with the right to. forbidden says which rule was broken.
     result<void> permitted(const verified_envelope& next) const;
@@ -98,6 +102,8 @@ private:
 };
 
 bytes event_key(const event_id& event);
+/// How the keys of this version begin among the history; a hash follows.
+bytes version_key(const event_id& event, generation_number generation, version_number version);
 /// Of the notice that tells a user that he was removed, among the history.
 bytes removal_key(const event_id& event, const user_id& user);
 

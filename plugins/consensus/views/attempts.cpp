@@ -250,10 +250,15 @@ bool views::is_quorum(const view& of, const voices& who, const context& where) c
 void views::judge_promises(const event_id& event, const context& where, effects_type& effects) {
     const auto best = best_with_its_voters(event, where, effects);
     desk& at = desks_[event];
-    if (!best) {
-        if (at.answers.size() == at.asked.size()) {
+    if (!best && at.answers.size() == at.asked.size()) {
+        if (at.refusals.empty()) {
             nobody_knows(event, where, effects);
+        } else {  // whoever has a value has promised it to somebody else
+            try_again(event, where, effects);
         }
+        return;
+    }
+    if (!best) {
         return;
     }
     if (at.mine < best->at) {

@@ -268,13 +268,80 @@ TEST_F(events, edit_on_a_terminal_opens_the_editor_and_holds_the_lock) {
     EXPECT_EQ(alice.run({"events", "edit", "alice/1.7"}).status, 130);
 }
 
+TEST_F(events, edit_merges_what_fits_together_when_it_is_told_to) {
+    const std::string session =
+        "HTTP/1.1 201 X\r\nContent-Type: text/event-stream\r\n\r\n"
+        "data: {\"session\":\"5e55\",\"version\":3}\n\n";
+    json refusal{{"code", "conflict"},
+                 {"detail", "it is at version 4 now"},
+                 {"current", event_of("alice/1.7", "Old, by bob")},
+                 {"mergeable", true},
+                 {"fields", {{"mine", {"title"}}, {"theirs", {"place"}}, {"both", json::array()}}}};
+    script = [&](const asked& what) {
+        const bool merges = what.target.ends_with("?merge=yes");
+        return what.method == "POST" ? session
+               : what.method == "PATCH" && !merges
+                   ? http_answer(412, refusal.dump())
+                   : http_answer(200, event_of("alice/1.7", merges ? "New" : "Old").dump(),
+                                 "ETag: \"1-3\"\r\n");
+    };
+    alice.terminal = true;
+    alice.variables["NO_COLOR"] = "1";
+    alice.variables["TMPDIR"] = here / "";
+    alice.variables["EDITOR"] = "sed -i s/Old/New/";
+    const auto done = alice.run({"events", "edit", "alice/1.7", "--merge"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_NE(done.err.find("title: Old, by bob"), std::string::npos) << done.err;
+    EXPECT_NE(done.err.find("you changed: title"), std::string::npos) << done.err;
+    EXPECT_NE(done.out.find("Changed alice/1.7 New"), std::string::npos) << done.out;
+    EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7?merge=yes");
+    EXPECT_EQ(daemon.last().headers["if-match"], "\"1-3\"");
+    EXPECT_EQ(daemon.last().headers["calbox-lock"], "5e55");
+    refusal["mergeable"] = false;
+    const auto late = alice.run({"events", "edit", "alice/1.7", "--merge"});
+    EXPECT_EQ(late.status, 5);
+    EXPECT_NE(late.err.find("your text is in "), std::string::npos) << late.err;
+    EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7") << "it was merged all the same";
+}
+
+TEST_F(events, rsvp_answers) {
+    json event = event_of("alice/1.7", "Picnic");
+    event["participants"] = {"bob", "carol"};
+    event["answers"] = {{{"name", "bob"}, {"answer", "tentative"}}};
+    answer = http_answer(200, event.dump());
+    const std::vector<std::pair<const char*, const char*>> words = {
+        {"yes", "accepted"},      {"no", "declined"},       {"maybe", "tentative"},
+        {"accepted", "accepted"}, {"declined", "declined"}, {"tentative", "tentative"}};
+    for (const auto& [typed, sent] : words) {
+        const auto done = alice.run({"events", "rsvp", "alice/1.7", typed});
+        EXPECT_EQ(done.status, 0) << done.err;
+        EXPECT_NE(done.out.find("Answered alice/1.7 Picnic"), std::string::npos) << done.out;
+        EXPECT_EQ(daemon.last().method, "PUT");
+        EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7/answer");
+        EXPECT_EQ(last_body(), (json{{"answer", sent}}));
+    }
+    const auto shown = alice.run({"events", "show", "alice/1.7"});
+    EXPECT_NE(shown.out.find("bob (tentative), carol"), std::string::npos) << shown.out;
+    const auto asked_before = daemon.requests().size();
+    for (const char* typed : {"perhaps", "", "YES"}) {
+        EXPECT_EQ(alice.run({"events", "rsvp", "alice/1.7", typed}).status, 2) << typed;
+    }
+    EXPECT_EQ(alice.run({"events", "rsvp", "alice/1.7"}).status, 2);
+    EXPECT_EQ(alice.run({"events", "rsvp", "nothing", "yes"}).status, 2);
+    EXPECT_EQ(daemon.requests().size(), asked_before);
+}
+
 TEST_F(events, edit_keeps_the_text_that_cannot_be_saved_and_says_where) {
     const std::string session =
         "HTTP/1.1 201 X\r\nContent-Type: text/event-stream\r\n\r\n"
         "data: {\"session\":\"5e55\",\"version\":3}\n\n";
+    const json refusal{{"code", "conflict"},
+                       {"detail", "it is at version 4 now"},
+                       {"current", event_of("alice/1.7", "Theirs")},
+                       {"mergeable", false}};
     script = [&](const asked& what) {
         return what.method == "POST"    ? session
-               : what.method == "PATCH" ? http_problem(412, "conflict", "it is at version 4 now")
+               : what.method == "PATCH" ? http_answer(412, refusal.dump())
                                         : http_answer(200, event_of("alice/1.7", "Theirs").dump());
     };
     alice.terminal = true;

@@ -37,6 +37,28 @@ TEST_F(api_files_test, attaches_lists_and_detaches) {
     EXPECT_TRUE(file.intact);
 }
 
+TEST_F(api_files_test, replaces_the_file_that_was_read_and_says_where_both_are_kept) {
+    file.add("a.bin", 5);
+    const std::string root(64, 'b');
+    EXPECT_EQ(say("PUT", path("a.bin"), contents(0, 6), "If-Match: \"" + root + "\"\r\n").status,
+              200);
+    ASSERT_TRUE(file.seen);
+    EXPECT_EQ(file.seen->hex(), root);
+    EXPECT_EQ(say("PUT", path("a.bin"), contents(0, 7)).status, 200);
+    EXPECT_FALSE(file.seen);
+    file.somebody_was_faster = true;
+    const auto beside = say("PUT", path("a.bin"), contents(0, 8));
+    EXPECT_EQ(beside.status, 201);
+    EXPECT_EQ(beside.document()["name"], "beside a.bin");
+    for (const std::string& tag : {root, std::string("\"\""), std::string("\"12\""),
+                                   "\"" + std::string(64, 'x') + "\"", std::string("*")}) {
+        EXPECT_EQ(say("PUT", path("a.bin"), "x", "If-Match: " + tag + "\r\n").code(),
+                  "invalid_argument")
+            << tag;
+    }
+    EXPECT_EQ(say("POST", path("b.bin"), "x", "If-Match: \"" + root + "\"\r\n").status, 400);
+}
+
 TEST_F(api_files_test, takes_a_large_file_in_pieces) {
     constexpr std::uint64_t size = 32 << 20;
     client one(*this);

@@ -96,10 +96,10 @@ TEST_F(api_test, makes_shows_and_removes_events) {
           "place",     "start",      "end",       "zone",         "all_day",    "start_utc",
           "end_utc",   "recurrence", "organizer", "participants", "declined",   "guests_may",
           "files",     "state",      "locked_by", "conflicts",    "written_by", "written",
-          "stored_on", "owed",       "lock"}) {
+          "stored_on", "owed",       "lock",      "answers"}) {
         EXPECT_TRUE(event.contains(key)) << key;
     }
-    EXPECT_EQ(event.size(), 27u);
+    EXPECT_EQ(event.size(), 28u);
     EXPECT_EQ(event["start"], "2026-05-03T14:00:00");
     EXPECT_EQ(event["start_utc"], "2026-05-03T13:00:00Z");
     EXPECT_EQ(event["guests_may"], json({"modify", "attach"}));
@@ -151,6 +151,59 @@ TEST_F(api_test, changes_only_the_version_that_was_seen) {
     EXPECT_EQ(ask("DELETE", event_path, "If-Match: \"1-1\"\r\n").status, 412);
     EXPECT_EQ(ask("DELETE", event_path, "If-Match: \"1-4\"\r\n").status, 204);
     EXPECT_EQ(events.expected, version_number(4));
+}
+
+TEST_F(api_test, shows_both_texts_where_edits_meet_and_merges_them) {
+    events.all.front().version = version_number(5);
+    events.meeting.mine = {"title"};
+    events.meeting.theirs = {"place"};
+    const std::string seen = "If-Match: \"1-3\"\r\n";
+    const auto late = say("PATCH", event_path, R"({"title":"mine"})", seen);
+    EXPECT_EQ(late.status, 412);
+    EXPECT_EQ(late.head.at("etag"), "\"1-5\"");
+    const json refusal = late.document();
+    EXPECT_EQ(refusal["current"]["version"], 5);
+    EXPECT_EQ(refusal["base"]["version"], 3);
+    EXPECT_EQ(refusal["mergeable"], true);
+    EXPECT_EQ(refusal["fields"],
+              json({{"mine", {"title"}}, {"theirs", {"place"}}, {"both", json::array()}}));
+    EXPECT_EQ(events.last.title, "mine");
+    const std::string merging = std::string(event_path) + "?merge=yes";
+    EXPECT_EQ(say("PATCH", merging, R"({"title":"mine"})", seen).status, 200);
+    EXPECT_EQ(events.expected, version_number(3));
+    EXPECT_EQ(say("PATCH", merging, "{}", "If-Match: \"1-6\"\r\n").status, 200);
+    events.meeting.both = {"title"};
+    const auto same = say("PATCH", merging, R"({"title":"mine"})", seen);
+    EXPECT_EQ(same.status, 412);
+    EXPECT_EQ(same.document()["mergeable"], false);
+    EXPECT_EQ(same.document()["fields"]["both"], json({"title"}));
+    // What it was made from is not known: another generation, several versions, none.
+    for (const char* tag : {"\"2-3\"", "\"1-x\"", "\"1-3\", \"1-4\"", "\"1-0\"", "\"1\"", "\"\""}) {
+        const auto got = say("PATCH", merging, "{}", "If-Match: " + std::string(tag) + "\r\n");
+        EXPECT_EQ(got.status, 412) << tag;
+        EXPECT_FALSE(got.document().contains("base")) << tag;
+        EXPECT_EQ(got.document()["mergeable"], false) << tag;
+    }
+    for (const char* query : {"?merge=maybe", "?merge", "?merge=yes&merge=yes", "?mix=yes"}) {
+        EXPECT_EQ(say("PATCH", event_path + std::string(query), "{}", seen).status, 400) << query;
+    }
+    EXPECT_EQ(say("PATCH", merging, "{}").code(), "invalid_argument");
+    EXPECT_EQ(say("PATCH", merging, "{}", "If-Match: *\r\n").code(), "invalid_argument");
+}
+
+TEST_F(api_test, takes_answers) {
+    const std::string path = std::string(event_path) + "/answer";
+    for (const char* word : {"accepted", "tentative", "declined"}) {
+        const auto got = say("PUT", path, json{{"answer", word}}.dump());
+        EXPECT_EQ(got.status, 200);
+        EXPECT_EQ(got.head.at("etag"), "\"1-1\"");
+        EXPECT_EQ(got.document()["answers"], json({{{"name", "bob"}, {"answer", word}}}));
+    }
+    for (const char* body :
+         {"{}", "[]", R"({"answer":1})", R"({"answer":"yes"})", R"({"answer":"accepted","x":1})"}) {
+        EXPECT_EQ(say("PUT", path, body).code(), "invalid_argument") << body;
+    }
+    EXPECT_EQ(say("PUT", "/v1/events/alice/1.9/answer", R"({"answer":"accepted"})").status, 404);
 }
 
 TEST_F(api_test, refuses_bodies_that_it_cannot_use) {

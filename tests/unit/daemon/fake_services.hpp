@@ -94,11 +94,31 @@ public:
         session = terms.session;
         last = change;
         node::event_view& event = *at(which);
-        if (expect && *expect != event.version) {
+        if (expect && *expect != event.version && !(terms.merge && meeting.both.empty())) {
             co_return fail(errc::conflict);
         }
         event.version = event.version.next();
         event.content.title = change.title.value_or(event.content.title);
+        co_return event;
+    }
+    task<result<node::meeting_view>> compare(user_id, event_id which, node::event_draft change,
+                                             version_number base) override {
+        last = change;
+        if (base.value == 0) {
+            co_return fail(errc::not_found);
+        }
+        node::meeting_view view = meeting;
+        view.base = *at(which);
+        view.base.version = base;
+        co_return view;
+    }
+    task<result<node::event_view>> answer(user_id, event_id which,
+                                          model::participation what) override {
+        if (at(which) == nullptr) {
+            co_return fail(errc::not_found, "no such event");
+        }
+        node::event_view& event = *at(which);
+        event.content.answers["bob"] = what;
         co_return event;
     }
     task<result<void>> remove(user_id, event_id which, node::edit_terms terms) override {
@@ -146,6 +166,7 @@ public:
     node::event_draft last;
     std::optional<version_number> expected;
     std::string session;
+    node::meeting_view meeting;
     mutable node::event_query asked;
     mutable user_id asked_as;
 
@@ -218,7 +239,12 @@ public:
     }
     task<result<node::file_view>> attach(user_id, event_id, std::string name,
                                          std::string media_type, node::byte_source& from,
-                                         bool replace) override {
+                                         node::attach_terms terms) override {
+        seen = terms.seen;
+        if (somebody_was_faster) {
+            name = "beside " + name;
+            terms.replace = false;
+        }
         std::uint64_t size = 0;
         while (true) {
             const auto piece = co_await from.next();
@@ -234,7 +260,7 @@ public:
             }
             largest_piece = std::max(largest_piece, piece->size());
         }
-        if (replace) {
+        if (terms.replace) {
             std::erase_if(all, [&](const auto& one) { return one.what.name == name; });
         }
         add(name, size).what.media_type = media_type;
@@ -289,7 +315,9 @@ public:
     std::vector<node::file_view> all;
     std::size_t largest_piece = 0, pieces_read = 0;
     bool intact = true, held_up = false;
+    bool somebody_was_faster = false;
     int fetches = 0;
+    std::optional<file_root> seen;
     std::optional<std::uint64_t> fails_at;
     std::optional<error> failure;
     event resume;

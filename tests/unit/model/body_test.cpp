@@ -198,6 +198,40 @@ TEST_F(body_test, who_declined_is_no_participant_and_stays_named) {
     EXPECT_FALSE(write_body(content, {}));
 }
 
+TEST_F(body_test, answers_are_participation_states) {
+    event_content content = sample_content();
+    content.participants = {"bob", "carol_2", "d.a-ve"};
+    content.answers = {{"bob", participation::accepted}, {"carol_2", participation::tentative}};
+    const std::string text = text_of(write_body(content, {}));
+    EXPECT_TRUE(has_line(text, "ATTENDEE;PARTSTAT=ACCEPTED:calbox:bob")) << text;
+    EXPECT_TRUE(has_line(text, "ATTENDEE;PARTSTAT=TENTATIVE:calbox:carol_2")) << text;
+    EXPECT_TRUE(has_line(text, "ATTENDEE:calbox:d.a-ve")) << text;
+    auto read = parse_body(as_bytes(text));
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_EQ(*read, content);
+    // Others write them in any case, and words of their own, which stay until there is an answer.
+    std::string foreign = text;
+    const auto replace = [&](const std::string& what, const std::string& with) {
+        foreign.replace(foreign.find(what), what.size(), with);
+    };
+    replace("PARTSTAT=ACCEPTED", "PARTSTAT=accepted");
+    replace("PARTSTAT=TENTATIVE", "PARTSTAT=DELEGATED");
+    read = parse_body(as_bytes(foreign));
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_EQ(read->answers.size(), 1u);
+    EXPECT_EQ(read->answers.at("bob"), participation::accepted);
+    read->answers.clear();
+    std::string other = text_of(write_body(*read, as_bytes(foreign)));
+    EXPECT_TRUE(has_line(other, "ATTENDEE:calbox:bob")) << other;
+    EXPECT_TRUE(has_line(other, "ATTENDEE;PARTSTAT=DELEGATED:calbox:carol_2")) << other;
+    read->answers["carol_2"] = participation::declined;
+    other = text_of(write_body(*read, as_bytes(foreign)));
+    EXPECT_TRUE(has_line(other, "ATTENDEE;PARTSTAT=DECLINED:calbox:carol_2")) << other;
+    for (const char* word : {"", "accept", "ACCEPTED ", "needs-action"}) {
+        EXPECT_FALSE(participation_of(word)) << word;
+    }
+}
+
 TEST_F(body_test, keeps_what_is_foreign) {
     const std::string foreign = event_text(
         "X-WEIRD;X-P=\"a;b:c\":any\\, "

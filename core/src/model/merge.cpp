@@ -1,0 +1,188 @@
+#include "model/merge.hpp"
+
+#include "model/characters.hpp"
+#include "wire/limits.hpp"
+
+namespace calbox::model {
+
+namespace {
+
+const attachment* find_file(const std::vector<attachment>& in, const std::string& name) {
+    const auto found = std::ranges::find(in, name, &attachment::name);
+    return found == in.end() ? nullptr : &*found;
+}
+
+bool same(const attachment* a, const attachment* b) {
+    return a == nullptr || b == nullptr ? a == b : *a == *b;
+}
+
+std::vector<attachment> merge_files(const std::vector<attachment>& base,
+                                    const std::vector<attachment>& mine,
+                                    const std::vector<attachment>& theirs) {
+    std::vector<attachment> merged;
+    std::vector<attachment> beside;
+    for (const attachment& file : theirs) {
+        const attachment* const was = find_file(base, file.name);
+        const attachment* const my = find_file(mine, file.name);
+        if (same(my, was)) {
+            merged.push_back(file);
+        } else if (same(&file, was)) {  // only I changed it, or took it off
+            if (my != nullptr) {
+                merged.push_back(*my);
+            }
+        } else {
+            merged.push_back(file);
+            if (my != nullptr && my->root != file.root) {
+                beside.push_back(*my);
+            }
+        }
+    }
+    for (const attachment& file : mine) {
+        // What they took off stays off, unless I changed it.
+        if (find_file(theirs, file.name) == nullptr && !same(&file, find_file(base, file.name))) {
+            merged.push_back(file);
+        }
+    }
+    for (attachment& file : beside) {
+        file.name = kept_beside(file.name, file.added_by, file.added, [&](const std::string& name) {
+            return find_file(merged, name) != nullptr;
+        });
+        merged.push_back(std::move(file));
+    }
+    return merged;
+}
+
+using answers = std::map<std::string, participation>;
+
+/// Somebody answers for himself, so that two answers of one person are of his two devices: theirs,
+/// which is committed.
+answers merge_answers(const answers& base, const answers& mine, const answers& theirs) {
+    const auto said = [](const answers& in, const std::string& person) {
+        const auto found = in.find(person);
+        return found == in.end() ? std::nullopt : std::optional(found->second);
+    };
+    answers merged = theirs;
+    for (const answers* side : {&base, &mine}) {
+        for (const auto& [person, ignored] : *side) {
+            const auto was = said(base, person);
+            const auto my = said(mine, person);
+            if (my == was || said(theirs, person) != was) {
+                continue;
+            }
+            if (my) {
+                merged[person] = *my;
+            } else {
+                merged.erase(person);
+            }
+        }
+    }
+    return merged;
+}
+
+class merging {
+public:
+    merging(const version_text& base, const version_text& mine, const version_text& theirs)
+        : base_(base), mine_(mine), theirs_(theirs) {
+        made_.text = theirs;
+    }
+
+    /// A field that is one thing: whoever changed it is right, and both cannot be.
+    template <class Get>
+    void one(std::string_view name, Get get) {
+        if (changed(name, get) && get(mine_) != get(theirs_)) {
+            made_.both.push_back(name);
+        } else if (get(mine_) != get(base_)) {
+            get(made_.text) = get(mine_);
+        }
+    }
+    /// A set: `unite` makes one of three.
+    template <class Get, class Unite>
+    void set(std::string_view name, Get get, Unite unite) {
+        changed(name, get);
+        get(made_.text) = unite(get(base_), get(mine_), get(theirs_));
+    }
+    merged_text take() { return std::move(made_); }
+
+private:
+    /// By both?
+    template <class Get>
+    bool changed(std::string_view name, Get get) {
+        const bool by_me = get(mine_) != get(base_);
+        const bool by_them = get(theirs_) != get(base_);
+        if (by_me) {
+            made_.mine.push_back(name);
+        }
+        if (by_them) {
+            made_.theirs.push_back(name);
+        }
+        return by_me && by_them;
+    }
+
+    const version_text& base_;
+    const version_text& mine_;
+    const version_text& theirs_;
+    merged_text made_;
+};
+
+/// At most `most` bytes of it, whole characters.
+std::string_view cut(std::string_view text, std::size_t most) {
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const code_point next = first_code_point(text.substr(size));
+        if (next.length == 0 || size + next.length > most) {
+            break;
+        }
+        size += next.length;
+    }
+    return text.substr(0, size);
+}
+
+}  // namespace
+
+merged_text merge(const version_text& base, const version_text& mine, const version_text& theirs) {
+    merging all(base, mine, theirs);
+    const auto unite = [](const auto& was, const auto& my, const auto& their) {
+        return merge_sets(was, my, their);
+    };
+    all.one("title", [](auto& of) -> auto& { return of.content.title; });
+    all.one("time", [](auto& of) -> auto& { return of.content.time; });
+    all.one("place", [](auto& of) -> auto& { return of.content.place; });
+    all.one("info", [](auto& of) -> auto& { return of.content.info; });
+    all.one("recurrence", [](auto& of) -> auto& { return of.content.recurrence; });
+    all.one("guests_may", [](auto& of) -> auto& { return of.guests_may; });
+    all.set("participants", [](auto& of) -> auto& { return of.content.participants; }, unite);
+    all.set("declined", [](auto& of) -> auto& { return of.content.declined; }, unite);
+    all.set("answers", [](auto& of) -> auto& { return of.content.answers; }, merge_answers);
+    all.set("files", [](auto& of) -> auto& { return of.content.files; }, merge_files);
+    merged_text made = all.take();
+    event_content& content = made.text.content;
+    const auto takes_part = [&](const std::string& person) {
+        return std::ranges::find(content.participants, person) != content.participants.end();
+    };
+    std::erase_if(content.declined, takes_part);
+    std::erase_if(content.answers, [&](const auto& one) { return !takes_part(one.first); });
+    return made;
+}
+
+std::string kept_beside(const std::string& name, const std::string& by, timestamp day,
+                        const std::function<bool(const std::string&)>& is_taken) {
+    constexpr std::size_t ending_most = 32;
+    constexpr std::size_t by_most = 64;
+    const std::size_t dot = name.rfind('.');
+    const bool has_ending = dot != std::string::npos && dot > 0 && name.size() - dot <= ending_most;
+    const std::string ending = has_ending ? name.substr(dot) : std::string();
+    const std::string_view stem = std::string_view(name).substr(0, name.size() - ending.size());
+    const std::string_view person = cut(by, by_most);
+    const std::string who = is_file_label(person) ? std::string(person) + ", " : std::string();
+    for (int number = 1;; ++number) {
+        const std::string mark = " (" + who + utc_text(day).substr(0, 10) +
+                                 (number == 1 ? "" : " " + std::to_string(number)) + ")" + ending;
+        std::string label(cut(stem, wire::limits::name_bytes - mark.size()));
+        label += mark;
+        if (!is_taken(label)) {
+            return label;
+        }
+    }
+}
+
+}  // namespace calbox::model
