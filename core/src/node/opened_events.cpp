@@ -21,7 +21,15 @@ result<const opened_event*> opened_events::open(const event_id& which, const use
         (known->second.order == held->order || mutant("opened_events.keeps_old"))) {
         return &known->second;
     }
-    auto body = replica_.body_of(*held, as);
+    auto opened = read(*held, as);
+    if (!opened) {
+        return fail(std::move(opened.error()));
+    }
+    return &opened_.insert_or_assign(which, std::move(*opened)).first->second;
+}
+
+result<opened_event> opened_events::read(const replica::held_event& held, const user_id& as) const {
+    auto body = replica_.body_of(held, as);
     if (!body) {
         return fail(std::move(body.error()));
     }
@@ -34,16 +42,15 @@ result<const opened_event*> opened_events::open(const event_id& which, const use
         return fail(utc.error());
     }
     // The envelope is the truth of who takes part; the body repeats it for other calendars.
-    content->organizer = people_.name_of(which.organizer);
+    content->organizer = people_.name_of(held.header.event.organizer);
     content->participants.clear();
-    for (const user_id& user : held->header.participants) {
+    for (const user_id& user : held.header.participants) {
         content->participants.push_back(people_.name_of(user));
     }
     std::erase_if(content->declined, [&](const std::string& name) {
         return std::ranges::count(content->participants, name) > 0;
     });
-    opened_event opened{held->header, held->order, std::move(*content), std::move(*body), *utc};
-    return &opened_.insert_or_assign(which, std::move(opened)).first->second;
+    return opened_event{held.header, held.order, std::move(*content), std::move(*body), *utc};
 }
 
 void opened_events::forget(const event_id& which) {

@@ -26,6 +26,8 @@ public:
     /// The current version as `as` may read it; not_found when it is deleted or `as` takes no part
     /// in it. The pointer is valid until the event changes.
     result<const opened_event*> open(const event_id& which, const user_id& as);
+    /// A version as `as` may read it, whether current or not.
+    result<opened_event> read(const replica::held_event& held, const user_id& as) const;
     /// Every event of `as` that exists, by start.
     std::vector<const opened_event*> all(const user_id& as);
     /// Forgets an event whose version has changed, or everything (a user signed out).

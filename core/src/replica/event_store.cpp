@@ -18,14 +18,6 @@ void append_number(bytes& out, std::uint64_t value) {
     }
 }
 
-bytes history_key(const held_event& held) {
-    bytes key = event_key(held.header.event);
-    append_number(key, held.order.generation.value);
-    append_number(key, held.order.version.value);
-    key.insert(key.end(), held.order.hash.value.begin(), held.order.hash.value.end());
-    return key;
-}
-
 struct stream_record {
     stream_id stream;
     stream_number last;
@@ -38,6 +30,14 @@ struct stream_record {
 bytes event_key(const event_id& event) {
     bytes key = to_bytes(event.organizer.view());
     append_number(key, event.seq);
+    return key;
+}
+
+bytes history_key(const event_id& event, const envelope_order& order) {
+    bytes key = event_key(event);
+    append_number(key, order.generation.value);
+    append_number(key, order.version.value);
+    key.insert(key.end(), order.hash.value.begin(), order.hash.value.end());
     return key;
 }
 
@@ -137,9 +137,16 @@ result<void> event_store::permitted(const verified_envelope& next) const {
     // What a version says is sealed, so that what it changes is asked where it is made; here the
     // rights that a header shows.
     const bool deletes = header.kind == envelope_kind::tombstone;
+    // Where a version was made beside the deletion, and not upon it (a strategy that allows it),
+    // the order of the two decides, as everywhere.
+    const bool brings_back = held->header.kind == envelope_kind::tombstone && !deletes &&
+                             header.previous == held->order.hash;
     const bool invites = header.participants != held->header.participants;
     if (deletes && (rights & guest_right::remove) == 0) {
         return fail(errc::forbidden, "guests may not delete this event");
+    }
+    if (brings_back && (rights & guest_right::remove) == 0) {
+        return fail(errc::forbidden, "guests may not bring this event back");
     }
     if (header.guests_may != rights) {
         return fail(errc::forbidden, "only the organizer changes what guests may do");
@@ -148,7 +155,7 @@ result<void> event_store::permitted(const verified_envelope& next) const {
         return fail(errc::forbidden, "guests may not invite others to this event, nor remove them");
     }
     constexpr std::uint32_t changing = guest_right::modify | guest_right::attach;
-    if (!deletes && !invites && (rights & changing) == 0) {
+    if (!deletes && !brings_back && !invites && (rights & changing) == 0) {
         return fail(errc::forbidden, "guests may not change this event");
     }
     return {};
@@ -167,7 +174,12 @@ bool event_store::is_newer(const verified_envelope& next) const noexcept {
 
 void event_store::write_to(batch& writes, const verified_envelope& next) const {
     if (const held_event* const held = find(next.header.event)) {
-        writes.put(record_kind::history, history_key(*held), held->encoded);
+        auto earlier = codec::decode<history_record>(held->encoded);
+        if (earlier) {
+            earlier->since = env_.time.wall();
+        }
+        writes.put(record_kind::history, history_key(held->header.event, held->order),
+                   earlier ? codec::encode(*earlier) : held->encoded);
     }
     writes.put(record_kind::envelope, event_key(next.header.event), codec::encode(next.what));
 }
