@@ -191,6 +191,23 @@ TEST_P(history, refuses_what_cannot_be_restored) {
     EXPECT_EQ(restore(*bob, event.id, version_number(1)).error().code, errc::forbidden);
 }
 
+TEST_P(history, nothing_is_restored_while_somebody_edits) {
+    meet();
+    const auto event = share();
+    edit(*alice, event.id, "Review", "Room 1");
+    const auto editing = net.run(bob->api().lock.begin(bob->me(), event.id));
+    if (GetParam() == "naive") {
+        EXPECT_EQ(editing.error().code, errc::unsupported);
+        return;
+    }
+    must(editing);
+    const auto refused = restore(*alice, event.id, version_number(1));
+    EXPECT_EQ(refused.error().code, errc::busy);
+    EXPECT_NE(refused.error().message().find("bob"), std::string::npos);
+    bob->api().lock.end(editing->id);
+    net.until([&] { return restore(*alice, event.id, version_number(1)).has_value(); });
+}
+
 TEST_P(history, who_came_later_sees_nothing_from_before) {
     meet();
     auto& carol = device("carol");
