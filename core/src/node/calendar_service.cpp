@@ -22,7 +22,7 @@ model::local_time plus_an_hour(const model::local_time& start, const std::string
     return utc ? model::to_local({utc->ms + 3'600'000}, zone) : start;
 }
 
-/// The day after, and the day before: all-day ends are exclusive inside and inclusive for people.
+/// Days later. All-day ends are exclusive inside, and the last day for people.
 model::local_time shift_days(const model::local_time& day, int days) {
     const auto utc = model::to_utc(day, "UTC");
     return utc ? model::to_local({utc->ms + std::int64_t{days} * 86'400'000}, "UTC") : day;
@@ -380,9 +380,6 @@ event_view calendar_service::view_of(const opened_event& opened,
     view.generation = opened.header.generation;
     view.version = opened.header.version;
     view.content = opened.content;
-    if (view.content.time.all_day) {
-        view.content.time.end = shift_days(view.content.time.end, -1);
-    }
     view.guests_may = opened.header.guests_may;
     if (const auto author = crypto::author_user(opened.header.by)) {
         view.written_by = people_.name_of(*author);
