@@ -137,6 +137,12 @@ std::string topic_of(const std::vector<std::string>& words) {
     return best;
 }
 
+bool has_option(const std::string& path, std::string_view name) {
+    return std::ranges::any_of(all_commands(), [&](const command& one) {
+        return one.path == path && std::ranges::count(one.options, name, &option::name) > 0;
+    });
+}
+
 /// "events list" for "event list".
 std::string meant(const std::string& typed) {
     const std::string first = typed.substr(0, typed.find(' '));
@@ -190,7 +196,7 @@ answer<parsed_line> parse_line(const std::vector<std::string>& words) {
         made.text = help_text(topic_of(words));
         return made;
     }
-    if (asked("--version")) {
+    if (asked("--version") && !has_option(topic_of(words), "version")) {
         made.text = "calboxctl " CALBOX_VERSION "\n";
         return made;
     }

@@ -108,8 +108,8 @@ const std::vector<command>& all_commands() {
     static const std::vector<command> table = [] {
         std::vector<command> made;
         for (auto* group :
-             {session_commands, event_commands, lock_commands, file_commands, people_commands,
-              network_commands, node_commands, completion_commands}) {
+             {session_commands, event_commands, history_commands, lock_commands, file_commands,
+              people_commands, network_commands, node_commands, completion_commands}) {
             auto commands = group();
             std::move(commands.begin(), commands.end(), std::back_inserter(made));
         }
@@ -146,7 +146,7 @@ const std::vector<option>& global_options() {
 
 std::string_view group_summary(std::string_view group) {
     if (group == "events") {
-        return "Events: make, find, change and remove them";
+        return "Events: make, find, change, remove and restore them";
     }
     if (group == "lock") {
         return "Locks: who is editing an event now";

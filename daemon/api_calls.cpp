@@ -49,6 +49,14 @@ result<call::address> call::addressed() const {
     });
 }
 
+result<call::address> call::addressed_ever() const {
+    return user().and_then([&](user_id as) {
+        return on.past.find(as, parts[0] + "/" + parts[1]).map([&](event_id which) {
+            return address{as, which};
+        });
+    });
+}
+
 const std::string* call::asked_for(std::string_view key) const noexcept {
     const auto found =
         std::find_if(query.begin(), query.end(), [&](const auto& one) { return one.first == key; });

@@ -31,6 +31,8 @@ struct call {
     };
     /// That user, and the event of the path's first two parts.
     result<address> addressed() const;
+    /// As addressed(), for events that were deleted, too.
+    result<address> addressed_ever() const;
     /// The value of a key of the query; nothing when it is not there.
     const std::string* asked_for(std::string_view key) const noexcept;
     /// invalid_argument for a key that is not among `known`.
@@ -82,6 +84,15 @@ outcome patch_event(call& one);
 outcome delete_event(call& one);
 outcome put_answer(call& one);
 outcome get_conflicts(call& one);
+/// The event with its ETag.
+http::response event_response(const call& one, user_id as, int status,
+                              const node::event_view& event);
+/// What If-Match expects of the event. conflict when the current version is not among its tags.
+result<std::optional<version_number>> expected(const call& one, user_id as, event_id which);
+
+outcome get_history(call& one);
+outcome post_restore(call& one);
+outcome get_trash(call& one);
 
 outcome get_lock(call& one);
 outcome post_lock(call& one);

@@ -37,13 +37,6 @@ json document_of(const call& one, user_id as, const node::event_view& event) {
     return to_json(event, files_of(one, as, event));
 }
 
-http::response event_response(const call& one, user_id as, int status,
-                              const node::event_view& event) {
-    http::response made = json_response(status, document_of(one, as, event));
-    made.head.push_back({"ETag", tag_of(event)});
-    return made;
-}
-
 /// The tags of an If-Match field, with their quotes. malformed when it is something else.
 result<std::vector<std::string>> tags_in(std::string_view text) {
     std::vector<std::string> tags;
@@ -72,7 +65,15 @@ result<std::vector<std::string>> tags_in(std::string_view text) {
                 "If-Match must be the ETag of the event as it was read, as in \"1-3\"");
 }
 
-/// What If-Match expects of the event. conflict when the current version is not among its tags.
+}  // namespace
+
+http::response event_response(const call& one, user_id as, int status,
+                              const node::event_view& event) {
+    http::response made = json_response(status, document_of(one, as, event));
+    made.head.push_back({"ETag", tag_of(event)});
+    return made;
+}
+
 result<std::optional<version_number>> expected(const call& one, user_id as, event_id which) {
     const std::string* const field = one.line.asked().find("if-match");
     if (field == nullptr || *field == "*") {
@@ -96,6 +97,8 @@ result<std::optional<version_number>> expected(const call& one, user_id as, even
     }
     return std::optional(event->version);
 }
+
+namespace {
 
 /// The version that a tag names, where it is one of the event's present generation.
 std::optional<version_number> version_in(std::string_view tag, generation_number generation) {

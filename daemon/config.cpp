@@ -175,6 +175,14 @@ result<void> read_heartbeat(const toml::node& value, config& into) {
     });
 }
 
+template <duration node::node_settings::* member>
+result<void> read_days(const toml::node& value, config& into) {
+    constexpr std::int64_t century = 36'500;
+    return number_of(value, 0, century).map([&](std::int64_t n) {
+        into.node.*member = std::chrono::days(n);
+    });
+}
+
 // 8 MiB is the least that Argon2 of libsodium calls sensible; more than 1 GiB would lock out
 // devices with less.
 result<void> read_memory(const toml::node& value, config& into) {
@@ -227,6 +235,8 @@ constexpr std::array keys{
     key{"storage.settings", read_settings<&config::storage>},
     key{"recovery.plugin", read_plugin<&config::recovery>},
     key{"recovery.settings", read_settings<&config::recovery>},
+    key{"history.keep_days", read_days<&node::node_settings::history_kept>},
+    key{"history.trash_days", read_days<&node::node_settings::trash_kept>},
     key{"plugins.directories", read_directories},
     key{"reach", read_reach},
     key{"log.level", read_level},

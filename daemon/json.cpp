@@ -1,28 +1,16 @@
 #include "json.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <set>
 
-#include <calbox/envelope.hpp>
+#include "model/guest_rights.hpp"
 
 namespace calbox::daemon {
 
 namespace {
 
 constexpr int depth_max = 32;
-
-struct right_name {
-    std::uint32_t bit;
-    std::string_view name;
-};
-constexpr std::array right_names = {
-    right_name{guest_right::modify, "modify"},
-    right_name{guest_right::attach, "attach"},
-    right_name{guest_right::invite, "invite"},
-    right_name{guest_right::remove, "delete"},
-};
 
 std::string_view state_name(node::event_state state) {
     switch (state) {
@@ -38,12 +26,26 @@ std::string_view state_name(node::event_state state) {
 
 json rights(std::uint32_t bits) {
     json list = json::array();
-    for (const auto& [bit, name] : right_names) {
+    for (const auto& [bit, name] : model::right_names) {
         if ((bits & bit) != 0) {
             list.push_back(name);
         }
     }
     return list;
+}
+
+std::string_view change_name(node::version_change what) {
+    switch (what) {
+        case node::version_change::created:
+            return "created";
+        case node::version_change::deleted:
+            return "deleted";
+        case node::version_change::brought_back:
+            return "brought_back";
+        case node::version_change::changed:
+            break;
+    }
+    return "changed";
 }
 
 /// The end of an all-day event for people: its last day. Inside, the end is the day after.
@@ -153,6 +155,15 @@ void object_reader::truth(std::string_view key, std::optional<bool>& into) {
     }
 }
 
+void object_reader::number(std::string_view key, std::optional<std::uint64_t>& into) {
+    const json* const value = take(key);
+    if (value != nullptr && !value->is_number_unsigned()) {
+        wrong(std::string(key) + " must be a whole number");
+    } else if (value != nullptr) {
+        into = value->get<std::uint64_t>();
+    }
+}
+
 void object_reader::texts(std::string_view key, std::optional<std::vector<std::string>>& into) {
     const json* const value = take(key);
     if (value == nullptr) {
@@ -227,9 +238,9 @@ result<node::event_draft> read_draft(const json& document) {
         draft.guests_may = 0;
         for (const std::string& word : *may) {
             const auto found =
-                std::find_if(right_names.begin(), right_names.end(),
-                             [&](const right_name& one) { return one.name == word; });
-            if (found == right_names.end()) {
+                std::find_if(model::right_names.begin(), model::right_names.end(),
+                             [&](const model::right_name& one) { return one.name == word; });
+            if (found == model::right_names.end()) {
                 return fail(errc::invalid_argument,
                             "guests_may: \"" + word.substr(0, 64) +
                                 "\" is none of modify, attach, invite, delete");
@@ -299,6 +310,41 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
         {"stored_on", view.stored_on},
         {"owed", view.owed},
     };
+}
+
+json to_json(const model::field_change& view) {
+    return {{"field", view.field}, {"before", view.before}, {"after", view.after}};
+}
+
+json to_json(const node::version_view& view) {
+    return {{"generation", view.generation.value},
+            {"version", view.version.value},
+            {"what", change_name(view.what)},
+            {"by", view.by},
+            {"device", view.device.value},
+            {"written", model::utc_text(view.written)},
+            {"until", view.until ? json(model::utc_text(*view.until)) : json()},
+            {"readable", view.readable},
+            {"title", view.title},
+            {"changes", list_of(view.changes)}};
+}
+
+json to_json(const node::trash_view& view) {
+    const auto& time = view.content.time;
+    return {{"id", view.id_text},
+            {"title", view.content.title},
+            {"place", view.content.place},
+            {"start", time.all_day ? time.start.date_text() : time.start.text()},
+            {"end", time.all_day ? last_day(time.end) : time.end.text()},
+            {"zone", time.zone},
+            {"all_day", time.all_day},
+            {"start_utc", model::utc_text(view.utc.start)},
+            {"end_utc", model::utc_text(view.utc.end)},
+            {"organizer", view.organizer},
+            {"version", view.deletion.version.value},
+            {"deleted_by", view.deletion.by},
+            {"deleted", model::utc_text(view.deletion.written)},
+            {"until", model::utc_text(view.until)}};
 }
 
 json to_json(const node::file_view& view) {

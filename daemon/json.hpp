@@ -30,6 +30,7 @@ public:
 
     void text(std::string_view key, std::optional<std::string>& into);
     void truth(std::string_view key, std::optional<bool>& into);
+    void number(std::string_view key, std::optional<std::uint64_t>& into);
     void texts(std::string_view key, std::optional<std::vector<std::string>>& into);
     void need(std::string_view key, std::string& into);
     void need(std::string_view key, std::vector<std::string>& into);
@@ -51,6 +52,9 @@ json to_json(const node::account_view& view);
 /// `files`: what is known about the files that the event names.
 json to_json(const node::lock_view& view);
 json to_json(const node::event_view& view, const std::vector<node::file_view>& files);
+json to_json(const model::field_change& view);
+json to_json(const node::version_view& view);
+json to_json(const node::trash_view& view);
 json to_json(const node::file_view& view);
 json to_json(const node::user_view& view);
 json to_json(const node::friend_view& view);

@@ -37,6 +37,9 @@ def bare(world: World) -> None:
     alice.edit_event(event, title="A longer walk")
     alice.wait_event(event, title="A longer walk")
 
+    holidays = alice.event(alice.add_event("Holidays", "2031-08-03", end="2031-08-14"))
+    expect((holidays["start"], holidays["end"]) == ("2031-08-03", "2031-08-14"), f"whole days: {holidays}")
+
     status = daemon.status()
     expect(set(status["roles"]) == {"edge", "rendezvous", "backup", "registry"}, f"roles: {status['roles']}")
     expect(daemon.get("/v1/network")["founded_here"], "a bare daemon has no network of its own")

@@ -382,9 +382,6 @@ event_view calendar_service::view_of(const opened_event& opened,
     view.generation = opened.header.generation;
     view.version = opened.header.version;
     view.content = opened.content;
-    if (view.content.time.all_day) {
-        view.content.time.end = shift_days(view.content.time.end, -1);
-    }
     view.guests_may = opened.header.guests_may;
     if (const auto author = crypto::author_user(opened.header.by)) {
         view.written_by = people_.name_of(*author);
@@ -454,24 +451,11 @@ std::vector<std::pair<event_view, event_view>> calendar_service::conflicts(user_
 }
 
 result<event_id> calendar_service::find(user_id as, const std::string& id_text) const {
-    const std::size_t slash = id_text.find('/');
-    const std::string seq = slash == std::string::npos ? id_text : id_text.substr(slash + 1);
-    const auto number = event_id::seq_from_text(seq);
-    if (!number) {
-        return fail(errc::invalid_argument,
-                    "not an event id: \"" + id_text + "\" (they look like alice/1.7)");
+    const auto id = people_.event_named(as, id_text);
+    if (!id) {
+        return id;
     }
-    user_id organizer = as;
-    if (slash != std::string::npos) {
-        const std::string name = id_text.substr(0, slash);
-        const user_info* const known = people_.users().known_name(name);
-        if (known == nullptr) {
-            return fail(errc::not_found, "there is no event " + id_text + " in this calendar");
-        }
-        organizer = known->id;
-    }
-    const event_id id{organizer, *number};
-    if (const auto held = opened_.open(id, as); !held) {
+    if (const auto held = opened_.open(*id, as); !held) {
         if (held.error().code == errc::not_found) {
             return fail(errc::not_found, "there is no event " + id_text + " in this calendar");
         }

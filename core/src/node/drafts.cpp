@@ -2,12 +2,13 @@
 
 namespace calbox::node {
 
+namespace {
+
+/// Days later. All-day ends are exclusive inside, and the last day for people.
 model::local_time shift_days(const model::local_time& day, int days) {
     const auto utc = model::to_utc(day, "UTC");
     return utc ? model::to_local({utc->ms + std::int64_t{days} * 86'400'000}, "UTC") : day;
 }
-
-namespace {
 
 model::local_time plus_an_hour(const model::local_time& start, const std::string& zone) {
     const auto utc = model::to_utc(start, zone);

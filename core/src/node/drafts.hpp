@@ -7,9 +7,6 @@
 
 namespace calbox::node {
 
-/// The day after, and the day before: all-day ends are exclusive inside and inclusive for people.
-model::local_time shift_days(const model::local_time& day, int days);
-
 /// Brings the draft into `content`, but for people and rights; `fresh`: the event is new.
 /// invalid_argument or too_large, with a sentence for people.
 result<void> apply_draft(const event_draft& draft, model::event_content& content, bool fresh);

@@ -8,6 +8,8 @@ namespace {
 constexpr duration join_again = std::chrono::seconds(5);
 constexpr duration look_at_certificate = std::chrono::hours(1);
 constexpr std::string_view listened_name = "listened";
+constexpr duration first_cleaning = std::chrono::minutes(10);
+constexpr duration cleaning_again = std::chrono::hours(6);
 constexpr duration registry_again = std::chrono::seconds(20);
 }  // namespace
 
@@ -28,8 +30,8 @@ void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
-    return {*all.accounts, *all.events, *all.locks, *all.files,
-            *all.contacts, all,         all,        all.watching};
+    return {*all.accounts, *all.events, *all.locks,   *all.files, *all.contacts,
+            all,           all,         all.watching, *all.past};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -86,6 +88,7 @@ task<result<void>> node_parts::start() {
         }
     }
     tasks.spawn("certificate", keep_certificate());
+    tasks.spawn("history", clean_history());
     if (me.in_network()) {
         enter_network();
     } else if (!with.join.empty()) {
@@ -112,11 +115,15 @@ void node_parts::make_services(std::string listen_rather) {
                      account_service::settings{with.kdf_memory_bytes, with.kdf_passes});
     accounts->changed = [this](const account_view& who, bool in) { user_changed(who, in); };
     names.emplace(*users, *accounts);
-    replica.emplace(
-        env, db,
-        replica::replicator::parts{me.mine().device_key, me.self(), plays(wire::role::backup),
-                                   locking.strategy, recovering.strategy, recovering.name},
-        links->for_replica());
+    replica.emplace(env, db,
+                    replica::replicator::parts{me.mine().device_key,
+                                               me.self(),
+                                               plays(wire::role::backup),
+                                               locking.strategy,
+                                               recovering.strategy,
+                                               recovering.name,
+                                               {with.history_kept, with.trash_kept}},
+                    links->for_replica());
     opened.emplace(env, *replica, *names);
     contacts.emplace(
         *replica, *names, *this,
@@ -138,6 +145,7 @@ void node_parts::make_services(std::string listen_rather) {
                                            }});
     sets.emplace(env, *replica, *opened, *locks);
     events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets);
+    past.emplace(env, *replica, *opened, *names, *this, *events);
     files.emplace(env, db, *replica, *opened, *sets, *names, links->for_files(),
                   plays(wire::role::backup));
     edge.emplace(env, known, discovering.strategy, links->for_edge(), me.self());
@@ -297,6 +305,22 @@ task<void> node_parts::keep_certificate() {
                 log_level::warn, "node",
                 "this device's certificate could not be renewed yet: " + renewed.error().message());
         }
+    }
+}
+
+task<void> node_parts::clean_history() {
+    co_await sleep_for(env, first_cleaning);
+    while (true) {
+        const auto erased = co_await replica->earlier().sweep();
+        if (!erased) {
+            env.log.write(log_level::warn, "history",
+                          "earlier versions are not erased yet: " + erased.error().message());
+        } else if (*erased > 0) {
+            env.log.write(log_level::info, "history",
+                          "erased " + std::to_string(*erased) +
+                              " earlier versions of events whose time was up");
+        }
+        co_await sleep_for(env, cleaning_again);
     }
 }
 

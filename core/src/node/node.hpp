@@ -38,7 +38,9 @@ struct node_settings {
     net::reach reach = net::reach::automatic;
     std::uint64_t kdf_memory_bytes = 64ull << 20;
     std::uint32_t kdf_passes = 3;
-    std::string version;  // of the program
+    duration history_kept = std::chrono::days(365);  // earlier versions of events
+    duration trash_kept = std::chrono::days(30);     // what deleted events said
+    std::string version;                             // of the program
     std::function<std::vector<plugin_view>()> plugins;
 };
 

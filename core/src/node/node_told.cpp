@@ -48,7 +48,9 @@ change node_parts::calendar_news(const std::optional<envelope_header>& before,
     const std::string title = "\"" + (*seen)->content.title + "\"";
     const bool new_to_him = !before || !before->involves(user);
     what.what = "event";
-    if (new_to_him && author != user) {
+    if (before && before->kind == envelope_kind::tombstone) {
+        what.text = by + " brought back " + title;
+    } else if (new_to_him && author != user) {
         what.what = "invited";
         what.text = by + " invites you to " + title;
     } else if (new_to_him) {

@@ -32,6 +32,8 @@ public:
                                             version_number version) const;
     /// What was opened last, or null; valid until forget().
     const opened_event* opened_last(const event_id& which) const;
+    /// A version as `as` may read it, whether current or not.
+    result<opened_event> read(const replica::held_event& held, const user_id& as) const;
     /// Every event of `as` that exists, by start.
     std::vector<const opened_event*> all(const user_id& as);
     /// Forgets an event whose version has changed, or everything (a user signed out).
@@ -39,8 +41,6 @@ public:
     void forget_all() { opened_.clear(); }
 
 private:
-    result<opened_event> read(const replica::held_event& held, const user_id& as) const;
-
     const environment& env_;
     const replica::replicator& replica_;
     const people& people_;

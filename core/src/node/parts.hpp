@@ -12,6 +12,7 @@
 #include "node/contacts_service.hpp"
 #include "node/enrolment.hpp"
 #include "node/files_service.hpp"
+#include "node/history_service.hpp"
 #include "node/lock_service.hpp"
 #include "node/node.hpp"
 #include "node/registry_service.hpp"
@@ -101,6 +102,7 @@ public:
     std::optional<set_operations> sets;
     std::optional<contacts_service> contacts;
     std::optional<calendar_service> events;
+    std::optional<history_service> past;
     std::optional<files_service> files;
     std::optional<overlay::edge_service> edge;
     std::optional<overlay::rendezvous_service> rendezvous;
@@ -119,6 +121,7 @@ private:
     task<void> keep_rendezvous_near();
     task<result<void>> renew_certificate();
     task<void> keep_certificate();
+    task<void> clean_history();
     task<void> send_now(device_id to, wire::message_type type, bytes payload);
     struct meeting;
     task<void> meet_one(device_id device, std::shared_ptr<meeting> all);

@@ -26,4 +26,24 @@ task<result<std::vector<user_id>>> people::resolve(std::vector<std::string> name
     co_return ids;
 }
 
+result<event_id> people::event_named(const user_id& as, const std::string& id_text) const {
+    const std::size_t slash = id_text.find('/');
+    const std::string seq = slash == std::string::npos ? id_text : id_text.substr(slash + 1);
+    const auto number = event_id::seq_from_text(seq);
+    if (!number) {
+        return fail(errc::invalid_argument,
+                    "not an event id: \"" + id_text + "\" (they look like alice/1.7)");
+    }
+    user_id organizer = as;
+    if (slash != std::string::npos) {
+        const std::string name = id_text.substr(0, slash);
+        const user_info* const known = users().known_name(name);
+        if (known == nullptr) {
+            return fail(errc::not_found, "there is no event " + id_text + " in this calendar");
+        }
+        organizer = known->id;
+    }
+    return event_id{organizer, *number};
+}
+
 }  // namespace calbox::node

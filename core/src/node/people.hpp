@@ -18,6 +18,9 @@ public:
     std::string name_of(const user_id& user) const;
     /// Exact names, each of a user of the network; not_found names the one that is not.
     task<result<std::vector<user_id>>> resolve(std::vector<std::string> names);
+    /// Reads "alice/1.7", whether there is such an event or not; "1.7" means one of `as`.
+    /// invalid_argument, or not_found for an organizer who is not known here.
+    result<event_id> event_named(const user_id& as, const std::string& id_text) const;
     account_service& accounts() const noexcept { return accounts_; }
     directory& users() const noexcept { return directory_; }
 

@@ -14,6 +14,7 @@
 #include <calbox/ids.hpp>
 
 #include "base/async.hpp"
+#include "model/difference.hpp"
 #include "model/event.hpp"
 #include "replica/file_store.hpp"
 
@@ -141,6 +142,56 @@ public:
     /// Pairs of overlapping events, by start.
     virtual std::vector<std::pair<event_view, event_view>> conflicts(user_id as) const = 0;
     /// Reads "alice/1.7"; "1.7" means one's own.
+    virtual result<event_id> find(user_id as, const std::string& id_text) const = 0;
+};
+
+// History
+// -----------------------------------------------------------------------------------------------------------
+
+enum class version_change { created, changed, deleted, brought_back };
+
+/// One version of an event, as a user may see it.
+struct version_view {
+    generation_number generation;
+    version_number version;
+    version_change what = version_change::changed;
+    std::string by;                  // user name
+    device_number device;            // among his
+    timestamp written;               // by his clock
+    std::optional<timestamp> until;  // kept here; nothing: it is the current one
+    bool readable = false;           // has a body, and this user can open it
+    std::string title;               // when readable
+    /// From the last readable version before it that is kept here.
+    std::vector<model::field_change> changes;
+};
+
+/// A deleted event that can be brought back.
+struct trash_view {
+    std::string id_text;
+    std::string organizer;
+    model::event_content content;  // what it said last
+    model::interval utc;
+    version_view deletion;
+    timestamp until;  // can be brought back here
+};
+
+class history {
+public:
+    virtual ~history();
+    /// The versions that this device holds in which `as` takes part, newest first: the current one,
+    /// or the deletion, and at most 999 before it. not_found: `as` takes no part in the event.
+    virtual task<result<std::vector<version_view>>> versions(user_id as, event_id which) = 0;
+    /// Commits what an earlier version said as a new version; who takes part and what guests may do
+    /// stay as they are. Of a deleted event without `version`: what it said last. A guest needs the
+    /// right to modify, to attach where the files differ, and to delete for a deleted event.
+    /// not_found: the version is not kept here, or `as` took no part in it; invalid_argument: no
+    /// version, or one that cannot be restored; else as calendar::modify.
+    virtual task<result<event_view>> restore(user_id as, event_id which,
+                                             std::optional<version_number> version,
+                                             std::optional<version_number> expect) = 0;
+    /// Deleted events that `as` may bring back, and that can be; what stays longest first.
+    virtual task<result<std::vector<trash_view>>> trash(user_id as) = 0;
+    /// As calendar::find, and finds deleted events, too.
     virtual result<event_id> find(user_id as, const std::string& id_text) const = 0;
 };
 
@@ -361,6 +412,7 @@ struct services {
     network_admin& network;
     node_info& info;
     watch& changes;
+    history& past;
 };
 
 }  // namespace calbox::node

@@ -18,12 +18,6 @@ void append_number(bytes& out, std::uint64_t value) {
     }
 }
 
-bytes history_key(const held_event& held) {
-    bytes key = version_key(held.header.event, held.order.generation, held.order.version);
-    key.insert(key.end(), held.order.hash.value.begin(), held.order.hash.value.end());
-    return key;
-}
-
 struct stream_record {
     stream_id stream;
     stream_number last;
@@ -43,6 +37,12 @@ bytes version_key(const event_id& event, generation_number generation, version_n
     bytes key = event_key(event);
     append_number(key, generation.value);
     append_number(key, version.value);
+    return key;
+}
+
+bytes history_key(const event_id& event, const envelope_order& order) {
+    bytes key = version_key(event, order.generation, order.version);
+    key.insert(key.end(), order.hash.value.begin(), order.hash.value.end());
     return key;
 }
 
@@ -142,10 +142,17 @@ result<void> event_store::permitted(const verified_envelope& next) const {
     // What a version says is sealed, so that what it changes is asked where it is made; here the
     // rights that a header shows.
     const bool deletes = header.kind == envelope_kind::tombstone;
-    // Whoever takes part may answer, so that a version that shows no other change may be his.
+    // Whoever takes part may answer, so that a version that shows no other change may be his. Where
+    // one was made beside the deletion, and not upon it (a strategy that allows it), the order of
+    // the two decides, as everywhere.
+    const bool brings_back = held->header.kind == envelope_kind::tombstone && !deletes &&
+                             header.previous == held->order.hash;
     const bool invites = header.participants != held->header.participants;
     if (deletes && (rights & guest_right::remove) == 0) {
         return fail(errc::forbidden, "guests may not delete this event");
+    }
+    if (brings_back && (rights & guest_right::remove) == 0) {
+        return fail(errc::forbidden, "guests may not bring this event back");
     }
     if (header.guests_may != rights) {
         return fail(errc::forbidden, "only the organizer changes what guests may do");
@@ -169,7 +176,12 @@ bool event_store::is_newer(const verified_envelope& next) const noexcept {
 
 void event_store::write_to(batch& writes, const verified_envelope& next) const {
     if (const held_event* const held = find(next.header.event)) {
-        writes.put(record_kind::history, history_key(*held), held->encoded);
+        auto earlier = codec::decode<history_record>(held->encoded);
+        if (earlier) {
+            earlier->since = env_.time.wall();
+        }
+        writes.put(record_kind::history, history_key(held->header.event, held->order),
+                   earlier ? codec::encode(*earlier) : held->encoded);
     }
     writes.put(record_kind::envelope, event_key(next.header.event), codec::encode(next.what));
 }

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include <calbox/envelope.hpp>
 #include <calbox/recovery.hpp>
@@ -17,6 +18,14 @@ struct held_event {
     envelope_header header;
     envelope_order order;
     bytes encoded;  // the whole envelope, as it came
+};
+
+/// Record of kind history under a version: the envelope, and when this device replaced it. Without
+/// `since`: by a program that did not note that yet.
+struct history_record : envelope {
+    std::optional<timestamp> since;
+    static constexpr auto fields =
+        std::tuple_cat(envelope::fields, std::tuple(codec::field<5>(&history_record::since)));
 };
 
 /// An envelope whose author, signature and hashes have been verified.
@@ -104,6 +113,8 @@ private:
 bytes event_key(const event_id& event);
 /// How the keys of this version begin among the history; a hash follows.
 bytes version_key(const event_id& event, generation_number generation, version_number version);
+/// Of an earlier version, among the history.
+bytes history_key(const event_id& event, const envelope_order& order);
 /// Of the notice that tells a user that he was removed, among the history.
 bytes removal_key(const event_id& event, const user_id& user);
 

@@ -88,6 +88,7 @@ replicator::replicator(const environment& env, database& db, parts with, replica
       with_(std::move(with)),
       mediator_(mediator),
       store_(env, db),
+      earlier_(env, db, store_, with_.keeping),
       effects_(std::make_unique<effects>(*this)),
       consensus_(env, db, with_.consensus, *effects_, with_.self),
       outbox_(env, db, store_, *effects_),

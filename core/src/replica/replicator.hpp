@@ -9,6 +9,7 @@
 
 #include "crypto/identity.hpp"
 #include "replica/consensus_host.hpp"
+#include "replica/history.hpp"
 #include "replica/outbox.hpp"
 #include "replica/recovery_driver.hpp"
 
@@ -64,6 +65,8 @@ struct change {
     std::uint32_t guests_may = guest_right::standard;
     bytes body;
     std::optional<version_number> expect;
+    /// A put upon the tombstone of a deleted event. Whoever may delete it may do that.
+    bool brings_back = false;
     /// Under this lock. Where it was lost meanwhile, the edit is tried as a fresh one, which
     /// `expect` refuses when the event has changed.
     std::optional<held_lock> held;
@@ -78,6 +81,7 @@ public:
         consensus::strategy& consensus;
         recovery::strategy& recovery;
         std::string recovery_name;
+        history_terms keeping;
     };
     replicator(const environment& env, database& db, parts with, replica_mediator& mediator);
     ~replicator();
@@ -119,9 +123,10 @@ public:
     task<recovery_report> catch_up(std::vector<device_id> friends, std::vector<device_id> backups);
 
     const event_store& events() const noexcept { return store_; }
+    history& earlier() noexcept { return earlier_; }
     /// The key of an event for one of its participants that is signed in here.
     result<crypto::secret_bytes> key_of(const held_event& held, const user_id& as) const;
-    /// The plaintext body of the current version.
+    /// The plaintext body of a version.
     result<bytes> body_of(const held_event& held, const user_id& as) const;
     std::vector<device_id> owed(const event_id& which) const { return outbox_.owed(which); }
     /// The devices that are owed something.
@@ -160,6 +165,7 @@ private:
     parts with_;
     replica_mediator& mediator_;
     event_store store_;
+    history earlier_;
     std::unique_ptr<effects> effects_;
     consensus_host consensus_;
     outbox outbox_;

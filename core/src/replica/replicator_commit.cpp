@@ -12,9 +12,10 @@ result<void> replicator::may(const change& what, const held_event* held) const {
     if (!what.event) {
         return {};
     }
-    if (held == nullptr || !held->header.involves(what.as) ||
-        held->header.kind != envelope_kind::put) {
-        return fail(errc::not_found, "there is no such event");
+    const auto follows = what.brings_back ? envelope_kind::tombstone : envelope_kind::put;
+    if (held == nullptr || !held->header.involves(what.as) || held->header.kind != follows) {
+        return fail(errc::not_found,
+                    what.brings_back ? "there is no such deleted event" : "there is no such event");
     }
     if (what.expect && *what.expect != held->header.version) {
         return fail(errc::conflict, "the event has changed since: it is at version " +
@@ -253,7 +254,8 @@ task<result<verified_envelope>> replicator::seal(change what, event_id id, opera
         // Whoever has left must not read on: the rest get a new key (design decision 8).
         const bool somebody_left =
             !std::ranges::includes(what.participants, held->header.participants);
-        if (somebody_left) {
+        // A tombstone has no key to go on with.
+        if (somebody_left || held->header.kind != envelope_kind::put) {
             header.epoch = header.epoch.next();
         } else {
             const auto same = key_of(*held, what.as);

@@ -73,8 +73,9 @@ protected:
     fake_network network;
     fake_info info;
     fake_watch changes{world.env};
+    fake_history past{events};
     api subject{world.env,
-                node::services{account, events, lock, file, contact, network, info, changes}};
+                node::services{account, events, lock, file, contact, network, info, changes, past}};
     std::filesystem::path directory;
     std::string socket_path;
     std::unique_ptr<http::server> server;

@@ -95,6 +95,9 @@ plugin = "c"
 plugin = "memory"
 [recovery]
 plugin = "id_diff"
+[history]
+keep_days = 10
+trash_days = 0
 [plugins]
 directories = ["/a", "/b"]
 )");
@@ -112,6 +115,8 @@ directories = ["/a", "/b"]
     EXPECT_TRUE(made.node.join.starts_with("calbox://join/"));
     EXPECT_EQ(made.node.edges_max, 12U);
     EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(2));
+    EXPECT_EQ(made.node.history_kept, std::chrono::days(10));
+    EXPECT_EQ(made.node.trash_kept, std::chrono::days(0));
     EXPECT_EQ(made.discovery.name, "first");
     EXPECT_NE(made.discovery.settings.find("\"pick\" : \"first\""), std::string::npos)
         << made.discovery.settings;
@@ -138,6 +143,9 @@ TEST(config, an_unknown_key_is_named_with_its_line_and_a_suggestion) {
 TEST(config, refuses_values_that_do_not_fit_and_names_the_key) {
     const std::vector<std::pair<std::string, std::string>> cases{
         {"data_dir = 1", "data_dir"},
+        {"history.keep_days = -1", "history.keep_days"},
+        {"history.trash_days = 36501", "36500"},
+        {"history.trash_days = 0.5", "history.trash_days"},
         {"data_dir = \"\"", "data_dir"},
         {"data_dir = \"relative\"", "absolute"},
         {"socket = \"relative\"", "absolute"},

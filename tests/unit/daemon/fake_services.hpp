@@ -174,6 +174,63 @@ private:
     mishap& trouble_;
 };
 
+/// One event with a version before it, and one that was deleted.
+class fake_history final : public node::history {
+public:
+    explicit fake_history(fake_calendar& events) : events_(events) {}
+    task<result<std::vector<node::version_view>>> versions(user_id, event_id) override {
+        node::version_view now, before;
+        now.version = version_number(2);
+        now.by = "bob";
+        now.device = device_number(3);
+        now.written = {2000};
+        now.readable = true;
+        now.title = "First";
+        now.changes = {{"place", "", "Room 3"}};
+        before.version = version_number(1);
+        before.what = node::version_change::created;
+        before.by = "alice";
+        before.until = timestamp{86'400'000};
+        std::vector<node::version_view> both;
+        both.push_back(std::move(now));
+        both.push_back(std::move(before));
+        co_return both;
+    }
+    task<result<node::event_view>> restore(user_id as, event_id which,
+                                           std::optional<version_number> version,
+                                           std::optional<version_number> expect) override {
+        wanted = version;
+        expected = expect;
+        if (refusal) {
+            co_return fail(*refusal);
+        }
+        co_return events_.show(as, which);
+    }
+    task<result<std::vector<node::trash_view>>> trash(user_id) override {
+        node::trash_view one;
+        one.id_text = "alice/1.9";
+        one.organizer = "alice";
+        one.content.title = "Holidays";
+        one.content.time = {{2026, 8, 3}, {2026, 8, 15}, "UTC", true};
+        one.deletion.version = version_number(4);
+        one.deletion.by = "alice";
+        one.deletion.written = {1000};
+        one.until = {86'400'000};
+        std::vector<node::trash_view> all;
+        all.push_back(std::move(one));
+        co_return all;
+    }
+    result<event_id> find(user_id as, const std::string& id_text) const override {
+        return events_.find(as, id_text);
+    }
+
+    std::optional<error> refusal;
+    std::optional<version_number> wanted, expected;
+
+private:
+    fake_calendar& events_;
+};
+
 /// Byte number `at` of every file here.
 inline std::uint8_t file_byte(std::uint64_t at) {
     return static_cast<std::uint8_t>((at * 31) ^ (at >> 16));

@@ -119,6 +119,9 @@ TEST(openapi, has_the_members_that_are_sent) {
     expect_schema(document, "change", to_json(node::change{}));
     expect_schema(document, "file", to_json(node::file_view{}));
     expect_schema(document, "event", to_json(node::event_view{}, {}));
+    expect_schema(document, "field_change", to_json(model::field_change{}));
+    expect_schema(document, "version", to_json(node::version_view{}));
+    expect_schema(document, "deleted_event", to_json(node::trash_view{}));
     expect_schema(document, "lock", to_json(node::lock_view{}));
     expect_schema(document, "problem", json::parse(http::problem(error(errc::internal)).body));
 }

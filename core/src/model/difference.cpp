@@ -1,0 +1,117 @@
+#include "model/difference.hpp"
+
+#include <algorithm>
+
+#include "model/guest_rights.hpp"
+#include "model/times.hpp"
+
+namespace calbox::model {
+
+namespace {
+
+/// Whole characters of UTF-8.
+std::string cut(std::string text) {
+    if (text.size() > difference_text_bytes) {
+        std::size_t end = difference_text_bytes;
+        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
+            --end;
+        }
+        text.resize(end);
+        text += "\u2026";
+    }
+    return text;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string all;
+    for (const std::string& word : words) {
+        all += (all.empty() ? "" : ", ") + word;
+    }
+    return all;
+}
+
+std::string answers_text(const event_content& of) {
+    std::vector<std::string> words;
+    for (const auto& [name, said] : of.answers) {
+        words.push_back(name + " " + std::string(to_string(said)));
+    }
+    return joined(words);
+}
+
+std::string rights_text(std::uint32_t bits) {
+    std::vector<std::string> words;
+    for (const auto& [bit, name] : right_names) {
+        if ((bits & bit) != 0) {
+            words.emplace_back(name);
+        }
+    }
+    return joined(words);
+}
+
+std::string start_text(const when& time) {
+    return time.all_day ? time.start.date_text() : time.start.text();
+}
+
+/// Of whole days the last one: inside, the end is the day after.
+std::string end_text(const when& time) {
+    constexpr std::int64_t day = 86'400;
+    return time.all_day && is_real(time.end)
+               ? from_wall_seconds(wall_seconds(time.end) - day).date_text()
+               : time.end.text();
+}
+
+/// The root tells a file from another one of the same name and size.
+std::string file_text(const attachment& file) {
+    return file.name + " (" + std::to_string(file.size) + " bytes, " +
+           file.root.hex().substr(0, 8) + ")";
+}
+
+void compare_files(const std::vector<attachment>& before, const std::vector<attachment>& after,
+                   std::vector<field_change>& into) {
+    const auto named = [](const std::vector<attachment>& files, const std::string& name) {
+        const auto found = std::ranges::find(files, name, &attachment::name);
+        return found == files.end() ? nullptr : &*found;
+    };
+    for (const attachment& old : before) {
+        const attachment* const now = named(after, old.name);
+        if (now == nullptr) {
+            into.push_back({"files", cut(file_text(old)), {}});
+        } else if (now->root != old.root) {
+            into.push_back({"files", cut(file_text(old)), cut(file_text(*now))});
+        }
+    }
+    for (const attachment& now : after) {
+        if (named(before, now.name) == nullptr) {
+            into.push_back({"files", {}, cut(file_text(now))});
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<field_change> difference(const compared_version& before,
+                                     const compared_version& after) {
+    std::vector<field_change> all;
+    const auto compare = [&](const char* field, const std::string& old, const std::string& now) {
+        if (old != now) {
+            all.push_back({field, cut(old), cut(now)});
+        }
+    };
+    const event_content& old = before.content;
+    const event_content& now = after.content;
+    compare("title", old.title, now.title);
+    compare("start", start_text(old.time), start_text(now.time));
+    compare("end", end_text(old.time), end_text(now.time));
+    compare("zone", old.time.zone, now.time.zone);
+    compare("place", old.place, now.place);
+    compare("info", old.info, now.info);
+    compare("recurrence", old.recurrence, now.recurrence);
+    compare("participants", joined(old.participants), joined(now.participants));
+    compare("declined", joined(old.declined), joined(now.declined));
+    compare("answers", answers_text(old), answers_text(now));
+    compare("guests_may", rights_text(before.guests_may), rights_text(after.guests_may));
+    compare_files(old.files, now.files, all);
+    return all;
+}
+
+}  // namespace calbox::model
