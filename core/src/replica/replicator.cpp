@@ -231,8 +231,14 @@ task<result<envelope_order>> replicator::receive(envelope what) {
     if (auto allowed = store_.permitted(*next); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
+    // Written here, decided, and lost by a crash before it was told: others knew it.
     batch writes;
+    const auto removed = write_removals(writes, header);
+    if (!removed) {
+        co_return fail(removed.error());
+    }
     store_.write_to(writes, *next);
+    outbox::write_to(writes, *removed, header.event, next->order);
     if (!mutant("replicator.acknowledges_unstored")) {
         auto stored = co_await db_.apply(std::move(writes));
         if (!stored) {
@@ -240,7 +246,9 @@ task<result<envelope_order>> replicator::receive(envelope what) {
         }
     }
     const envelope_order order = next->order;
+    const event_id event = header.event;
     publish(std::move(*next));
+    outbox_.owe(*removed, event);
     co_return order;
 }
 

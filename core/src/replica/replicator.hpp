@@ -153,6 +153,7 @@ private:
     result<void> online_for(const envelope_header& header, bool shared) const;
     task<std::optional<result<event_id>>> commit_held(change what);
     bool involves_us(const envelope_header& header) const;
+    result<std::vector<device_id>> write_removals(batch& writes, const envelope_header& next);
     std::vector<user_id> removed_by(const envelope_header& next) const;
     result<envelope> removal_notice(envelope_header header, const user_id& removed) const;
     result<void> store_decided(const consensus::decide& what, batch& writes);

@@ -301,19 +301,11 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
     if (what.spread) {
         mine.recipients = recipients_of(header);
     }
-    for (const user_id& gone : by_this_device ? removed_by(header) : std::vector<user_id>()) {
-        if (mutant("replicator.no_removal_notice")) {
-            break;
-        }
-        auto notice = removal_notice(header, gone);
-        if (!notice) {
-            return fail(std::move(notice.error()));
-        }
-        writes.put(record_kind::history, removal_key(what.event, gone), codec::encode(*notice));
-        removals_[{what.event, gone}] = std::move(*notice);
-        const auto devices = mediator_.devices_of(gone);
-        mine.recipients.insert(mine.recipients.end(), devices.begin(), devices.end());
+    auto removed = write_removals(writes, header);
+    if (!removed) {
+        return fail(std::move(removed.error()));
     }
+    mine.recipients.insert(mine.recipients.end(), removed->begin(), removed->end());
     std::erase(mine.recipients, with_.self);
     store_.write_to(writes, mine.what);
     if (by_this_device) {
@@ -322,6 +314,28 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
     outbox::write_to(writes, mine.recipients, what.event, mine.what.order);
     deciding_.insert_or_assign(what.event, std::move(mine));
     return {};
+}
+
+/// Whom `next` removes is told so by the device that wrote it, which alone can sign it: his
+/// devices.
+result<std::vector<device_id>> replicator::write_removals(batch& writes,
+                                                          const envelope_header& next) {
+    std::vector<device_id> told;
+    if (crypto::device_of(next.by.device_key) != with_.self ||
+        mutant("replicator.no_removal_notice")) {
+        return told;
+    }
+    for (const user_id& gone : removed_by(next)) {
+        auto notice = removal_notice(next, gone);
+        if (!notice) {
+            return fail(std::move(notice.error()));
+        }
+        writes.put(record_kind::history, removal_key(next.event, gone), codec::encode(*notice));
+        removals_[{next.event, gone}] = std::move(*notice);
+        const auto devices = mediator_.devices_of(gone);
+        told.insert(told.end(), devices.begin(), devices.end());
+    }
+    return told;
 }
 
 /// The users who take part in what is held, and not in `next`.
