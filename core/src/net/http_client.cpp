@@ -12,6 +12,8 @@ namespace beast = boost::beast::http;
 constexpr std::size_t kept_most = 8;  // connections of one server
 constexpr std::size_t answer_max = 4 << 20;
 constexpr std::size_t piece_bytes = 16 * 1024;
+// Beast's parser asserts that it sees so much of the last chunk; shorter, a body is not complete.
+constexpr std::size_t last_chunk_bytes = 5;
 constexpr std::string_view scheme = "http://";
 
 using answer_parser = beast::response_parser<beast::vector_body<std::uint8_t>>;
@@ -46,7 +48,9 @@ task<result<http_answer>> read_answer(byte_stream& from, bool& can_go_on) {
         const auto count = co_await from.read_some(piece);
         boost::system::error_code problem;
         if (!count) {
-            parser.put_eof(problem);  // the end of an answer that says no length
+            if (parser.got_some()) {
+                parser.put_eof(problem);  // the end of an answer that says no length
+            }
             if (problem || !parser.is_done()) {
                 co_return fail(count.error());
             }
@@ -54,11 +58,12 @@ task<result<http_answer>> read_answer(byte_stream& from, bool& can_go_on) {
         }
         waiting.insert(waiting.end(), piece.begin(),
                        piece.begin() + static_cast<std::ptrdiff_t>(*count));
-        std::size_t used = 0;
-        do {
+        std::size_t used = 1;
+        while (!problem && used > 0 && !parser.is_done() &&
+               waiting.size() >= (parser.chunked() ? last_chunk_bytes : 1)) {
             used = parser.put(asio::buffer(waiting), problem);
             waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(used));
-        } while (!problem && used > 0 && !waiting.empty() && !parser.is_done());
+        }
         if (problem && problem != beast::error::need_more) {
             co_return fail(errc::malformed, from.description() + " answers no HTTP that is " +
                                                 "understood here: " + problem.message());
