@@ -14,6 +14,9 @@ constexpr std::size_t notice_rounds = 3;
 constexpr duration notice_again = std::chrono::seconds(4);
 constexpr duration settle_again = std::chrono::seconds(5);
 
+/// How long a lease lasts on the clock of this device, which need not run as etcd's does.
+duration safe(duration ttl) { return ttl * 4 / 5; }
+
 version_number version_of(const std::optional<kept_event>& event) {
     return event ? event->version : version_number();
 }
@@ -76,7 +79,7 @@ void etcd::leased(errand of, const answer& what, const context& where, effects_t
     }
     // One that exists already was made by the same question, whose answer was lost. etcd counts
     // from a later moment than this.
-    of.lease_until = of.first_sent + (what.has_lease ? requests_.ttl() : what.ttl);
+    of.lease_until = of.first_sent + safe(what.has_lease ? requests_.ttl() : what.ttl);
     const kept_lock mine{where.self, of.operation, where.wall, 0, 0};
     auto asked = requests_.lock(of.event, of.why == intent::create, of.lease, mine);
     ask(std::move(of), stage::locking, std::move(asked), where, effects);
@@ -154,7 +157,7 @@ void etcd::kept_alive(const errand& of, const answer& what, const context& where
         refuse(of, {errc::conflict, "the lock on the event was lost: its time has ended"}, effects);
         return;
     }
-    const instant until = of.last_sent + what.ttl;
+    const instant until = of.last_sent + safe(what.ttl);
     if (until <= where.now) {
         refuse(of, {errc::unavailable, "etcd answers too late"}, effects);
         return;
