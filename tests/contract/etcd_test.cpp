@@ -322,13 +322,13 @@ const std::vector<std::string>& words() {
         "committed 1",
         "granted at version 2, for a while: true",
         "conflict: the edit did not happen, and never will",
-        "conflict: the lock on the event was lost",
+        "busy: the lock on the event was lost before it was changed",
         "granted at version 2, for a while: true",
         "granted at version 2, for a while: true",
         "busy: somebody else is editing the event (2)",
         "granted at version 2, for a while: true",
         "conflict: the lock on the event was lost: its time has ended",
-        "conflict: the lock on the event was lost",
+        "busy: the lock on the event was lost before it was changed",
         "committed 3",
         "conflict: etcd holds version 3 of this event, which is older than version 4 here: was it "
         "restored from an older copy?",
@@ -396,8 +396,9 @@ TEST(etcd, what_became_of_an_edit_is_found_out_when_most_members_are_back) {
     const bool happened = std::holds_alternative<committed>(fate.outcome);
     EXPECT_TRUE(happened || text_of(fate).starts_with("conflict: ")) << text_of(fate);
     EXPECT_EQ(text_of(patient.read(event_of(1))), happened ? "version 1" : "version 0");
-    EXPECT_EQ(text_of(a.commit(first, event_of(1), token_of(grant), 0, to_bytes("x"))),
-              happened ? "committed 1" : "conflict: the lock on the event was lost")
+    EXPECT_EQ(
+        text_of(a.commit(first, event_of(1), token_of(grant), 0, to_bytes("x"))),
+        happened ? "committed 1" : "busy: the lock on the event was lost before it was changed")
         << "and it stays so";
 }
 

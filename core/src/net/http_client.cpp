@@ -9,7 +9,7 @@ namespace {
 
 namespace beast = boost::beast::http;
 
-constexpr std::size_t kept_most = 8;  // connections of one server
+constexpr std::size_t kept_most = 2;  // connections of one server
 constexpr std::size_t answer_max = 4 << 20;
 constexpr std::size_t piece_bytes = 16 * 1024;
 // Beast's parser asserts that it sees so much of the last chunk; shorter, a body is not complete.

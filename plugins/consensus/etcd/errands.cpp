@@ -297,12 +297,13 @@ void etcd::judged(errand of, verdict came, const answer& what, const context& wh
     } else if (of.kind == errand_kind::fate) {
         refuse(of, {errc::conflict, "the edit did not happen, and never will"}, effects);
     } else {
-        refuse(
-            of,
-            {errc::conflict, now == of.expect ? "the lock on the event was lost"
-                                              : "the event has changed since: it is at version " +
-                                                    std::to_string(now.value) + " now"},
-            effects);
+        // What is still at the version that was expected is no conflict of versions.
+        refuse(of,
+               now == of.expect
+                   ? error(errc::busy, "the lock on the event was lost before it was changed")
+                   : error(errc::conflict, "the event has changed since: it is at version " +
+                                               std::to_string(now.value) + " now"),
+               effects);
     }
 }
 
