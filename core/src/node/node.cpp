@@ -359,6 +359,7 @@ task<void> node_parts::join() {
     if (connections) {
         co_await connections->join();
     }
+    co_await db.rest();
 }
 
 }  // namespace calbox::node

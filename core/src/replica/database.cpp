@@ -54,6 +54,13 @@ task<result<void>> database::apply(batch writes) {
     co_return mine->outcome;
 }
 
+task<void> database::rest() {
+    do {
+        // The worker and the executor keep the order, so that this comes back after all before it.
+        co_await offload(env_, env_.disk, [] { return true; });
+    } while (committing_ || !queue_.empty());
+}
+
 task<result<std::optional<bytes>>> database::get(record_kind kind, bytes key) {
     storage::record_store* const records = &store_.records();
     auto job = [records, kind, key = std::move(key)] { return records->get(kind, key); };

@@ -1,6 +1,5 @@
 // The coroutine face of a store: every call runs on the storage worker, batches that wait together
-// commit together (group commit). Owned by the node; core thread only. The store outlives it;
-// join() before destroying the store.
+// commit together (group commit). Owned by the node; core thread only. The store outlives it.
 #pragma once
 
 #include <memory>
@@ -39,6 +38,10 @@ public:
         return offload(env_, env_.disk, std::move(bound));
     }
     task<result<storage::check_report>> check();
+
+    /// Waits for what was begun, whether or not anybody still waits for it. Before this and the
+    /// store are destroyed, when nobody begins anything any more.
+    task<void> rest();
 
 private:
     struct waiting;
