@@ -302,22 +302,44 @@ void views::nobody_knows(const event_id& event, const context& where, effects_ty
     finish(event, std::move(answer), where, effects);
 }
 
+/// A take-over is for whoever cannot do otherwise: not where the voters are there after all, nor
+/// with an old version, nor twice at a time.
+bool views::refuse_take_over(const event_id& event, const accepted_value& best,
+                             const voices& answered, const context& where, effects_type& effects) {
+    const job& mine = desks_[event].jobs.front();
+    const value& there = best.what;
+    const auto decided = std::ranges::any_of(desks_[event].answers, [&](const auto& answer) {
+        return answer.second.chosen && answer.second.held && answer.second.held->at == best.at;
+    });
+    std::string why;
+    if (takeovers_of(there.when.generation) >= takeovers_of(mine.generation)) {
+        why = "the event was taken over by somebody else already";
+    } else if (there.voters.has_quorum(answered)) {
+        why = "the event need not be taken over: those who decide about it can be reached";
+    } else if (decided && there.version > mine.expect) {
+        why = "there is a later version of the event, which is on its way to this device";
+    } else {
+        return false;
+    }
+    const operation_id operation = mine.operation;
+    if (decided) {
+        votes_.learn(event, best, where, effects);
+        deliver(event, there, false, effects);
+    }
+    finish(event, done{operation, because(errc::conflict, std::move(why))}, where, effects);
+    return true;
+}
+
 void views::judge_foundation(const event_id& event, bool in_time, const context& where,
                              effects_type& effects) {
     desk& at = desks_[event];
     const job& mine = at.jobs.front();
-    const auto best = best_of(at);
+    const auto best =
+        mine.why == intent::create ? best_of(at) : best_with_its_voters(event, where, effects);
     if (best && mine.why == intent::create) {
         finish(event,
                done{mine.operation,
                     because(errc::already_exists, "an event of this number exists already")},
-               where, effects);
-        return;
-    }
-    if (best && best->what.when.generation >= mine.generation) {
-        finish(event,
-               done{mine.operation,
-                    because(errc::conflict, "the event was taken over by somebody else already")},
                where, effects);
         return;
     }
@@ -326,6 +348,10 @@ void views::judge_foundation(const event_id& event, bool in_time, const context&
         able[device] = answer.life;
     }
     able[where.self] = votes_.life();
+    if (best && mine.why == intent::take_over &&
+        refuse_take_over(event, *best, able, where, effects)) {
+        return;
+    }
     const bool all = at.answers.size() == at.asked.size();
     // Whoever takes an event over has given up on those who do not answer.
     const bool only_able = !in_time || all;
@@ -336,6 +362,11 @@ void views::judge_foundation(const event_id& event, bool in_time, const context&
     view voters = members_.first(mine.members, where.self, able, !only_able, complete);
     if (!complete) {
         return;
+    }
+    if (mine.why == intent::take_over) {
+        // Not those who are away: the last word would go back to the organizer's device.
+        std::erase_if(voters.now.members,
+                      [&](const member& one) { return !able.contains(one.device); });
     }
     foundation begun;
     begun.operation = mine.operation;

@@ -149,6 +149,8 @@ private:
     // jobs.cpp: what a job makes of the register, and how it ends
     void judge_foundation(const event_id& event, bool in_time, const context& where,
                           effects_type& effects);
+    bool refuse_take_over(const event_id& event, const accepted_value& best, const voices& answered,
+                          const context& where, effects_type& effects);
     void give_up(const event_id& event, const context& where, effects_type& effects);
     void work(const event_id& event, const value& found, bool fresh, const context& where,
               effects_type& effects);
