@@ -9,7 +9,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness
-from harness import Failure, World, delivered_to_backup, expect, wait_until
+from harness import Failure, Person, World, delivered_to_backup, expect, wait_until
 from hosts import (PATIENCE, Hosts, NotYet, Steps, holds_in_the_clear, knows_key, keep_others_out)
 
 TITLE = "Quarterly zebra review"
