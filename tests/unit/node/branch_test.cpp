@@ -15,8 +15,8 @@ using test::must;
 using test::test_network;
 
 /// Alice's event with bob and carol; the hub is rendezvous and registry, and no backup.
-struct branches : ::testing::Test {
-    branches() : net(1, "views"), hub(net.add("hub", hub_settings())) {
+struct branches_world {
+    branches_world() : net(1, "views"), hub(net.add("hub", hub_settings())) {
         for (const std::string name : {"alice", "bob", "carol"}) {
             all.push_back(&net.add_edge(name, hub));
             all.back()->sign_in(name);
@@ -76,6 +76,8 @@ struct branches : ::testing::Test {
     test_network::device& hub;
     std::vector<test_network::device*> all;
 };
+
+struct branches : branches_world, ::testing::Test {};
 
 TEST_F(branches, a_refusal_says_who_is_missing_and_what_can_be_done) {
     const auto which = share({"carol"});
@@ -148,6 +150,33 @@ TEST_F(branches, what_was_taken_over_wins_and_what_it_left_out_is_kept_once) {
     EXPECT_EQ(seen_by(carol(), which).generation, taken.generation);
     must(rename(carol(), which, "and on"));
     net.until([&] { return seen_by(alice(), which).content.title == "and on"; });
+}
+
+/// Alice's daemon ends at one moment after the other between her return and the copy.
+TEST(branches_over_restarts, what_was_left_out_is_kept_once_whenever_the_device_ends) {
+    for (int moment = 0; moment < 24; ++moment) {
+        branches_world in;
+        const auto which = in.share({"carol"});
+        in.kill(in.carol());
+        must(in.rename(in.alice(), which, "by alice"));
+        in.kill(in.alice());
+        in.again(in.carol());
+        must(in.take_over(in.carol(), which));
+        must(in.rename(in.carol(), which, "by carol"));
+        in.net.start(in.alice());
+        const auto titles_now = [&] { return in.titles(in.alice()); };
+        for (int step = 0; step < 2000 && !titles_now().contains("by carol"); ++step) {
+            in.net.world.advance(1ms);
+        }
+        in.net.world.advance(1ms * moment);
+        in.kill(in.alice());
+        in.again(in.alice());
+        const std::multiset<std::string> wanted{"by carol",
+                                                "by alice (conflict copy of alice/1.1, by alice)"};
+        in.net.until([&] { return titles_now() == wanted; }, 30s);
+        in.net.world.advance(20s);
+        EXPECT_EQ(titles_now(), wanted) << "ended " << moment << " ms after the other line came";
+    }
 }
 
 TEST_F(branches, nothing_is_copied_where_nothing_was_left_out) {
