@@ -268,6 +268,41 @@ void variant_c(script& on) {
         });
 }
 
+/// The lines have versions of the same number: a lock on one is none on the other.
+void variant_d(script& on) {
+    demonstration all(on);
+    on.step_if(
+        on.claims().takes_over && on.claims().mutual_exclusion,
+        "4c' (c): parted, A has version 2 open in an editor, and C takes over version 1: A's text "
+        "does not overwrite C's, and what A had saved is kept",
+        {147, 204}, "a strategy that knows take-overs", [&] {
+            const auto e3 = must(all.alice.create("4a", {"carol"}), "create").id;
+            all.all_see({&all.carol}, e3, "4a");
+            all.in.net.split({{"A", "Z"}, {"C", "B", "R1", "R2", "web"}});
+            all.in.pass(2min);
+            must(all.alice.change(e3, "by A"), "A's change, with Z");
+            must(all.c.run(all.c.api().branch.take_over(all.carol.id(), e3)), "the take-over");
+            expect(all.alice.sees(e3)->version == all.carol.sees(e3)->version,
+                   "both lines are at the same version");
+            const auto session =
+                must(all.a.run(all.a.api().lock.begin(all.alice.id(), e3)), "A's editor");
+            all.in.net.heal();
+            all.in.wait_for("A sees the line that stays",
+                            [&] { return all.alice.title_of(e3) == "4a"; });
+            node::event_draft change;
+            change.title = "from A's editor";
+            expect_refused(all.a.run(all.a.api().events.modify(all.alice.id(), e3, change,
+                                                               {session.version, session.id})),
+                           errc::conflict, "saving what was made from the other line");
+            const std::string kept =
+                "by A (conflict copy of alice/" + e3.seq_text() + ", by alice)";
+            all.in.wait_for("what A had saved is an event of A's own",
+                            [&] { return has(all.alice, kept); });
+            must(all.alice.change(e3, "together"), "A's next change");
+            all.all_see({&all.carol}, e3, "together");
+        });
+}
+
 }  // namespace
 
 void play_report_6_7(script& on) {
@@ -283,6 +318,7 @@ void play_report_6_7(script& on) {
     variant_a(on);
     variant_b(on);
     variant_c(on);
+    variant_d(on);
 }
 
 }  // namespace calbox::lab

@@ -81,6 +81,7 @@ task<result<event_id>> replicator::commit(change what) {
     if (!granted) {
         co_return fail(granted.error());
     }
+    doubtful_.erase(id);  // whatever is found now is what every earlier edit has come to
     auto outcome = co_await decide(std::move(what), id, operation, *granted, line);
     if (!outcome && outcome.error().code != errc::timed_out) {
         consensus_.release({operation, id, granted->held});
