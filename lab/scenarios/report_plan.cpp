@@ -303,6 +303,38 @@ void variant_d(script& on) {
         });
 }
 
+/// C's change at A and Z dies with both of them, somewhere between its asking and its being told.
+void variant_e(script& on) {
+    demonstration all(on);
+    on.step_if(
+        on.claims().takes_over,  // its voters settle what they accepted; others are not asked again
+        "4c' (d): A and Z are killed while they confirm C's change: it is shown as unknown, and "
+        "settled when they are back",
+        {147, 204}, "asking again what became of an edit (issue 4)", [&] {
+            const auto e3 = must(all.alice.create("4a", {"carol"}), "create").id;
+            all.all_see({&all.carol}, e3, "4a");
+            bool seen = false;
+            for (int moment = 1; moment <= 60 && !seen; ++moment) {
+                const auto change = all.carol.begin_change(e3, fmt::format("by C {}", moment));
+                all.in.pass(std::chrono::milliseconds(moment));
+                all.a.kill(ending::process);
+                all.z.kill(ending::process);
+                all.in.wait_for("C is told something", [&] { return change->ended; });
+                seen = change->value && !*change->value &&
+                       change->value->error().code == errc::timed_out;
+                expect(!seen || all.carol.sees(e3)->state == node::event_state::unknown,
+                       "it is not shown that the change may have happened");
+                all.z.start();
+                all.restart(all.a);
+                all.in.wait_for("it is settled", [&] {
+                    return all.carol.sees(e3)->state == node::event_state::confirmed;
+                });
+                all.in.pass(30s);
+            }
+            expect(seen, "at no moment was an answer lost");
+        });
+}
+
 }  // namespace
 
 void play_report_6_7(script& on) {
@@ -319,6 +351,7 @@ void play_report_6_7(script& on) {
     variant_b(on);
     variant_c(on);
     variant_d(on);
+    variant_e(on);
 }
 
 }  // namespace calbox::lab

@@ -4,8 +4,6 @@
 
 #include <set>
 
-#include <boost/asio/co_spawn.hpp>
-
 #include "support/test_network.hpp"
 
 namespace calbox {
@@ -99,38 +97,6 @@ TEST_F(branches, a_refusal_says_who_is_missing_and_what_can_be_done) {
     again(alice());
     net.until([&] { return seen_by(carol(), which).state == event_state::confirmed; });
     must(rename(carol(), which, "by carol"));
-}
-
-TEST_F(branches, an_edit_whose_answer_is_lost_is_shown_as_unknown_until_it_is_settled) {
-    const auto which = share({"bob", "carol"});
-    bool seen = false;
-    for (int moment = 4; moment < 400 && !seen; moment += 4) {
-        std::optional<result<node::event_view>> answer;
-        node::event_draft change;
-        change.title = "by carol " + std::to_string(moment);
-        asio::co_spawn(net.world.context,
-                       carol().api().events.modify(carol().me(), which, change, {}),
-                       [&](std::exception_ptr bad, result<node::event_view> came) {
-                           if (!bad) {
-                               answer.emplace(std::move(came));
-                           }
-                       });
-        for (int step = 0; step < moment; ++step) {
-            net.world.context.poll_one();
-        }
-        kill(alice());
-        kill(bob());
-        net.until([&] { return answer.has_value(); });
-        seen = !*answer && answer->error().code == errc::timed_out;
-        if (seen) {
-            EXPECT_EQ(seen_by(carol(), which).state, event_state::unknown);
-        }
-        again(alice());
-        again(bob());
-        net.until([&] { return seen_by(carol(), which).state == event_state::confirmed; });
-        net.world.advance(10s);
-    }
-    EXPECT_TRUE(seen) << "at no moment was an answer lost";
 }
 
 TEST_F(branches, a_copy_needs_nobody_and_has_the_files) {
