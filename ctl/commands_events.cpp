@@ -4,10 +4,11 @@
 
 #include <fmt/format.h>
 
-#include "context.hpp"
+#include "changed_event.hpp"
 #include "event_drafts.hpp"
 #include "event_text.hpp"
 #include "meeting.hpp"
+#include "patience.hpp"
 #include "text.hpp"
 #include "uploads.hpp"
 
@@ -17,37 +18,6 @@ namespace {
 
 constexpr int edit_attempts = 5;
 constexpr std::chrono::seconds lock_patience{60};
-constexpr std::size_t overlaps_shown_max = 10;
-
-/// Says which events share the time; not with --json, where the event itself names them.
-void print_overlaps(context& with, const json& event) {
-    if (with.out.json()) {
-        return;
-    }
-    const auto others = texts_of(event, "conflicts");
-    for (std::size_t i = 0; i < others.size() && i < overlaps_shown_max; ++i) {
-        const auto target = event_target(others[i]);
-        const auto other = target ? with.api.get(*target) : answer<json>(json::object());
-        with.out.note(
-            with.out.paint(colour::plain, "overlaps ") +
-            (other && other->contains("id") ? event_line(*other, with.mine) : clean(others[i])));
-    }
-    if (others.size() > overlaps_shown_max) {
-        with.out.note(fmt::format("and {} more: calboxctl events conflicts",
-                                  others.size() - overlaps_shown_max));
-    }
-}
-
-void print_changed(context& with, std::string_view verb, const json& event) {
-    if (with.out.json()) {
-        with.out.document(event);
-    } else if (with.out.quiet()) {
-        with.out.line(clean(text_of(event, "id")));
-    } else {
-        with.out.line(fmt::format("{} {}", verb, event_line(event, with.mine)));
-    }
-    print_overlaps(with, event);
-}
 
 answer<void> add(context& with) {
     const auto& values = with.values;
@@ -196,7 +166,11 @@ answer<void> edit_in_editor(context& with, const std::string& target, const std:
         with.out.note("nothing was changed");
         return {};
     }
+    patience patient(with);
     auto done = patch(with, target, *draft, got->etag, session);
+    while (!done && patient.waits(done.error())) {
+        done = patch(with, target, *draft, got->etag, session);
+    }
     for (int attempt = 1; !done && attempt < edit_attempts; ++attempt) {
         if (!wants_merged(with, done.error())) {
             break;
@@ -229,6 +203,11 @@ answer<void> edit_under_lock(context& with, const std::string& target) {
     if (edited) {
         return *edited;
     }
+    if (problem why = ended ? problem() : ended.error(); !ended && patience(with).waits(why)) {
+        return edit_under_lock(with, target);
+    } else if (why.code == "cancelled") {
+        return refuse(why);
+    }
     if (!ended && ended.error().code == "unsupported") {
         with.out.note("without a lock: " + ended.error().detail);
         return edit_in_editor(with, target, {});
@@ -250,7 +229,8 @@ answer<void> edit(context& with) {
     }
     // What is changed is computed from the version that was read. Somebody else's change in between
     // is no reason to bother the person: it is computed again from theirs.
-    for (int attempt = 1;; ++attempt) {
+    patience patient(with);
+    for (int attempt = 1;;) {
         const auto got = fetch(with, *target);
         if (!got) {
             return refuse(got.error());
@@ -259,12 +239,15 @@ answer<void> edit(context& with) {
         if (!draft) {
             return refuse(draft.error());
         }
-        const auto done = patch(with, *target, *draft, got->etag);
+        auto done = patch(with, *target, *draft, got->etag);
         if (done) {
             print_changed(with, "Changed", *done);
             return {};
         }
-        if (done.error().code != "conflict" || attempt == edit_attempts) {
+        if (patient.waits(done.error())) {
+            continue;
+        }
+        if (done.error().code != "conflict" || attempt++ == edit_attempts) {
             return refuse(done.error());
         }
     }
@@ -417,6 +400,11 @@ command edit_command() {
     for (auto& one : draft_options()) {
         options.push_back(std::move(one));
     }
+    options.push_back({.name = "wait",
+                       .brief = {},
+                       .value = {},
+                       .help = "where it cannot be confirmed now, try again until it can; Ctrl-C "
+                               "gives up"});
     options.push_back({.name = "merge",
                        .brief = {},
                        .value = {},

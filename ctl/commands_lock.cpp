@@ -27,8 +27,14 @@ void print_lock(context& with, const json& found) {
     }
     const auto lock = found.find("lock");
     const auto text = lock == found.end() ? std::string() : lock_text(*lock, with.mine);
-    with.out.field("state", text.empty() ? with.out.paint(colour::good, "nobody is editing")
-                                         : with.out.paint(colour::warning, text));
+    const auto state = text_of(found, "state");
+    const auto stuck = state == "unknown" ? std::string("the answer to a change was lost; checking")
+                       : state == "no_quorum" ? quorum_text(found.value("lacks", json()))
+                                              : std::string();
+    with.out.field("state", !text.empty() ? with.out.paint(colour::warning, text)
+                            : !stuck.empty()
+                                ? with.out.paint(colour::warning, "nobody is editing; " + stuck)
+                                : with.out.paint(colour::good, "nobody is editing"));
     if (!text.empty()) {
         with.out.field("until", moment_text(text_of(*lock, "until"), with.mine) +
                                     " at most, unless it is renewed");
@@ -125,12 +131,11 @@ std::vector<command> lock_commands() {
                  {"lock show alice/1.7", "who, since when, on which device"},
                  "It is what this device has been told; the network's consensus strategy decides.",
                  show),
-        of_event(
-            "lock wait", "Waits until nobody is editing an event",
-            {"lock wait alice/1.7", "and edit it then"},
-            "It ends with 0 when the event is free to edit, which is no promise that nobody\n"
-            "else is faster.",
-            wait),
+        of_event("lock wait", "Waits until nobody is editing an event",
+                 {"lock wait alice/1.7", "and edit it then"},
+                 "It ends with 0 when the event is free to edit, which is no promise that nobody\n"
+                 "else is faster.",
+                 wait),
         of_event(
             "lock release", "Gives up the lock that you hold on an event on this device",
             {"lock release alice/1.7", "of an editor that is still open somewhere"},

@@ -38,6 +38,16 @@ std::string state_text(const json& event, const zone& mine) {
     if (state == "behind") {
         return "catching up";
     }
+    if (state == "no_quorum") {
+        const auto lacks = event.find("lacks");
+        return lacks == event.end() ? "cannot be confirmed" : quorum_text(*lacks);
+    }
+    if (state == "unknown") {
+        return "the answer to a change was lost; checking";
+    }
+    if (state == "forked") {
+        return "two versions since a take-over; yours is being kept as an event of its own";
+    }
     return state == "confirmed" ? std::string() : state;
 }
 
@@ -86,6 +96,14 @@ std::string lock_text(const json& lock, const zone& mine) {
         text += fmt::format(", on device {}", device);
     }
     return text;
+}
+
+std::string quorum_text(const json& lacks) {
+    if (!lacks.is_object()) {
+        return {};
+    }
+    return fmt::format("cannot be confirmed: needs {} of {}", number_of(lacks, "needed"),
+                       clean_list(lacks, "missing"));
 }
 
 std::string event_line(const json& event, const zone& mine) {

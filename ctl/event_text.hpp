@@ -16,6 +16,8 @@ void show_event(output& out, const json& event, const zone& mine);
 /// The rows of "events list".
 /// "bob is editing since 14:02" and more for a `lock` of the API; empty when there is none.
 std::string lock_text(const json& lock, const zone& mine);
+/// "cannot be confirmed: needs 1 of alice, backup ab12" for a `lacks` of the API; empty for none.
+std::string quorum_text(const json& lacks);
 std::vector<std::vector<std::string>> event_rows(const json& events, const zone& mine);
 /// "alice/1.7 DS meeting, Tue 2026-11-24 14:00 - 15:00"
 std::string event_line(const json& event, const zone& mine);

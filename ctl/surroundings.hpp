@@ -50,6 +50,9 @@ surroundings real_surroundings(const interruption& interrupt);
 /// (~/.local/share without it).
 std::string default_socket(const surroundings& world);
 
+/// Waits; false when the person gives up.
+bool rest(const surroundings& world, std::chrono::milliseconds time);
+
 /// Asks on the terminal, without echo. "invalid_argument" when there is no terminal.
 answer<std::string> ask_password(const surroundings& world, const std::string& prompt);
 /// The first line of standard input.

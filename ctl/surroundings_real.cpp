@@ -185,6 +185,14 @@ answer<std::string> ask_password(const surroundings& world, const std::string& p
     return ask(world, prompt, true);
 }
 
+bool rest(const surroundings& world, std::chrono::milliseconds time) {
+    if (world.interrupt != nullptr) {
+        return world.interrupt->sleep(time);
+    }
+    ::poll(nullptr, 0, static_cast<int>(time.count()));
+    return true;
+}
+
 answer<std::string> ask_line(const surroundings& world, const std::string& prompt) {
     return ask(world, prompt, false);
 }

@@ -54,6 +54,8 @@ constexpr std::array table = {
     route{"PATCH", event_path, patch_event},
     route{"DELETE", event_path, delete_event},
     route{"PUT", "/v1/events/{organizer}/{seq}/answer", put_answer},
+    route{"POST", "/v1/events/{organizer}/{seq}/copy", post_copy},
+    route{"POST", "/v1/events/{organizer}/{seq}/takeover", post_takeover},
     route{"GET", lock_path, get_lock},
     route{"POST", lock_path, post_lock},
     route{"DELETE", lock_path, delete_lock},
@@ -204,7 +206,11 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
             co_return fail(std::move(none.error()));
         }
     }
-    co_return co_await made.chosen->run(one);
+    auto answer = co_await made.chosen->run(one);
+    if (!answer && !line.answered()) {
+        co_return refusal_of(one, answer.error());
+    }
+    co_return answer;
 }
 
 task<void> api::serve(http::exchange& line) {

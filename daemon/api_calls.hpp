@@ -84,9 +84,15 @@ outcome patch_event(call& one);
 outcome delete_event(call& one);
 outcome put_answer(call& one);
 outcome get_conflicts(call& one);
+outcome post_copy(call& one);
+outcome post_takeover(call& one);
 /// The event with its ETag.
 http::response event_response(const call& one, user_id as, int status,
                               const node::event_view& event);
+/// The same for one that is new: 201, and where it is.
+http::response new_event_response(const call& one, user_id as, const node::event_view& event);
+/// For an event that cannot be confirmed, who would help.
+http::response refusal_of(const call& one, const error& why);
 /// What If-Match expects of the event. conflict when the current version is not among its tags.
 result<std::optional<version_number>> expected(const call& one, user_id as, event_id which);
 

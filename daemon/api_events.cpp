@@ -74,6 +74,16 @@ http::response event_response(const call& one, user_id as, int status,
     return made;
 }
 
+http::response new_event_response(const call& one, user_id as, const node::event_view& event) {
+    http::response answer = event_response(one, as, 201, event);
+    const auto slash = event.id_text.rfind('/');
+    if (slash != std::string::npos) {
+        answer.head.push_back({"Location", "/v1/events/" + encoded(event.id_text.substr(0, slash)) +
+                                               "/" + encoded(event.id_text.substr(slash + 1))});
+    }
+    return answer;
+}
+
 result<std::optional<version_number>> expected(const call& one, user_id as, event_id which) {
     const std::string* const field = one.line.asked().find("if-match");
     if (field == nullptr || *field == "*") {
@@ -244,13 +254,7 @@ outcome post_event(call& one) {
     if (!made) {
         co_return fail(made.error());
     }
-    http::response answer = event_response(one, *as, 201, *made);
-    const auto slash = made->id_text.rfind('/');
-    if (slash != std::string::npos) {
-        answer.head.push_back({"Location", "/v1/events/" + encoded(made->id_text.substr(0, slash)) +
-                                               "/" + encoded(made->id_text.substr(slash + 1))});
-    }
-    co_return answer;
+    co_return new_event_response(one, *as, *made);
 }
 
 outcome get_event(call& one) {

@@ -53,9 +53,17 @@ outcome get_lock(call& one) {
     if (!lock) {
         co_return fail(lock.error());
     }
+    const auto event = one.on.events.show(as, which);
+    if (!event) {
+        co_return fail(event.error());
+    }
     json strategy = json::parse(one.on.lock.explain(which), nullptr, false);
-    co_return json_response(200, {{"state", *lock ? "locked" : "free"},
+    const bool stuck = event->state == node::event_state::unknown || event->lacks.has_value();
+    co_return json_response(200, {{"state", *lock   ? "locked"
+                                            : stuck ? to_string(event->state)
+                                                    : "free"},
                                   {"lock", *lock ? to_json(**lock) : json()},
+                                  {"lacks", event->lacks ? to_json(*event->lacks) : json()},
                                   {"strategy", strategy.is_object() ? strategy : json::object()}});
 }
 

@@ -12,18 +12,6 @@ namespace {
 
 constexpr int depth_max = 32;
 
-std::string_view state_name(node::event_state state) {
-    switch (state) {
-        case node::event_state::locked:
-            return "locked";
-        case node::event_state::behind:
-            return "behind";
-        case node::event_state::confirmed:
-            break;
-    }
-    return "confirmed";
-}
-
 json rights(std::uint32_t bits) {
     json list = json::array();
     for (const auto& [bit, name] : model::right_names) {
@@ -257,6 +245,28 @@ json to_json(const node::account_view& view) {
     return {{"name", view.name}, {"id", view.id.hex()}, {"device", view.device.value}};
 }
 
+std::string_view to_string(node::event_state state) {
+    switch (state) {
+        case node::event_state::locked:
+            return "locked";
+        case node::event_state::behind:
+            return "behind";
+        case node::event_state::unknown:
+            return "unknown";
+        case node::event_state::forked:
+            return "forked";
+        case node::event_state::no_quorum:
+            return "no_quorum";
+        case node::event_state::confirmed:
+            break;
+    }
+    return "confirmed";
+}
+
+json to_json(const node::quorum_view& view) {
+    return {{"needed", view.needed}, {"missing", view.missing}};
+}
+
 json to_json(const node::lock_view& view) {
     return {{"by", view.by},
             {"device", view.device.value},
@@ -301,9 +311,10 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
         {"answers", answers_of(content)},
         {"guests_may", rights(view.guests_may)},
         {"files", list_of(files)},
-        {"state", state_name(view.state)},
+        {"state", to_string(view.state)},
         {"locked_by", view.lock ? view.lock->by : std::string()},
         {"lock", view.lock ? to_json(*view.lock) : json()},
+        {"lacks", view.lacks ? to_json(*view.lacks) : json()},
         {"conflicts", view.conflicts},
         {"written_by", view.written_by},
         {"written", model::utc_text(view.written)},

@@ -241,10 +241,15 @@ TEST_F(views_suite, an_event_without_its_voters_can_be_taken_over) {
     ASSERT_TRUE(w.edit(0, event_, version_number(0), consensus::intent::create));
     w.split({});
     w.run_for(3s);
+    const auto second_line = taken_over(generation_number(1), consensus_world::device_of(1));
+    const auto early = as<refused>(w.outcome_of(
+        w.acquire(1, event_, version_number(1), consensus::intent::take_over, second_line)));
+    ASSERT_TRUE(early) << "it can be changed as usual";
+    EXPECT_EQ(early->why.code, errc::conflict);
     w.crash(0);
     EXPECT_FALSE(w.edit(1, event_)) << "only the creator votes";
     const auto op =
-        w.acquire(1, event_, version_number(1), consensus::intent::take_over, generation_number(2));
+        w.acquire(1, event_, version_number(1), consensus::intent::take_over, second_line);
     const auto grant = as<granted>(w.outcome_of(op));
     ASSERT_TRUE(grant);
     w.commit(1, op, event_, grant->held, grant->version, value_of(version_number(2), op));
@@ -255,10 +260,10 @@ TEST_F(views_suite, an_event_without_its_voters_can_be_taken_over) {
     ASSERT_FALSE(old && old->why.code != errc::conflict);
     w.run_for(10s);
     const auto next =
-        w.acquire(0, event_, version_number(2), consensus::intent::modify, generation_number(2));
+        w.acquire(0, event_, version_number(2), consensus::intent::modify, second_line);
     EXPECT_TRUE(as<granted>(w.outcome_of(next))) << "in the line that won";
-    const auto again =
-        w.acquire(2, event_, version_number(2), consensus::intent::take_over, generation_number(2));
+    const auto again = w.acquire(2, event_, version_number(1), consensus::intent::take_over,
+                                 taken_over(generation_number(1), consensus_world::device_of(2)));
     const auto late = as<refused>(w.outcome_of(again));
     ASSERT_TRUE(late) << "that generation was taken";
     EXPECT_EQ(late->why.code, errc::conflict);
@@ -274,8 +279,9 @@ TEST_F(views_suite, two_who_take_over_at_once_end_in_one_line) {
     w.split({1});
     std::vector<operation_id> both;
     for (const std::size_t who : {1U, 2U}) {
-        const auto op = w.acquire(who, event_, version_number(1), consensus::intent::take_over,
-                                  generation_number(2));
+        const auto op =
+            w.acquire(who, event_, version_number(1), consensus::intent::take_over,
+                      taken_over(generation_number(1), consensus_world::device_of(who)));
         const auto grant = as<granted>(w.outcome_of(op));
         ASSERT_TRUE(grant);
         w.commit(who, op, event_, grant->held, grant->version, value_of(version_number(2), op));
@@ -284,12 +290,14 @@ TEST_F(views_suite, two_who_take_over_at_once_end_in_one_line) {
     }
     w.split({});
     w.run_for(3s);
+    const auto line = std::max(taken_over(generation_number(1), consensus_world::device_of(1)),
+                               taken_over(generation_number(1), consensus_world::device_of(2)));
     std::set<std::string> seen;
     for (const std::size_t who : {1U, 2U}) {
         std::optional<version_number> version;
         for (int tries = 0; tries < 5 && !version; ++tries) {
-            const auto op = w.acquire(who, event_, version_number(2), consensus::intent::modify,
-                                      generation_number(2));
+            const auto op =
+                w.acquire(who, event_, version_number(2), consensus::intent::modify, line);
             if (const auto grant = as<granted>(w.outcome_of(op))) {
                 w.commit(who, op, event_, grant->held, grant->version,
                          value_of(grant->version.next(), op));

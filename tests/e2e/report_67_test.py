@@ -9,7 +9,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness
-from harness import Failure, World, delivered_to_backup, expect, wait_until
+from harness import Failure, Person, World, delivered_to_backup, expect, wait_until
 from hosts import (PATIENCE, Hosts, NotYet, Steps, holds_in_the_clear, knows_key, keep_others_out)
 
 TITLE = "Quarterly zebra review"
@@ -123,10 +123,6 @@ def step_4(on: Hosts, steps: Steps) -> None:
         recovery = on.caught_up(a)
         expect(recovery["backups"]["envelopes"] == 0, f"a backup gave something, and none runs: {recovery}")
 
-    def taken_over() -> None:
-        if c.ctl("events", "takeover", theirs).returncode == harness.EXIT_USAGE:
-            raise NotYet("calboxctl knows no takeover")
-
     with steps.shows("4c' (a): A ends by SIGTERM; C modifies A's event; A is started and has the change", "R204"):
         a.daemon.terminate()
         c.edit_event(theirs, place="Room 5")
@@ -138,9 +134,35 @@ def step_4(on: Hosts, steps: Steps) -> None:
         a.daemon.kill()
         why = c.refused("events", "edit", theirs, "--place", "Nowhere", status=harness.EXIT_UNAVAILABLE)
         expect("cannot be confirmed" in why and "alice" in why, f"refused without the reason: {why}")
+        for command in ("events copy", "events takeover"):
+            expect(f"calboxctl {command} {theirs}" in why, f"the refusal does not say what C can do: {why}")
+        copy = c.ask("events", "copy", theirs)["id"]
+        c.edit_event(copy, place="Room 6")
         on.again(a)
-    steps.pending("4c' (c): C takes over A's event; A is started: one version wins everywhere, the other is kept", "R204 R147", 4,
-                  taken_over)
+    with steps.shows("4c' (c): A and C change it apart, C by taking it over: one version wins everywhere, the other is kept",
+                     "R204 R147"):
+        apart(on, a, c, theirs)
+
+
+def apart(on: Hosts, a: Person, c: Person, event: str) -> None:
+    """C is off while A and Z decide a change; both are off while C takes the event over and changes it; then A returns."""
+    c.daemon.kill()
+    on.z.start()
+    on.z.wait_connected(PATIENCE)
+    wait_until(lambda: a.ctl("events", "edit", event, "--place", "A's room").returncode == 0, "A's change is confirmed", PATIENCE)
+    on.z.kill()
+    a.daemon.kill()
+    on.again(c)
+    c.do("events", "takeover", event, "--yes")
+    c.edit_event(event, place="C's room")
+    on.again(a)
+    a.wait_event(event, 10, place="C's room")
+    kept = f"(conflict copy of {event}, by alice)"
+    wait_until(lambda: [one["place"] for one in a.events() if kept in one["title"]] == ["A's room"],
+               "what A had changed is an event of A's own", 10)
+    c.wait_event(event, 10, place="C's room", state="confirmed")
+    a.edit_event(event, place="Room 7")
+    c.wait_event(event, PATIENCE, place="Room 7")
 
 
 def step_5(on: Hosts, steps: Steps) -> None:

@@ -29,10 +29,12 @@ struct traits {
     bool partition_safe = false;         // the above also while the network is split
     bool edits_offline = false;          // shared events may be changed with nobody reachable
     bool needs_external = false;         // an engine outside of CalendarBox
+    bool takes_over = false;             // knows intent::take_over; else the host does not ask
 };
 
-/// take_over starts the next generation of an event whose voters are out of reach, from the newest
-/// version that its taker can find.
+/// take_over begins another line of versions of an event whose voters are out of reach. Refused
+/// with conflict where they are not, where a later version turns up, which is decided to the host
+/// then, or where somebody else has taken it over already.
 enum class intent : std::uint8_t { create = 1, modify = 2, remove = 3, take_over = 4 };
 
 /// Who takes part in an event, as the host knows it when it asks.
@@ -54,7 +56,7 @@ struct acquire {
     intent why = intent::modify;
     group members;
     version_number current;           // as this node holds it; 0 for create
-    generation_number generation{1};  // as this node holds it; for take_over the new one
+    generation_number generation{1};  // as this node holds it; for take_over the line to begin
 };
 /// Answered by granted or refused.
 struct renew {

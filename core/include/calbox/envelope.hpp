@@ -60,6 +60,19 @@ struct stream_id {
     friend auto operator<=>(const stream_id&, const stream_id&) = default;
 };
 
+/// The order of versions of one event: a higher generation wins, then a higher version, then the
+/// greater hash, so that every node settles on the same one whatever order they arrive in.
+struct envelope_order {
+    generation_number generation;
+    version_number version;
+    digest hash;
+
+    static constexpr auto fields = std::tuple(codec::field<1>(&envelope_order::generation),
+                                              codec::field<2>(&envelope_order::version),
+                                              codec::field<3>(&envelope_order::hash));
+    friend auto operator<=>(const envelope_order&, const envelope_order&) = default;
+};
+
 struct envelope_header {
     std::uint8_t algorithm = 1;  // 1 = SHA-256, Ed25519, X25519 sealed box, XChaCha20-Poly1305
     envelope_kind kind = envelope_kind::put;
@@ -78,6 +91,8 @@ struct envelope_header {
     digest wraps_hash;  // SHA-256 of envelope::wraps
     digest body_hash;   // SHA-256 of envelope::body
     operation_id operation;
+    /// Of every take-over that led to this generation, oldest first: the version taken over.
+    std::vector<envelope_order> left;
 
     static constexpr auto fields = std::tuple(
         codec::field<1>(&envelope_header::algorithm), codec::field<2>(&envelope_header::kind),
@@ -89,7 +104,7 @@ struct envelope_header {
         codec::field<12>(&envelope_header::streams), codec::field<13>(&envelope_header::previous),
         codec::field<14>(&envelope_header::wraps_hash),
         codec::field<15>(&envelope_header::body_hash),
-        codec::field<16>(&envelope_header::operation));
+        codec::field<16>(&envelope_header::operation), codec::field<17>(&envelope_header::left));
 
     /// The organizer or one of the participants.
     bool involves(const user_id& user) const noexcept;
@@ -108,19 +123,6 @@ struct envelope {
         std::tuple(codec::field<1>(&envelope::header), codec::field<2>(&envelope::signature),
                    codec::field<3>(&envelope::wraps), codec::field<4>(&envelope::body));
     friend bool operator==(const envelope&, const envelope&) = default;
-};
-
-/// The order of versions of one event: a higher generation wins, then a higher version, then the
-/// greater hash, so that every node settles on the same one whatever order they arrive in.
-struct envelope_order {
-    generation_number generation;
-    version_number version;
-    digest hash;
-
-    static constexpr auto fields = std::tuple(codec::field<1>(&envelope_order::generation),
-                                              codec::field<2>(&envelope_order::version),
-                                              codec::field<3>(&envelope_order::hash));
-    friend auto operator<=>(const envelope_order&, const envelope_order&) = default;
 };
 
 }  // namespace calbox

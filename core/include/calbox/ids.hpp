@@ -59,12 +59,26 @@ struct number {
 
 using version_number =
     number<struct version_tag>;  // 1 for a new event, +1 for every committed edit
-using generation_number = number<struct generation_tag>;  // 1; +1 by an explicit take-over
-using stream_number = number<struct stream_tag>;          // dense per stream, from 1
-using key_epoch = number<struct epoch_tag>;               // of an event's key, from 1
+/// A line of versions of one event: 1, or what taken_over() makes of it. The higher one wins.
+using generation_number = number<struct generation_tag>;
+using stream_number = number<struct stream_tag>;  // dense per stream, from 1
+using key_epoch = number<struct epoch_tag>;       // of an event's key, from 1
 using incarnation =
     number<struct incarnation_tag>;  // of a device's store, assigned by the registry
 using device_number = number<struct device_no_tag>;  // of a user's device, from 1, never reused
+
+/// How many take-overs led to this line of versions.
+constexpr std::uint64_t takeovers_of(generation_number line) noexcept { return line.value >> 32; }
+/// The line that `taker` begins with a version of `from`: takeovers * 2^32 + the first 32 bits of
+/// its id. So whoever takes over the same event at the same time begins another line, and all
+/// devices prefer the same one.
+constexpr generation_number taken_over(generation_number from, const device_id& taker) noexcept {
+    std::uint64_t first = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+        first = (first << 8) | taker.value[i];
+    }
+    return generation_number(((takeovers_of(from) + 1) << 32) | first);
+}
 
 /// <organizer, seq>, seq = device number * 2^32 + n. Written "alice/1.7" for people.
 struct event_id {

@@ -36,6 +36,9 @@ result<void> check_limits(const envelope_header& header) {
         header.streams.size() > wire::limits::participants + 1) {
         return fail(errc::too_large, "an event with too many participants");
     }
+    if (header.left.size() > wire::limits::takeovers) {
+        return fail(errc::too_large, "an event that was taken over too often");
+    }
     const bool sorted =
         std::ranges::is_sorted(header.participants) &&
         std::ranges::adjacent_find(header.participants) == header.participants.end();

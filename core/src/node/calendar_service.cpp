@@ -388,9 +388,19 @@ event_view calendar_service::view_of(const opened_event& opened,
     }
     view.written = opened.header.written;
     view.lock = locks_.who_edits(view.id);
-    view.state = !ready_.caught_up() ? event_state::behind
-                 : view.lock         ? event_state::locked
-                                     : event_state::confirmed;
+    const auto* const lacks = replica_.lacks_quorum(view.id);
+    view.state = !ready_.caught_up()             ? event_state::behind
+                 : replica_.is_doubtful(view.id) ? event_state::unknown
+                 : view.lock                     ? event_state::locked
+                 : replica_.is_forked(view.id)   ? event_state::forked
+                 : lacks != nullptr              ? event_state::no_quorum
+                                                 : event_state::confirmed;
+    if (view.state == event_state::no_quorum) {
+        view.lacks.emplace().needed = lacks->needed;
+        for (const device_id& device : lacks->missing) {
+            view.lacks->missing.push_back(device_label(device, opened.header));
+        }
+    }
     view.utc = opened.utc;
     for (const opened_event* other : others) {
         if (other->header.event != view.id && other->utc.overlaps(opened.utc)) {

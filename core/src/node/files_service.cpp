@@ -325,6 +325,45 @@ void files_service::lost(const file_root& root) {
     }
 }
 
+/// Who can be reached of those who take part in an event with this file; it may be in several.
+std::vector<device_id> files_service::sources_of(const user_id& as, const file_root& root) {
+    std::vector<device_id> sources;
+    for (const opened_event* const one : opened_.all(as)) {
+        const auto& files = one->content.files;
+        if (std::ranges::find(files, root, &model::attachment::root) != files.end()) {
+            const auto more = replica_.recipients_of(one->header);
+            sources.insert(sources.end(), more.begin(), more.end());
+        }
+    }
+    std::ranges::sort(sources);
+    sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+    std::erase_if(sources,
+                  [&](const device_id& device) { return !mediator_.is_reachable(device); });
+    return sources;
+}
+
+void files_service::adopt(const user_id& as, const event_id& which) {
+    const auto opened = opened_.open(which, as);
+    for (const model::attachment& file :
+         opened ? (*opened)->content.files : std::vector<model::attachment>()) {
+        tasks_.spawn("adopt", adopt_one(as, which, file));
+    }
+}
+
+task<void> files_service::adopt_one(user_id as, event_id which, model::attachment what) {
+    const auto here = co_await fetch(as, which, what.name);
+    if (!here) {
+        env_.log.write(log_level::debug, "files",
+                       "a copied event's file stays elsewhere: " + here.error().message());
+        co_return;
+    }
+    const auto owed = co_await owe_to_backups(what.root, what.size);
+    if (!owed) {
+        env_.log.write(log_level::warn, "files",
+                       "a file is not offered to the backups: " + owed.error().message());
+    }
+}
+
 task<result<file_view>> files_service::fetch(user_id as, event_id which, std::string name) {
     const auto opened = opened_.open(which, as);
     if (!opened) {
@@ -334,9 +373,7 @@ task<result<file_view>> files_service::fetch(user_id as, event_id which, std::st
     if (!what) {
         co_return fail(what.error());
     }
-    std::vector<device_id> sources = replica_.recipients_of((*opened)->header);
-    std::erase_if(sources,
-                  [&](const device_id& device) { return !mediator_.is_reachable(device); });
+    std::vector<device_id> sources = sources_of(as, what->root);
     while (progress_.contains(what->root)) {  // somebody else asked for it already
         co_await sleep_for(env_, std::chrono::milliseconds(20));
     }

@@ -40,6 +40,10 @@ public:
     task<result<void>> read(user_id as, event_id which, std::string name, std::uint64_t first,
                             std::uint64_t length, byte_sink& into) override;
 
+    /// The files of an event that was made with those of another one: as if they had been attached
+    /// to it. What is not here is fetched, if that can be.
+    void adopt(const user_id& as, const event_id& which);
+
     // Handlers of messages.
     task<result<bytes>> on_info(wire::file_info what);
     task<result<bytes>> on_hashes(wire::file_hashes what);
@@ -64,6 +68,8 @@ private:
     task<result<void>> owe_to_backups(file_root root, std::uint64_t size);
     task<void> offer(device_id backup, file_root root, std::uint64_t size);
     task<void> keep(device_id from, wire::file_keep what);
+    task<void> adopt_one(user_id as, event_id which, model::attachment what);
+    std::vector<device_id> sources_of(const user_id& as, const file_root& root);
     task<void> wait_for_a_copy(file_root root);
     task<result<bool>> is_here(file_root root);
     void lost(const file_root& root);

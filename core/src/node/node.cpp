@@ -31,7 +31,7 @@ task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
     return {*all.accounts, *all.events, *all.locks,   *all.files, *all.contacts,
-            all,           all,         all.watching, *all.past};
+            all,           all,         all.watching, *all.past,  *all.branches};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -148,6 +148,7 @@ void node_parts::make_services(std::string listen_rather) {
     past.emplace(env, *replica, *opened, *names, *this, *events);
     files.emplace(env, db, *replica, *opened, *sets, *names, links->for_files(),
                   plays(wire::role::backup));
+    branches.emplace(env, *replica, *opened, *names, *this, *events, *files);
     edge.emplace(env, known, discovering.strategy, links->for_edge(), me.self());
     if (plays(wire::role::rendezvous)) {
         overlay::lessor::settings rendezvous_with{with.edges_max, with.heartbeat};
@@ -217,7 +218,9 @@ task<result<void>> node_parts::load_services() {
     if (auto loaded = co_await replica->start(); !loaded) {
         co_return loaded;
     }
-    co_return co_await files->load();
+    auto loaded = co_await files->load();
+    branches->look();
+    co_return loaded;
 }
 
 void node_parts::enter_network() {
@@ -329,6 +332,7 @@ void node_parts::request_stop() noexcept {
     if (edge) {
         edge->request_stop();
         files->request_stop();
+        branches->request_stop();
         locks->request_stop();
         replica->request_stop();
         users->request_stop();
@@ -347,6 +351,7 @@ task<void> node_parts::join() {
     if (edge) {
         co_await edge->join();
         co_await files->join();
+        co_await branches->join();
         co_await locks->join();
         co_await replica->join();
         co_await users->join();

@@ -164,6 +164,9 @@ private:
             const bool stores = where && (where->roles & wire::role::backup) != 0;
             return (stores ? "backup " : "device ") + device.hex().substr(0, 8);
         }
+        std::string id_text(const event_id& which) const override {
+            return owner_.names->name_of(which.organizer) + "/" + which.seq_text();
+        }
         std::string who_edits(const event_id& which, const device_id& holder,
                               timestamp since) const override {
             return owner_.locks->sentence(which, holder, since);

@@ -166,6 +166,7 @@ void node_parts::user_changed(const account_view& who, bool in) {
     watching.tell({who.id}, std::move(what));
     if (in) {
         want_catching_up();
+        branches->look();
     }
 }
 

@@ -50,6 +50,8 @@ change node_parts::calendar_news(const std::optional<envelope_header>& before,
     what.what = "event";
     if (before && before->kind == envelope_kind::tombstone) {
         what.text = by + " brought back " + title;
+    } else if (before && before->involves(user) && before->generation < now.generation) {
+        what.text = by + " goes on with " + title + " after a take-over";
     } else if (new_to_him && author != user) {
         what.what = "invited";
         what.text = by + " invites you to " + title;
@@ -75,6 +77,7 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     const auto content = last == nullptr ? std::nullopt : std::optional(last->content);
     opened->forget(now.event);
     locks->event_changed(now);
+    branches->look();
     if (before && before->operation == now.operation) {
         return;  // only who has it changed
     }

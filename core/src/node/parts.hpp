@@ -9,6 +9,7 @@
 
 #include "base/task_scope.hpp"
 #include "net/relay.hpp"
+#include "node/branch_service.hpp"
 #include "node/contacts_service.hpp"
 #include "node/enrolment.hpp"
 #include "node/files_service.hpp"
@@ -104,6 +105,7 @@ public:
     std::optional<calendar_service> events;
     std::optional<history_service> past;
     std::optional<files_service> files;
+    std::optional<branch_service> branches;
     std::optional<overlay::edge_service> edge;
     std::optional<overlay::rendezvous_service> rendezvous;
 

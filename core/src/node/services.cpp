@@ -4,6 +4,7 @@ namespace calbox::node {
 
 accounts::~accounts() = default;
 calendar::~calendar() = default;
+branches::~branches() = default;
 history::~history() = default;
 locks::~locks() = default;
 files::~files() = default;

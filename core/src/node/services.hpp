@@ -48,8 +48,17 @@ public:
 // Events
 // ------------------------------------------------------------------------------------------------------------
 
-/// Where an event stands (the words of the API, the log and the page).
-enum class event_state { confirmed, locked, behind };
+/// Where an event stands (the words of the API, the log and the page). behind: this device is still
+/// catching up. unknown: an edit of this device may have happened. forked: a version of this
+/// device's was left out by a take-over, and is not kept as an event of its own yet. no_quorum: an
+/// edit was refused for want of one, and nothing has changed about it since.
+enum class event_state { confirmed, locked, behind, unknown, forked, no_quorum };
+
+/// Who would help: `needed` of `missing`, which are user names, or "backup ab12..".
+struct quorum_view {
+    std::size_t needed = 0;
+    std::vector<std::string> missing;
+};
 
 /// Who edits an event now.
 struct lock_view {
@@ -72,6 +81,7 @@ struct event_view {
     timestamp written;
     event_state state = event_state::confirmed;
     std::optional<lock_view> lock;       // for locked
+    std::optional<quorum_view> lacks;    // for no_quorum
     std::vector<std::string> conflicts;  // id_text of the user's events that overlap this one
     std::vector<std::string>
         stored_on;                  // "backup ab12..", "bob": who has acknowledged this version
@@ -143,6 +153,24 @@ public:
     virtual std::vector<std::pair<event_view, event_view>> conflicts(user_id as) const = 0;
     /// Reads "alice/1.7"; "1.7" means one's own.
     virtual result<event_id> find(user_id as, const std::string& id_text) const = 0;
+};
+
+/// What can be done with an event that cannot be changed, because those who decide about it are out
+/// of reach.
+class branches {
+public:
+    virtual ~branches();
+    /// A new event of `as` that says the same, with the same files; `title` where it is given.
+    /// Those who take part in the first are asked to this one only where `with_participants` says
+    /// so. Needs none of those who decide about the first.
+    virtual task<result<event_view>> copy(user_id as, event_id which,
+                                          std::optional<std::string> title,
+                                          bool with_participants) = 0;
+    /// Begins another line of versions with what is shown here, which others can join; where two
+    /// lines meet, the later one wins, and what it leaves out becomes an event of its author's.
+    /// conflict where it is not needed; forbidden for guests who may not change the event;
+    /// unsupported: the network's strategy knows no take-over.
+    virtual task<result<event_view>> take_over(user_id as, event_id which) = 0;
 };
 
 // History
@@ -413,6 +441,7 @@ struct services {
     node_info& info;
     watch& changes;
     history& past;
+    branches& branch;
 };
 
 }  // namespace calbox::node

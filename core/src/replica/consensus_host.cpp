@@ -266,8 +266,13 @@ task<result<consensus::committed>> consensus_host::commit(consensus::commit what
         co_return fail(mediator_.explain(which, *refusal));
     }
     // The answer was lost, here or on the way: the edit itself may have happened.
+    mediator_.doubtful(which, true);
     const operation_id asked = ask.operation;
     const auto second = co_await outcome_of(asked, std::move(ask));
+    const auto* const later = std::get_if<consensus::refused>(&second.outcome);
+    if (later == nullptr || later->why.code == errc::conflict) {
+        mediator_.doubtful(which, false);
+    }
     if (const auto* decided = std::get_if<consensus::committed>(&second.outcome)) {
         co_return *decided;
     }

@@ -28,7 +28,9 @@ public:
     /// That batch is durable: deliver.
     virtual void decided(const consensus::decide& what) = 0;
     /// One sentence for people: who edits since when, or who is missing.
-    virtual error explain(const event_id& which, const consensus::refused& refusal) const = 0;
+    virtual error explain(const event_id& which, const consensus::refused& refusal) = 0;
+    /// Whether the answer to an edit of this device was lost, and its fate is not known now.
+    virtual void doubtful(const event_id& which, bool now) = 0;
 };
 
 class consensus_host {

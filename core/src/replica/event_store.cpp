@@ -46,6 +46,12 @@ bytes history_key(const event_id& event, const envelope_order& order) {
     return key;
 }
 
+bytes left_out_key(const event_id& event, const digest& hash) {
+    bytes key = event_key(event);
+    key.insert(key.end(), hash.value.begin(), hash.value.end());
+    return key;
+}
+
 bytes removal_key(const event_id& event, const user_id& user) {
     bytes key = event_key(event);
     key.insert(key.end(), user.value.begin(), user.value.end());
@@ -139,6 +145,15 @@ result<void> event_store::permitted(const verified_envelope& next) const {
         return fail(errc::forbidden, "the author does not take part in this event");
     }
     const std::uint32_t rights = held->header.guests_may;
+    if (header.generation > held->header.generation) {
+        // Another line, whose versions do not follow what is held: by what they say of themselves,
+        // so that every device comes to the same result whichever line it has seen.
+        const std::uint32_t needed =
+            header.kind == envelope_kind::tombstone ? guest_right::remove : guest_right::modify;
+        return (header.guests_may & needed) != 0
+                   ? result<void>()
+                   : fail(errc::forbidden, "guests may not take this event over");
+    }
     // What a version says is sealed, so that what it changes is asked where it is made; here the
     // rights that a header shows.
     const bool deletes = header.kind == envelope_kind::tombstone;
@@ -188,8 +203,7 @@ void event_store::write_to(batch& writes, const verified_envelope& next) const {
 
 void event_store::publish(verified_envelope next) {
     const event_id event = next.header.event;
-    auto& last = last_n_[{event.organizer, event.device().value}];
-    last = std::max(last, event.n());
+    note_number(event);
     bytes encoded = codec::encode(next.what);
     events_.insert_or_assign(event,
                              held_event{std::move(next.header), next.order, std::move(encoded)});
@@ -264,6 +278,11 @@ void event_store::write_streams(batch& writes, const envelope_header& header) co
         writes.put(record_kind::stream, codec::encode(stream),
                    codec::encode(stream_record{stream, last}));
     }
+}
+
+void event_store::note_number(const event_id& given) {
+    auto& last = last_n_[{given.organizer, given.device().value}];
+    last = std::max(last, given.n());
 }
 
 std::uint32_t event_store::next_n(const user_id& organizer, device_number device) {

@@ -83,6 +83,8 @@ public:
     void write_streams(batch& writes, const envelope_header& header) const;
     /// The next free n of the events that this organizer's device creates.
     std::uint32_t next_n(const user_id& organizer, device_number device);
+    /// That number was given, though no event has it yet.
+    void note_number(const event_id& given);
 
 private:
     const environment& env_;
@@ -115,6 +117,8 @@ bytes event_key(const event_id& event);
 bytes version_key(const event_id& event, generation_number generation, version_number version);
 /// Of an earlier version, among the history.
 bytes history_key(const event_id& event, const envelope_order& order);
+/// Of the note that a version was left out by a take-over, among the history.
+bytes left_out_key(const event_id& event, const digest& hash);
 /// Of the notice that tells a user that he was removed, among the history.
 bytes removal_key(const event_id& event, const user_id& user);
 

@@ -25,8 +25,15 @@ public:
     result<void> store_decided(const consensus::decide& what, batch& writes) override {
         return owner_.store_decided(what, writes);
     }
-    error explain(const event_id& which, const consensus::refused& refusal) const override {
+    error explain(const event_id& which, const consensus::refused& refusal) override {
         return owner_.explain(which, refusal);
+    }
+    void doubtful(const event_id& which, bool now) override {
+        if (now) {
+            owner_.doubtful_.insert(which);
+        } else {
+            owner_.doubtful_.erase(which);
+        }
     }
     bool takes_part(const device_id& device, const event_id& event) const override {
         const held_event* const held = owner_.store_.find(event);
@@ -106,6 +113,9 @@ task<result<void>> replicator::start() {
         co_return fail(history.error());
     }
     for (const auto& [key, value] : *history) {
+        if (auto read = load_left_out(key, value); !read) {
+            co_return read;
+        }
         // Keys of removal notices are <event, user>; those of earlier versions are longer.
         if (key.size() == 2 * user_id::size + 8) {
             const auto notice = codec::decode<envelope>(value);
@@ -156,6 +166,8 @@ void replicator::publish(verified_envelope next) {
     }
     const envelope_header now = next.header;
     store_.publish(std::move(next));
+    lacking_.erase(now.event);
+    doubtful_.erase(now.event);
     mediator_.changed(before, now);
 }
 
@@ -237,6 +249,7 @@ task<result<envelope_order>> replicator::receive(envelope what) {
     if (!removed) {
         co_return fail(removed.error());
     }
+    auto left_out_here = write_left_out(writes, header);
     store_.write_to(writes, *next);
     outbox::write_to(writes, *removed, header.event, next->order);
     if (!mutant("replicator.acknowledges_unstored")) {
@@ -247,6 +260,7 @@ task<result<envelope_order>> replicator::receive(envelope what) {
     }
     const envelope_order order = next->order;
     const event_id event = header.event;
+    note_left_out(std::move(left_out_here));
     publish(std::move(*next));
     outbox_.owe(*removed, event);
     co_return order;
@@ -272,6 +286,9 @@ task<void> replicator::on_recovery(device_id from, std::vector<user_id> users, b
 void replicator::on_peer(const device_id& device, bool up) {
     consensus_.on_peer(device, up);
     if (up) {
+        std::erase_if(lacking_, [&](const auto& one) {
+            return std::ranges::count(one.second.missing, device) > 0;
+        });
         outbox_.wake(device);
     } else {
         recovery_.on_peer_lost(device);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "crypto/identity.hpp"
 #include "replica/consensus_host.hpp"
@@ -30,6 +31,8 @@ public:
     virtual device_id organizer_device(const event_id& which) const = 0;
     /// For people: the user's name, or which backup it is.
     virtual std::string label_of(const device_id& device) const = 0;
+    /// "alice/1.7"
+    virtual std::string id_text(const event_id& which) const = 0;
     /// One sentence: who edits the event since when, on which of his devices, and until when at
     /// most. `since` may be zero.
     virtual std::string who_edits(const event_id& which, const device_id& holder,
@@ -51,6 +54,7 @@ struct held_lock {
     event_id event;
     operation_id operation;  // names the edit that it may end with
     consensus::token token = 0;
+    generation_number generation;
     version_number version;  // the confirmed one when it was granted
     duration lease{};        // from then on
 };
@@ -67,9 +71,28 @@ struct change {
     std::optional<version_number> expect;
     /// A put upon the tombstone of a deleted event. Whoever may delete it may do that.
     bool brings_back = false;
+    /// The first version of another line, whoever of the event's voters is out of reach.
+    bool takes_over = false;
+    /// For a new event: the number that was reserved for it.
+    std::optional<event_id> reserved;
     /// Under this lock. Where it was lost meanwhile, the edit is tried as a fresh one, which
     /// `expect` refuses when the event has changed.
     std::optional<held_lock> held;
+};
+
+/// Why an event cannot be changed now, as far as this device has been told.
+struct missing_quorum {
+    std::size_t needed = 0;          // so many of
+    std::vector<device_id> missing;  // would help; never empty
+};
+
+/// A version of this device's that a take-over left out, and that is to be kept as an event of its
+/// author's. Record of kind history; without `lost` it has been.
+struct left_out {
+    event_id copy;  // reserved, so that there is never a second one
+    std::optional<envelope> lost;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&left_out::copy), codec::field<2>(&left_out::lost));
 };
 
 class replicator {
@@ -108,6 +131,20 @@ public:
     }
     /// JSON: what the strategy knows of the event's lock.
     std::string explain_lock(const event_id& which) const { return consensus_.explain(which); }
+    /// Begins another line of versions with what is held here. As commit(); unsupported where the
+    /// network's strategy knows no take-over; conflict where it is not needed.
+    task<result<event_id>> take_over(user_id as, event_id which);
+    /// Since an edit of this device was refused, until anything has changed about it; or null.
+    const missing_quorum* lacks_quorum(const event_id& which) const;
+    /// An edit of this device may have happened, and it cannot be told yet.
+    bool is_doubtful(const event_id& which) const { return doubtful_.contains(which); }
+    /// The first version that is still to be kept as an event of its author's, for which `ready`
+    /// says that it can be now.
+    std::optional<left_out> next_left_out(const std::function<bool(const user_id&)>& ready) const;
+    /// Whether there is such a version of this event.
+    bool is_forked(const event_id& which) const;
+    /// It is kept, or there is nothing in it to keep.
+    task<result<void>> kept_left_out(event_id copy);
     /// Verifies and stores what somebody else decided; returns what is held now.
     task<result<envelope_order>> receive(envelope what);
 
@@ -141,15 +178,16 @@ private:
     class effects;
     /// Decided, and on its way to the disk.
     struct decision {
-        verified_envelope what;
+        std::optional<verified_envelope> what;  // nothing: it is left out
         std::vector<device_id> recipients;
+        std::optional<std::pair<bytes, left_out>> lost;
     };
     result<void> may(const change& what, const held_event* held) const;
     task<result<verified_envelope>> seal(change what, event_id id, operation_id operation);
     task<result<event_id>> decide(change what, event_id id, operation_id operation,
-                                  consensus::granted grant);
+                                  consensus::granted grant, generation_number line);
     consensus::group group_of(const envelope_header& header) const;
-    error explain(const event_id& which, const consensus::refused& refusal) const;
+    error explain(const event_id& which, const consensus::refused& refusal);
     result<void> online_for(const envelope_header& header, bool shared) const;
     task<std::optional<result<event_id>>> commit_held(change what);
     bool involves_us(const envelope_header& header) const;
@@ -160,6 +198,14 @@ private:
     void decided(const consensus::decide& what);
     task<result<envelope_order>> deliver(device_id to, event_id which);
     void publish(verified_envelope next);
+    /// What is noted of a version that `next` leaves out, before `writes` are durable.
+    using leaving = std::optional<std::pair<bytes, left_out>>;
+    leaving write_left_out(batch& writes, const envelope_header& next);
+    leaving write_left_out(batch& writes, const verified_envelope& lost);
+    leaving keep_left_out(batch& writes, const envelope_header& header, const envelope_order& order,
+                          envelope what);
+    void note_left_out(leaving what);
+    result<void> load_left_out(const bytes& key, const bytes& value);
 
     const environment& env_;
     database& db_;
@@ -173,6 +219,9 @@ private:
     recovery_driver recovery_;
     std::map<event_id, decision> deciding_;
     std::map<std::pair<event_id, user_id>, envelope> removals_;
+    std::map<bytes, left_out> left_out_;  // by the key of their records
+    std::map<event_id, missing_quorum> lacking_;
+    std::set<event_id> doubtful_;
 };
 
 }  // namespace calbox::replica

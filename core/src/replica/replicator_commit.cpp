@@ -33,17 +33,26 @@ task<result<event_id>> replicator::commit(change what) {
     if (!me) {
         co_return fail(errc::unauthorised, "this user is not signed in on this device");
     }
+    if (what.event) {
+        lacking_.erase(*what.event);
+    }
     if (what.held) {
         const auto ended = co_await commit_held(what);
         if (ended) {
             co_return *ended;
         }
+        if (const held_event* const now = store_.find(what.held->event);
+            now != nullptr && now->header.generation != what.held->generation) {
+            // Its versions have the same numbers, and are others.
+            co_return fail(errc::conflict, "the event was taken over by somebody else meanwhile");
+        }
         what.held.reset();
         co_return co_await commit(std::move(what));
     }
     const event_id id =
-        what.event
-            ? *what.event
+        what.event ? *what.event
+        : what.reserved
+            ? *what.reserved
             : event_id{what.as, event_id::make_seq(me->number, store_.next_n(what.as, me->number))};
     envelope_header shape;
     shape.event = id;
@@ -51,26 +60,29 @@ task<result<event_id>> replicator::commit(change what) {
     consensus::acquire ask;
     env_.entropy.fill(ask.operation.value);
     ask.event = id;
-    ask.why = !held                                   ? consensus::intent::create
+    ask.why = what.takes_over                         ? consensus::intent::take_over
+              : !held                                 ? consensus::intent::create
               : what.kind == envelope_kind::tombstone ? consensus::intent::remove
                                                       : consensus::intent::modify;
     ask.members = group_of(held ? held->header : shape);
     ask.current = held ? held->header.version : version_number(0);
-    ask.generation = held ? held->header.generation : generation_number(1);
+    const generation_number line = held ? held->header.generation : generation_number(1);
+    ask.generation = what.takes_over ? taken_over(line, with_.self) : line;
     const bool shared = !what.participants.empty() || (held && !held->header.participants.empty());
     if (auto online = online_for(held ? held->header : shape, shared); !online) {
         co_return fail(std::move(online.error()));
     }
     const operation_id operation = ask.operation;
     const auto granted = co_await consensus_.acquire(std::move(ask));
-    if (!granted && granted.error().code == errc::already_exists && !what.event) {
+    if (!granted && granted.error().code == errc::already_exists && !what.event && !what.reserved) {
         // A number that was given before a crash, and not seen here since.
         co_return co_await commit(std::move(what));
     }
     if (!granted) {
         co_return fail(granted.error());
     }
-    auto outcome = co_await decide(std::move(what), id, operation, *granted);
+    doubtful_.erase(id);  // whatever is found now is what every earlier edit has come to
+    auto outcome = co_await decide(std::move(what), id, operation, *granted, line);
     if (!outcome && outcome.error().code != errc::timed_out) {
         consensus_.release({operation, id, granted->held});
     }
@@ -91,7 +103,8 @@ result<void> replicator::online_for(const envelope_header& header, bool shared) 
 task<std::optional<result<event_id>>> replicator::commit_held(change what) {
     const held_lock held = *what.held;
     const consensus::granted grant{held.token, held.lease, held.version};
-    auto outcome = co_await decide(std::move(what), held.event, held.operation, grant);
+    auto outcome =
+        co_await decide(std::move(what), held.event, held.operation, grant, held.generation);
     const bool lost =
         !outcome && (outcome.error().code == errc::conflict || outcome.error().code == errc::busy);
     if (lost) {
@@ -127,6 +140,8 @@ task<result<held_lock>> replicator::lock(user_id as, event_id which) {
     held_lock mine;
     mine.event = which;
     mine.operation = ask.operation;
+    mine.generation = ask.generation;
+    lacking_.erase(which);
     const auto granted = co_await consensus_.acquire(std::move(ask));
     if (!granted) {
         co_return fail(granted.error());
@@ -135,7 +150,8 @@ task<result<held_lock>> replicator::lock(user_id as, event_id which) {
     mine.version = granted->version;
     mine.lease = granted->lease;
     const held_event* const now = store_.find(which);
-    if (now == nullptr || now->header.version != mine.version) {
+    if (now == nullptr || now->header.version != mine.version ||
+        now->header.generation != mine.generation) {
         unlock(mine);
         co_return fail(errc::conflict, "the event has changed since: it is at version " +
                                            std::to_string(mine.version.value) +
@@ -153,17 +169,24 @@ task<result<duration>> replicator::renew(held_lock what) {
 }
 
 task<result<event_id>> replicator::decide(change what, event_id id, operation_id operation,
-                                          consensus::granted grant) {
-    const auto version_here = [&] {
+                                          consensus::granted grant, generation_number line) {
+    // Versions of two lines have the same numbers.
+    const auto here = [&] {
         const held_event* const held = store_.find(id);
-        return held ? held->header.version : version_number(0);
+        return held ? std::pair(held->header.generation, held->header.version)
+                    : std::pair(line, version_number(0));
     };
-    const auto changed = [](version_number now) {
-        return fail(errc::conflict, "the event has changed since: it is at version " +
-                                        std::to_string(now.value) + " now");
+    const auto changed = [&]() -> tl::unexpected<error> {
+        if (here().first != line) {
+            return fail(errc::conflict, "the event was taken over by somebody else meanwhile");
+        }
+        return fail(errc::conflict,
+                    "the event has changed since: it is at version " +
+                        std::to_string(std::max(grant.version, here().second).value) + " now");
     };
-    if (version_here() != grant.version) {
-        co_return changed(std::max(grant.version, version_here()));
+    const std::pair expected(line, grant.version);
+    if (here() != expected) {
+        co_return changed();
     }
     if (auto allowed = may(what, store_.find(id)); !allowed) {
         co_return fail(std::move(allowed.error()));
@@ -172,18 +195,24 @@ task<result<event_id>> replicator::decide(change what, event_id id, operation_id
     if (!sealed) {
         co_return fail(std::move(sealed.error()));
     }
-    if (version_here() != grant.version) {
-        co_return changed(version_here());
+    if (here() != expected) {
+        co_return changed();
     }
     if (auto allowed = store_.permitted(*sealed); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
     const auto members = group_of(sealed->header);
+    const bytes lost_as = left_out_key(id, sealed->order.hash);
     consensus::commit ask{operation, id, grant.held, grant.version, codec::encode(sealed->what),
                           members};
     const auto done = co_await consensus_.commit(std::move(ask), members);
     if (!done) {
         co_return fail(done.error());
+    }
+    if (left_out_.contains(lost_as)) {
+        co_return fail(errc::conflict,
+                       "the event was taken over by somebody else meanwhile: this change is kept "
+                       "as an event of your own");
     }
     co_return id;
 }
@@ -207,21 +236,6 @@ consensus::group replicator::group_of(const envelope_header& header) const {
         members.backups.clear();  // what is this device's alone needs nobody else's word
     }
     return members;
-}
-
-error replicator::explain(const event_id& which, const consensus::refused& refusal) const {
-    error why = refusal.why;
-    if (why.code == errc::busy && !refusal.holder.is_zero()) {
-        why.detail = mediator_.who_edits(which, refusal.holder, refusal.since);
-    } else if (why.code == errc::unavailable && !refusal.missing.empty()) {
-        why.detail = "this cannot be confirmed: it needs " + std::to_string(refusal.needed) +
-                     " of these devices to be reachable: ";
-        for (const device_id& device : refusal.missing) {
-            why.detail +=
-                (&device == &refusal.missing.front() ? "" : ", ") + mediator_.label_of(device);
-        }
-    }
-    return why;
 }
 
 task<result<verified_envelope>> replicator::seal(change what, event_id id, operation_id operation) {
@@ -248,6 +262,11 @@ task<result<verified_envelope>> replicator::seal(change what, event_id id, opera
     env_.entropy.fill(key);
     if (const held_event* const held = store_.find(id)) {
         header.generation = held->header.generation;
+        header.left = held->header.left;
+        if (what.takes_over) {
+            header.generation = taken_over(header.generation, with_.self);
+            header.left.push_back(held->order);
+        }
         header.version = held->header.version.next();
         header.previous = held->order.hash;
         header.epoch = held->header.epoch;
@@ -291,11 +310,18 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
                        "what was decided is no version of its event, and is not kept");
         return {};
     }
-    decision mine{std::move(*next), {}};
-    const envelope_header& header = mine.what.header;
+    decision mine{std::move(*next), {}, {}};
+    const envelope_header& header = mine.what->header;
     const bool by_this_device = crypto::device_of(header.by.device_key) == with_.self;
-    if (!store_.is_newer(mine.what) ||
-        !(with_.is_backup || by_this_device || involves_us(header))) {
+    if (!store_.is_newer(*mine.what)) {
+        // Decided in a line that somebody has ended meanwhile.
+        if (mine.lost = write_left_out(writes, *mine.what); mine.lost) {
+            mine.what.reset();
+            deciding_.insert_or_assign(what.event, std::move(mine));
+        }
+        return {};
+    }
+    if (!with_.is_backup && !by_this_device && !involves_us(header)) {
         return {};
     }
     if (what.spread) {
@@ -307,11 +333,12 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
     }
     mine.recipients.insert(mine.recipients.end(), removed->begin(), removed->end());
     std::erase(mine.recipients, with_.self);
-    store_.write_to(writes, mine.what);
+    mine.lost = write_left_out(writes, header);
+    store_.write_to(writes, *mine.what);
     if (by_this_device) {
         store_.write_streams(writes, header);
     }
-    outbox::write_to(writes, mine.recipients, what.event, mine.what.order);
+    outbox::write_to(writes, mine.recipients, what.event, mine.what->order);
     deciding_.insert_or_assign(what.event, std::move(mine));
     return {};
 }
@@ -356,8 +383,13 @@ void replicator::decided(const consensus::decide& what) {
     }
     decision mine = std::move(found->second);
     deciding_.erase(found);
-    publish(std::move(mine.what));
-    outbox_.owe(mine.recipients, what.event);
+    note_left_out(std::move(mine.lost));
+    if (mine.what) {
+        publish(std::move(*mine.what));
+        outbox_.owe(mine.recipients, what.event);
+    } else if (const held_event* const held = store_.find(what.event)) {
+        mediator_.changed(held->header, held->header);  // its state has
+    }
 }
 
 }  // namespace calbox::replica

@@ -16,6 +16,7 @@ inline constexpr std::size_t api_body_bytes = 1024 * 1024;      // a JSON reques
 inline constexpr std::size_t name_bytes = 255;                  // a title, a place, a file name
 inline constexpr std::size_t notes_bytes = 64 * 1024;           // the info of an event
 inline constexpr std::size_t participants = 10'000;
+inline constexpr std::size_t takeovers = 256;  // of one event
 inline constexpr std::size_t files_per_event = 1'000;
 inline constexpr std::uint64_t file_bytes = std::uint64_t{1} << 40;
 inline constexpr std::size_t leaf_bytes = 64 * 1024;  // plaintext of a file's leaf

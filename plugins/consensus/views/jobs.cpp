@@ -8,13 +8,14 @@
 #include "views.hpp"
 
 namespace calbox::consensus {
-namespace {
 
 refused because(errc code, std::string sentence) {
     refused why;
     why.why = error(code, std::move(sentence));
     return why;
 }
+
+namespace {
 
 refused changed_to(version_number now) {
     return because(errc::conflict, "the event has changed since: it is at version " +
@@ -300,98 +301,6 @@ void views::nobody_knows(const event_id& event, const context& where, effects_ty
                               "none of the devices that can be reached votes on this event")};
     }
     finish(event, std::move(answer), where, effects);
-}
-
-void views::judge_foundation(const event_id& event, bool in_time, const context& where,
-                             effects_type& effects) {
-    desk& at = desks_[event];
-    const job& mine = at.jobs.front();
-    const auto best = best_of(at);
-    if (best && mine.why == intent::create) {
-        finish(event,
-               done{mine.operation,
-                    because(errc::already_exists, "an event of this number exists already")},
-               where, effects);
-        return;
-    }
-    if (best && best->what.when.generation >= mine.generation) {
-        finish(event,
-               done{mine.operation,
-                    because(errc::conflict, "the event was taken over by somebody else already")},
-               where, effects);
-        return;
-    }
-    voices able;
-    for (const auto& [device, answer] : at.answers) {
-        able[device] = answer.life;
-    }
-    able[where.self] = votes_.life();
-    const bool all = at.answers.size() == at.asked.size();
-    // Whoever takes an event over has given up on those who do not answer.
-    const bool only_able = !in_time || all;
-    if (mine.why == intent::take_over && !only_able) {
-        return;
-    }
-    bool complete = false;
-    view voters = members_.first(mine.members, where.self, able, !only_able, complete);
-    if (!complete) {
-        return;
-    }
-    foundation begun;
-    begun.operation = mine.operation;
-    // Nothing is written down of this grant but the counter, which never goes back: a device that
-    // dies now, and begins the event anew in its next life, gives another token.
-    begun.held = std::max(best ? best->what.last_token + 1 : 1, at.mine.counter);
-    begun.until = where.now + with_.ttl;
-    begun.when = {mine.generation, where.self};
-    begun.voters = std::move(voters);
-    if (best) {
-        begun.base = best->what;
-    }
-    locks_[event] = {begun.operation, begun.held, begun.until};
-    clean_.insert(mine.operation);
-    done answer{mine.operation, granted{begun.held, with_.ttl, mine.expect}};
-    at.founded = std::move(begun);
-    finish(event, std::move(answer), where, effects);
-}
-
-/// The first value of its line. Only this device may write it, and does so once: no promise is
-/// needed, and a second attempt goes the way of all others.
-void views::commit_foundation(const event_id& event, const context& where, effects_type& effects) {
-    desk& at = desks_[event];
-    job& mine = at.jobs.front();
-    const foundation begun = *at.founded;
-    const bool holds =
-        begun.operation == mine.operation && begun.held == mine.held && where.now < begun.until;
-    if (!holds) {
-        if (where.now >= begun.until) {
-            at.founded.reset();
-        }
-        finish(event,
-               done{mine.operation, because(errc::conflict, "the lock on the event was lost")},
-               where, effects);
-        return;
-    }
-    value first = begun.base.value_or(value());
-    first.when = begun.when;
-    first.version = mine.expect.next();
-    first.voters = begun.voters;
-    first.lock.reset();
-    first.last_token = begun.held;
-    first.recent.emplace_back(mine.operation, first.version);
-    if (first.recent.size() > value::recent_max) {
-        first.recent.erase(first.recent.begin());
-    }
-    first.body = mine.body;
-    mine.dirty = true;
-    clean_.erase(mine.operation);
-    at.founded.reset();
-    at.answers.clear();
-    std::uint64_t above = 0;
-    if (const vote* const here = votes_.find(event)) {
-        above = here->promised.counter;
-    }
-    propose(event, next_ballot(above, where, effects), std::move(first), where, effects);
 }
 
 /// Whose answer would have helped, the one with the last word first.

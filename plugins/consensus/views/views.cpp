@@ -38,6 +38,7 @@ traits views::declared() const noexcept {
     mine.linearizable = true;
     mine.survives_holder_crash = true;
     mine.partition_safe = true;
+    mine.takes_over = true;
     return mine;
 }
 

@@ -11,6 +11,8 @@
 
 namespace calbox::consensus {
 
+refused because(errc code, std::string sentence);
+
 class views final : public strategy {
 public:
     struct settings {
@@ -147,8 +149,6 @@ private:
     ballot next_ballot(std::uint64_t above, const context& where, effects_type& effects);
 
     // jobs.cpp: what a job makes of the register, and how it ends
-    void judge_foundation(const event_id& event, bool in_time, const context& where,
-                          effects_type& effects);
     void give_up(const event_id& event, const context& where, effects_type& effects);
     void work(const event_id& event, const value& found, bool fresh, const context& where,
               effects_type& effects);
@@ -164,12 +164,18 @@ private:
                          const context& where) const;
     void done_with(const event_id& event, const value& now, const context& where,
                    effects_type& effects);
-    void commit_foundation(const event_id& event, const context& where, effects_type& effects);
     void nobody_knows(const event_id& event, const context& where, effects_type& effects);
     refused missing(const desk& at) const;
     void finish(const event_id& event, std::optional<done> answer, const context& where,
                 effects_type& effects);
     void deliver(const event_id& event, const value& what, bool spread, effects_type& effects);
+
+    // foundations.cpp: how a line of versions begins
+    void judge_foundation(const event_id& event, bool in_time, const context& where,
+                          effects_type& effects);
+    bool refuse_take_over(const event_id& event, const accepted_value& best, const voices& answered,
+                          const context& where, effects_type& effects);
+    void commit_foundation(const event_id& event, const context& where, effects_type& effects);
 
     settings with_;
     acceptor votes_;

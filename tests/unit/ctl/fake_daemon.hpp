@@ -255,6 +255,7 @@ inline json event_of(const std::string& id, const std::string& title) {
             {"files", json::array()},
             {"state", "confirmed"},
             {"locked_by", ""},
+            {"lacks", nullptr},
             {"conflicts", json::array()},
             {"written_by", "alice"},
             {"written", "2026-11-23T09:30:00Z"},

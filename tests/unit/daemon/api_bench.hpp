@@ -74,8 +74,9 @@ protected:
     fake_info info;
     fake_watch changes{world.env};
     fake_history past{events};
-    api subject{world.env,
-                node::services{account, events, lock, file, contact, network, info, changes, past}};
+    fake_branches branch{events};
+    api subject{world.env, node::services{account, events, lock, file, contact, network, info,
+                                          changes, past, branch}};
     std::filesystem::path directory;
     std::string socket_path;
     std::unique_ptr<http::server> server;

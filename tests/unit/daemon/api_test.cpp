@@ -96,10 +96,10 @@ TEST_F(api_test, makes_shows_and_removes_events) {
           "place",     "start",      "end",       "zone",         "all_day",    "start_utc",
           "end_utc",   "recurrence", "organizer", "participants", "declined",   "guests_may",
           "files",     "state",      "locked_by", "conflicts",    "written_by", "written",
-          "stored_on", "owed",       "lock",      "answers"}) {
+          "stored_on", "owed",       "lock",      "lacks",        "answers"}) {
         EXPECT_TRUE(event.contains(key)) << key;
     }
-    EXPECT_EQ(event.size(), 28u);
+    EXPECT_EQ(event.size(), 29u);
     EXPECT_EQ(event["start"], "2026-05-03T14:00:00");
     EXPECT_EQ(event["start_utc"], "2026-05-03T13:00:00Z");
     EXPECT_EQ(event["guests_may"], json({"modify", "attach"}));

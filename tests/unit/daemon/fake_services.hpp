@@ -94,6 +94,9 @@ public:
         session = terms.session;
         last = change;
         node::event_view& event = *at(which);
+        if (event.lacks) {
+            co_return fail(errc::unavailable, "this cannot be confirmed");
+        }
         if (expect && *expect != event.version && !(terms.merge && meeting.both.empty())) {
             co_return fail(errc::conflict);
         }
@@ -172,6 +175,37 @@ public:
 
 private:
     mishap& trouble_;
+};
+
+class fake_branches final : public node::branches {
+public:
+    explicit fake_branches(fake_calendar& events) : events_(events) {}
+    task<result<node::event_view>> copy(user_id, event_id which, std::optional<std::string> title,
+                                        bool with_participants) override {
+        everybody = with_participants;
+        const auto* const first = events_.at(which);
+        if (first == nullptr) {
+            co_return fail(errc::not_found);
+        }
+        const std::string same = first->content.title;
+        co_return events_.add(title.value_or(same));
+    }
+    task<result<node::event_view>> take_over(user_id as, event_id which) override {
+        if (refusal) {
+            co_return fail(*refusal);
+        }
+        if (auto* const event = events_.at(which)) {
+            event->generation = event->generation.next();
+            event->version = event->version.next();
+        }
+        co_return events_.show(as, which);
+    }
+
+    bool everybody = false;
+    std::optional<error> refusal;
+
+private:
+    fake_calendar& events_;
 };
 
 /// One event with a version before it, and one that was deleted.

@@ -123,6 +123,7 @@ TEST(openapi, has_the_members_that_are_sent) {
     expect_schema(document, "version", to_json(node::version_view{}));
     expect_schema(document, "deleted_event", to_json(node::trash_view{}));
     expect_schema(document, "lock", to_json(node::lock_view{}));
+    expect_schema(document, "quorum", to_json(node::quorum_view{}));
     expect_schema(document, "problem", json::parse(http::problem(error(errc::internal)).body));
 }
 
