@@ -228,6 +228,10 @@ private:
             for (std::size_t i = 0; i < machines_.size(); ++i) {
                 (((what.number >> i) & 1) != 0 ? one : other).insert(machines_[i]->name());
             }
+            // An engine, if there is one, stands together, on the side that the next bit says.
+            const auto engine = engine::hosts_of(plan_.consensus);
+            (((what.number >> machines_.size()) & 1) != 0 ? one : other)
+                .insert(engine.begin(), engine.end());
             world_.net.split({one, other});
         } else if (what.what == action_kind::one_way) {
             const auto& other =

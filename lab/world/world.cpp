@@ -33,8 +33,14 @@ Strategy loaded_or_fail(result<Strategy> what) {
 // The world
 // ------------------------------------------------------------------------------------------
 
+/// With where the strategy's engine is to be found, when it needs one.
+static world_settings complete(world_settings with) {
+    with.consensus_settings = engine::settings_for(with.consensus, with.consensus_settings);
+    return with;
+}
+
 world::world(world_settings settings)
-    : with(std::move(settings)),
+    : with(complete(std::move(settings))),
       chance(with.seed, "script"),
       weather(with.seed, "weather"),
       library_seed_(with.seed, "libraries"),
@@ -45,6 +51,7 @@ world::world(world_settings settings)
     model::initialise();
     // Only now: what the libraries draw once in a process, at their start, must not count.
     libraries_.emplace(library_seed_);
+    engine_ = std::make_unique<engine>(*this);
 }
 
 world::~world() {
@@ -57,6 +64,7 @@ world::~world() {
     }
     devices_.clear();
     settle();
+    engine_.reset();
 }
 
 device& world::add(const std::string& name, node::node_settings settings) {

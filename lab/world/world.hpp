@@ -16,6 +16,7 @@
 #include "lab/sim/chance.hpp"
 #include "lab/sim/disk_mount.hpp"
 #include "lab/sim/network.hpp"
+#include "lab/world/engine.hpp"
 #include "lab/world/observer.hpp"
 #include "node/node.hpp"
 #include "plugins/loader.hpp"
@@ -105,6 +106,7 @@ private:
     seeded library_seed_;
     std::optional<library_chance> libraries_;
     plugins::plugin_host plugins_;
+    std::unique_ptr<engine> engine_;
     std::vector<std::unique_ptr<device>> devices_;
     std::vector<std::string> lines_;  // a ring
     std::size_t line_count_ = 0;

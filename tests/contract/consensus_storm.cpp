@@ -172,6 +172,12 @@ private:
             }
             case 2:
                 world_.split({});
+                world_.dead_members.clear();
+                for (const char* member : {"http://one:2379", "http://two:2379"}) {
+                    if (needs_external_ && one_in(2)) {
+                        world_.dead_members.insert(member);
+                    }
+                }
                 break;
             case 3:
                 if (world_.is_up(device)) {
@@ -204,6 +210,7 @@ private:
         ended_ = true;
         world_.run_for(2s);  // whoever was leaving has left
         world_.split({});
+        world_.dead_members.clear();
         world_.lost_percent = world_.repeated_percent = 0;
         for (std::size_t i = 0; i < world_.size(); ++i) {
             world_.crash_before_effect(i, 0);
@@ -241,6 +248,7 @@ private:
     std::vector<editor> editors_;
     const event_id event_ = the_event();
     std::set<std::size_t> leaving_;
+    const bool needs_external_ = world_.at(0).declared().needs_external;
     bool ended_ = false, ending_ = false;
 };
 
@@ -252,6 +260,10 @@ std::string quick_settings(const std::string& plugin) {
     }
     if (plugin == "organizer") {
         return R"({"ttl_ms":3000,"give_up_ms":4000})";
+    }
+    if (plugin == "etcd") {
+        return R"({"endpoints":["http://one:2379","http://two:2379","http://three:2379"],
+            "lock_ttl_s":3,"answer_ms":500,"give_up_ms":4000})";
     }
     return plugin == "naive" ? R"({"ask_ms":300,"lease_ms":3000})" : "";
 }

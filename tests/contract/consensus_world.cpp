@@ -252,6 +252,7 @@ void consensus_world::perform(std::size_t device, std::vector<consensus::effect>
             trace += static_cast<char>('0' + effect.index());
         }
         const bool said = std::holds_alternative<consensus::send>(effect) ||
+                          std::holds_alternative<consensus::http_request>(effect) ||
                           std::holds_alternative<consensus::done>(effect);
         if (said && crashes_now(device)) {
             return;
@@ -261,6 +262,8 @@ void consensus_world::perform(std::size_t device, std::vector<consensus::effect>
                 trace += std::string(as_text(out->body));
             }
             send(device, std::move(*out));
+        } else if (auto* const asked = std::get_if<consensus::http_request>(&effect)) {
+            request(device, std::move(*asked));
         } else if (const auto* const timer = std::get_if<consensus::set_timer>(&effect)) {
             const std::uint64_t tag = timer->tag, number = ++last_event_;
             one.timers[tag] = number;
@@ -304,6 +307,46 @@ void consensus_world::send(std::size_t from, consensus::send&& what) {
         const auto most = static_cast<std::uint64_t>(longest_delay.count());
         later(shuffled ? duration(weather_.below(most)) : usual_delay,
               [this, from, to, body = what.body] { arrive(from, to, body); });
+    }
+}
+
+/// As the host does it: an answer within `most`, or that there is none. What is lost on the way
+/// there has no effect, what is lost on the way back has.
+void consensus_world::request(std::size_t from, consensus::http_request&& what) {
+    EXPECT_TRUE(at(from).declared().needs_external) << "it asks for HTTP, and does not declare it";
+    EXPECT_EQ(what.method, "POST");
+    const std::size_t path = what.url.find('/', std::string_view("http://").size());
+    ASSERT_NE(path, std::string::npos) << what.url;
+    ++messages;
+    const auto answer = [this, from, run = nodes_[from].run, tag = what.tag](int status,
+                                                                             bytes body) {
+        if (nodes_[from].run == run) {
+            step(from, consensus::http_response{tag, status, std::move(body)});
+        }
+    };
+    const bool gone = dead_members.contains(what.url.substr(0, path));
+    const bool lost = side_.contains(from) || weather_.below(100) < lost_percent;
+    const bool mute = engine_is_mute || weather_.below(100) < lost_percent;
+    const auto way = [this] {
+        return shuffled
+                   ? duration(weather_.below(static_cast<std::uint64_t>(longest_delay.count())))
+                   : usual_delay;
+    };
+    const duration there = way(), back = way();
+    if (gone) {
+        later(there + back, [answer] { answer(0, to_bytes("refused")); });
+        return;
+    }
+    if (!lost) {
+        later(there, [this, answer, path, back, mute, what] {
+            const auto came = engine.post(now_, what.url.substr(path), as_text(what.body));
+            if (!mute) {
+                later(back, [answer, came] { answer(came.status, to_bytes(came.body)); });
+            }
+        });
+    }
+    if (lost || mute) {
+        later(what.most, [answer] { answer(0, to_bytes("no answer in time")); });
     }
 }
 

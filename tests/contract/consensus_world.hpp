@@ -1,6 +1,8 @@
 // A network of devices that each run the consensus strategy under test, as its host would: effects
 // in order, what is persisted kept over a restart, decisions stored and owed to the others,
 // messages with delays that can be lost, repeated, overtake each other and be stopped by a split.
+// For a strategy that needs an engine, a model of etcd stands on the side of a split that is not
+// named.
 // Everything is decided by one seed, in virtual time. Records who asked for what and what came of
 // it; consensus_history.hpp judges that.
 #pragma once
@@ -14,6 +16,7 @@
 
 #include "contract/consensus_history.hpp"
 #include "contract/plugins.hpp"
+#include "lab/sim/etcd_model.hpp"
 
 namespace calbox::contract {
 
@@ -62,7 +65,7 @@ public:
     void restart(std::size_t device, bool with_records = true);
     /// The device crashes before its nth effect from now (1: before it writes anything).
     void crash_before_effect(std::size_t device, std::size_t nth);
-    /// Those of one side do not hear the other's.
+    /// Those of one side do not hear the other's, nor an engine.
     void split(std::set<std::size_t> side);
     void message(std::size_t device, const device_id& from, bytes body) {
         step(device, consensus::message{from, std::move(body)});
@@ -97,6 +100,9 @@ public:
     unsigned lost_percent = 0, repeated_percent = 0;
     bool shuffled = false;
     std::size_t backups = 0;  // the last ones edit nothing
+    lab::etcd_model engine;
+    std::set<std::string> dead_members;  // "http://..." of those that nobody reaches
+    bool engine_is_mute = false;         // it does what it is asked, and no answer arrives
     /// Called with every outcome, after it is in `outcomes`.
     std::function<void(std::size_t device, const consensus::done&)> on_done;
 
@@ -120,6 +126,7 @@ private:
     void perform(std::size_t device, std::vector<consensus::effect> effects);
     void send(std::size_t from, consensus::send&& what);
     void arrive(std::size_t from, std::size_t to, const bytes& body);
+    void request(std::size_t from, consensus::http_request&& what);
     void owe(std::size_t from, std::size_t to, const event_id& event);
     void show(std::size_t device, const event_id& event, const bytes& value, bool decided);
     bool reaches(std::size_t from, std::size_t to) const;

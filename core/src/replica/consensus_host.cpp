@@ -26,6 +26,7 @@ consensus_host::consensus_host(const environment& env, database& db, consensus::
       strategy_(strategy),
       mediator_(mediator),
       self_(self),
+      engine_(env),
       tasks_(env, "consensus") {}
 
 consensus_host::~consensus_host() { forget_timers(); }
@@ -186,10 +187,26 @@ void consensus_host::carry_out(consensus::effect& what) {
         if (leaving_) {
             leaving_->set();
         }
-    } else if (const auto* request = std::get_if<consensus::http_request>(&what)) {
-        // No strategy of this build needs one.
-        step(consensus::http_response{request->tag, 0,
-                                      to_bytes("this calboxd makes no HTTP requests")});
+    } else if (auto* request = std::get_if<consensus::http_request>(&what)) {
+        tasks_.spawn("engine", ask_engine(std::move(*request)));
+    }
+}
+
+/// An answer that comes when the strategy has begun again is of no question that it remembers.
+task<void> consensus_host::ask_engine(consensus::http_request what) {
+    const std::uint64_t tag = what.tag;
+    if (!strategy_.declared().needs_external) {
+        env_.log.write(log_level::error, "consensus",
+                       "the strategy asks for HTTP, and does not declare that it needs it");
+        step(consensus::http_response{tag, 0, to_bytes("this strategy may not ask for HTTP")});
+        co_return;
+    }
+    const auto answer = co_await engine_.ask(
+        {std::move(what.method), std::move(what.url), std::move(what.body)}, what.most);
+    if (answer) {
+        step(consensus::http_response{tag, answer->status, answer->body});
+    } else {
+        step(consensus::http_response{tag, 0, to_bytes(answer.error().message())});
     }
 }
 

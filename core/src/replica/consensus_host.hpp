@@ -10,6 +10,7 @@
 #include <calbox/consensus.hpp>
 
 #include "base/task_scope.hpp"
+#include "net/http_client.hpp"
 #include "replica/event_store.hpp"
 
 namespace calbox::replica {
@@ -65,6 +66,7 @@ private:
     task<void> begin_again(error why);
     task<consensus::done> outcome_of(operation_id id, consensus::input what);
     void carry_out(consensus::effect& what);
+    task<void> ask_engine(consensus::http_request what);
     void answer(consensus::done what);
     void forget_timers() noexcept;
 
@@ -73,6 +75,7 @@ private:
     consensus::strategy& strategy_;
     consensus_mediator& mediator_;
     device_id self_;
+    net::http_client engine_;
     task_scope tasks_;
     std::deque<std::vector<consensus::effect>> waiting_;
     std::map<operation_id, std::shared_ptr<operation>> operations_;

@@ -1,0 +1,108 @@
+"""Daemons whose network decides by a real etcd cluster."""
+
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+
+import harness
+from etcd import Cluster
+from harness import EXIT_EXISTS, EXIT_UNAVAILABLE, World, expect, wait_until
+from hosts import PATIENCE, EditorSession
+
+EXIT_TIMED_OUT = 8
+
+
+def members_come_and_go(world: World) -> None:
+    with Cluster(world) as cluster:
+        with_etcd = cluster.configuration()
+        hub = world.hub(**with_etcd)
+        alice = world.edge("alice", hub, **with_etcd).person("alice").register()
+        bob = world.edge("bob", hub, **with_etcd).person("bob").register()
+        event = alice.add_event("Lecture", "2031-06-01 10:00+60m", ["bob"])
+        bob.wait_event(event, PATIENCE, title="Lecture")
+        with EditorSession(world, alice, event, title="By hand") as session:
+            bob.wait_event(event, PATIENCE, state="locked", locked_by="alice")
+            refusal = bob.refused("events", "edit", event, "--place", "Elsewhere", status=EXIT_EXISTS)
+            expect("alice is editing" in refusal, f"it is not said who edits: {refusal}")
+            session.close.touch()
+            expect(session.process.wait(timeout=PATIENCE) == 0, "her edit is not saved")
+        bob.wait_event(event, PATIENCE, title="By hand", state="confirmed")
+
+        cluster.kill(0)  # the one that is asked first
+        bob.edit_event(event, place="Room 9")
+        alice.wait_event(event, PATIENCE, place="Room 9")
+
+        cluster.kill(1)  # nothing is decided any more, and everything is still to be read
+        done = alice.ctl("events", "edit", event, "--place", "Nowhere")
+        expect(done.returncode in (EXIT_UNAVAILABLE, EXIT_TIMED_OUT),
+               f"an edit that nobody decides ended with {done.returncode}: {done.stdout} {done.stderr}")
+        expect("etcd" in done.stderr, f"it is not said what is missing: {done.stderr}")
+        expect(bob.event(event)["place"] == "Room 9", "what is not decided is shown")
+
+        cluster.start(0)
+        cluster.start(1)
+
+        def edited():
+            return alice.ctl("events", "edit", event, "--title", "After all").returncode == 0
+
+        wait_until(edited, "edits are decided again", PATIENCE)
+        bob.wait_event(event, PATIENCE, title="After all")
+        alice.remove_event(event)
+        bob.wait_no_event(event, PATIENCE)
+
+
+def author_killed(world: World) -> None:
+    """Whenever a daemon dies over an edit: all see it, or nobody; and it goes on where it was."""
+    with Cluster(world) as cluster:
+        with_etcd = cluster.configuration(lock_ttl_s=2)
+        hub = world.hub(**with_etcd)
+        alice = world.edge("alice", hub, **with_etcd).person("alice").register()
+        bob = world.edge("bob", hub, **with_etcd).person("bob").register()
+        event = alice.add_event("Lecture 0", "2031-06-01 10:00+60m", ["bob"])
+        bob.wait_event(event, PATIENCE)
+        for number in range(1, 6):
+            title = f"Lecture {number}"
+            client = subprocess.Popen(
+                [harness.CALBOXCTL, "--socket", str(alice.daemon.socket), "events", "edit", event, "--title", title],
+                env=alice.daemon.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            # From right at its start, in steps that go through the whole edit on an idle machine.
+            try:
+                client.wait(timeout=0.004 * number)
+            except subprocess.TimeoutExpired:
+                pass
+            alice.daemon.kill()
+            client.wait()
+            alice.daemon.start()
+
+            def edited():
+                return bob.ctl("events", "edit", event, "--place", f"Room {number}").returncode == 0
+
+            wait_until(edited, "bob can edit, once the lock has ended", PATIENCE)
+            seen = bob.wait_event(event, PATIENCE, place=f"Room {number}")
+            expect(seen["title"] in (title, f"Lecture {number - 1}"), f"neither {title} nor the one before: {seen}")
+            same = alice.wait_event(event, PATIENCE, place=f"Room {number}")
+            expect(same["title"] == seen["title"], f"alice sees {same['title']}, bob {seen['title']}")
+            alice.daemon.wait_connected()
+            if seen["title"] != title:
+                wait_until(lambda: alice.ctl("events", "edit", event, "--title", title).returncode == 0, "it can be repeated",
+                           PATIENCE)
+                bob.wait_event(event, PATIENCE, title=title)
+
+
+def wrong_endpoints(world: World) -> None:
+    """An endpoint that would not be what the person asked for ends the start with a sentence."""
+    for number, (endpoints, says) in enumerate([
+            (["https://127.0.0.1:2379"], "https is not supported"),
+            (["127.0.0.1:2379"], "looks like"),
+            (["http://127.0.0.1"], "looks like"),
+            ([], "names no member of etcd")]):
+        daemon = world.daemon(f"wrong{number}", start=False,
+                              **{"consensus.plugin": "etcd", "consensus.settings.endpoints": endpoints})
+        daemon.launch()
+        expect(daemon.process.wait(timeout=PATIENCE) == 1, f"{endpoints}: ended with {daemon.process.returncode}")
+        expect(says in daemon.log_tail(), f"{endpoints}: no clear sentence: {daemon.log_tail()}")
+
+
+if __name__ == "__main__":
+    harness.main(members_come_and_go, author_killed, wrong_endpoints)
