@@ -38,7 +38,7 @@ def run_tests(build: pathlib.Path, raw: pathlib.Path, jobs: int) -> bool:
     # One file for each program or plugin, which every run of it adds to.
     environment = {**os.environ, "LLVM_PROFILE_FILE": str(raw / "%m.profraw")}
     return subprocess.run(["ctest", "--test-dir", str(build), "-R", RUN, "-E", NOT_RUN, "-j", str(jobs),
-                           "--output-on-failure", "--no-tests=error", "--progress"],
+                           "--output-on-failure", "--no-tests=error"],
                           env=environment, check=False).returncode == 0
 
 
