@@ -324,6 +324,9 @@ void network::send(const std::shared_ptr<connection>& on, int end, bytes data, b
     if (from.sent.size() == 1) {
         line_.schedule(due, [this, on, end] { arrive(on, end); });
     }
+    if (sending) {
+        sending(from.host, to);
+    }
 }
 
 void network::arrive(const std::shared_ptr<connection>& on, int end) {

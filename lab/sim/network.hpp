@@ -68,6 +68,8 @@ public:
     std::uint64_t carried(const std::string& from, const std::string& to) const;
     /// Told of every piece of a stream that arrives; for traces and checks.
     std::function<void(const std::string& from, const std::string& to, byte_view data)> tap;
+    /// Told of every piece as it is sent, whatever becomes of it; while its sender runs.
+    std::function<void(const std::string& from, const std::string& to)> sending;
     /// How many streams have an end that is in use.
     std::size_t open_streams() const;
 

@@ -1,15 +1,20 @@
 """What was acknowledged is there after kill -9; SIGTERM ends cleanly within 5 s; signed-in daemons restart unattended."""
 
+import json
 import random
+import statistics
 import sys
 import threading
+import time
 
 sys.dont_write_bytecode = True
 
 import harness
-from harness import RELEASE, World, expect, wait_until
+from harness import RELEASE, Person, World, expect, wait_until
+from hosts import PATIENCE
 
 KILLS = 1000 if RELEASE else 20
+KILLS_IN_COMMITS = 500 if RELEASE else 10
 
 
 def killed_at_any_moment(world: World) -> None:
@@ -45,6 +50,90 @@ def killed_at_any_moment(world: World) -> None:
         acknowledged.update({key: held[key] for key in extra})
     expect(len(acknowledged) >= KILLS, f"only {len(acknowledged)} events in {KILLS} kills: this tested little")
     print(f"       {KILLS} kills, {len(acknowledged)} events, none lost")
+
+
+def edit_and_kill(author: Person, event: str, title: str, after: float) -> int:
+    """Kills the author's daemon so many seconds after it was asked for the edit; its answer, or 0 when it gave none."""
+    asking = harness.UnixConnection(author.daemon.socket, timeout=PATIENCE)
+    begun = time.perf_counter()
+    asking.request("PATCH", harness.url(event), body=json.dumps({"title": title}), headers={"Content-Type": "application/json"})
+    while time.perf_counter() < begun + after:  # sleeping is not exact enough
+        pass
+    author.daemon.kill()
+    try:
+        answer = asking.getresponse()
+        answer.read()
+        return answer.status
+    except (OSError, harness.http.client.HTTPException):
+        return 0
+    finally:
+        asking.close()
+
+
+def killed_around_a_commit(world: World) -> None:
+    """The author of a shared event is killed while his edit is decided by three voters: it happened everywhere or nowhere, and
+    what he was told has happened is there."""
+    settings = {"consensus__settings__ttl_ms": 1000}  # a dead holder's lock ends soon
+    hub = world.hub(**settings)
+    alice = world.edge("alice", hub, **settings).person("alice").register()
+    bob = world.edge("bob", hub, **settings).person("bob").register()
+    events = [alice.add_event(f"first {number}", f"2031-05-{number + 3:02} 14:00+60m", ["bob"]) for number in range(8)]
+    titles = {}
+    for event in events:
+        titles[event] = bob.wait_event(event, PATIENCE)["title"]
+    taken = []
+    for number in range(20):
+        begun = time.perf_counter()
+        status, answer = alice.daemon.api("PATCH", harness.url(events[0]), {"title": f"warm {number}"})
+        taken.append(time.perf_counter() - begun)
+        expect(status == 200, f"an edit: {status} {answer}")
+        titles[events[0]] = f"warm {number}"
+    usual = statistics.median(taken)
+    bob.wait_event(events[0], PATIENCE, title=titles[events[0]])
+
+    chance = random.Random(20140512)
+    fates = {"acknowledged": 0, "happened, and nobody was told": 0, "did not happen": 0}
+    acknowledged = []  # event and title
+
+    def same(event: str):
+        hers, his = alice.event(event), bob.event(event)
+        return his if hers and his and (hers["version"], hers["state"], his["state"]) == (his["version"], "confirmed", "confirmed") else None
+
+    for cycle in range(KILLS_IN_COMMITS):
+        event, title = events[cycle % len(events)], f"edit {cycle}"
+        status = edit_and_kill(alice, event, title, chance.uniform(0.4 * usual, 1.2 * usual))
+        expect(status in (0, 200, 409, 412, 503, 504), f"kill {cycle + 1}: the edit was answered with {status}")
+        alice.daemon.start()
+        alice.daemon.wait_connected(PATIENCE)
+        seen = wait_until(lambda: same(event), f"both see one version of {event} after kill {cycle + 1}", PATIENCE)
+        hers = alice.event(event)
+        expect((hers["version"], hers["title"]) == (seen["version"], seen["title"]) or hers["version"] > seen["version"],
+               f"kill {cycle + 1}: alice has {hers['version']} {hers['title']!r}, bob {seen['version']} {seen['title']!r}")
+        expect(seen["title"] in (title, titles[event]), f"kill {cycle + 1}: neither {title!r} nor {titles[event]!r}: {seen}")
+        if status == 200:
+            expect(seen["title"] == title, f"kill {cycle + 1} lost {title!r}, which was acknowledged: {seen}")
+            acknowledged.append((event, title))
+        fates["acknowledged" if status == 200 else "happened, and nobody was told" if seen["title"] == title
+              else "did not happen"] += 1
+        # What was accepted and not decided yet is decided by the next edit, whoever makes it.
+        titles[event] = f"settled {cycle}"
+
+        def settled():
+            return bob.daemon.api("PATCH", harness.url(event), {"title": titles[event]})[0] == 200
+
+        wait_until(settled, "bob can edit, once the lock has ended", PATIENCE)
+        alice.wait_event(event, PATIENCE, title=titles[event])
+
+    for event in events:
+        held = [{version["version"]: version["title"] for version in
+                 person.daemon.get(harness.url(event, "history"))["versions"] if version["readable"]} for person in (alice, bob)]
+        both = held[0].keys() & held[1].keys()
+        differ = {version: (held[0][version], held[1][version]) for version in both if held[0][version] != held[1][version]}
+        expect(len(both) >= 2 and not differ, f"{event} differs: {differ}")
+        lost = [title for of, title in acknowledged if of == event and title not in held[1].values()]
+        expect(not lost, f"{event} has lost {lost}")
+    print(f"       {KILLS_IN_COMMITS} kills, each {400 * usual:.1f} to {1200 * usual:.1f} ms after the question: "
+          + ", ".join(f"{count} {fate}" for fate, count in fates.items()))
 
 
 def ends_within_five_seconds(world: World) -> None:
@@ -111,4 +200,4 @@ def second_daemon_refused(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(killed_at_any_moment, ends_within_five_seconds, registry_down, second_daemon_refused)
+    harness.main(killed_at_any_moment, killed_around_a_commit, ends_within_five_seconds, registry_down, second_daemon_refused)

@@ -91,10 +91,24 @@ peer_message acceptor::answer(message_kind kind, const event_id& event, const pe
     return out;
 }
 
-peer_message acceptor::prepare(const event_id& event, const peer_message& asked,
-                               const context& where, effects_type& effects) {
+bool acceptor::is_edited_by_another(const event_id& event, const device_id& asker,
+                                    std::uint64_t generation, duration lapses,
+                                    const context& where) const {
+    const vote* const mine = find(event);
+    const auto seen = locks_.find(event);
+    return mine != nullptr && mine->held && mine->held->what.lock && seen != locks_.end() &&
+           mine->held->what.when.generation.value >= generation &&
+           mine->held->what.lock->holder != asker && where.now - seen->second.since < lapses;
+}
+
+peer_message acceptor::prepare(const event_id& event, const device_id& asker,
+                               const peer_message& asked, duration lapses, const context& where,
+                               effects_type& effects) {
     bool ok = true;
-    if (asked.votes) {
+    if (asked.votes && asked.lock_of_generation != 0 &&
+        is_edited_by_another(event, asker, asked.lock_of_generation, lapses, where)) {
+        ok = false;
+    } else if (asked.votes) {
         vote& mine = votes_[event];
         ok = mine.promised <= asked.at;
         if (mine.promised < asked.at) {

@@ -19,8 +19,10 @@ public:
     const std::map<event_id, vote>& all() const noexcept { return votes_; }
 
     // Answers to messages; each writes what it must to `effects` first.
-    peer_message prepare(const event_id& event, const peer_message& asked, const context& where,
-                         effects_type& effects);
+    /// Whoever wants a lock that somebody else has, and that was changed within `lapses`, is
+    /// promised nothing: a promise would only stop whoever edits.
+    peer_message prepare(const event_id& event, const device_id& asker, const peer_message& asked,
+                         duration lapses, const context& where, effects_type& effects);
     peer_message accept(const event_id& event, const peer_message& asked, const context& where,
                         effects_type& effects);
     peer_message state(const event_id& event, const peer_message& asked,
@@ -32,6 +34,9 @@ public:
                effects_type& effects);
 
 private:
+    bool is_edited_by_another(const event_id& event, const device_id& asker,
+                              std::uint64_t generation, duration lapses,
+                              const context& where) const;
     void write(const event_id& event, bool with_body, effects_type& effects) const;
     void hold(const event_id& event, accepted_value what, const context& where,
               effects_type& effects);

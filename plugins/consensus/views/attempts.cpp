@@ -12,10 +12,13 @@ namespace {
 
 constexpr duration back_off_first = std::chrono::milliseconds(20);
 constexpr unsigned back_off_doublings = 6;
+constexpr std::uint64_t ballots_ahead = 8;
 constexpr std::uint64_t counters_at_once = 1024;  // reserved by one write
 
+}  // namespace
+
 /// Can these sets still have a quorum when nobody of `refusals` will say yes?
-bool still_possible(const view& who, const voices& refusals) {
+bool views::still_possible(const view& who, const voices& refusals) {
     const auto possible = [&](const member_set& set) {
         voices left;
         for (const member& one : set.members) {
@@ -27,8 +30,6 @@ bool still_possible(const view& who, const voices& refusals) {
     };
     return possible(who.now) && (!who.next || possible(*who.next));
 }
-
-}  // namespace
 
 ballot views::next_ballot(std::uint64_t above, const context& where, effects_type& effects) {
     counter_ = std::max(counter_, above) + 1;
@@ -86,11 +87,14 @@ void views::ask(const event_id& event, const device_id& whom, bool counts, const
     question.life = votes_.life();
     question.kind =
         at.at == phase::preparing ? message_kind::ask_for_ok : message_kind::check_update;
+    if (const job& mine = at.jobs.front(); mine.kind == job_kind::acquire && !mine.insists) {
+        question.lock_of_generation = mine.generation.value;
+    }
     if (whom != where.self) {
         members_.asked(whom, where.now);
         effects.push_back(send{whom, codec::encode(question)});
     } else if (at.at == phase::preparing) {
-        at.answers[whom] = votes_.prepare(event, question, where, effects);
+        at.answers[whom] = votes_.prepare(event, where.self, question, lapses(), where, effects);
     } else {
         at.answers[whom] = votes_.state(event, question, where);
     }
@@ -130,7 +134,10 @@ void views::prepare(const event_id& event, const context& where, effects_type& e
     }
     at.at = phase::preparing;
     at.in_time = true;
-    at.mine = next_ballot(above, where, effects);
+    // Whoever was late catches up with those who went on meanwhile.
+    const std::uint64_t ahead =
+        at.attempts == 0 ? 0 : ballots_ahead << std::min(at.attempts, back_off_doublings);
+    at.mine = next_ballot(std::max(above, counter_) + ahead, where, effects);
     ask_around(event, where, effects);
     judge_promises(event, where, effects);
 }
@@ -249,6 +256,9 @@ bool views::is_quorum(const view& of, const voices& who, const context& where) c
 
 void views::judge_promises(const event_id& event, const context& where, effects_type& effects) {
     const auto best = best_with_its_voters(event, where, effects);
+    if (meets_a_lock(event, where, effects)) {
+        return;
+    }
     desk& at = desks_[event];
     if (!best && at.answers.size() == at.asked.size()) {
         if (at.refusals.empty()) {

@@ -138,6 +138,10 @@ std::optional<value> views::change_for_acquire(const event_id& event, const valu
     return next;
 }
 
+duration views::lapses() const {
+    return mutant("views.frees_locks_early") ? with_.ttl / 10 : with_.ttl * 5 / 4;
+}
+
 bool views::lock_has_lapsed(const event_id& event, const lock_record& lock,
                             const context& where) const {
     if (lock.holder == where.self) {
@@ -148,9 +152,7 @@ bool views::lock_has_lapsed(const event_id& event, const lock_record& lock,
     }
     // Whoever has seen this very lock for long enough on a clock of his own is right: it was not
     // renewed since then. Clocks need not agree, only run at about the same rate.
-    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(
-                           mutant("views.frees_locks_early") ? with_.ttl / 10 : with_.ttl * 5 / 4)
-                           .count();
+    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(lapses()).count();
     const desk& at = desks_.at(event);
     return std::ranges::any_of(at.answers, [&](const auto& answer) {
         const auto& held = answer.second.held;
@@ -158,6 +160,31 @@ bool views::lock_has_lapsed(const event_id& event, const lock_record& lock,
                held->what.lock->written == lock.written &&
                answer.second.lock_age_ms >= static_cast<std::uint64_t>(limit);
     });
+}
+
+/// Has the first job, which wants a lock, met one that somebody else has? It ends there, unless
+/// that lock has lapsed for one of those who were asked: then it asks again, and insists.
+bool views::meets_a_lock(const event_id& event, const context& where, effects_type& effects) {
+    desk& at = desks_[event];
+    job& mine = at.jobs.front();
+    if (mine.kind != job_kind::acquire || mine.insists) {
+        return false;
+    }
+    for (const auto& [device, answer] : at.answers) {
+        const bool for_its_lock = !answer.ok && answer.held && answer.held->what.lock &&
+                                  answer.held->what.lock->holder != where.self;
+        if (for_its_lock && !still_possible(answer.held->what.voters, at.refusals)) {
+            if (lock_has_lapsed(event, *answer.held->what.lock, where)) {
+                mine.insists = true;
+                prepare(event, where, effects);
+            } else {
+                finish(event, done{mine.operation, edited_by(*answer.held->what.lock)}, where,
+                       effects);
+            }
+            return true;
+        }
+    }
+    return false;
 }
 
 std::optional<value> views::change_for_commit(const event_id& event, const value& found, bool fresh,

@@ -144,13 +144,16 @@ struct peer_message {
     bool chosen = false;                 // `held` is known to be decided
     incarnation life;                    // of the sender
     std::uint64_t lock_age_ms = 0;       // how long the sender has seen `held`'s lock unchanged
+    /// ask_for_ok: of the event whose lock the asker wants; 0 where he wants something else.
+    std::uint64_t lock_of_generation = 0;
 
     static constexpr auto fields = std::tuple(
         codec::field<1>(&peer_message::kind), codec::field<2>(&peer_message::event),
         codec::field<3>(&peer_message::at), codec::field<4>(&peer_message::ok),
         codec::field<5>(&peer_message::votes), codec::field<6>(&peer_message::promised),
         codec::field<7>(&peer_message::held), codec::field<8>(&peer_message::chosen),
-        codec::field<9>(&peer_message::life), codec::field<10>(&peer_message::lock_age_ms));
+        codec::field<9>(&peer_message::life), codec::field<10>(&peer_message::lock_age_ms),
+        codec::field<11>(&peer_message::lock_of_generation));
 };
 
 /// Durable: what this device has promised and accepted of an event. The body lies in a record of

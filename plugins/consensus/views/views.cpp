@@ -226,7 +226,8 @@ void views::answer_peer(const device_id& from, const peer_message& asked, const 
                         effects_type& effects) {
     const event_id& event = asked.event;
     if (asked.kind == message_kind::ask_for_ok) {
-        effects.push_back(send{from, codec::encode(votes_.prepare(event, asked, where, effects))});
+        effects.push_back(send{
+            from, codec::encode(votes_.prepare(event, from, asked, lapses(), where, effects))});
     } else if (asked.kind == message_kind::check_update) {
         effects.push_back(send{from, codec::encode(votes_.state(event, asked, where))});
     } else if (asked.kind == message_kind::update) {

@@ -54,6 +54,7 @@ private:
         operation_id of;
         bytes body;
         instant deadline;
+        bool insists = false;          // acquire: on promises, since the lock has lapsed
         bool dirty = false;            // its change may be at some voter already, for all we know
         std::optional<refused> after;  // refuse once the value as it is has been decided again
     };
@@ -145,6 +146,7 @@ private:
     std::optional<accepted_value> best_of(const desk& at) const;
     std::optional<accepted_value> best_with_its_voters(const event_id& event, const context& where,
                                                        effects_type& effects);
+    static bool still_possible(const view& who, const voices& refusals);
     bool is_quorum(const view& of, const voices& who, const context& where) const;
     ballot next_ballot(std::uint64_t above, const context& where, effects_type& effects);
 
@@ -160,8 +162,10 @@ private:
                                            const context& where, effects_type& effects);
     bool step_view(const event_id& event, value& what, const group& who, bool without_self,
                    const context& where) const;
+    duration lapses() const;
     bool lock_has_lapsed(const event_id& event, const lock_record& lock,
                          const context& where) const;
+    bool meets_a_lock(const event_id& event, const context& where, effects_type& effects);
     void done_with(const event_id& event, const value& now, const context& where,
                    effects_type& effects);
     void nobody_knows(const event_id& event, const context& where, effects_type& effects);

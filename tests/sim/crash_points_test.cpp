@@ -1,0 +1,205 @@
+// One edit, killed at every point where that makes a difference: whatever a device does between two
+// of its effects (an operation on its disk, a message) is lost with it, so that a kill after each
+// effect stands for all moments. Each sweep goes on until an edit ends untouched.
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "lab/check/world_watcher.hpp"
+
+namespace calbox::lab::claims {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Who dies: the guest, who is the author; the organizer; the backup.
+enum class victim { author, organizer, backup };
+enum class point { disk_kill, disk_power_cut, message_sent, message_arrived };
+
+std::string_view name_of(victim who) {
+    static constexpr std::string_view names[] = {"author", "organizer", "backup"};
+    return names[static_cast<std::size_t>(who)];
+}
+std::string_view name_of(point where) {
+    static constexpr std::string_view names[] = {"killed_in_a_disk_operation", "power_cut",
+                                                 "killed_after_sending", "killed_after_arrival"};
+    return names[static_cast<std::size_t>(where)];
+}
+
+using sweep = std::tuple<const char*, victim, point>;
+
+class crash_points : public testing::TestWithParam<sweep> {
+protected:
+    crash_points() {
+        alice.sign_up();
+        bob.sign_up();
+        watching.knows(alice);
+        watching.knows(bob);
+        in.on_disk_lost = [](device& of, ending how) { of.kill(how); };
+        in.net.sending = [this](const std::string& from, const std::string&) {
+            sent_ += from == dies().name();
+        };
+        in.net.tap = [this, others = in.net.tap](const std::string& from, const std::string& to,
+                                                 byte_view data) {
+            others(from, to, data);
+            arrived_ += from == dies().name();
+        };
+        auto ticket = watching.creates(alice);
+        const auto made = alice.create("edit 0", {"bob"});
+        watching.answered(ticket, made);
+        event_ = must(made, "create").id;
+        in.wait_for("both have it", [&] { return at_rest(); });
+    }
+
+    static world_settings settings() {
+        world_settings with;
+        with.consensus = std::get<0>(GetParam());
+        with.storage = "sqlite";
+        with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
+        return with;
+    }
+    device& dies() {
+        const victim who = std::get<1>(GetParam());
+        return who == victim::author ? b : who == victim::organizer ? a : z;
+    }
+
+    /// Both see the same version with the same content, and nobody is at it.
+    bool at_rest() const {
+        const auto hers = alice.sees(event_), his = bob.sees(event_);
+        return hers && his && hers->version == his->version &&
+               hers->content.title == his->content.title &&
+               hers->state == node::event_state::confirmed &&
+               his->state == node::event_state::confirmed;
+    }
+
+    /// Kills the victim at its n-th effect from now. False when there was none before `question`.
+    bool dies_at(std::uint64_t number, const std::function<bool()>& question) {
+        sent_ = arrived_ = 0;
+        const point where = std::get<2>(GetParam());
+        if (where == point::disk_kill) {
+            dies().drive()->kill_in(number);
+        } else if (where == point::disk_power_cut) {
+            dies().drive()->cut_power_in(number);
+        }
+        const instant end = in.now() + 1min;
+        while (dies().up() && !question() && in.now() < end) {
+            if (in.settle_at_most(1) == 0) {
+                (void)in.step(end);
+            }
+            if ((where == point::message_sent && sent_ >= number) ||
+                (where == point::message_arrived && arrived_ >= number)) {
+                dies().kill(ending::process);
+            }
+        }
+        if (dies().up()) {
+            dies().drive()->kill_in(0);
+            dies().drive()->cut_power_in(0);
+        }
+        return !dies().up();
+    }
+
+    world in{settings()};
+    device& hub = found_network(in, "hub", wire::role::rendezvous);
+    device& z = join_network(in, "Z", wire::role::backup, hub);
+    device& a = join_network(in, "A", wire::role::edge, hub);
+    device& b = join_network(in, "B", wire::role::edge, hub);
+    person alice{a, "alice"}, bob{b, "bob"};
+    world_watcher watching{in};
+    event_id event_{};
+    std::uint64_t sent_ = 0, arrived_ = 0;
+};
+
+TEST_P(crash_points, leave_all_or_nothing_of_an_edit) {
+    std::size_t all = 0, nothing = 0;
+    bool untouched = false;
+    std::uint64_t number = 0;
+    while (!untouched && ++number < 1000) {
+        SCOPED_TRACE(fmt::format("at number {}", number));
+        const auto before = bob.sees(event_);
+        ASSERT_TRUE(before);
+        const std::string title = fmt::format("edit {}", number);
+        auto ticket = watching.changes(bob, *before);
+        const auto edit = bob.begin_change(event_, title, before->version);
+        instant quiet_since = in.now();
+        const auto done = [&] {  // and whatever follows at others, too
+            if (!edit->ended || !alice.up() || !bob.up() || alice.title_of(event_) != title) {
+                quiet_since = in.now();
+            }
+            return in.now() - quiet_since > 3s;
+        };
+        untouched = !dies_at(number, done);
+        if (!untouched) {
+            in.pass(1s);
+            dies().start();
+        }
+        // All or nothing, and an answer for whoever still waits for one, within 10 s; from then on
+        // it stays so.
+        in.pass(10s);
+        ASSERT_TRUE(edit->ended);
+        watching.answered(ticket, edit->value);
+        const auto hers = alice.sees(event_), his = bob.sees(event_);
+        ASSERT_TRUE(hers && his);
+        EXPECT_EQ(hers->version, his->version);
+        EXPECT_EQ(hers->content.title, his->content.title);
+        const bool happened = his->content.title == title;
+        EXPECT_TRUE(happened || his->content.title == before->content.title) << his->content.title;
+        if (edit->value && *edit->value) {
+            EXPECT_TRUE(happened) << "acknowledged";
+        }
+        if (untouched) {
+            EXPECT_TRUE(edit->value && *edit->value);
+        } else {
+            ++(happened ? all : nothing);
+        }
+        // A holder who died is waited for; then it goes on.
+        in.wait_for("all is at rest", [&] { return at_rest(); });
+        const auto after = bob.sees(event_);
+        EXPECT_EQ(after->content.title, his->content.title) << "it came later, or went";
+        std::optional<result<node::event_view>> more;
+        const instant freed_by = in.now() + 45s;
+        do {
+            auto next = watching.changes(alice, *after);
+            more = alice.change(event_, title + ", and on", after->version);
+            watching.answered(next, more);
+            if (!*more) {
+                in.pass(1s);
+            }
+        } while (!*more && in.now() < freed_by);
+        must(more, "an edit afterwards");
+        in.wait_for("both have it", [&] { return at_rest(); });
+    }
+    ASSERT_TRUE(untouched);
+    in.pass(1min);
+    watching.end({&alice, &bob});
+    for (const violation& one : watching.claims.violations(required(in.promised(), {false}))) {
+        ADD_FAILURE() << to_line(one);
+    }
+    for (const std::string& line : in.errors()) {
+        ADD_FAILURE() << line;
+    }
+    RecordProperty("points", std::to_string(all + nothing));
+    EXPECT_GT(all + nothing, 0U);
+    if (std::get<0>(GetParam()) == std::string_view("views") &&
+        std::get<1>(GetParam()) == victim::author) {
+        EXPECT_GT(all, 0U);
+        EXPECT_GT(nothing, 0U);
+    }
+    std::printf("%zu points: %zu times all of it was there, %zu times nothing\n", all + nothing,
+                all, nothing);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    edit, crash_points,
+    testing::Combine(testing::Values("views", "organizer", "naive"),
+                     testing::Values(victim::author, victim::organizer, victim::backup),
+                     testing::Values(point::disk_kill, point::disk_power_cut, point::message_sent,
+                                     point::message_arrived)),
+    [](const testing::TestParamInfo<sweep>& info) {
+        return fmt::format("{}_{}_{}", std::get<0>(info.param), name_of(std::get<1>(info.param)),
+                           name_of(std::get<2>(info.param)));
+    });
+
+}  // namespace
+}  // namespace calbox::lab::claims
