@@ -50,10 +50,12 @@ public:
         return {};
     }
     void decided(const consensus::decide& what) override { told.push_back(what.value); }
-    error explain(const event_id&, const consensus::refused& refusal) const override {
+    error explain(const event_id&, const consensus::refused& refusal) override {
         return refusal.why;
     }
+    void doubtful(const event_id&, bool now) override { in_doubt = now; }
     std::vector<bytes> sent, told;
+    bool in_doubt = false;
     bool cannot_store = false;
 
 private:
@@ -175,6 +177,7 @@ TEST_F(consensus_host_test, the_fate_of_an_edit_whose_answer_was_lost_is_asked_f
     EXPECT_EQ(commit().error().code, errc::unavailable);
     fate = errc::timed_out;
     EXPECT_EQ(commit().error().code, errc::timed_out);
+    EXPECT_TRUE(rest.in_doubt);
 }
 
 TEST_F(consensus_host_test, an_edit_that_could_not_be_written_here_may_have_happened_elsewhere) {
