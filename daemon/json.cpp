@@ -1,10 +1,10 @@
 #include "json.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 
 #include "model/guest_rights.hpp"
+#include "model/times.hpp"
 
 namespace calbox::daemon {
 
@@ -34,18 +34,6 @@ std::string_view change_name(node::version_change what) {
             break;
     }
     return "changed";
-}
-
-/// The end of an all-day event for people: its last day. Inside, the end is the day after.
-std::string last_day(const model::local_time& end) {
-    using namespace std::chrono;
-    const auto after = sys_days(year(end.year) / end.month / end.day);
-    const year_month_day last(after - days(1));
-    model::local_time made;
-    made.year = static_cast<int>(last.year());
-    made.month = static_cast<int>(static_cast<unsigned>(last.month()));
-    made.day = static_cast<int>(static_cast<unsigned>(last.day()));
-    return made.date_text();
 }
 
 /// Refuses documents that are too deep, or have a key twice, while they are read.
@@ -298,8 +286,8 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
         {"title", content.title},
         {"info", content.info},
         {"place", content.place},
-        {"start", time.all_day ? time.start.date_text() : time.start.text()},
-        {"end", time.all_day ? last_day(time.end) : time.end.text()},
+        {"start", model::start_text(time)},
+        {"end", model::end_text(time)},
         {"zone", time.zone},
         {"all_day", time.all_day},
         {"start_utc", model::utc_text(view.utc.start)},
@@ -345,8 +333,8 @@ json to_json(const node::trash_view& view) {
     return {{"id", view.id_text},
             {"title", view.content.title},
             {"place", view.content.place},
-            {"start", time.all_day ? time.start.date_text() : time.start.text()},
-            {"end", time.all_day ? last_day(time.end) : time.end.text()},
+            {"start", model::start_text(time)},
+            {"end", model::end_text(time)},
             {"zone", time.zone},
             {"all_day", time.all_day},
             {"start_utc", model::utc_text(view.utc.start)},

@@ -48,18 +48,6 @@ std::string rights_text(std::uint32_t bits) {
     return joined(words);
 }
 
-std::string start_text(const when& time) {
-    return time.all_day ? time.start.date_text() : time.start.text();
-}
-
-/// Of whole days the last one: inside, the end is the day after.
-std::string end_text(const when& time) {
-    constexpr std::int64_t day = 86'400;
-    return time.all_day && is_real(time.end)
-               ? from_wall_seconds(wall_seconds(time.end) - day).date_text()
-               : time.end.text();
-}
-
 /// The root tells a file from another one of the same name and size.
 std::string file_text(const attachment& file) {
     return file.name + " (" + std::to_string(file.size) + " bytes, " +

@@ -221,4 +221,15 @@ void initialise() {
     load_zone_names();
 }
 
+std::string start_text(const when& time) {
+    return time.all_day ? time.start.date_text() : time.start.text();
+}
+
+std::string end_text(const when& time) {
+    constexpr std::int64_t day = 86'400;  // inside, the end is the day after
+    return time.all_day && is_real(time.end)
+               ? from_wall_seconds(wall_seconds(time.end) - day).date_text()
+               : time.end.text();
+}
+
 }  // namespace calbox::model

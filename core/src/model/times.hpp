@@ -1,4 +1,4 @@
-// Wall times as numbers, for this room. Pure functions.
+// Wall times as numbers and texts. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,11 @@ bool is_storable(timestamp at) noexcept;
 /// Seconds since 1970 as if the wall time were UTC; only of times that are real.
 std::int64_t wall_seconds(const local_time& at) noexcept;
 local_time from_wall_seconds(std::int64_t seconds) noexcept;
+
+/// As people read an event's times: "2026-05-03T14:00:00", of whole days "2026-05-03"; their end is
+/// the last day then.
+std::string start_text(const when& time);
+std::string end_text(const when& time);
 
 /// The forms of iCalendar: "20260503T140000", and in UTC with milliseconds where there are any:
 /// "20260503T140000Z.250" (the part behind the dot is ours alone).
