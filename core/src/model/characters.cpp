@@ -35,6 +35,18 @@ code_point first_code_point(std::string_view text) noexcept {
     return {value, length};
 }
 
+std::string_view cut(std::string_view text, std::size_t most) noexcept {
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const code_point next = first_code_point(text.substr(size));
+        if (next.length == 0 || size + next.length > most) {
+            break;
+        }
+        size += next.length;
+    }
+    return text.substr(0, size);
+}
+
 bool is_utf8(std::string_view text) noexcept {
     while (!text.empty()) {
         const std::size_t length = first_code_point(text).length;

@@ -15,6 +15,9 @@ struct code_point {
 };
 code_point first_code_point(std::string_view text) noexcept;
 
+/// The whole characters that begin `text`, `most` bytes of them at most.
+std::string_view cut(std::string_view text, std::size_t most) noexcept;
+
 bool is_utf8(std::string_view text) noexcept;
 
 /// C0, DEL and C1.

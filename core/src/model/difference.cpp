@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/characters.hpp"
 #include "model/guest_rights.hpp"
 #include "model/times.hpp"
 
@@ -9,17 +10,10 @@ namespace calbox::model {
 
 namespace {
 
-/// Whole characters of UTF-8.
-std::string cut(std::string text) {
-    if (text.size() > difference_text_bytes) {
-        std::size_t end = difference_text_bytes;
-        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
-            --end;
-        }
-        text.resize(end);
-        text += "\u2026";
-    }
-    return text;
+std::string shortened(std::string text) {
+    return text.size() > difference_text_bytes
+               ? std::string(cut(text, difference_text_bytes)) + "\u2026"
+               : text;
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -63,14 +57,14 @@ void compare_files(const std::vector<attachment>& before, const std::vector<atta
     for (const attachment& old : before) {
         const attachment* const now = named(after, old.name);
         if (now == nullptr) {
-            into.push_back({"files", cut(file_text(old)), {}});
+            into.push_back({"files", shortened(file_text(old)), {}});
         } else if (now->root != old.root) {
-            into.push_back({"files", cut(file_text(old)), cut(file_text(*now))});
+            into.push_back({"files", shortened(file_text(old)), shortened(file_text(*now))});
         }
     }
     for (const attachment& now : after) {
         if (named(before, now.name) == nullptr) {
-            into.push_back({"files", {}, cut(file_text(now))});
+            into.push_back({"files", {}, shortened(file_text(now))});
         }
     }
 }
@@ -82,7 +76,7 @@ std::vector<field_change> difference(const compared_version& before,
     std::vector<field_change> all;
     const auto compare = [&](const char* field, const std::string& old, const std::string& now) {
         if (old != now) {
-            all.push_back({field, cut(old), cut(now)});
+            all.push_back({field, shortened(old), shortened(now)});
         }
     };
     const event_content& old = before.content;

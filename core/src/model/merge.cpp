@@ -124,19 +124,6 @@ private:
     merged_text made_;
 };
 
-/// At most `most` bytes of it, whole characters.
-std::string_view cut(std::string_view text, std::size_t most) {
-    std::size_t size = 0;
-    while (size < text.size()) {
-        const code_point next = first_code_point(text.substr(size));
-        if (next.length == 0 || size + next.length > most) {
-            break;
-        }
-        size += next.length;
-    }
-    return text.substr(0, size);
-}
-
 }  // namespace
 
 merged_text merge(const version_text& base, const version_text& mine, const version_text& theirs) {

@@ -3,24 +3,19 @@
 #include <algorithm>
 
 #include "crypto/envelopes.hpp"
+#include "model/characters.hpp"
+#include "node/drafts.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
 
 namespace {
 
-/// `title` with `more` behind it, cut between two characters where both are too long.
-std::string with_remark(std::string title, const std::string& more) {
+/// `title` with `more` behind it, cut where both are too long.
+std::string with_remark(const std::string& title, const std::string& more) {
     const std::size_t most =
         wire::limits::name_bytes - std::min(more.size(), wire::limits::name_bytes);
-    if (title.size() > most) {
-        std::size_t end = most;
-        while (end > 0 && (static_cast<unsigned char>(title[end]) & 0xC0) == 0x80) {
-            --end;
-        }
-        title.resize(end);
-    }
-    return title + more;
+    return std::string(model::cut(title, most)) + more;
 }
 
 /// Do they say the same, whenever it was written?
@@ -48,10 +43,7 @@ result<replica::change> branch_service::copy_of(const opened_event& from, const 
     content.uid = to_hex(uid) + "@calendarbox";
     content.title = std::move(title);
     content.organizer = people_.name_of(as);
-    content.participants.clear();
-    for (const user_id& user : what.participants) {
-        content.participants.push_back(people_.name_of(user));
-    }
+    content.participants = people_.names_of(what.participants);
     content.answers.clear();
     content.declined.clear();
     for (model::attachment& file : content.files) {
@@ -102,8 +94,7 @@ task<result<event_view>> branch_service::take_over(user_id as, event_id which) {
     if (!opened) {
         co_return fail(opened.error());
     }
-    const std::uint32_t rights = (*opened)->header.guests_may;
-    if (as != which.organizer && (rights & guest_right::modify) == 0) {
+    if (!has_right(as, (*opened)->header, guest_right::modify)) {
         co_return fail(errc::forbidden, "guests may not change this event, nor take it over");
     }
     const auto done = co_await replica_.take_over(as, which);
@@ -111,8 +102,7 @@ task<result<event_view>> branch_service::take_over(user_id as, event_id which) {
         co_return fail(done.error());
     }
     env_.log.write(log_level::info, "branches",
-                   people_.name_of(as) + " has taken over " + people_.name_of(which.organizer) +
-                       "/" + which.seq_text());
+                   people_.name_of(as) + " has taken over " + people_.id_text(which));
     co_return events_.show(as, which);
 }
 
@@ -157,7 +147,7 @@ task<result<void>> branch_service::keep(replica::left_out what) {
         // He left the event by that version, or nothing is lost.
         co_return co_await replica_.kept_left_out(what.copy);
     }
-    const std::string name = people_.name_of(from.organizer) + "/" + from.seq_text();
+    const std::string name = people_.id_text(from);
     const std::string title = with_remark(
         lost->content.title, " (conflict copy of " + name + ", by " + people_.name_of(as) + ")");
     auto change = copy_of(*lost, as, title, false);
@@ -170,9 +160,9 @@ task<result<void>> branch_service::keep(replica::left_out what) {
         co_return fail(made.error());
     }
     if (made) {
-        env_.log.write(log_level::info, "branches",
-                       "what a take-over of " + name + " left out is kept as " +
-                           people_.name_of(as) + "/" + what.copy.seq_text());
+        env_.log.write(
+            log_level::info, "branches",
+            "what a take-over of " + name + " left out is kept as " + people_.id_text(what.copy));
         files_.adopt(as, *made);
     }
     co_return co_await replica_.kept_left_out(what.copy);

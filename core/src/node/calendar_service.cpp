@@ -18,19 +18,6 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-/// The next version of an event, with all that a header shows as it is; without `expect`, of the
-/// version that was read.
-replica::change change_of(const envelope_header& from, const user_id& as,
-                          std::optional<version_number> expect) {
-    replica::change what;
-    what.as = as;
-    what.event = from.event;
-    what.expect = expect ? expect : std::optional(from.version);
-    what.guests_may = from.guests_may;
-    what.participants = from.participants;
-    return what;
-}
-
 /// "title, time"
 std::string listed(const std::vector<std::string_view>& words) {
     std::string text;
@@ -99,9 +86,7 @@ task<result<event_view>> calendar_service::create(user_id as, event_draft draft)
     env_.entropy.fill(uid);
     content.uid = to_hex(uid) + "@calendarbox";
     content.organizer = people_.name_of(as);
-    for (const user_id& user : *guests) {
-        content.participants.push_back(people_.name_of(user));
-    }
+    content.participants = people_.names_of(*guests);
     content.created = content.modified = env_.time.wall();
     auto body = model::write_body(content, {});
     if (!body) {
@@ -152,14 +137,12 @@ result<calendar_service::proposal> calendar_service::propose(
 /// The body repeats who takes part. Whoever is asked again has not answered.
 void calendar_service::name_participants(proposal& what) const {
     model::event_content& content = what.text.content;
-    content.participants.clear();
-    for (const user_id& user : what.participants) {
-        content.participants.push_back(people_.name_of(user));
-        std::erase(content.declined, content.participants.back());
-    }
-    std::erase_if(content.answers, [&](const auto& one) {
-        return std::ranges::find(content.participants, one.first) == content.participants.end();
-    });
+    content.participants = people_.names_of(what.participants);
+    const auto takes_part = [&](const std::string& name) {
+        return std::ranges::find(content.participants, name) != content.participants.end();
+    };
+    std::erase_if(content.declined, takes_part);
+    std::erase_if(content.answers, [&](const auto& one) { return !takes_part(one.first); });
 }
 
 task<result<event_view>> calendar_service::modify(user_id as, event_id which, event_draft change,
@@ -332,9 +315,7 @@ task<result<void>> calendar_service::remove(user_id as, event_id which, edit_ter
     }
     const envelope_header header = (*opened)->header;
     replica::change what = change_of(header, as, terms.expect);
-    const bool deletes_for_all =
-        as == which.organizer || (header.guests_may & guest_right::remove) != 0;
-    if (deletes_for_all) {
+    if (has_right(as, header, guest_right::remove)) {
         what.kind = envelope_kind::tombstone;
     } else {
         // A guest without the right takes the event from his own calendar: he leaves it, and the
@@ -378,7 +359,7 @@ event_view calendar_service::view_of(const opened_event& opened,
     event_view view;
     view.id = opened.header.event;
     view.organizer = people_.name_of(view.id.organizer);
-    view.id_text = view.organizer + "/" + view.id.seq_text();
+    view.id_text = people_.id_text(view.id);
     view.generation = opened.header.generation;
     view.version = opened.header.version;
     view.content = opened.content;
@@ -404,8 +385,7 @@ event_view calendar_service::view_of(const opened_event& opened,
     view.utc = opened.utc;
     for (const opened_event* other : others) {
         if (other->header.event != view.id && other->utc.overlaps(opened.utc)) {
-            view.conflicts.push_back(people_.name_of(other->header.event.organizer) + "/" +
-                                     other->header.event.seq_text());
+            view.conflicts.push_back(people_.id_text(other->header.event));
         }
     }
     const auto owed = replica_.owed(view.id);

@@ -111,10 +111,25 @@ result<void> apply_draft(const event_draft& draft, model::event_content& content
     return model::validate(content);
 }
 
+replica::change change_of(const envelope_header& from, const user_id& as,
+                          std::optional<version_number> expect) {
+    replica::change what;
+    what.as = as;
+    what.event = from.event;
+    what.expect = expect ? expect : std::optional(from.version);
+    what.guests_may = from.guests_may;
+    what.participants = from.participants;
+    return what;
+}
+
+bool has_right(const user_id& as, const envelope_header& of, std::uint32_t rights) noexcept {
+    return as == of.event.organizer || (of.guests_may & rights) != 0;
+}
+
 result<void> may_modify(const user_id& as, const envelope_header& of, const event_draft& change) {
     const bool content = change.title || change.info || change.place || change.zone ||
                          change.recurrence || change.start || change.end || change.all_day;
-    if (as != of.event.organizer && content && (of.guests_may & guest_right::modify) == 0) {
+    if (content && !has_right(as, of, guest_right::modify)) {
         return fail(errc::forbidden, "guests may not change this event");
     }
     return {};

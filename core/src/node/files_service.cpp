@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/merge.hpp"
+#include "node/drafts.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -133,9 +134,7 @@ result<model::attachment> files_service::find(const opened_event& in,
 }
 
 result<void> files_service::may_attach(const opened_event& to, const user_id& as) const {
-    const bool allowed =
-        as == to.header.event.organizer || (to.header.guests_may & guest_right::attach) != 0;
-    if (!allowed) {
+    if (!has_right(as, to.header, guest_right::attach)) {
         return fail(errc::forbidden,
                     "guests may not attach files to this event, nor take them off");
     }

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 
+#include "node/drafts.hpp"
+
 namespace calbox::node {
 
 namespace {
-
-/// Whoever may delete an event may bring it back.
-bool may_delete(const user_id& as, const envelope_header& header) {
-    return as == header.event.organizer || (header.guests_may & guest_right::remove) != 0;
-}
 
 bool same_files(const model::event_content& left, const model::event_content& right) {
     return std::ranges::equal(left.files, right.files, {}, &model::attachment::root,
@@ -169,11 +166,10 @@ task<result<event_view>> history_service::restore(user_id as, event_id which,
         co_return fail(header.error());
     }
     const bool deleted = header->kind == envelope_kind::tombstone;
-    const bool guest = as != which.organizer;
-    if (deleted && !may_delete(as, *header)) {
+    if (deleted && !has_right(as, *header, guest_right::remove)) {
         co_return fail(errc::forbidden, "guests may not bring this event back");
     }
-    if (!deleted && guest && (header->guests_may & guest_right::modify) == 0) {
+    if (!deleted && !has_right(as, *header, guest_right::modify)) {
         co_return fail(errc::forbidden, "guests may not change this event");
     }
     if (!deleted && !version) {
@@ -194,8 +190,7 @@ task<result<event_view>> history_service::restore(user_id as, event_id which,
         if (!now) {
             co_return fail(now.error());
         }
-        if (guest && (header->guests_may & guest_right::attach) == 0 &&
-            !same_files(content, (*now)->content)) {
+        if (!has_right(as, *header, guest_right::attach) && !same_files(content, (*now)->content)) {
             co_return fail(errc::forbidden,
                            "guests may not change the files of this event, and version " +
                                std::to_string(version->value) + " has others");
@@ -203,10 +198,7 @@ task<result<event_view>> history_service::restore(user_id as, event_id which,
         content.declined = (*now)->content.declined;
         content.answers = (*now)->content.answers;
     }
-    content.participants.clear();
-    for (const user_id& user : header->participants) {
-        content.participants.push_back(people_.name_of(user));
-    }
+    content.participants = people_.names_of(header->participants);
     content.modified = env_.time.wall();
     if (auto fits = model::validate(content); !fits) {
         co_return fail(std::move(fits.error()));
@@ -215,12 +207,7 @@ task<result<event_view>> history_service::restore(user_id as, event_id which,
     if (!body) {
         co_return fail(std::move(body.error()));
     }
-    replica::change what;
-    what.as = as;
-    what.event = which;
-    what.expect = expect ? expect : std::optional(header->version);
-    what.participants = header->participants;
-    what.guests_may = header->guests_may;
+    replica::change what = change_of(*header, as, expect);
     what.brings_back = deleted;
     what.body = std::move(*body);
     const auto done = co_await replica_.commit(std::move(what));
@@ -251,7 +238,7 @@ task<result<std::optional<trash_view>>> history_service::in_trash(user_id as, ev
     }
     trash_view view;
     view.organizer = people_.name_of(which.organizer);
-    view.id_text = view.organizer + "/" + which.seq_text();
+    view.id_text = people_.id_text(which);
     view.content = opened->content;
     view.utc = opened->utc;
     view.deletion = view_of(*now);
@@ -264,7 +251,7 @@ task<result<std::vector<trash_view>>> history_service::trash(user_id as) {
     for (const auto& [id, one] : replica_.events().all()) {
         if (one.header.kind == envelope_kind::tombstone &&
             one.header.type == event_kind::calendar && one.header.involves(as) &&
-            may_delete(as, one.header)) {
+            has_right(as, one.header, guest_right::remove)) {
             deleted.push_back(id);
         }
     }

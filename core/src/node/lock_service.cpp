@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/event.hpp"
+#include "node/drafts.hpp"
 #include "node/set_operations.hpp"
 
 namespace calbox::node {
@@ -74,7 +75,7 @@ task<result<session_view>> lock_service::begin(user_id as, event_id which) {
         co_return fail(opened.error());
     }
     constexpr std::uint32_t any = guest_right::modify | guest_right::invite | guest_right::remove;
-    if (as != which.organizer && ((*opened)->header.guests_may & any) == 0) {
+    if (!has_right(as, (*opened)->header, any)) {
         co_return fail(errc::forbidden, "guests may not change this event");
     }
     if (sessions_.size() >= sessions_max) {
@@ -390,7 +391,7 @@ void lock_service::news(const event_id& which, const std::optional<lock_view>& n
         }
         const std::string title = "\"" + (*seen)->content.title + "\"";
         change what;
-        what.id = with_.who.name_of(which.organizer) + "/" + which.seq_text();
+        what.id = with_.who.id_text(which);
         what.what = now ? "locked" : "unlocked";
         what.by = now ? now->by : std::string();
         what.text = now ? now->by + " is editing " + title : title + " is free to edit";

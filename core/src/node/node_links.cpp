@@ -165,7 +165,7 @@ private:
             return (stores ? "backup " : "device ") + device.hex().substr(0, 8);
         }
         std::string id_text(const event_id& which) const override {
-            return owner_.names->name_of(which.organizer) + "/" + which.seq_text();
+            return owner_.names->id_text(which);
         }
         std::string who_edits(const event_id& which, const device_id& holder,
                               timestamp since) const override {

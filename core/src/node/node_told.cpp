@@ -38,7 +38,7 @@ change node_parts::calendar_news(const std::optional<envelope_header>& before,
                                  const user_id& user, const std::string& answered) {
     const std::string by = names->name_of(author);
     change what;
-    what.id = names->name_of(now.event.organizer) + "/" + now.event.seq_text();
+    what.id = names->id_text(now.event);
     const auto seen = opened->open(now.event, user);
     if (!seen) {
         what.what = "deleted";
@@ -174,7 +174,7 @@ void node_parts::user_met(const user_id& who) {
             }
             change what;
             what.what = "event";
-            what.id = names->name_of(id.organizer) + "/" + id.seq_text();
+            what.id = names->id_text(id);
             what.by = names->name_of(who);
             what.text = what.by + " takes part in \"" + (*seen)->content.title + "\"";
             watching.tell({user.id}, std::move(what));

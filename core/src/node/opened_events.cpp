@@ -43,10 +43,7 @@ result<opened_event> opened_events::read(const replica::held_event& held, const 
     }
     // The envelope is the truth of who takes part; the body repeats it for other calendars.
     content->organizer = people_.name_of(held.header.event.organizer);
-    content->participants.clear();
-    for (const user_id& user : held.header.participants) {
-        content->participants.push_back(people_.name_of(user));
-    }
+    content->participants = people_.names_of(held.header.participants);
     const auto takes_part = [&](const std::string& name) {
         return std::ranges::find(content->participants, name) != content->participants.end();
     };

@@ -7,6 +7,18 @@ std::string people::name_of(const user_id& user) const {
     return known != nullptr ? known->card.name : user.hex().substr(0, 12);
 }
 
+std::vector<std::string> people::names_of(const std::vector<user_id>& users) const {
+    std::vector<std::string> names;
+    for (const user_id& user : users) {
+        names.push_back(name_of(user));
+    }
+    return names;
+}
+
+std::string people::id_text(const event_id& which) const {
+    return name_of(which.organizer) + "/" + which.seq_text();
+}
+
 task<result<std::vector<user_id>>> people::resolve(std::vector<std::string> names) {
     std::vector<user_id> ids;
     for (const std::string& name : names) {

@@ -16,6 +16,9 @@ public:
 
     /// The user's name; the first digits of his id when his card is not known here.
     std::string name_of(const user_id& user) const;
+    std::vector<std::string> names_of(const std::vector<user_id>& users) const;
+    /// "alice/1.7", as event_named() reads it.
+    std::string id_text(const event_id& which) const;
     /// Exact names, each of a user of the network; not_found names the one that is not.
     task<result<std::vector<user_id>>> resolve(std::vector<std::string> names);
     /// Reads "alice/1.7", whether there is such an event or not; "1.7" means one of `as`.

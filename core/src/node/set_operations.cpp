@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "node/drafts.hpp"
+
 namespace calbox::node {
 
 std::optional<duration> set_retry::after(errc refusal, instant now, random& entropy) {
@@ -69,12 +71,7 @@ task<set_operations::trial> set_operations::attempt(user_id as, event_id which,
     if (!body) {
         co_return trial{fail(std::move(body.error()))};
     }
-    replica::change change;
-    change.as = as;
-    change.event = which;
-    change.expect = newest.header.version;
-    change.guests_may = newest.header.guests_may;
-    change.participants = newest.header.participants;
+    replica::change change = change_of(newest.header, as);
     change.body = std::move(*body);
     const std::string session = locks_.session_of(as, which);
     change.held = locks_.use(session, as, which);
