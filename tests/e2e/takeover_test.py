@@ -29,7 +29,7 @@ def refused(world: World) -> None:
     _, alice, carol = without_backup(world)
     notes = world.file("notes.txt", text="notes\n")
     event = alice.add_event("Lecture", "2031-06-01 10:00+60m", ["carol"], [notes])
-    carol.wait_event(event, PATIENCE)
+    wait_until(lambda: (carol.event(event) or {}).get("files"), "Carol sees the file", PATIENCE)
     carol.get_file(event, "notes.txt", world.path / "first.txt")
     alice.daemon.kill()
     why = carol.refused("events", "edit", event, "--place", "Room 1", status=EXIT_UNAVAILABLE)
