@@ -263,4 +263,16 @@ inline json event_of(const std::string& id, const std::string& title) {
             {"owed", json::array()}};
 }
 
+/// A fixture: a person, and a daemon that answers `answer`, or what `script` makes.
+struct with_daemon : ::testing::Test {
+    folder here;
+    person alice{.socket = (here / "ctl.sock").string()};
+    std::string answer = http_answer(200, "{}");
+    fake_daemon daemon{alice.socket, [this](const asked& what) { return respond(what); }};
+    std::function<std::string(const asked&)> script;
+
+    std::string respond(const asked& what) { return script ? script(what) : answer; }
+    json last_body() const { return json::parse(daemon.last().body); }
+};
+
 }  // namespace calbox::ctl::testing
