@@ -8,6 +8,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
@@ -50,6 +51,8 @@ public:
         }
         return false;
     }
+    /// Drops what waits: coroutines end where they sleep, which their executor must live to see.
+    void clear() noexcept { std::exchange(queue_, {}); }
     bool empty() const noexcept { return queue_.empty(); }
     instant next() const { return queue_.begin()->first.first; }
     /// Fires everything due; true when something fired.
@@ -114,6 +117,9 @@ public:
 class test_environment {
 public:
     explicit test_environment(std::uint64_t seed = 1) : entropy(seed) {}
+    ~test_environment() { timers.clear(); }
+    test_environment(const test_environment&) = delete;
+    test_environment& operator=(const test_environment&) = delete;
 
     manual_clock time;
     manual_timers timers{time};
