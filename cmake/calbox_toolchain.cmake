@@ -34,6 +34,13 @@ function(precompile_headers target)
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>)
 endfunction()
 
+# With CALBOX_TOGETHER several sources of a target are compiled as one, which reads every header once for all of them: a build
+# from nothing takes a third less, that of one change longer. ./check builds so; ./check --release builds each for itself.
+option(CALBOX_TOGETHER "Compile sources of a target together, for builds from nothing" OFF)
+function(compile_together target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${CALBOX_TOGETHER} UNITY_BUILD_BATCH_SIZE 6)
+endfunction()
+
 # A test waits for what it tests, and runs once for each time that it is built.
 function(build_test_quickly target)
   target_compile_options(${target} PRIVATE -O0)

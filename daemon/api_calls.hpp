@@ -43,6 +43,10 @@ struct call {
     task<result<void>> nothing();
 };
 
+/// A stream of events that has nothing to say sends a comment so often, so that both ends notice
+/// when the other is gone.
+inline constexpr duration comment_time = std::chrono::seconds(15);
+
 /// An answer to send. A function that streams has answered already: then only the status counts.
 using outcome = task<result<http::response>>;
 

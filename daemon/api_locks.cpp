@@ -8,8 +8,6 @@ namespace {
 
 using namespace asio::experimental::awaitable_operators;
 
-constexpr duration comment_time = std::chrono::seconds(15);
-
 class open_session {
 public:
     open_session(node::locks& on, std::string id) : on_(on), id_(std::move(id)) {}

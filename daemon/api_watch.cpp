@@ -10,8 +10,6 @@ namespace {
 
 using namespace asio::experimental::awaitable_operators;
 
-constexpr duration comment_time = std::chrono::seconds(15);
-
 result<std::uint64_t> resumed_after(const std::string& text) {
     std::uint64_t number = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);

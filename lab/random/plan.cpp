@@ -12,7 +12,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 22> names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 22> kind_names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -41,7 +41,7 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 22> names{{
 /// has a temper: in some only people act, in some the machines fail, in some the network does.
 struct temper {
     std::string_view name;
-    std::array<unsigned, 19> weights;  // in the order of `names`, which go on
+    std::array<unsigned, 19> weights;  // in the order of `kind_names`, which go on
 };
 //                    cre chg rem att inv look kil pow stp sta mid spl one sil hea wor slo rat jmp
 constexpr std::array<temper, 5> tempers{{
@@ -106,8 +106,9 @@ void add_disk_faults(plan& to, seeded& chance) {
 }  // namespace
 
 std::string_view to_string(action_kind what) noexcept {
-    const auto found = std::ranges::find(names, what, [](const auto& one) { return one.first; });
-    return found == names.end() ? "?" : found->second;
+    const auto found =
+        std::ranges::find(kind_names, what, [](const auto& one) { return one.first; });
+    return found == kind_names.end() ? "?" : found->second;
 }
 
 plan make_plan(std::uint64_t seed, const plan_limits& within) {
@@ -132,7 +133,7 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
         action one;
         at += static_cast<std::int64_t>(chance.below(pause_ms));
         one.at_ms = at;
-        one.what = i == 0 ? action_kind::create : names[weighted(chance, mood.weights)].first;
+        one.what = i == 0 ? action_kind::create : kind_names[weighted(chance, mood.weights)].first;
         one.who = static_cast<std::uint32_t>(chance.below(16));
         // Few events, so that people meet at them.
         one.which = chance.below(mood.name == "crowded" ? 2 : 5);
@@ -210,8 +211,8 @@ result<plan> plan_from_json(std::string_view text) {
             line.at("number").get_to(one.number);
             const auto word = line.at("what").get<std::string>();
             const auto found =
-                std::ranges::find(names, word, [](const auto& entry) { return entry.second; });
-            if (found == names.end()) {
+                std::ranges::find(kind_names, word, [](const auto& entry) { return entry.second; });
+            if (found == kind_names.end()) {
                 return fail(errc::malformed, "no action is called \"" + word + "\"");
             }
             one.what = found->first;

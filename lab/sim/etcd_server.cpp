@@ -9,7 +9,7 @@ namespace {
 
 namespace beast = boost::beast::http;
 
-constexpr std::size_t request_max = 8 << 20;
+constexpr std::size_t http_body_max = 8 << 20;
 constexpr std::size_t piece_bytes = 16 * 1024;
 
 struct request {
@@ -20,7 +20,7 @@ struct request {
 /// came after the one before.
 task<result<request>> read_request(net::byte_stream& from, bytes& waiting) {
     beast::request_parser<beast::string_body> parser;
-    parser.body_limit(request_max);
+    parser.body_limit(http_body_max);
     parser.eager(true);
     bytes piece(piece_bytes);
     while (true) {

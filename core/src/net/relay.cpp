@@ -10,7 +10,7 @@ namespace calbox::net {
 relay_dialler::~relay_dialler() = default;
 
 namespace {
-constexpr std::size_t piece_bytes = 32 * 1024;
+constexpr std::size_t relayed_most = 32 * 1024;
 constexpr std::size_t queued_high = 1024 * 1024;
 constexpr std::size_t forwarded_max =
     4 * 1024 * 1024;  // waiting for a slow end, before its pipe is closed
@@ -50,7 +50,7 @@ public:
                 co_await sleep_for(owner_->env_, std::chrono::milliseconds(5));
                 continue;
             }
-            const byte_view piece = data.first(std::min(data.size(), piece_bytes));
+            const byte_view piece = data.first(std::min(data.size(), relayed_most));
             data = data.subspan(piece.size());
             auto message = codec::encode(wire::relay_data{key_.second, to_bytes(piece)});
             if (!owner_->pool_->send_open(key_.first, wire::message_type::relay_data, message)) {
