@@ -37,6 +37,8 @@ constexpr std::array table = {
     route{"POST", "/v1/network", post_network},
     route{"POST", "/v1/network/invitations", post_invitation},
     route{"POST", "/v1/network/join", post_join},
+    route{"GET", "/v1/network/strategy", get_strategy},
+    route{"POST", "/v1/network/strategy", post_strategy},
     route{"GET", "/v1/session", get_session},
     route{"POST", "/v1/session", post_session},
     route{"DELETE", "/v1/session", delete_session},

@@ -66,6 +66,8 @@ outcome get_plugins(call& one);
 outcome get_peers(call& one);
 outcome get_network(call& one);
 outcome post_network(call& one);
+outcome get_strategy(call& one);
+outcome post_strategy(call& one);
 outcome post_invitation(call& one);
 outcome post_join(call& one);
 

@@ -85,4 +85,49 @@ outcome post_join(call& one) {
     co_return json_response(200, to_json(*joined));
 }
 
+namespace {
+
+/// The one in effect, and every epoch.
+json strategies_document(const std::vector<node::strategy_view>& all) {
+    std::uint64_t now = 1;
+    for (const node::strategy_view& one : all) {
+        now = one.in_effect ? std::max(now, one.epoch) : now;
+    }
+    return {{"epoch", now}, {"epochs", list_of(all)}};
+}
+
+}  // namespace
+
+outcome get_strategy(call& one) {
+    co_return json_response(200, strategies_document(one.on.network.strategies()));
+}
+
+outcome post_strategy(call& one) {
+    const auto body = co_await one.document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    node::strategy_change to;
+    std::optional<std::string> settings;
+    std::optional<std::uint64_t> after;
+    object_reader from(*body);
+    from.need("strategy", to.name);
+    from.text("settings", settings);
+    from.number("after_seconds", after);
+    if (auto whole = from.finish(); !whole) {
+        co_return fail(std::move(whole.error()));
+    }
+    to.settings = settings.value_or(std::string());
+    constexpr std::uint64_t a_year = 365ull * 24 * 3600;
+    if (after.value_or(0) > a_year) {
+        co_return fail(errc::invalid_argument, "after_seconds is at most a year");
+    }
+    to.after = std::chrono::seconds(after.value_or(0));
+    const auto all = co_await one.on.network.change_strategy(std::move(to));
+    if (!all) {
+        co_return fail(all.error());
+    }
+    co_return json_response(201, strategies_document(*all));
+}
+
 }  // namespace calbox::daemon

@@ -233,6 +233,18 @@ private:
     node::node_settings settings_of_node() {
         node::node_settings settings = with_.node;
         settings.version = CALBOX_VERSION;
+        settings.open_consensus = [this](const std::string& name,
+                                         const std::string& with) -> result<node::opened_strategy> {
+            auto made = plugins_.consensus(name, with);
+            if (!made) {
+                return fail(std::move(made.error()));
+            }
+            using loaded = plugins::loaded<consensus::strategy>;
+            const auto kept = std::make_shared<loaded>(std::move(*made));
+            std::string version(kept->version());
+            return node::opened_strategy{std::shared_ptr<consensus::strategy>(kept, kept->get()),
+                                         std::move(version)};
+        };
         settings.plugins = [this] {
             std::vector<node::plugin_view> views;
             for (plugins::plugin_status& one : plugins_.list()) {

@@ -382,6 +382,19 @@ json to_json(const node::network_view& view) {
             {"addresses", view.addresses}};
 }
 
+json to_json(const node::strategy_view& view) {
+    return {{"epoch", view.epoch},
+            {"strategy", view.name},
+            {"version", view.version},
+            {"settings", view.settings},
+            {"takes_effect",
+             view.takes_effect == timestamp() ? json() : json(model::utc_text(view.takes_effect))},
+            {"in_effect", view.in_effect},
+            {"usable", view.usable},
+            {"problem", view.problem},
+            {"events", view.events}};
+}
+
 json to_json(const node::peer_view& view) {
     return {{"device", view.device},
             {"users", view.users},

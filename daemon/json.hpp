@@ -63,6 +63,7 @@ json to_json(const node::user_view& view);
 json to_json(const node::friend_view& view);
 json to_json(const node::group_view& view);
 json to_json(const node::network_view& view);
+json to_json(const node::strategy_view& view);
 json to_json(const node::peer_view& view);
 json to_json(const node::plugin_view& view);
 json to_json(const node::finding& view);

@@ -30,6 +30,7 @@ struct traits {
     bool edits_offline = false;          // shared events may be changed with nobody reachable
     bool needs_external = false;         // an engine outside of CalendarBox
     bool takes_over = false;             // knows intent::take_over; else the host does not ask
+    bool inherits = false;               // knows `inherit`: a network may change to this strategy
 };
 
 /// take_over begins another line of versions of an event whose voters are out of reach. Refused
@@ -98,6 +99,17 @@ struct fate {
     version_number expect;
     group members;
 };
+/// An event comes here from another strategy, which decided about this version, and will about no
+/// later one. In one generation every device is told the same, those that hold the version: when it
+/// comes, and after `restored` where it is still the current one. Not answered.
+struct inherit {
+    operation_id operation;  // the edit that made the version
+    event_id event;
+    generation_number generation{1};
+    version_number version;
+    bytes value;   // an encoded envelope
+    bytes begins;  // what strategy::begins() said where it was made; not to be believed
+};
 /// The node stops, and has `most` to make others independent of it. Answered by left. No operation
 /// follows.
 struct leaving {
@@ -126,8 +138,8 @@ struct http_response {
     int status = 0;  // 0: no answer, and `body` says why; the request may have had its effect
     bytes body;
 };
-using input = std::variant<acquire, renew, commit, release, read, fate, leaving, message, timer,
-                           peer_change, restored, http_response>;
+using input = std::variant<acquire, renew, commit, release, read, fate, inherit, leaving, message,
+                           timer, peer_change, restored, http_response>;
 
 // Effects
 // ----------------------------------------------------------------------------------------------------------
@@ -136,7 +148,7 @@ struct send {
     bytes body;
 };
 struct persist {
-    bytes key;
+    bytes key;                   // does not begin with a zero byte
     std::optional<bytes> value;  // nothing = erase
 };
 struct set_timer {
@@ -199,7 +211,16 @@ public:
     virtual bool is_shared(const event_id& event) const = 0;
     /// Could `value` be a version of `event`: readable, signed, by one of its participants?
     virtual bool acceptable(const event_id& event, byte_view value) const = 0;
+    /// Has the network left this strategy with `value`? Then the strategy decides about no later
+    /// version: it gives no lock upon this one.
+    virtual bool is_last(byte_view value) const;
 };
+
+/// The lowest token under which a strategy may lock an event that it begins with this version:
+/// above all that were given before.
+constexpr token first_token(version_number version, network_epoch epoch) noexcept {
+    return (version.value << 32) | ((epoch.value & 0xfff) << 20);
+}
 
 struct context {
     device_id self;
@@ -207,6 +228,7 @@ struct context {
     timestamp wall;
     random& entropy;
     const referee& rules;
+    network_epoch epoch{1};  // in which this strategy decides
 };
 
 class strategy {
@@ -217,6 +239,10 @@ public:
     /// JSON for `calboxctl lock show`: who holds the event, since when, and what the strategy knows
     /// besides.
     virtual std::string explain(const event_id& event, context where) const = 0;
+    /// For inherit::begins, of an event that this device brings into the strategy's epoch: what
+    /// every device is to begin it with (who votes first, say). Fails where it cannot begin here
+    /// now.
+    virtual result<bytes> begins(const event_id& event, const group& members, context where) const;
 };
 
 }  // namespace calbox::consensus

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -73,6 +74,14 @@ struct envelope_order {
     friend auto operator<=>(const envelope_order&, const envelope_order&) = default;
 };
 
+/// Said by the version that brings an event into another epoch.
+struct handover {
+    bytes begins;            // what that epoch's strategy begins with: opaque, its own choice
+    bool only_that = false;  // nothing else changes in this version
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&handover::begins), codec::field<2>(&handover::only_that));
+};
+
 struct envelope_header {
     std::uint8_t algorithm = 1;  // 1 = SHA-256, Ed25519, X25519 sealed box, XChaCha20-Poly1305
     envelope_kind kind = envelope_kind::put;
@@ -93,6 +102,9 @@ struct envelope_header {
     operation_id operation;
     /// Of every take-over that led to this generation, oldest first: the version taken over.
     std::vector<envelope_order> left;
+    /// Whose strategy decides the version after this one; the one before decided about this one.
+    network_epoch next_in{1};
+    std::optional<handover> moved;  // where the version before has another `next_in`
 
     static constexpr auto fields = std::tuple(
         codec::field<1>(&envelope_header::algorithm), codec::field<2>(&envelope_header::kind),
@@ -104,7 +116,8 @@ struct envelope_header {
         codec::field<12>(&envelope_header::streams), codec::field<13>(&envelope_header::previous),
         codec::field<14>(&envelope_header::wraps_hash),
         codec::field<15>(&envelope_header::body_hash),
-        codec::field<16>(&envelope_header::operation), codec::field<17>(&envelope_header::left));
+        codec::field<16>(&envelope_header::operation), codec::field<17>(&envelope_header::left),
+        codec::field<18>(&envelope_header::next_in), codec::field<19>(&envelope_header::moved));
 
     /// The organizer or one of the participants.
     bool involves(const user_id& user) const noexcept;

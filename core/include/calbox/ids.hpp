@@ -63,6 +63,8 @@ using version_number =
 using generation_number = number<struct generation_tag>;
 using stream_number = number<struct stream_tag>;  // dense per stream, from 1
 using key_epoch = number<struct epoch_tag>;       // of an event's key, from 1
+/// Of a network, from 1: which consensus strategy it has chosen (docs/architecture.md, "Epochs").
+using network_epoch = number<struct network_epoch_tag>;
 using incarnation =
     number<struct incarnation_tag>;  // of a device's store, assigned by the registry
 using device_number = number<struct device_no_tag>;  // of a user's device, from 1, never reused

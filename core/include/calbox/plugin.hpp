@@ -16,7 +16,7 @@
 #include <calbox/recovery.hpp>
 #include <calbox/storage.hpp>
 
-#define CALBOX_API_MAJOR 2
+#define CALBOX_API_MAJOR 3
 #define CALBOX_API_MINOR 0
 
 #define CALBOX_TEXT_OF(x) #x

@@ -188,14 +188,25 @@ private:
         if (both && mine.network != theirs->network) {
             return fail(errc::mismatch, "the device belongs to another network");
         }
-        if (both && (mine.consensus != theirs->consensus ||
-                     mine.consensus_settings != theirs->consensus_settings)) {
-            return fail(errc::mismatch, "the network's consensus strategy is " + mine.consensus +
-                                            " here and " + theirs->consensus.substr(0, 64) +
-                                            " there, or its settings differ");
+        const bool changed = mine.known && !mine.known->known.empty();
+        if (both && changed && !theirs->known) {
+            return fail(errc::mismatch,
+                        "the network has changed its consensus strategy, which the software of "
+                        "one of the two devices cannot follow: update calboxd there");
+        }
+        const bool says_more = theirs->known && !theirs->known->known.empty();
+        if (both && !changed && !says_more &&
+            (mine.consensus != theirs->consensus ||
+             mine.consensus_settings != theirs->consensus_settings)) {
+            return fail(errc::mismatch,
+                        "the network's consensus strategy is " + mine.consensus + " here and " +
+                            theirs->consensus.substr(0, 64) +
+                            " there, or its settings differ: give both daemons the same "
+                            "[consensus] in their configuration");
         }
         if (theirs->users.size() > wire::limits::users_per_device ||
-            theirs->addresses.size() > wire::limits::addresses_per_device) {
+            theirs->addresses.size() > wire::limits::addresses_per_device ||
+            (theirs->known && theirs->known->known.size() > wire::limits::strategy_epochs)) {
             return fail(errc::too_large, "a hello above the limits");
         }
         peer_.device = facts.device;
@@ -206,6 +217,9 @@ private:
         peer_.description = channel_->description();
         peer_.relayed = settings_.relayed;
         peer_.addresses = std::move(theirs->addresses);
+        if (theirs->known) {
+            peer_.strategies = std::move(*theirs->known);
+        }
         set_users(peer_, settings_.verify_users(peer_.device, theirs->users));
         open_ = true;
         return {};

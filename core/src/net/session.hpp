@@ -30,6 +30,7 @@ struct peer {
     std::vector<std::string> addresses;  // where it says that it listens
     std::string description;             // where it was seen: "192.0.2.7:51234"; for logs
     bool relayed = false;
+    wire::strategies strategies;  // of the network, as far as it knows; not verified
 
     bool has_user(const user_id& user) const noexcept;
 };

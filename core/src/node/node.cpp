@@ -46,12 +46,14 @@ node_parts::node_parts(const environment& environment, storage::store& store,
       started(env.time.now()),
       db(env, store),
       me(env, db),
+      book(env, db),
       tasks(env, "node"),
       routes(env),
       relays(env),
       watching(env, db),
       known(env, db),
-      in_step_(env) {
+      in_step_(env),
+      behind_an_epoch_(env) {
     in_step_.set();
 }
 
@@ -115,15 +117,17 @@ void node_parts::make_services(std::string listen_rather) {
                      account_service::settings{with.kdf_memory_bytes, with.kdf_passes});
     accounts->changed = [this](const account_view& who, bool in) { user_changed(who, in); };
     names.emplace(*users, *accounts);
-    replica.emplace(env, db,
-                    replica::replicator::parts{me.mine().device_key,
-                                               me.self(),
-                                               plays(wire::role::backup),
-                                               locking.strategy,
-                                               recovering.strategy,
-                                               recovering.name,
-                                               {with.history_kept, with.trash_kept}},
-                    links->for_replica());
+    replica.emplace(
+        env, db,
+        replica::replicator::parts{me.mine().device_key,
+                                   me.self(),
+                                   plays(wire::role::backup),
+                                   [this](network_epoch epoch) { return strategy_of(epoch); },
+                                   [this] { return book.now(); },
+                                   recovering.strategy,
+                                   recovering.name,
+                                   {with.history_kept, with.trash_kept}},
+        links->for_replica());
     opened.emplace(env, *replica, *names);
     contacts.emplace(
         *replica, *names, *this,
@@ -209,6 +213,10 @@ task<result<void>> node_parts::load_services() {
         co_return loaded;
     }
     users->set_ca(me.mine().ca_certificate);
+    book.set_ca(me.mine().ca_certificate);
+    if (auto loaded = co_await book.load(); !loaded) {
+        co_return loaded;
+    }
     if (auto loaded = co_await users->load(); !loaded) {
         co_return loaded;
     }
@@ -218,6 +226,11 @@ task<result<void>> node_parts::load_services() {
     if (auto loaded = co_await replica->start(); !loaded) {
         co_return loaded;
     }
+    if (me.in_network()) {
+        if (auto opened_all = co_await open_strategies(); !opened_all) {
+            co_return opened_all;
+        }
+    }
     auto loaded = co_await files->load();
     branches->look();
     co_return loaded;
@@ -225,6 +238,9 @@ task<result<void>> node_parts::load_services() {
 
 void node_parts::enter_network() {
     users->set_ca(me.mine().ca_certificate);
+    book.set_ca(me.mine().ca_certificate);
+    tasks.spawn("epochs", keep_moving());
+    look_who_is_behind();
     if (!registry) {
         edge->ask_also(me.record().registry);
         tasks.spawn("registry", keep_registry_near());

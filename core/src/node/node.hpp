@@ -3,6 +3,7 @@
 // strategies; outlives nothing that it is given.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,13 @@ struct chosen {
     std::string settings;  // JSON, as given
 };
 
+/// A consensus strategy that the network has changed to, or comes from.
+struct opened_strategy {
+    std::shared_ptr<consensus::strategy>
+        strategy;         // the node's, and what keeps its library's count
+    std::string version;  // of its plugin
+};
+
 struct node_settings {
     std::uint32_t roles = wire::role::edge;  // bits of wire::role
     std::string listen = "127.0.0.1:0";
@@ -42,6 +50,10 @@ struct node_settings {
     duration trash_kept = std::chrono::days(30);     // what deleted events said
     std::string version;                             // of the program
     std::function<std::vector<plugin_view>()> plugins;
+    /// A new instance by name and settings, for another epoch than the one that the node was made
+    /// with. Fails as plugin_host::consensus().
+    std::function<result<opened_strategy>(const std::string& name, const std::string& settings)>
+        open_consensus;
 };
 
 class node {

@@ -52,6 +52,9 @@ task<result<network_view>> node_parts::create() {
         registry.reset();
         co_return fail(std::move(founded.error()));
     }
+    if (auto opened_all = co_await open_strategies(); !opened_all) {
+        co_return fail(std::move(opened_all.error()));
+    }
     add_registry_routes();
     enter_network();
     co_return show();
@@ -99,6 +102,12 @@ task<result<network_view>> node_parts::join_now(std::string invitation_text) {
     auto joined = co_await me.join(std::move(*with_this), wanted, *connections);
     if (!joined) {
         co_return fail(std::move(joined.error()));
+    }
+    book.set_ca(me.mine().ca_certificate);
+    // Which strategies it has had is to be known before one of them begins here.
+    co_await tell_strategies_to(me.record().registry);
+    if (auto opened_all = co_await open_strategies(); !opened_all) {
+        co_return fail(std::move(opened_all.error()));
     }
     enter_network();
     co_return show();

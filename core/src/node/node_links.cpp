@@ -44,6 +44,7 @@ private:
             mine.consensus = owner_.locking.name + " " + owner_.locking.version;
             mine.consensus_settings = crypto::sha256(to_bytes(owner_.locking.settings));
             mine.users = owner_.accounts->authors();
+            mine.known = owner_.book.told();
             mine.software = "calbox " + owner_.with.version;
             return mine;
         }

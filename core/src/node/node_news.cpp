@@ -83,6 +83,11 @@ void node_parts::came(const net::peer& who) {
                 who.user_ids});
     edge->on_peer(who.device, true, who.roles);
     if (who.member) {
+        if (who.strategies.known.size() > book.known().size()) {
+            tasks.spawn("epochs", learn_strategies(who.strategies));
+        } else if (who.strategies.known.size() < book.known().size()) {
+            tasks.spawn("epochs", tell_strategies_to(who.device));
+        }
         replica->on_peer(who.device, true);
         files->on_peer(who.device);
     }

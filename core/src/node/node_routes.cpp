@@ -30,6 +30,11 @@ void node_parts::add_routes() {
     };
 
     add_registry_routes();
+    decoded(std::type_identity<wire::strategies>(), message_type::strategies,
+            [this](const peer&, wire::strategies what) -> task<result<bytes>> {
+                co_await learn_strategies(std::move(what));
+                co_return codec::encode(book.told());
+            });
 
     decoded(std::type_identity<wire::locate>(), message_type::locate,
             [this](const peer& from, wire::locate what) -> task<result<bytes>> {
@@ -96,7 +101,7 @@ void node_parts::add_routes() {
             [this](const peer&, wire::update what) { return replica->on_update(std::move(what)); });
     taken(std::type_identity<wire::consensus_message>(), message_type::consensus,
           [this](const peer& from, wire::consensus_message what) -> task<void> {
-              replica->on_consensus(from.device, std::move(what.body));
+              replica->on_consensus(from.device, std::move(what));
               co_return;
           });
     taken(std::type_identity<wire::lock>(), message_type::lock,

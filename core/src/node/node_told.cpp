@@ -52,6 +52,8 @@ change node_parts::calendar_news(const std::optional<envelope_header>& before,
         what.text = by + " brought back " + title;
     } else if (before && before->involves(user) && before->generation < now.generation) {
         what.text = by + " goes on with " + title + " after a take-over";
+    } else if (before && now.moved && now.moved->only_that) {
+        what.text = title + " is decided about by another strategy from now on";
     } else if (new_to_him && author != user) {
         what.what = "invited";
         what.text = by + " invites you to " + title;
@@ -78,6 +80,9 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     opened->forget(now.event);
     locks->event_changed(now);
     branches->look();
+    if (now.next_in < book.now()) {
+        look_who_is_behind();
+    }
     if (before && before->operation == now.operation) {
         return;  // only who has it changed
     }
@@ -143,8 +148,10 @@ void node_parts::tell_of_change(const std::vector<user_id>& people,
                                 const std::optional<envelope_header>& before,
                                 const envelope_header& now, const std::string& answered) {
     const user_id author = crypto::author_user(now.by).value_or(user_id());
+    const bool only_moved = before && now.moved && now.moved->only_that;
     for (const user_id& user : people) {
-        const bool told = accounts->identity_of(user) != nullptr &&
+        const bool told = !(only_moved && now.type == event_kind::contact) &&
+                          accounts->identity_of(user) != nullptr &&
                           (now.type == event_kind::contact || now.type == event_kind::calendar);
         if (!told) {
             continue;

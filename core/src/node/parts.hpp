@@ -18,6 +18,7 @@
 #include "node/node.hpp"
 #include "node/registry_service.hpp"
 #include "node/router.hpp"
+#include "node/strategy_book.hpp"
 #include "node/watch_service.hpp"
 #include "overlay/edge_service.hpp"
 #include "overlay/rendezvous_service.hpp"
@@ -41,6 +42,8 @@ public:
     // network_admin
     network_view show() const override;
     task<result<network_view>> create() override;
+    std::vector<strategy_view> strategies() const override;
+    task<result<std::vector<strategy_view>>> change_strategy(strategy_change to) override;
     task<result<std::string>> invite(std::vector<std::string> roles) override;
     task<result<network_view>> join(std::string invitation) override;
     // node_info
@@ -69,6 +72,8 @@ public:
     void want_catching_up();
     /// The devices of a user that can be reached now.
     std::vector<device_id> present(const user_id& user) const;
+    /// Somebody knows more of the network's epochs, or says so.
+    task<void> learn_strategies(wire::strategies what);
     /// One-way; opens a session first where there is none.
     void send(const device_id& to, wire::message_type type, bytes payload);
 
@@ -82,6 +87,7 @@ public:
     // In the order in which each uses the ones before it.
     replica::database db;
     enrolment me;
+    strategy_book book;
     task_scope tasks;
     router routes;
     net::relay_client relays;
@@ -124,6 +130,14 @@ private:
     task<result<void>> renew_certificate();
     task<void> keep_certificate();
     task<void> clean_history();
+    wire::strategy_record record_of(network_epoch epoch) const;
+    result<std::shared_ptr<consensus::strategy>> strategy_of(network_epoch epoch) const;
+    void tell_strategies();
+    task<void> tell_strategies_to(device_id to);
+    void look_who_is_behind();
+    task<void> keep_moving();
+    task<bool> move_events(unsigned round);
+    task<result<void>> open_strategies();
     task<void> send_now(device_id to, wire::message_type type, bytes payload);
     struct meeting;
     task<void> meet_one(device_id device, std::shared_ptr<meeting> all);
@@ -152,6 +166,7 @@ private:
     bool nobody_asked_ = false;    // there was nobody to ask when this device was behind
     event in_step_;                // set while nothing is behind
     bool joining_ = false;
+    event behind_an_epoch_;           // some event of this device is, or may be
     std::set<event_id> introducing_;  // nobody has been told of their newest change yet
 };
 

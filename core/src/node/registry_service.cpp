@@ -4,6 +4,7 @@
 
 #include "crypto/certificates.hpp"
 #include "crypto/identity.hpp"
+#include "node/strategy_book.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -113,6 +114,12 @@ task<result<void>> registry_service::start() {
 result<bytes> registry_service::certificate_for(byte_view device_key, std::uint32_t roles) {
     return crypto::make_device_certificate(ca_key_, ca_.certificate, device_key, roles,
                                            env_.time.wall(), env_.entropy);
+}
+
+wire::signed_strategy registry_service::sign(const wire::strategy_record& what) const {
+    bytes record = codec::encode(what);
+    bytes signature = ca_key_.sign(strategy_domain, record);
+    return {std::move(record), std::move(signature)};
 }
 
 task<result<invitation>> registry_service::invite(std::uint32_t roles,

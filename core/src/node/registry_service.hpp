@@ -29,6 +29,8 @@ public:
     network_id network() const;
     /// A certificate for this node itself.
     result<bytes> certificate_for(byte_view device_key, std::uint32_t roles);
+    /// Says for the network which strategy it has from when on.
+    wire::signed_strategy sign(const wire::strategy_record& what) const;
     /// A token that admits one device in these roles, as often as it asks within 30 days.
     task<result<invitation>> invite(std::uint32_t roles, std::vector<std::string> addresses);
 

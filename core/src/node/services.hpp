@@ -336,10 +336,34 @@ struct network_view {
     std::vector<std::string> addresses;   // of this node
 };
 
+/// One epoch of the network: which consensus strategy it has.
+struct strategy_view {
+    std::uint64_t epoch = 1;
+    std::string name, version, settings;  // settings: JSON, or empty
+    timestamp takes_effect;               // zero: since the network was founded
+    bool in_effect = true;
+    bool usable = true;      // its plugin is installed here and runs
+    std::string problem;     // why not, and what to do; empty otherwise
+    std::size_t events = 0;  // of this device: their next version is decided by it
+};
+
+/// What to change to.
+struct strategy_change {
+    std::string name;
+    std::string settings;  // JSON, or empty
+    std::chrono::seconds after{0};
+};
+
 class network_admin {
 public:
     virtual ~network_admin();
     virtual network_view show() const = 0;
+    /// Every epoch that this device knows of, the first one first. Never empty.
+    virtual std::vector<strategy_view> strategies() const = 0;
+    /// Begins another epoch. forbidden where the registry is elsewhere; not_found, unsupported or
+    /// invalid_argument: no such strategy; already_exists: it is that one; busy: a change has not
+    /// taken effect yet; too_large: the network has changed too often.
+    virtual task<result<std::vector<strategy_view>>> change_strategy(strategy_change to) = 0;
     /// Founds a network with this device as its registry. already_exists when this device belongs
     /// to one.
     virtual task<result<network_view>> create() = 0;

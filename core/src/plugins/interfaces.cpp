@@ -9,7 +9,11 @@ namespace calbox {
 
 discovery::strategy::~strategy() = default;
 consensus::referee::~referee() = default;
+bool consensus::referee::is_last(byte_view) const { return false; }
 consensus::strategy::~strategy() = default;
+result<bytes> consensus::strategy::begins(const event_id&, const group&, context) const {
+    return fail(errc::unsupported, "this strategy cannot go on with events of another one");
+}
 recovery::view::~view() = default;
 recovery::initiator::~initiator() = default;
 recovery::strategy::~strategy() = default;

@@ -20,12 +20,13 @@ struct consensus_host::operation {
 };
 
 consensus_host::consensus_host(const environment& env, database& db, consensus::strategy& strategy,
-                               consensus_mediator& mediator, device_id self)
+                               consensus_mediator& mediator, device_id self, network_epoch epoch)
     : env_(env),
       db_(db),
       strategy_(strategy),
       mediator_(mediator),
       self_(self),
+      epoch_(epoch),
       engine_(env),
       tasks_(env, "consensus") {}
 
@@ -39,12 +40,60 @@ void consensus_host::forget_timers() noexcept {
 }
 
 task<result<void>> consensus_host::start() {
-    auto rows = co_await db_.scan(record_kind::consensus);
+    auto rows = co_await persisted();
     if (!rows) {
         co_return fail(std::move(rows.error()));
     }
-    step(consensus::restored{std::move(*rows), incarnation(1)});
+    restore(std::move(*rows));
     co_return result<void>();
+}
+
+consensus::context consensus_host::here() const {
+    return {self_, env_.time.now(), env_.time.wall(), env_.entropy, mediator_, epoch_};
+}
+
+/// The records of the first epoch stand under the strategy's own keys, those of a later one behind
+/// a zero byte and its number.
+bytes consensus_host::key_of(byte_view key) const {
+    bytes out;
+    if (epoch_ > network_epoch(1)) {
+        out.push_back(0);
+        for (int shift = 56; shift >= 0; shift -= 8) {
+            out.push_back(static_cast<std::uint8_t>(epoch_.value >> shift));
+        }
+    }
+    out.insert(out.end(), key.begin(), key.end());
+    return out;
+}
+
+task<result<database::rows>> consensus_host::persisted() {
+    const bool first_epoch = epoch_ == network_epoch(1);
+    bytes first = first_epoch ? bytes{1} : key_of({});
+    bytes last;
+    const std::size_t prefix = first_epoch ? 0 : first.size();
+    if (!first_epoch) {
+        last = first;
+        for (std::size_t i = last.size(); i-- > 0 && ++last[i] == 0;) {
+        }
+    }
+    auto rows = co_await db_.scan(record_kind::consensus, std::move(first), std::move(last));
+    if (rows) {
+        for (auto& [key, value] : *rows) {
+            key.erase(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(prefix));
+        }
+    }
+    co_return rows;
+}
+
+void consensus_host::restore(database::rows rows) {
+    step(consensus::restored{std::move(rows), incarnation(1)});
+    for (consensus::inherit& one : mediator_.inherited()) {
+        step(std::move(one));
+    }
+}
+
+result<bytes> consensus_host::begins(const event_id& which, const consensus::group& members) const {
+    return strategy_.begins(which, members, here());
 }
 
 void consensus_host::step(const consensus::input& what) {
@@ -52,8 +101,7 @@ void consensus_host::step(const consensus::input& what) {
         return;
     }
     std::vector<consensus::effect> effects;
-    strategy_.step(what, {self_, env_.time.now(), env_.time.wall(), env_.entropy, mediator_},
-                   effects);
+    strategy_.step(what, here(), effects);
     if (effects.empty()) {
         return;
     }
@@ -116,7 +164,7 @@ task<result<void>> consensus_host::make_durable(
     for (const auto& effects : steps) {
         for (const auto& effect : effects) {
             if (const auto* kept = std::get_if<consensus::persist>(&effect)) {
-                writes.writes.push_back({record_kind::consensus, kept->key, kept->value});
+                writes.writes.push_back({record_kind::consensus, key_of(kept->key), kept->value});
             } else if (const auto* decision = std::get_if<consensus::decide>(&effect)) {
                 decisions.push_back(decision);
                 events.insert(decision->event);
@@ -159,10 +207,10 @@ task<void> consensus_host::begin_again(error why) {
         one->finished.set();
     }
     while (true) {
-        auto rows = co_await db_.scan(record_kind::consensus);
+        auto rows = co_await persisted();
         if (rows) {
             broken_.reset();
-            step(consensus::restored{std::move(*rows), incarnation(1)});
+            restore(std::move(*rows));
             co_return;
         }
         co_await sleep_for(env_, begin_again_after);
@@ -299,8 +347,7 @@ task<result<duration>> consensus_host::renew(consensus::renew what) {
 }
 
 std::string consensus_host::explain(const event_id& which) const {
-    return strategy_.explain(which,
-                             {self_, env_.time.now(), env_.time.wall(), env_.entropy, mediator_});
+    return strategy_.explain(which, here());
 }
 
 void consensus_host::release(consensus::release what) { step(what); }

@@ -1,5 +1,5 @@
-// Runs the network's consensus strategy: feeds it inputs one at a time, and performs its effects in
-// order, what it persists or decides durable before what it sends or answers. Steps that wait
+// Runs the consensus strategy of one epoch: feeds it inputs one at a time, and performs its effects
+// in order, what it persists or decides durable before what it sends or answers. Steps that wait
 // together share one commit of the store. When a write fails, the strategy starts again from what
 // is on the disk. Owned by the node; core thread only.
 #pragma once
@@ -20,6 +20,8 @@ class consensus_mediator : public consensus::referee {
 public:
     ~consensus_mediator() override;
     virtual void send(const device_id& to, bytes body) = 0;
+    /// The versions held here with which events came into the strategy's epoch.
+    virtual std::vector<consensus::inherit> inherited() const = 0;
     /// Nobody else writes this event while the guard lives.
     virtual task<event_store::guard> hold(event_id which) = 0;
     /// Adds to `writes` what storing the decided value takes; nothing when this device holds it
@@ -36,7 +38,8 @@ public:
 class consensus_host {
 public:
     consensus_host(const environment& env, database& db, consensus::strategy& strategy,
-                   consensus_mediator& mediator, device_id self);
+                   consensus_mediator& mediator, device_id self,
+                   network_epoch epoch = network_epoch(1));
     ~consensus_host();
 
     /// Hands the strategy what it had persisted.
@@ -54,6 +57,11 @@ public:
     task<result<duration>> renew(consensus::renew what);
     void release(consensus::release what);
     std::string explain(const event_id& which) const;
+    consensus::traits declared() const noexcept { return strategy_.declared(); }
+    /// An event came into this epoch, with a version that is held here now.
+    void inherit(consensus::inherit what) { step(std::move(what)); }
+    /// What an event begins with that this device brings into this epoch.
+    result<bytes> begins(const event_id& which, const consensus::group& members) const;
     /// Before the end: makes others independent of this device, for at most `most`.
     task<void> leave(duration most);
     void on_message(const device_id& from, bytes body);
@@ -61,6 +69,10 @@ public:
 
 private:
     struct operation;
+    consensus::context here() const;
+    bytes key_of(byte_view key) const;
+    task<result<database::rows>> persisted();
+    void restore(database::rows rows);
     void step(const consensus::input& what);
     std::vector<std::vector<consensus::effect>> next_steps();
     task<void> perform();
@@ -77,6 +89,7 @@ private:
     consensus::strategy& strategy_;
     consensus_mediator& mediator_;
     device_id self_;
+    network_epoch epoch_;
     net::http_client engine_;
     task_scope tasks_;
     std::deque<std::vector<consensus::effect>> waiting_;

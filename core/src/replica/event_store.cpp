@@ -18,6 +18,17 @@ void append_number(bytes& out, std::uint64_t value) {
     }
 }
 
+/// Record of kind meta, under "numbers " + user + device number.
+struct numbers_record {
+    event_id last;  // the highest that is not given
+    network_epoch epoch;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&numbers_record::last), codec::field<2>(&numbers_record::epoch));
+};
+constexpr std::string_view numbers_name = "numbers ", after_numbers = "numbers!";
+/// More than any device has under way at a time.
+constexpr std::uint32_t numbers_left_out = 10'000;
+
 struct stream_record {
     stream_id stream;
     stream_number last;
@@ -97,6 +108,19 @@ task<result<void>> event_store::load() {
         }
         streams_[record->stream] = record->last;
     }
+    const auto numbers =
+        co_await db_.scan(record_kind::meta, to_bytes(numbers_name), to_bytes(after_numbers));
+    if (!numbers) {
+        co_return fail(numbers.error());
+    }
+    for (const auto& [key, value] : *numbers) {
+        const auto record = codec::decode<numbers_record>(value);
+        if (!record) {
+            co_return fail(record.error());
+        }
+        note_number(record->last);
+        numbered_in_[{record->last.organizer, record->last.device().value}] = record->epoch;
+    }
     co_return result<void>();
 }
 
@@ -137,6 +161,10 @@ result<void> event_store::permitted(const verified_envelope& next) const {
             return fail(errc::forbidden, "the author does not take part in this event");
         }
         return {};
+    }
+    if (header.generation == held->header.generation && header.version > held->header.version &&
+        header.next_in < held->header.next_in) {
+        return fail(errc::mismatch, "a version of an epoch that the event has left");
     }
     if (by_organizer || leaves(*author, held->header, header)) {
         return {};
@@ -287,6 +315,26 @@ void event_store::note_number(const event_id& given) {
 
 std::uint32_t event_store::next_n(const user_id& organizer, device_number device) {
     return ++last_n_[{organizer, device.value}];
+}
+
+task<result<void>> event_store::begin_numbers(user_id organizer, device_number device,
+                                              network_epoch epoch) {
+    const std::pair whose(organizer, device.value);
+    if (epoch == network_epoch(1) || numbered_in_[whose] >= epoch) {
+        co_return result<void>();
+    }
+    last_n_[whose] += numbers_left_out;
+    const event_id last{organizer, event_id::make_seq(device, last_n_[whose])};
+    bytes key = to_bytes(numbers_name);
+    const bytes rest = event_key({organizer, device.value});
+    key.insert(key.end(), rest.begin(), rest.end());
+    batch writes;
+    writes.put(record_kind::meta, std::move(key), codec::encode(numbers_record{last, epoch}));
+    auto stored = co_await db_.apply(std::move(writes));
+    if (stored) {
+        numbered_in_[whose] = epoch;
+    }
+    co_return stored;
 }
 
 bool store_view::visible(const held_event& held) const noexcept {

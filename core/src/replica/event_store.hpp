@@ -83,6 +83,9 @@ public:
     void write_streams(batch& writes, const envelope_header& header) const;
     /// The next free n of the events that this organizer's device creates.
     std::uint32_t next_n(const user_id& organizer, device_number device);
+    /// Before the first number that is given in another epoch of the network: leaves out those that
+    /// may have been given before a crash, since the strategy of now would not know of them.
+    task<result<void>> begin_numbers(user_id organizer, device_number device, network_epoch epoch);
     /// That number was given, though no event has it yet.
     void note_number(const event_id& given);
 
@@ -93,6 +96,7 @@ private:
     std::map<event_id, std::shared_ptr<event>> locks_;
     std::map<stream_id, stream_number> streams_;
     std::map<std::pair<user_id, std::uint64_t>, std::uint32_t> last_n_;
+    std::map<std::pair<user_id, std::uint64_t>, network_epoch> numbered_in_;
 };
 
 /// What a recovery strategy sees: every event, or those that some of `users` take part in.

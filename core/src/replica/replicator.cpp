@@ -10,16 +10,23 @@ namespace calbox::replica {
 
 replica_mediator::~replica_mediator() = default;
 
-/// The three rooms that the replicator drives talk back to it here.
-class replicator::effects final : public consensus_mediator,
-                                  public outbox_mediator,
-                                  public recovery_mediator {
+/// What the strategy of one epoch asks of the replicator.
+class replicator::voting final : public consensus_mediator {
 public:
-    explicit effects(replicator& owner) : owner_(owner) {}
+    voting(replicator& owner, network_epoch epoch) : owner_(owner), epoch_(epoch) {}
 
     void send(const device_id& to, bytes body) override {
         owner_.mediator_.send(to, wire::message_type::consensus,
-                              codec::encode(wire::consensus_message{std::move(body)}));
+                              codec::encode(wire::consensus_message{std::move(body), epoch_}));
+    }
+    std::vector<consensus::inherit> inherited() const override {
+        std::vector<consensus::inherit> all;
+        for (const auto& [id, held] : owner_.store_.all()) {
+            if (held.header.moved && held.header.next_in == epoch_) {
+                all.push_back(replicator::inherited(held));
+            }
+        }
+        return all;
     }
     task<event_store::guard> hold(event_id which) override { return owner_.store_.lock(which); }
     result<void> store_decided(const consensus::decide& what, batch& writes) override {
@@ -48,12 +55,33 @@ public:
         auto what = codec::decode<envelope>(value);
         const auto next = what ? verify(std::move(*what)) : fail(what.error());
         const auto by = next ? crypto::author_user(next->header.by) : std::nullopt;
-        // Whoever leaves an event signs a version without himself.
         const held_event* const held = owner_.store_.find(event);
-        return by && next->header.event == event &&
+        // Whoever has missed that the event is decided about elsewhere now is not helped to change
+        // it.
+        const bool gone = held != nullptr && held->header.next_in > epoch_ && next &&
+                          held->header.generation >= next->header.generation &&
+                          held->order != next->order;
+        // Whoever leaves an event signs a version without himself.
+        return by && !gone && next->header.event == event && next->header.next_in >= epoch_ &&
                (next->header.involves(*by) || (held != nullptr && held->header.involves(*by)));
     }
+    bool is_last(byte_view value) const override {
+        const auto what = codec::decode<envelope>(value);
+        const auto header = what ? crypto::read_header(*what) : fail(what.error());
+        return header && header->next_in > epoch_;
+    }
     void decided(const consensus::decide& what) override { owner_.decided(what); }
+
+private:
+    replicator& owner_;
+    network_epoch epoch_;
+};
+
+/// The other rooms that the replicator drives talk back to it here.
+class replicator::effects final : public outbox_mediator, public recovery_mediator {
+public:
+    explicit effects(replicator& owner) : owner_(owner) {}
+
     task<result<envelope_order>> deliver(device_id to, event_id which) override {
         return owner_.deliver(to, which);
     }
@@ -97,7 +125,9 @@ replicator::replicator(const environment& env, database& db, parts with, replica
       store_(env, db),
       earlier_(env, db, store_, with_.keeping),
       effects_(std::make_unique<effects>(*this)),
-      consensus_(env, db, with_.consensus, *effects_, with_.self),
+      epochs_(env, db,
+              {with_.self, with_.strategy_of,
+               [this](network_epoch epoch) { return std::make_unique<voting>(*this, epoch); }}),
       outbox_(env, db, store_, *effects_),
       recovery_(env, store_, with_.recovery, with_.recovery_name, *effects_) {}
 
@@ -126,23 +156,19 @@ task<result<void>> replicator::start() {
             }
         }
     }
-    auto voting = co_await consensus_.start();
-    if (!voting) {
-        co_return voting;
-    }
     co_return co_await outbox_.load();
 }
 
 void replicator::request_stop() noexcept {
     recovery_.request_stop();
     outbox_.request_stop();
-    consensus_.request_stop();
+    epochs_.request_stop();
 }
 
 task<void> replicator::join() {
     co_await recovery_.join();
     co_await outbox_.join();
-    co_await consensus_.join();
+    co_await epochs_.join();
 }
 
 std::vector<device_id> replicator::recipients_of(const envelope_header& header) const {
@@ -168,6 +194,9 @@ void replicator::publish(verified_envelope next) {
     store_.publish(std::move(next));
     lacking_.erase(now.event);
     doubtful_.erase(now.event);
+    if (now.moved) {
+        epochs_.inherit(now.next_in, inherited(*store_.find(now.event)));
+    }
     mediator_.changed(before, now);
 }
 
@@ -274,8 +303,8 @@ task<result<bytes>> replicator::on_update(wire::update what) {
     co_return codec::encode(wire::update_reply{*held});
 }
 
-void replicator::on_consensus(const device_id& from, bytes body) {
-    consensus_.on_message(from, std::move(body));
+void replicator::on_consensus(const device_id& from, wire::consensus_message what) {
+    epochs_.on_message(what.epoch, from, std::move(what.body));
 }
 
 task<void> replicator::on_recovery(device_id from, std::vector<user_id> users, bool is_backup,
@@ -284,7 +313,7 @@ task<void> replicator::on_recovery(device_id from, std::vector<user_id> users, b
 }
 
 void replicator::on_peer(const device_id& device, bool up) {
-    consensus_.on_peer(device, up);
+    epochs_.on_peer(device, up);
     if (up) {
         std::erase_if(lacking_, [&](const auto& one) {
             return std::ranges::count(one.second.missing, device) > 0;

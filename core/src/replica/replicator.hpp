@@ -9,7 +9,7 @@
 #include <set>
 
 #include "crypto/identity.hpp"
-#include "replica/consensus_host.hpp"
+#include "replica/consensus_epochs.hpp"
 #include "replica/history.hpp"
 #include "replica/outbox.hpp"
 #include "replica/recovery_driver.hpp"
@@ -57,6 +57,7 @@ struct held_lock {
     generation_number generation;
     version_number version;  // the confirmed one when it was granted
     duration lease{};        // from then on
+    network_epoch in{1};     // whose strategy gave it
 };
 
 /// One edit, as the services ask for it.
@@ -73,6 +74,8 @@ struct change {
     bool brings_back = false;
     /// The first version of another line, whoever of the event's voters is out of reach.
     bool takes_over = false;
+    /// Changes nothing but the epoch whose strategy decides about the event.
+    bool only_moves = false;
     /// For a new event: the number that was reserved for it.
     std::optional<event_id> reserved;
     /// Under this lock. Where it was lost meanwhile, the edit is tried as a fresh one, which
@@ -101,7 +104,10 @@ public:
         const crypto::signing_key& device_key;
         device_id self;
         bool is_backup = false;
-        consensus::strategy& consensus;
+        /// The strategy of an epoch that this device knows: a new instance (consensus_epochs.hpp).
+        std::function<result<std::shared_ptr<consensus::strategy>>(network_epoch)> strategy_of;
+        /// The epoch that is in effect now.
+        std::function<network_epoch()> epoch;
         recovery::strategy& recovery;
         std::string recovery_name;
         history_terms keeping;
@@ -110,8 +116,12 @@ public:
     ~replicator();
 
     task<result<void>> start();
+    /// This device knows the epochs up to that one: starts their strategies.
+    task<result<void>> open_epochs(network_epoch last) { return epochs_.open(last); }
+    /// Nothing, or why no strategy of that epoch runs here.
+    std::optional<error> epoch_problem(network_epoch epoch) const;
     /// Before request_stop(): makes the others independent of this device, for at most `most`.
-    task<void> hand_over(duration most) { return consensus_.leave(most); }
+    task<void> hand_over(duration most) { return epochs_.leave(most); }
     void request_stop() noexcept;
     task<void> join();
 
@@ -126,11 +136,14 @@ public:
     /// Another lease, from now on. busy or conflict: the lock is lost.
     task<result<duration>> renew(held_lock what);
     /// Nothing was changed under it, and nothing will be.
-    void unlock(const held_lock& what) {
-        consensus_.release({what.operation, what.event, what.token});
-    }
+    void unlock(const held_lock& what);
     /// JSON: what the strategy knows of the event's lock.
-    std::string explain_lock(const event_id& which) const { return consensus_.explain(which); }
+    std::string explain_lock(const event_id& which) const;
+    /// Brings an event into the epoch that is in effect, by a version that changes nothing else. As
+    /// commit(); where it is there already nothing happens.
+    task<result<void>> move(user_id as, event_id which);
+    /// The current versions that leave the next one to an epoch before that one; tombstones apart.
+    std::vector<event_id> behind(network_epoch epoch) const;
     /// Begins another line of versions with what is held here. As commit(); unsupported where the
     /// network's strategy knows no take-over; conflict where it is not needed.
     task<result<event_id>> take_over(user_id as, event_id which);
@@ -150,7 +163,7 @@ public:
 
     // Handlers of messages (node/router.hpp).
     task<result<bytes>> on_update(wire::update what);
-    void on_consensus(const device_id& from, bytes body);
+    void on_consensus(const device_id& from, wire::consensus_message what);
     task<void> on_recovery(device_id from, std::vector<user_id> users, bool is_backup,
                            wire::recovery_message what);
 
@@ -176,6 +189,7 @@ public:
 
 private:
     class effects;
+    class voting;
     /// Decided, and on its way to the disk.
     struct decision {
         std::optional<verified_envelope> what;  // nothing: it is left out
@@ -183,12 +197,25 @@ private:
         std::optional<std::pair<bytes, left_out>> lost;
     };
     result<void> may(const change& what, const held_event* held) const;
-    task<result<verified_envelope>> seal(change what, event_id id, operation_id operation);
-    task<result<event_id>> decide(change what, event_id id, operation_id operation,
-                                  consensus::granted grant, generation_number line);
+    /// `in`: whose strategy decides about it.
+    task<result<verified_envelope>> seal(change what, event_id id, operation_id operation,
+                                         network_epoch in);
+    /// What the strategy was asked for, and gave.
+    struct right {
+        operation_id operation;
+        consensus::granted given;
+        generation_number line;
+        network_epoch in;
+    };
+    task<result<event_id>> decide(change what, event_id id, right with);
+    network_epoch epoch_of(const held_event* held) const;
+    result<consensus_host*> voters_of(network_epoch in) const;
+    consensus::traits promised(network_epoch in) const;
+    result<void> enter_epoch(envelope_header& header, const held_event& held) const;
+    static consensus::inherit inherited(const held_event& held);
     consensus::group group_of(const envelope_header& header) const;
     error explain(const event_id& which, const consensus::refused& refusal);
-    result<void> online_for(const envelope_header& header, bool shared) const;
+    result<void> online_for(const envelope_header& header, bool shared, network_epoch in) const;
     task<std::optional<result<event_id>>> commit_held(change what);
     bool involves_us(const envelope_header& header) const;
     result<std::vector<device_id>> write_removals(batch& writes, const envelope_header& next);
@@ -214,7 +241,7 @@ private:
     event_store store_;
     history earlier_;
     std::unique_ptr<effects> effects_;
-    consensus_host consensus_;
+    consensus_epochs epochs_;
     outbox outbox_;
     recovery_driver recovery_;
     std::map<event_id, decision> deciding_;

@@ -49,6 +49,13 @@ task<result<event_id>> replicator::commit(change what) {
         what.held.reset();
         co_return co_await commit(std::move(what));
     }
+    const network_epoch in = epoch_of(held);
+    if (!what.event && !what.reserved) {
+        auto ready = co_await store_.begin_numbers(what.as, me->number, in);
+        if (!ready) {
+            co_return fail(std::move(ready.error()));
+        }
+    }
     const event_id id =
         what.event ? *what.event
         : what.reserved
@@ -57,6 +64,10 @@ task<result<event_id>> replicator::commit(change what) {
     envelope_header shape;
     shape.event = id;
     shape.participants = what.participants;
+    const auto voters = voters_of(in);
+    if (!voters) {
+        co_return fail(voters.error());
+    }
     consensus::acquire ask;
     env_.entropy.fill(ask.operation.value);
     ask.event = id;
@@ -69,11 +80,11 @@ task<result<event_id>> replicator::commit(change what) {
     const generation_number line = held ? held->header.generation : generation_number(1);
     ask.generation = what.takes_over ? taken_over(line, with_.self) : line;
     const bool shared = !what.participants.empty() || (held && !held->header.participants.empty());
-    if (auto online = online_for(held ? held->header : shape, shared); !online) {
+    if (auto online = online_for(held ? held->header : shape, shared, in); !online) {
         co_return fail(std::move(online.error()));
     }
     const operation_id operation = ask.operation;
-    const auto granted = co_await consensus_.acquire(std::move(ask));
+    const auto granted = co_await (*voters)->acquire(std::move(ask));
     if (!granted && granted.error().code == errc::already_exists && !what.event && !what.reserved) {
         // A number that was given before a crash, and not seen here since.
         co_return co_await commit(std::move(what));
@@ -82,16 +93,16 @@ task<result<event_id>> replicator::commit(change what) {
         co_return fail(granted.error());
     }
     doubtful_.erase(id);  // whatever is found now is what every earlier edit has come to
-    auto outcome = co_await decide(std::move(what), id, operation, *granted, line);
+    auto outcome = co_await decide(std::move(what), id, {operation, *granted, line, in});
     if (!outcome && outcome.error().code != errc::timed_out) {
-        consensus_.release({operation, id, granted->held});
+        (*voters)->release({operation, id, granted->held});
     }
     co_return outcome;
 }
 
-result<void> replicator::online_for(const envelope_header& header, bool shared) const {
-    if (shared && !with_.consensus.declared().edits_offline &&
-        !mediator_.is_online(recipients_of(header))) {
+result<void> replicator::online_for(const envelope_header& header, bool shared,
+                                    network_epoch in) const {
+    if (shared && !promised(in).edits_offline && !mediator_.is_online(recipients_of(header))) {
         return fail(errc::offline,
                     "this device is offline: shared events can be read, and changed once it is "
                     "connected again");
@@ -103,8 +114,8 @@ result<void> replicator::online_for(const envelope_header& header, bool shared) 
 task<std::optional<result<event_id>>> replicator::commit_held(change what) {
     const held_lock held = *what.held;
     const consensus::granted grant{held.token, held.lease, held.version};
-    auto outcome =
-        co_await decide(std::move(what), held.event, held.operation, grant, held.generation);
+    auto outcome = co_await decide(std::move(what), held.event,
+                                   {held.operation, grant, held.generation, held.in});
     const bool lost =
         !outcome && (outcome.error().code == errc::conflict || outcome.error().code == errc::busy);
     if (lost) {
@@ -115,20 +126,34 @@ task<std::optional<result<event_id>>> replicator::commit_held(change what) {
 }
 
 task<result<held_lock>> replicator::lock(user_id as, event_id which) {
-    if (!with_.consensus.declared().mutual_exclusion) {
-        co_return fail(errc::unsupported,
-                       "this network's consensus strategy promises no locks: an edit is tried when "
-                       "it is saved");
-    }
     change shape;
     shape.as = as;
     shape.event = which;
+    if (auto allowed = may(shape, store_.find(which)); !allowed) {
+        co_return fail(std::move(allowed.error()));
+    }
+    // An editor is no reason to stay with a strategy that the network has left.
+    if (auto moved = co_await move(as, which); !moved) {
+        co_return fail(std::move(moved.error()));
+    }
     const held_event* const held = store_.find(which);
     if (auto allowed = may(shape, held); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
+    held_lock mine;
+    mine.event = which;
+    mine.in = epoch_of(held);
+    const auto voters = voters_of(mine.in);
+    if (!voters) {
+        co_return fail(voters.error());
+    }
+    if (!(*voters)->declared().mutual_exclusion) {
+        co_return fail(errc::unsupported,
+                       "this network's consensus strategy promises no locks: an edit is tried when "
+                       "it is saved");
+    }
     const envelope_header& header = held->header;
-    if (auto online = online_for(header, !header.participants.empty()); !online) {
+    if (auto online = online_for(header, !header.participants.empty(), mine.in); !online) {
         co_return fail(std::move(online.error()));
     }
     consensus::acquire ask;
@@ -137,12 +162,10 @@ task<result<held_lock>> replicator::lock(user_id as, event_id which) {
     ask.members = group_of(header);
     ask.current = header.version;
     ask.generation = header.generation;
-    held_lock mine;
-    mine.event = which;
     mine.operation = ask.operation;
     mine.generation = ask.generation;
     lacking_.erase(which);
-    const auto granted = co_await consensus_.acquire(std::move(ask));
+    const auto granted = co_await (*voters)->acquire(std::move(ask));
     if (!granted) {
         co_return fail(granted.error());
     }
@@ -151,7 +174,7 @@ task<result<held_lock>> replicator::lock(user_id as, event_id which) {
     mine.lease = granted->lease;
     const held_event* const now = store_.find(which);
     if (now == nullptr || now->header.version != mine.version ||
-        now->header.generation != mine.generation) {
+        now->header.generation != mine.generation || now->header.next_in != mine.in) {
         unlock(mine);
         co_return fail(errc::conflict, "the event has changed since: it is at version " +
                                            std::to_string(mine.version.value) +
@@ -161,37 +184,60 @@ task<result<held_lock>> replicator::lock(user_id as, event_id which) {
 }
 
 task<result<duration>> replicator::renew(held_lock what) {
+    if (what.in < with_.epoch()) {
+        co_return fail(errc::conflict,
+                       "the network goes over to another consensus strategy: the lock is not "
+                       "renewed");
+    }
+    const auto voters = voters_of(what.in);
+    if (!voters) {
+        co_return fail(voters.error());
+    }
     consensus::renew ask;
     env_.entropy.fill(ask.operation.value);
     ask.event = what.event;
     ask.held = what.token;
-    co_return co_await consensus_.renew(ask);
+    co_return co_await (*voters)->renew(ask);
 }
 
-task<result<event_id>> replicator::decide(change what, event_id id, operation_id operation,
-                                          consensus::granted grant, generation_number line) {
-    // Versions of two lines have the same numbers.
+void replicator::unlock(const held_lock& what) {
+    if (const auto voters = epochs_.find(what.in)) {
+        (*voters)->release({what.operation, what.event, what.token});
+    }
+}
+
+task<result<event_id>> replicator::decide(change what, event_id id, right with) {
+    const operation_id operation = with.operation;
+    const consensus::granted& grant = with.given;
+    const auto voters = epochs_.find(with.in);
+    if (!voters) {
+        co_return fail(voters.error());
+    }
+    // Versions of two lines have the same numbers; and what comes after a version is decided in the
+    // epoch that it names, and nowhere else.
     const auto here = [&] {
         const held_event* const held = store_.find(id);
-        return held ? std::pair(held->header.generation, held->header.version)
-                    : std::pair(line, version_number(0));
+        return held
+                   ? std::tuple(held->header.generation, held->header.version, held->header.next_in)
+                   : std::tuple(with.line, version_number(0), with.in);
     };
     const auto changed = [&]() -> tl::unexpected<error> {
-        if (here().first != line) {
+        if (std::get<0>(here()) != with.line) {
             return fail(errc::conflict, "the event was taken over by somebody else meanwhile");
         }
         return fail(errc::conflict,
                     "the event has changed since: it is at version " +
-                        std::to_string(std::max(grant.version, here().second).value) + " now");
+                        std::to_string(std::max(grant.version, std::get<1>(here())).value) +
+                        " now");
     };
-    const std::pair expected(line, grant.version);
+    const std::tuple expected(with.line, grant.version, with.in);
     if (here() != expected) {
         co_return changed();
     }
     if (auto allowed = may(what, store_.find(id)); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
-    auto sealed = co_await seal(std::move(what), id, operation);
+    auto sealed = co_await seal(std::move(what), id, operation, with.in);
     if (!sealed) {
         co_return fail(std::move(sealed.error()));
     }
@@ -205,7 +251,7 @@ task<result<event_id>> replicator::decide(change what, event_id id, operation_id
     const bytes lost_as = left_out_key(id, sealed->order.hash);
     consensus::commit ask{operation, id, grant.held, grant.version, codec::encode(sealed->what),
                           members};
-    const auto done = co_await consensus_.commit(std::move(ask), members);
+    const auto done = co_await (*voters)->commit(std::move(ask), members);
     if (!done) {
         co_return fail(done.error());
     }
@@ -238,7 +284,8 @@ consensus::group replicator::group_of(const envelope_header& header) const {
     return members;
 }
 
-task<result<verified_envelope>> replicator::seal(change what, event_id id, operation_id operation) {
+task<result<verified_envelope>> replicator::seal(change what, event_id id, operation_id operation,
+                                                 network_epoch in) {
     std::vector<user_id> everyone = what.participants;
     everyone.push_back(id.organizer);
     std::vector<std::pair<user_id, bytes>> keys;
@@ -258,6 +305,7 @@ task<result<verified_envelope>> replicator::seal(change what, event_id id, opera
     header.participants = what.participants;
     header.guests_may = what.guests_may;
     header.operation = operation;
+    header.next_in = in;
     bytes key(32);
     env_.entropy.fill(key);
     if (const held_event* const held = store_.find(id)) {
@@ -270,6 +318,12 @@ task<result<verified_envelope>> replicator::seal(change what, event_id id, opera
         header.version = held->header.version.next();
         header.previous = held->order.hash;
         header.epoch = held->header.epoch;
+        if (auto entered = enter_epoch(header, *held); !entered) {
+            co_return fail(std::move(entered.error()));
+        }
+        if (header.moved) {
+            header.moved->only_that = what.only_moves;
+        }
         // Whoever has left must not read on: the rest get a new key (design decision 8).
         const bool somebody_left =
             !std::ranges::includes(what.participants, held->header.participants);
@@ -297,6 +351,7 @@ task<result<verified_envelope>> replicator::seal(change what, event_id id, opera
 result<envelope> replicator::removal_notice(envelope_header header, const user_id& removed) const {
     header.kind = envelope_kind::removed_you;
     header.streams = {{removed, stream_number(0)}};
+    header.moved.reset();  // it is no version to begin with
     return crypto::seal_envelope(std::move(header), {}, bytes(32), {}, with_.device_key,
                                  env_.entropy);
 }

@@ -29,7 +29,7 @@ bool leaves_out(const envelope_header& version, const envelope_order& order,
 }  // namespace
 
 task<result<event_id>> replicator::take_over(user_id as, event_id which) {
-    if (!with_.consensus.declared().takes_over) {
+    if (!promised(epoch_of(store_.find(which))).takes_over) {
         co_return fail(errc::unsupported,
                        "this network's consensus strategy knows no take-over: wait, or copy the "
                        "event with calboxctl events copy " +
@@ -77,7 +77,7 @@ error replicator::explain(const event_id& which, const consensus::refused& refus
         if (const held_event* const held = store_.find(which)) {
             if (held->header.type == event_kind::calendar) {
                 const std::string id = mediator_.id_text(which);
-                const bool takes_over = with_.consensus.declared().takes_over;
+                const bool takes_over = promised(held->header.next_in).takes_over;
                 why.detail += takes_over
                                   ? "; wait for them, copy the event (calboxctl events copy " + id +
                                         "), or take it over (calboxctl events takeover " + id + ")"

@@ -14,6 +14,7 @@ const std::vector<message_rule>& message_table() {
         {message_type::register_user, "register_user", sender::member, true},
         {message_type::login, "login", sender::member, true},
         {message_type::lookup, "lookup", sender::user, true},
+        {message_type::strategies, "strategies", sender::member, true},
         {message_type::probe, "probe", sender::member, true},
         {message_type::lease, "lease", sender::member, true},
         {message_type::heartbeat, "heartbeat", sender::member, true},

@@ -31,6 +31,7 @@ enum class message_type : std::uint8_t {
     register_user = 12,
     login = 13,
     lookup = 14,
+    strategies = 15,
     probe = 20,
     lease = 21,
     heartbeat = 22,
@@ -122,6 +123,33 @@ struct nothing {
 // Sessions
 // ----------------------------------------------------------------------------------------------------------
 
+/// Which consensus strategy the network has from some moment on. Signed over "calbox strategy 1" +
+/// encoded strategy_record, by the network's CA.
+struct strategy_record {
+    network_epoch epoch;
+    std::string name;
+    std::string version;
+    std::string settings;    // JSON, or empty
+    timestamp takes_effect;  // what is edited from then on goes over to it
+    static constexpr auto fields = std::tuple(
+        codec::field<1>(&strategy_record::epoch), codec::field<2>(&strategy_record::name),
+        codec::field<3>(&strategy_record::version), codec::field<4>(&strategy_record::settings),
+        codec::field<5>(&strategy_record::takes_effect));
+    friend bool operator==(const strategy_record&, const strategy_record&) = default;
+};
+struct signed_strategy {
+    bytes record;
+    bytes signature;
+    static constexpr auto fields = std::tuple(codec::field<1>(&signed_strategy::record),
+                                              codec::field<2>(&signed_strategy::signature));
+};
+/// All that the sender knows, from epoch 1 on. The reply is the same of the receiver, who has taken
+/// in what was new.
+struct strategies {
+    std::vector<signed_strategy> known;
+    static constexpr auto fields = std::tuple(codec::field<1>(&strategies::known));
+};
+
 /// First message of both sides on every session; nothing else is accepted before it.
 struct hello {
     std::uint32_t protocol_min = wire::protocol_min;
@@ -134,12 +162,15 @@ struct hello {
     digest consensus_settings;  // SHA-256 of its settings
     std::vector<author> users;  // signed in on this device, each bound to it
     std::string software;
+    /// Nothing: of a software that cannot follow a change of the strategy.
+    std::optional<strategies> known;
     static constexpr auto fields =
         std::tuple(codec::field<1>(&hello::protocol_min), codec::field<2>(&hello::protocol_max),
                    codec::field<3>(&hello::features), codec::field<4>(&hello::network),
                    codec::field<5>(&hello::roles), codec::field<6>(&hello::addresses),
                    codec::field<7>(&hello::consensus), codec::field<8>(&hello::consensus_settings),
-                   codec::field<9>(&hello::users), codec::field<10>(&hello::software));
+                   codec::field<9>(&hello::users), codec::field<10>(&hello::software),
+                   codec::field<11>(&hello::known));
 };
 /// The users signed in on this device have changed: replaces hello::users.
 struct bindings {
@@ -327,10 +358,12 @@ struct update_reply {
     envelope_order held;
     static constexpr auto fields = std::tuple(codec::field<1>(&update_reply::held));
 };
-/// One-way, opaque: the network's consensus strategy to itself on another device.
+/// One-way, opaque: the consensus strategy of an epoch to itself on another device.
 struct consensus_message {
     bytes body;
-    static constexpr auto fields = std::tuple(codec::field<1>(&consensus_message::body));
+    network_epoch epoch{1};
+    static constexpr auto fields = std::tuple(codec::field<1>(&consensus_message::body),
+                                              codec::field<2>(&consensus_message::epoch));
 };
 /// One-way, opaque: a recovery strategy to itself on another device.
 struct recovery_message {

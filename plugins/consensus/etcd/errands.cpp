@@ -137,6 +137,11 @@ void etcd::grant(const errand& of, const kept_lock& lock, const answer& what, co
     if (version > of.current) {
         deliver(of.event, *what.event, where, effects);
     }
+    if (what.event && where.rules.is_last(what.event->body)) {
+        revoke(of.event, of.lease, where, effects);
+        refuse(of, {errc::conflict, "the event has gone over to another strategy"}, effects);
+        return;
+    }
     std::erase_if(locks_,
                   [&](const auto& one) { return one.second.until + with_.ttl < where.now; });
     locks_[{of.event, lock.held}] = {of.operation, of.lease, of.lease_until, what.event};

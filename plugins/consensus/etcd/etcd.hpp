@@ -101,6 +101,7 @@ private:
     void on(const release& what, const context& where, effects_type& effects);
     void on(const read& what, const context& where, effects_type& effects);
     void on(const fate& what, const context& where, effects_type& effects);
+    void on(const inherit&, const context&, effects_type&) {}  // no network changes to it
     void on(const leaving& what, const context& where, effects_type& effects);
     void on(const message& what, const context& where, effects_type& effects);
     void on(const timer& what, const context& where, effects_type& effects);

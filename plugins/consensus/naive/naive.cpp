@@ -38,6 +38,12 @@ done refusal(const operation_id& operation, const char* sentence, const device_i
 
 }  // namespace
 
+traits naive::declared() const noexcept {
+    traits mine;
+    mine.inherits = true;
+    return mine;
+}
+
 void naive::step(const input& what, context where, std::vector<effect>& effects) {
     std::visit([&](const auto& one) { on(one, where, effects); }, what);
 }

@@ -15,9 +15,10 @@ class naive final : public strategy {
 public:
     naive(duration ask, duration lease) noexcept : ask_(ask), lease_(lease) {}
 
-    traits declared() const noexcept override { return {}; }
+    traits declared() const noexcept override;
     void step(const input& what, context where, std::vector<effect>& effects) override;
     std::string explain(const event_id& event, context where) const override;
+    result<bytes> begins(const event_id&, const group&, context) const override { return bytes(); }
 
 private:
     /// isOK is false here: this device edits the event.
@@ -43,6 +44,7 @@ private:
     void on(const release& what, const context& where, effects_type& effects);
     void on(const read& what, const context& where, effects_type& effects);
     void on(const fate& what, const context& where, effects_type& effects);
+    void on(const inherit&, const context&, effects_type&) {}  // every device has its own version
     void on(const leaving& what, const context& where, effects_type& effects);
     void on(const http_response& what, const context& where, effects_type& effects);
     void on(const message& what, const context& where, effects_type& effects);

@@ -88,8 +88,30 @@ reply keeper::create(const request& asked, const context& where, effects_type& e
     if (found != copies_.end() && found->second.version > version_number()) {
         return answer(asked, errc::already_exists, where);
     }
-    copies_[asked.event];
+    copy& mine = copies_[asked.event];
+    if (mine.lock && mine.lock->operation != asked.operation) {
+        mine.lock
+            .reset();  // of an attempt that ended in a crash: nobody but this device creates it
+    }
     return acquire(where.self, asked, where, effects);
+}
+
+void keeper::inherit_copy(const inherit& from, const context& where, effects_type& effects) {
+    const auto found = copies_.find(from.event);
+    // Another version of the same line there is only after a strategy that promises nothing: then
+    // the later one counts, as for everybody.
+    if (found != copies_.end() && std::pair(found->second.generation, found->second.version) >=
+                                      std::pair(from.generation, from.version)) {
+        return;
+    }
+    copy mine;
+    mine.version = from.version;
+    mine.generation = from.generation;
+    mine.last_token = first_token(from.version, where.epoch);
+    mine.recent.emplace_back(from.operation, from.version);
+    mine.body = from.value;
+    copies_[from.event] = std::move(mine);
+    write(from.event, true, effects);
 }
 
 reply keeper::handle(const device_id& from, const request& asked, const context& where,
@@ -119,6 +141,9 @@ reply keeper::handle(const device_id& from, const request& asked, const context&
 reply keeper::acquire(const device_id& from, const request& asked, const context& where,
                       effects_type& effects) {
     copy& mine = copies_[asked.event];
+    if (!mine.body.empty() && where.rules.is_last(mine.body)) {
+        return answer(asked, errc::conflict, where);
+    }
     const guest_lock* const lock = lock_of(asked.event, where.now);
     if (lock != nullptr && lock->operation != asked.operation) {
         return answer(asked, errc::busy, where);

@@ -25,6 +25,8 @@ public:
     explicit keeper(duration ttl) : ttl_(ttl) {}
 
     void restore(const restored& from, const context& where);
+    /// An event that another strategy has decided about until now.
+    void inherit_copy(const inherit& from, const context& where, std::vector<effect>& effects);
     bool keeps(const event_id& event) const { return copies_.contains(event); }
     /// Does what is asked; writes and decides into `effects`.
     reply handle(const device_id& from, const request& asked, const context& where,
@@ -43,11 +45,12 @@ private:
         std::optional<guest_lock> lock;
         std::vector<std::pair<operation_id, version_number>> recent;  // oldest first
         bytes body;
+        generation_number generation{1};
         instant until;  // of the lock; not written
         static constexpr auto fields =
             std::tuple(codec::field<1>(&copy::version), codec::field<2>(&copy::last_token),
                        codec::field<3>(&copy::lock), codec::field<4>(&copy::recent),
-                       codec::field<5>(&copy::body));
+                       codec::field<5>(&copy::body), codec::field<6>(&copy::generation));
     };
     static constexpr std::size_t recent_max = 16;
     using effects_type = std::vector<effect>;

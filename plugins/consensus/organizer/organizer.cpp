@@ -27,7 +27,9 @@ std::string sentence_of(const reply& what) {
                        ? "the event has changed since: it is at version " +
                              std::to_string(what.version.value) + " now"
                    : what.kind == request_kind::fate ? "the edit did not happen, and never will"
-                                                     : "the lock on the event is not held any more";
+                   : what.kind == request_kind::acquire
+                       ? "the event has gone over to another strategy"
+                       : "the lock on the event is not held any more";
         case errc::forbidden:
             return "the lock on the event was lost";
         case errc::timed_out:
@@ -55,6 +57,7 @@ traits organizer::declared() const noexcept {
     mine.linearizable = true;
     mine.survives_holder_crash = true;
     mine.partition_safe = true;
+    mine.inherits = true;
     return mine;
 }
 
@@ -161,6 +164,24 @@ void organizer::on(const fate& what, const context& where, effects_type& effects
     next.expect = what.expect;
     ask(std::move(next), kept_.keeps(what.event) ? where.self : what.members.organizer_device,
         where, effects);
+}
+
+/// Who keeps the event from now on: the device that created it, as the one that brings it here sees
+/// it. Every device is told the same.
+result<bytes> organizer::begins(const event_id&, const group& members, context) const {
+    if (members.organizer_device.is_zero()) {
+        return fail(errc::unavailable,
+                    "it is not known here which device created this event, and is to decide about "
+                    "it from now on");
+    }
+    return to_bytes(members.organizer_device.view());
+}
+
+void organizer::on(const inherit& what, const context& where, effects_type& effects) {
+    const auto keeper_of = device_id::from_bytes(what.begins);
+    if (keeper_of && *keeper_of == where.self) {
+        kept_.inherit_copy(what, where, effects);
+    }
 }
 
 void organizer::on(const leaving&, const context&, effects_type& effects) {

@@ -21,6 +21,7 @@ public:
     traits declared() const noexcept override;
     void step(const input& what, context where, std::vector<effect>& effects) override;
     std::string explain(const event_id& event, context where) const override;
+    result<bytes> begins(const event_id& event, const group& members, context where) const override;
 
 private:
     using effects_type = std::vector<effect>;
@@ -39,6 +40,7 @@ private:
     void on(const release& what, const context& where, effects_type& effects);
     void on(const read& what, const context& where, effects_type& effects);
     void on(const fate& what, const context& where, effects_type& effects);
+    void on(const inherit& what, const context& where, effects_type& effects);
     void on(const leaving& what, const context& where, effects_type& effects);
     void on(const message& what, const context& where, effects_type& effects);
     void on(const timer& what, const context& where, effects_type& effects);

@@ -25,7 +25,7 @@ calbox::result<std::unique_ptr<organizer>> make(std::string_view settings) {
 
 CALBOX_PLUGIN(organizer, make, "consensus", "organizer", "1.0.0",
               "The device that created an event decides about it; nobody can edit while it is away",
-              "mutual_exclusion linearizable survives_holder_crash partition_safe",
+              "mutual_exclusion linearizable survives_holder_crash partition_safe inherits",
               R"({"type":"object","additionalProperties":false,"properties":{
         "ttl_ms":{"type":"integer","minimum":200,"maximum":600000,"default":30000},
         "resend_ms":{"type":"integer","minimum":10,"maximum":10000,"default":500},

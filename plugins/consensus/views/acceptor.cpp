@@ -157,6 +157,16 @@ void acceptor::hold(const event_id& event, accepted_value what, const context& w
     write(event, !same_body, effects);
 }
 
+void acceptor::inherit_value(const event_id& event, accepted_value what, const context& where,
+                             effects_type& effects) {
+    vote& mine = votes_[event];
+    if (!mine.held || mine.held->what.when < what.what.when) {
+        const ballot at = what.at;
+        hold(event, std::move(what), where, effects);
+        notify(event, at, effects);
+    }
+}
+
 peer_message acceptor::state(const event_id& event, const peer_message& asked,
                              const context& where) const {
     return answer(message_kind::re_update, event, asked, where);

@@ -18,6 +18,11 @@ public:
     const vote* find(const event_id& event) const noexcept;
     const std::map<event_id, vote>& all() const noexcept { return votes_; }
 
+    /// Held from the beginning, as a decided value, unless there is one of this line or a later
+    /// one.
+    void inherit_value(const event_id& event, accepted_value what, const context& where,
+                       effects_type& effects);
+
     // Answers to messages; each writes what it must to `effects` first.
     /// Whoever wants a lock that somebody else has, and that was changed within `lapses`, is
     /// promised nothing: a promise would only stop whoever edits.

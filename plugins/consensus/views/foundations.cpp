@@ -1,5 +1,6 @@
-// How a line of versions begins: an event is created, or taken over. Only the device that begins it
-// may write its first value.
+// How a line of versions begins: an event is created, taken over, or inherited from another
+// strategy. Only the device that creates it or takes it over may write its first value; what is
+// inherited is the same wherever it is known.
 #include <algorithm>
 
 #include "views.hpp"
@@ -127,6 +128,52 @@ void views::commit_foundation(const event_id& event, const context& where, effec
         above = here->promised.counter;
     }
     propose(event, next_ballot(above, where, effects), std::move(first), where, effects);
+}
+
+/// Who votes first: those who can be reached now, as when an event is created.
+result<bytes> views::begins(const event_id&, const group& members, context where) const {
+    voices able;
+    for (const device_id& device : members_.candidates(members, where.self)) {
+        if (device == where.self || members_.is_connected(device)) {
+            able[device] = members_.life_of(device);
+        }
+    }
+    able[where.self] = votes_.life();
+    bool complete = false;
+    view voters = members_.first(members, where.self, able, false, complete);
+    if (able.contains(members.organizer_device) && voters.now.contains(members.organizer_device)) {
+        voters.now.tie = members.organizer_device;
+    }
+    return codec::encode(voters);
+}
+
+/// As if a quorum had accepted the value at a ballot below all others. Who has not been told of it
+/// is a voter that missed it: whoever proposes needs a quorum of the voters that it names.
+void views::on(const inherit& what, const context& where, effects_type& effects) {
+    auto voters = codec::decode<view>(what.begins);
+    if (!voters) {
+        return;
+    }
+    accepted_value first;
+    // The version stands in place of an origin: where a strategy that promises nothing has left
+    // several, the latest is the line that wins, as for everybody.
+    device_id origin;
+    for (std::size_t i = 0; i < 8; ++i) {
+        origin.value[i] = static_cast<std::uint8_t>(what.version.value >> (56 - 8 * i));
+    }
+    first.what.when = {what.generation, origin};
+    first.at = {0, origin, incarnation(what.generation.value)};
+    first.what.version = what.version;
+    first.what.voters = std::move(*voters);
+    first.what.last_token = first_token(what.version, where.epoch);
+    first.what.recent.emplace_back(what.operation, what.version);
+    first.what.body = what.value;
+    if (!is_sane(first.what)) {
+        return;
+    }
+    delivered_[what.event] =
+        std::max(delivered_[what.event], std::pair(first.what.when, first.what.version));
+    votes_.inherit_value(what.event, std::move(first), where, effects);
 }
 
 }  // namespace calbox::consensus

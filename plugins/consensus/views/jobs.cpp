@@ -119,6 +119,14 @@ std::optional<value> views::change_for_acquire(const event_id& event, const valu
                                         std::to_string(found.when.generation.value) + " now");
         return found;
     }
+    if (where.rules.is_last(found.body)) {
+        if (!fresh) {
+            prepare(event, where, effects);
+            return std::nullopt;
+        }
+        mine.after = because(errc::conflict, "the event has gone over to another strategy");
+        return found;
+    }
     if (found.lock && found.lock->operation != mine.operation &&
         !lock_has_lapsed(event, *found.lock, where)) {
         if (!fresh) {

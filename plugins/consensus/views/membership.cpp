@@ -23,6 +23,11 @@ void membership::connected(const device_id& device, bool up) {
     }
 }
 
+incarnation membership::life_of(const device_id& device) const {
+    const auto found = known_.find(device);
+    return found == known_.end() ? incarnation(1) : found->second.life;
+}
+
 bool membership::is_absent(const device_id& device, const instant& now) const {
     const auto found = known_.find(device);
     return found != known_.end() && found->second.silent_since &&
@@ -50,9 +55,7 @@ std::vector<device_id> membership::candidates(const group& who, const device_id&
 }
 
 member membership::made(const device_id& device, const group& who) const {
-    const auto found = known_.find(device);
-    return {device, found == known_.end() ? incarnation(1) : found->second.life,
-            std::ranges::count(who.backups, device) > 0};
+    return {device, life_of(device), std::ranges::count(who.backups, device) > 0};
 }
 
 view membership::first(const group& who, const device_id& self, const voices& able, bool in_time,

@@ -15,6 +15,7 @@ public:
     void heard(const device_id& device, incarnation life, const instant& now);
     void connected(const device_id& device, bool up);
     bool is_connected(const device_id& device) const { return up_.contains(device); }
+    incarnation life_of(const device_id& device) const;
     bool is_absent(const device_id& device, const instant& now) const;
 
     /// Whom to ask about an event, besides its voters: backups, the organizer's device, those who

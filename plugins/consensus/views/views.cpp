@@ -21,7 +21,9 @@ done refusal(const operation_id& operation, errc code, std::string sentence) {
     return {operation, std::move(why)};
 }
 
-bool is_sane(const value& what) {
+}  // namespace
+
+bool views::is_sane(const value& what) {
     const auto fits = [](const member_set& one) {
         return !one.members.empty() && one.members.size() <= members_max;
     };
@@ -30,8 +32,6 @@ bool is_sane(const value& what) {
            what.last_token < counter_max;
 }
 
-}  // namespace
-
 traits views::declared() const noexcept {
     traits mine;
     mine.mutual_exclusion = true;
@@ -39,6 +39,7 @@ traits views::declared() const noexcept {
     mine.survives_holder_crash = true;
     mine.partition_safe = true;
     mine.takes_over = true;
+    mine.inherits = true;
     return mine;
 }
 
@@ -157,7 +158,7 @@ void views::on(const leaving& what, const context& where, effects_type& effects)
     leaving_ = true;
     for (const auto& [event, one] : votes_.all()) {
         if (!one.held || !one.held->what.voters.contains(where.self) ||
-            !where.rules.is_shared(event)) {
+            !where.rules.is_shared(event) || where.rules.is_last(one.held->what.body)) {
             continue;  // nobody could use what would be handed over
         }
         voices others;

@@ -29,6 +29,7 @@ public:
     traits declared() const noexcept override;
     void step(const input& what, context where, std::vector<effect>& effects) override;
     std::string explain(const event_id& event, context where) const override;
+    result<bytes> begins(const event_id& event, const group& members, context where) const override;
 
 private:
     using effects_type = std::vector<effect>;
@@ -107,6 +108,7 @@ private:
     void on(const release& what, const context& where, effects_type& effects);
     void on(const read& what, const context& where, effects_type& effects);
     void on(const fate& what, const context& where, effects_type& effects);
+    void on(const inherit& what, const context& where, effects_type& effects);
     void on(const leaving& what, const context& where, effects_type& effects);
     void on(const message& what, const context& where, effects_type& effects);
     void on(const timer& what, const context& where, effects_type& effects);
@@ -119,6 +121,7 @@ private:
                       effects_type& effects);
     void leave_next(const context& where, effects_type& effects);
     void welcome(const device_id& device, const context& where, effects_type& effects);
+    static bool is_sane(const value& what);  // what a peer says
     bool leads(const view& of, const context& where) const;
     void submit(const event_id& event, job what, const context& where, effects_type& effects);
     void tidy(const context& where);
