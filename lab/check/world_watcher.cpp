@@ -158,6 +158,7 @@ void world_watcher::asked(const std::string& device, const event_id& event,
                           const operation_id& operation) {
     note(happening::state, device, "asks for " + claims.people.of(event));
     claims.held.observe_asked(event, operation);
+    asked_at_.try_emplace(operation, world_.now());
 }
 
 void world_watcher::granted(const std::string& device, const event_id& event,
@@ -215,7 +216,28 @@ void world_watcher::decided(const std::string& device, const consensus::decide& 
     note(happening::decided, device, claims.people.of(what.event), hash_of(as_text(what.value)));
     if (const auto header = version_in(what.value)) {
         claims.decided(sealed_version(*header), world_.now());
+        if (header->moved && header->moved->only_that) {
+            moved(*header);
+        }
     }
+}
+
+/// A device brought the event into another epoch, unasked by anybody. The history has to know that
+/// somebody made that version.
+void world_watcher::moved(const envelope_header& by) {
+    const auto asked = asked_at_.find(by.operation);
+    if (asked == asked_at_.end()) {
+        return;  // it is in the history already
+    }
+    operation made;
+    made.client = "move." + std::to_string(++asked_);
+    made.call = asked->second.since_start.count();
+    made.op = operation_kind::cas;
+    made.key = claims.people.of(by.event);
+    made.expect = by.version.value - 1;
+    made.res = operation_result::unknown;
+    claims.note(made);
+    asked_at_.erase(asked);
 }
 
 void world_watcher::stored(const std::string& device, const storage::batch& writes) {

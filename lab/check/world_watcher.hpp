@@ -109,7 +109,9 @@ private:
     void takes_part(const event_id& event, const std::set<user_id>& people);
 
     world& world_;
+    void moved(const envelope_header& by);
     std::uint64_t asked_ = 0;
+    std::map<operation_id, instant> asked_at_;  // of strategies, and not moved
     std::map<std::string, std::vector<operation>> unknown_creations_;  // by their authors
     std::map<std::pair<std::string, std::string>, wire> wires_;
     std::map<std::string, device_id> ids_;  // of devices

@@ -68,7 +68,7 @@ struct intruder::life {
               env, *store,
               node::chosen<discovery::strategy>{*finding, where.with.discovery, "1.0",
                                                 where.with.discovery_settings},
-              node::chosen<consensus::strategy>{*locking, where.with.consensus, "1.0",
+              node::chosen<consensus::strategy>{*locking, where.with.consensus, "1.0.0",
                                                 where.with.consensus_settings},
               node::chosen<recovery::strategy>{*recovering, where.with.recovery, "1.0", ""},
               settings_for(host))) {}

@@ -25,6 +25,10 @@ const std::vector<scenario>& all_scenarios() {
         {"hostile-peer",
          "a member lies, forges and sends nonsense: nobody believes it, nobody ends",
          play_hostile_peer, "messages", 10'000, 10'000},
+        {"strategy-change",
+         "the network changes its consensus strategy and back, under load, with a device off and a "
+         "partition",
+         play_strategy_change, "seconds of load each", 60, 15},
         {"availability",
          "a month with 0 to 3 backups: how often can an offline organizer's events "
          "be read",

@@ -19,6 +19,10 @@ public:
     std::string explain(const event_id& event, consensus::context where) const override {
         return real_.explain(event, where);
     }
+    result<bytes> begins(const event_id& event, const consensus::group& members,
+                         consensus::context where) const override {
+        return real_.begins(event, members, where);
+    }
 
 private:
     void note(const consensus::input& what);

@@ -303,11 +303,14 @@ void device::start() {
     }
     life_->store = std::make_unique<tapped_store>(open_store(), name_, world_.watching);
     const auto& all = world_.with;
+    settings.open_consensus = [this](const std::string& name, const std::string& with) {
+        return open_strategy(name, with);
+    };
     life_->running = std::make_unique<node::node>(
         life_->env, *life_->store,
         node::chosen<discovery::strategy>{*life_->finding, all.discovery, "1.0",
                                           all.discovery_settings},
-        node::chosen<consensus::strategy>{life_->tapped, all.consensus, "1.0",
+        node::chosen<consensus::strategy>{life_->tapped, all.consensus, "1.0.0",
                                           all.consensus_settings},
         node::chosen<recovery::strategy>{*life_->recovering, all.recovery, "1.0", ""}, settings);
     const auto started = run(life_->running->start());
@@ -319,6 +322,28 @@ void device::start() {
     for (const user_id& user : followed_) {
         spawn(watch_for(*life_, user));
     }
+}
+
+/// As the composition root of a daemon does it; the observer sees this one, too.
+result<node::opened_strategy> device::open_strategy(const std::string& name,
+                                                    const std::string& with) {
+    if (without_.contains(name)) {
+        return fail(errc::not_found, "there is no consensus plugin \"" + name + "\"");
+    }
+    auto made = world_.plugins_.consensus(name, engine::settings_for(name, with));
+    if (!made) {
+        return fail(std::move(made.error()));
+    }
+    struct both {
+        plugins::loaded<consensus::strategy> real;
+        tapped_strategy tapped;
+        both(plugins::loaded<consensus::strategy> one, const std::string& device,
+             observer* const& watching)
+            : real(std::move(one)), tapped(*real, device, watching) {}
+    };
+    const auto kept = std::make_shared<both>(std::move(*made), name_, world_.watching);
+    return node::opened_strategy{std::shared_ptr<consensus::strategy>(kept, &kept->tapped),
+                                 std::string(kept->real.version())};
 }
 
 namespace {

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -140,6 +141,9 @@ public:
 
     /// Tells the observer what `user` sees, now and whenever it changes, also after restarts.
     void follow(const user_id& user);
+    /// From its next start on, no plugin of that name is installed there for another epoch.
+    void uninstall(const std::string& consensus) { without_.insert(consensus); }
+    void install(const std::string& consensus) { without_.erase(consensus); }
 
     const std::string& name() const noexcept { return name_; }
     world& in() noexcept { return world_; }
@@ -167,6 +171,7 @@ private:
     void tell_shown(const user_id& user, const node::event_view& what);
     void tell_vanished(const user_id& user, const event_id& what);
     std::unique_ptr<storage::store> open_store();
+    result<node::opened_strategy> open_strategy(const std::string& name, const std::string& with);
 
     world& world_;
     std::string name_;
@@ -175,6 +180,7 @@ private:
     unsigned disk_slower_ = 1;
     bool dead_ = false;  // killed, and not started again
     std::vector<user_id> followed_;
+    std::set<std::string> without_;
     plugins::loaded<storage::strategy> storing_;  // in memory
     seeded disk_chance_;
     std::optional<disk> drive_;

@@ -266,6 +266,80 @@ TEST_P(consensus_suite, edits_go_on_offline_where_that_is_declared) {
     EXPECT_TRUE(as<committed>(w.outcome_of(op)));
 }
 
+TEST_P(consensus_suite, what_comes_from_another_strategy_goes_on_here) {
+    if (!promised().inherits) {
+        GTEST_SKIP() << "no network changes to it";
+    }
+    const version_number left(5);
+    for (const std::vector<std::size_t>& told : {std::vector<std::size_t>{0, 1, 2}, {0, 1}}) {
+        auto w = world(3);
+        w.run_for(std::chrono::seconds(5));
+        w.inherit(told, event_, left, to_bytes("of another"));
+        const auto op = w.acquire(1, event_, left);
+        const auto grant = as<granted>(w.outcome_of(op));
+        ASSERT_TRUE(grant);
+        EXPECT_EQ(grant->version, left);
+        if (promised().mutual_exclusion) {
+            EXPECT_GE(grant->held, consensus::first_token(left, network_epoch(1)));
+            EXPECT_TRUE(as<refused>(w.outcome_of(w.acquire(0, event_, left))));
+        }
+        w.commit(1, op, event_, grant->held, left, to_bytes("the first here"));
+        const auto end = as<committed>(w.outcome_of(op));
+        ASSERT_TRUE(end);
+        EXPECT_EQ(end->version, left.next());
+        w.run_for(std::chrono::seconds(5));
+        // Told again, as at a restart: nothing goes back.
+        w.inherit({0, 1}, event_, left, to_bytes("of another"));
+        if (promised().linearizable) {
+            const auto next = as<granted>(w.outcome_of(w.acquire(2, event_, left.next())));
+            ASSERT_TRUE(next) << "told: " << told.size();
+            EXPECT_EQ(next->version, left.next());
+        }
+    }
+}
+
+TEST_P(consensus_suite, what_comes_from_another_strategy_survives_restarts) {
+    if (!promised().inherits || !promised().linearizable) {
+        GTEST_SKIP();
+    }
+    auto w = world(3);
+    w.run_for(std::chrono::seconds(5));
+    w.inherit({0, 1, 2}, event_, version_number(5), to_bytes("of another"));
+    for (std::size_t i = 0; i < 3; ++i) {
+        w.crash(i);
+    }
+    for (std::size_t i = 0; i < 3; ++i) {
+        w.restart(i);
+    }
+    w.run_for(std::chrono::seconds(5));
+    const auto grant = as<granted>(w.outcome_of(w.acquire(2, event_, version_number(5))));
+    ASSERT_TRUE(grant);
+    EXPECT_EQ(grant->version, version_number(5));
+}
+
+TEST_P(consensus_suite, what_has_gone_over_to_another_strategy_gets_no_lock_here) {
+    if (!promised().linearizable) {
+        GTEST_SKIP() << "promises nothing";
+    }
+    auto w = world(3);
+    w.make(event_);
+    const auto op = w.acquire(0, event_);
+    const auto grant = as<granted>(w.outcome_of(op));
+    ASSERT_TRUE(grant);
+    const bytes last = value_of(version_number(2), op);
+    w.commit(0, op, event_, grant->held, version_number(1), last);
+    ASSERT_TRUE(as<committed>(w.outcome_of(op)));
+    w.leave_with(last);
+    for (std::size_t who = 0; who < 3; ++who) {
+        // Whoever has missed it learns of it: that is the same as any other change.
+        const auto end = as<refused>(w.outcome_of(w.acquire(who, event_, version_number(1))));
+        ASSERT_TRUE(end);
+        EXPECT_EQ(end->why.code, errc::conflict);
+        w.run_for(std::chrono::seconds(2));
+        EXPECT_EQ(w.shown(who, event_), version_number(2));
+    }
+}
+
 /// The suite itself must be able to tell a strategy that promises nothing from one that holds a
 /// lock.
 TEST_P(consensus_suite, two_who_ask_at_once_both_edit_where_nothing_is_promised) {

@@ -117,6 +117,23 @@ operation_id consensus_world::fate(std::size_t device, const event_id& event, op
     step(device, consensus::fate{id, event, of, expect, everybody()});
     return id;
 }
+void consensus_world::inherit(const std::vector<std::size_t>& told, const event_id& event,
+                              version_number version, const bytes& value) {
+    consensus::inherit what;
+    what.operation = next_operation();
+    what.event = event;
+    what.version = version;
+    what.value = value;
+    auto begins = at(0).begins(event, everybody(), where(0));
+    if (!begins) {
+        throw std::runtime_error(begins.error().message());
+    }
+    what.begins = std::move(*begins);
+    for (const std::size_t device : told) {
+        step(device, what);
+    }
+}
+
 void consensus_world::leave(std::size_t device) {
     step(device, consensus::leaving{std::chrono::seconds(2)});
 }

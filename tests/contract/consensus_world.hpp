@@ -26,6 +26,8 @@ public:
     bool takes_part(const device_id&, const event_id&) const override { return true; }
     bool is_shared(const event_id&) const override { return true; }
     bool acceptable(const event_id&, byte_view value) const override { return !value.empty(); }
+    bool is_last(byte_view value) const override { return last && to_bytes(value) == *last; }
+    std::optional<bytes> last;  // with which the network has left the strategy
 };
 
 class consensus_world {
@@ -52,6 +54,11 @@ public:
     operation_id fate(std::size_t device, const event_id& event, operation_id of,
                       version_number expect);
     void leave(std::size_t device);
+    /// The event comes from another strategy with that version; every device of `told` is told so.
+    void inherit(const std::vector<std::size_t>& told, const event_id& event,
+                 version_number version, const bytes& value);
+    /// The network leaves the strategy with that value.
+    void leave_with(bytes value) { everything_goes_.last = std::move(value); }
 
     /// Acquire and commit, until it is over: the version, or nothing.
     std::optional<version_number> edit(std::size_t device, const event_id& event,

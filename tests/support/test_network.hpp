@@ -122,12 +122,28 @@ public:
         return one;
     }
     void start(device& one) {
+        if (!one.settings.open_consensus) {
+            one.settings.open_consensus = [this](const std::string& name, const std::string& with) {
+                return open_strategy(name, with);
+            };
+        }
         one.store = must(one.storing->open(one.called));
         one.running = std::make_unique<node::node>(
             env, *one.store, node::chosen<discovery::strategy>{*one.finding, "random", "1.0", ""},
-            node::chosen<calbox::consensus::strategy>{*one.locking, consensus, "1.0", ""},
+            node::chosen<calbox::consensus::strategy>{*one.locking, consensus, "1.0.0", ""},
             node::chosen<recovery::strategy>{*one.recovering, "naive", "1.0", ""}, one.settings);
         must(run(one.running->start()));
+    }
+    result<node::opened_strategy> open_strategy(const std::string& name, const std::string& with) {
+        auto made = plugins.consensus(name, with);
+        if (!made) {
+            return fail(std::move(made.error()));
+        }
+        using loaded = plugins::loaded<calbox::consensus::strategy>;
+        const auto kept = std::make_shared<loaded>(std::move(*made));
+        return node::opened_strategy{
+            std::shared_ptr<calbox::consensus::strategy>(kept, kept->get()),
+            std::string(kept->version())};
     }
     void stop(device& one) {
         if (one.running) {

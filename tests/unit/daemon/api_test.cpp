@@ -37,6 +37,24 @@ TEST_F(api_test, answers_head_with_the_head_alone) {
     EXPECT_GT(std::stoi(got.head.at("content-length")), 100);
 }
 
+TEST_F(api_test, shows_and_changes_the_networks_strategy) {
+    const auto shown = ask("GET", "/v1/network/strategy").document();
+    EXPECT_EQ(shown["epoch"], 1);
+    ASSERT_EQ(shown["epochs"].size(), 2U);
+    EXPECT_EQ(shown["epochs"][0]["strategy"], "views");
+    EXPECT_EQ(shown["epochs"][0]["events"], 3);
+    EXPECT_EQ(shown["epochs"][0]["takes_effect"], nullptr);
+    EXPECT_EQ(shown["epochs"][1]["in_effect"], false);
+    EXPECT_EQ(shown["epochs"][1]["takes_effect"], "2027-01-15T08:00:00Z");
+    const std::string path = "/v1/network/strategy";
+    EXPECT_EQ(say("POST", path, "{\"strategy\":\"organizer\",\"after_seconds\":60}").status, 201);
+    EXPECT_EQ(network.last, (std::vector<std::string>{"organizer", "", "60"}));
+    EXPECT_EQ(say("POST", path, "{\"strategy\":\"etcd\"}").code(), "unsupported");
+    EXPECT_EQ(say("POST", path, "{}").detail(), "strategy is missing");
+    EXPECT_EQ(say("POST", path, "{\"strategy\":\"views\",\"after_seconds\":40000000}").code(),
+              "invalid_argument");
+}
+
 TEST_F(api_test, founds_and_joins_networks) {
     EXPECT_EQ(say("POST", "/v1/network", "{}").status, 201);
     EXPECT_EQ(ask("POST", "/v1/network", "Content-Length: 0\r\n").status, 201);

@@ -456,6 +456,26 @@ public:
         return {"abcd", true, {"127.0.0.1:1"}, {"127.0.0.1:2"}};
     }
     task<result<node::network_view>> create() override { co_return show(); }
+    std::vector<node::strategy_view> strategies() const override {
+        std::vector<node::strategy_view> all(2);
+        all[0].name = "views";
+        all[0].version = "1.0.0";
+        all[0].events = 3;
+        all[1].epoch = 2;
+        all[1].name = "organizer";
+        all[1].version = "1.0.0";
+        all[1].takes_effect = timestamp{1'800'000'000'000};
+        all[1].in_effect = false;
+        return all;
+    }
+    task<result<std::vector<node::strategy_view>>> change_strategy(
+        node::strategy_change to) override {
+        last = {to.name, to.settings, std::to_string(to.after.count())};
+        if (to.name == "etcd") {
+            co_return fail(errc::unsupported, "the strategy etcd cannot");
+        }
+        co_return strategies();
+    }
     task<result<std::string>> invite(std::vector<std::string> roles) override {
         last = roles;
         co_return "calbox://join/127.0.0.1:1?x";

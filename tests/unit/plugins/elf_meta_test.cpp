@@ -32,7 +32,7 @@ TEST(elf_meta, reads_what_the_macro_wrote) {
     EXPECT_EQ(meta->name, "good");
     EXPECT_EQ(meta->version, "1.0.0");
     EXPECT_EQ(meta->kind, "discovery");
-    EXPECT_EQ(meta->api, "2.0");
+    EXPECT_EQ(meta->api, "3.0");
     EXPECT_EQ(meta->abi, CALBOX_ABI_TAG);
     EXPECT_EQ(meta->traits, "test small");
 }

@@ -39,6 +39,7 @@ public:
     bool is_shared(const event_id&) const override { return true; }
     bool acceptable(const event_id&, byte_view) const override { return true; }
     void send(const device_id&, bytes body) override { sent.push_back(std::move(body)); }
+    std::vector<consensus::inherit> inherited() const override { return {}; }
     task<event_store::guard> hold(event_id which) override {
         co_return co_await store_.lock(which);
     }

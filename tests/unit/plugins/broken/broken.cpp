@@ -6,10 +6,10 @@
 
 #if defined(BROKEN_ABI)
 #undef CALBOX_ABI_TAG
-#define CALBOX_ABI_TAG "calbox=2;arch=" CALBOX_ARCH ";libstdcxx=3;cxx11abi=1;debug=0"
+#define CALBOX_ABI_TAG "calbox=3;arch=" CALBOX_ARCH ";libstdcxx=3;cxx11abi=1;debug=0"
 #elif defined(BROKEN_API_MAJOR)
 #undef CALBOX_API_MAJOR
-#define CALBOX_API_MAJOR 3
+#define CALBOX_API_MAJOR 4
 #elif defined(BROKEN_API_MINOR)
 #undef CALBOX_API_MINOR
 #define CALBOX_API_MINOR 99
@@ -66,14 +66,14 @@ extern "C" __attribute__((visibility("default"))) int something_else() { return 
 #elif defined(BROKEN_NO_SYMBOL) || defined(BROKEN_META)
 #ifndef BROKEN_META
 #define BROKEN_META                                                                              \
-    "CBMETA1\nname=" BROKEN_NAME "\nversion=1.0.0\nkind=discovery\napi=2.0\nabi=" CALBOX_ABI_TAG \
+    "CBMETA1\nname=" BROKEN_NAME "\nversion=1.0.0\nkind=discovery\napi=3.0\nabi=" CALBOX_ABI_TAG \
     "\n"
 #endif
 extern "C" __attribute__((section("calbox_meta"), used)) const char calbox_plugin_meta[] =
     BROKEN_META;
 #elif defined(BROKEN_MAGIC) || defined(BROKEN_DESCRIPTOR_VERSION) || defined(BROKEN_FIELDS)
 extern "C" __attribute__((section("calbox_meta"), used)) const char calbox_plugin_meta[] =
-    "CBMETA1\nname=" BROKEN_NAME "\nversion=1.0.0\nkind=discovery\napi=2.0\nabi=" CALBOX_ABI_TAG
+    "CBMETA1\nname=" BROKEN_NAME "\nversion=1.0.0\nkind=discovery\napi=3.0\nabi=" CALBOX_ABI_TAG
     "\n";
 extern "C" __attribute__((visibility("default")))
 const calbox_plugin_descriptor_type calbox_plugin_descriptor = {
