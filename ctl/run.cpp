@@ -109,7 +109,7 @@ const std::vector<command>& all_commands() {
         std::vector<command> made;
         for (auto* group : {session_commands, event_commands, branch_commands, history_commands,
                             lock_commands, file_commands, people_commands, network_commands,
-                            node_commands, completion_commands}) {
+                            node_commands, recovery_commands, completion_commands}) {
             auto commands = group();
             std::move(commands.begin(), commands.end(), std::back_inserter(made));
         }
@@ -147,6 +147,9 @@ const std::vector<option>& global_options() {
 std::string_view group_summary(std::string_view group) {
     if (group == "events") {
         return "Events: make, find, change, remove and restore them";
+    }
+    if (group == "recovery") {
+        return "Recovery: how this device learns what it missed";
     }
     if (group == "lock") {
         return "Locks: who is editing an event now";

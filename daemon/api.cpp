@@ -33,6 +33,8 @@ constexpr std::array table = {
     route{"GET", "/v1/doctor", get_doctor},
     route{"GET", "/v1/plugins", get_plugins},
     route{"GET", "/v1/peers", get_peers},
+    route{"GET", "/v1/recovery", get_recovery},
+    route{"PUT", "/v1/recovery/strategy", put_recovery_strategy},
     route{"GET", "/v1/network", get_network},
     route{"POST", "/v1/network", post_network},
     route{"POST", "/v1/network/invitations", post_invitation},

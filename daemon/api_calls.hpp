@@ -63,6 +63,8 @@ outcome get_openapi(call& one);
 outcome get_status(call& one);
 outcome get_doctor(call& one);
 outcome get_plugins(call& one);
+outcome get_recovery(call& one);
+outcome put_recovery_strategy(call& one);
 outcome get_peers(call& one);
 outcome get_network(call& one);
 outcome post_network(call& one);

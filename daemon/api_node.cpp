@@ -35,6 +35,25 @@ outcome get_peers(call& one) {
     co_return json_response(200, {{"peers", list_of(one.on.info.peers())}});
 }
 
+outcome get_recovery(call& one) { co_return json_response(200, to_json(one.on.info.recovery())); }
+
+outcome put_recovery_strategy(call& one) {
+    const auto body = co_await one.document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    std::string name;
+    object_reader from(*body);
+    from.need("name", name);
+    if (auto whole = from.finish(); !whole) {
+        co_return fail(std::move(whole.error()));
+    }
+    if (auto used = one.on.info.use_recovery(std::move(name)); !used) {
+        co_return fail(std::move(used.error()));
+    }
+    co_return json_response(200, to_json(one.on.info.recovery()));
+}
+
 outcome get_network(call& one) { co_return json_response(200, to_json(one.on.network.show())); }
 
 outcome post_network(call& one) {

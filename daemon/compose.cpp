@@ -204,7 +204,23 @@ private:
         consensus_.emplace(std::move(*consensus));
         storage_.emplace(std::move(*storage));
         recovery_.emplace(std::move(*recovery));
+        load_more_recovery();
         return {};
+    }
+
+    /// Others may ask by any strategy that is there, so all are loaded, with their defaults.
+    void load_more_recovery() {
+        for (const plugins::plugin_status& one : plugins_.list()) {
+            if (one.kind != "recovery" || one.name == recovery_->name()) {
+                continue;
+            }
+            if (auto more = plugins_.recovery(one.name, ""); more) {
+                more_recovery_.push_back(std::move(*more));
+            } else {
+                env_.log.write(log_level::warn, "calboxd",
+                               "recovery " + one.name + ": " + more.error().message());
+            }
+        }
     }
 
     task<result<void>> open_store() {
@@ -245,6 +261,9 @@ private:
             return node::opened_strategy{std::shared_ptr<consensus::strategy>(kept, kept->get()),
                                          std::move(version)};
         };
+        for (const auto& one : more_recovery_) {
+            settings.more_recovery[std::string(one.name())] = one.get();
+        }
         settings.plugins = [this] {
             std::vector<node::plugin_view> views;
             for (plugins::plugin_status& one : plugins_.list()) {
@@ -281,6 +300,7 @@ private:
     std::optional<plugins::loaded<consensus::strategy>> consensus_;
     std::optional<plugins::loaded<storage::strategy>> storage_;
     std::optional<plugins::loaded<recovery::strategy>> recovery_;
+    std::vector<plugins::loaded<recovery::strategy>> more_recovery_;
     std::shared_ptr<storage::store> store_;  // shared with the job that closes it, and nobody else
     std::unique_ptr<node::node> node_;
     std::unique_ptr<api> api_;

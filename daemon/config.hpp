@@ -24,7 +24,7 @@ struct config {
     std::filesystem::path data_dir, socket;
     node::node_settings node;
     wanted_plugin discovery{"random", {}}, consensus{"views", {}};
-    wanted_plugin storage{"sqlite", {}}, recovery{"naive", {}};
+    wanted_plugin storage{"sqlite", {}}, recovery{"auto", {}};
     std::vector<std::string> plugin_directories;  // empty: the installed one
     log_level level = log_level::info;
 };

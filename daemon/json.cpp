@@ -426,18 +426,25 @@ json to_json(const node::recovery_view& view) {
         return list;
     };
     return {
+        {"strategy", view.strategy},
+        {"strategies", view.strategies},
         {"exchanges", view.exchanges},
         {"friends", sum(view.friends)},
         {"backups", sum(view.backups)},
         {"last",
          {
+             {"strategy", view.last.strategy},
              {"caught_up", view.last.caught_up},
              {"rounds", view.last.rounds},
              {"applied", view.last.applied},
              {"duplicates", view.last.duplicates},
+             {"bytes_sent", view.last.bytes_sent},
+             {"bytes_received", view.last.bytes_received},
+             {"lower_bound", view.last.lower_bound},
              {"friends", each(view.last.friends)},
              {"backups", each(view.last.backups)},
              {"silent", view.last.silent},
+             {"refused", view.last.refused},
          }},
     };
 }

@@ -44,6 +44,13 @@ void holdings_view::each(
         }
     }
 }
+void holdings_view::each_with(
+    const device_id& peer,
+    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
+    each([&](const event_id& event, const envelope_order& order) {
+        return (shares_ && !shares_(peer, event)) || visit(event, order);
+    });
+}
 std::optional<envelope_order> holdings_view::find(const event_id& event) const {
     const auto found = all_.find(event);
     return found == all_.end() ? std::nullopt : std::optional(found->second.order);
@@ -113,12 +120,13 @@ recovery::finished recovery_world::run(std::vector<device_id> friends,
 
 void recovery_world::step(recovery::initiator& machine, const recovery::input& what) {
     std::vector<recovery::effect> effects;
-    machine.step(what, holdings_view(mine), {now_, chance_}, effects);
+    machine.step(what, holdings_view(mine, shares), {now_, chance_}, effects);
     for (auto& effect : effects) {
         EXPECT_FALSE(end_) << "an effect after finished";
         if (auto* const out = std::get_if<recovery::send>(&effect)) {
             send({self_id, out->to, std::move(out->body)});
         } else if (const auto* const got = std::get_if<recovery::apply>(&effect)) {
+            ++envelopes_from[got->from];
             take(got->envelope);
         } else if (const auto* const timer = std::get_if<recovery::set_timer>(&effect)) {
             timers_[timer->tag] = now_ + timer->after;
@@ -129,7 +137,14 @@ void recovery_world::step(recovery::initiator& machine, const recovery::input& w
 }
 
 void recovery_world::send(packet what) {
-    bytes_sent += what.body.size();
+    (what.to == self_id ? bytes_answered : bytes_asked) += what.body.size();
+    if (chance_.below(100) < changed_percent && !what.body.empty()) {
+        what.body[chance_.below(what.body.size())] ^=
+            static_cast<std::uint8_t>(1U << chance_.below(8));
+        if (chance_.below(4) == 0) {
+            what.body.resize(chance_.below(what.body.size()));
+        }
+    }
     if (chance_.below(100) < lost_percent) {
         return;
     }
@@ -141,6 +156,14 @@ void recovery_world::send(packet what) {
 
 void recovery_world::deliver(recovery::initiator& machine, const packet& what) {
     if (what.to == self_id) {
+        if (const auto left = breaks_after.find(what.from); left != breaks_after.end()) {
+            if (left->second == 0) {
+                dead.insert(what.from);
+                step(machine, recovery::peer_lost{what.from});
+                return;
+            }
+            --left->second;
+        }
         step(machine, recovery::message{what.from, what.body});
         return;
     }
@@ -152,7 +175,16 @@ void recovery_world::deliver(recovery::initiator& machine, const packet& what) {
         send({what.to, self_id, garbage()});
         return;
     }
-    auto answers = strategy_.respond(what.body, holdings_view(peer->second), {now_, chance_});
+    holdings shown;
+    for (const auto& [event, held] : peer->second) {
+        if (!shares || shares(what.to, event)) {
+            shown.emplace(event, held);
+        }
+    }
+    auto answers = strategy_.respond(what.body, holdings_view(shown), {now_, chance_});
+    if (!answers && changed_percent > 0) {
+        return;
+    }
     ASSERT_TRUE(answers) << answers.error().message();
     for (bytes& body : *answers) {
         EXPECT_LE(body.size(), std::size_t{1000} * 1024) << "longer than a message may be";
@@ -173,6 +205,7 @@ void recovery_world::take(const bytes& encoded) {
     }
     held = {read->order, encoded};
     ++applied;
+    applied_bytes += encoded.size();
 }
 
 bytes recovery_world::garbage() {

@@ -31,16 +31,24 @@ inline device_id device_of(std::uint64_t n) {
 std::pair<event_id, held_envelope> envelope_of(std::uint32_t n, std::uint64_t version,
                                                std::size_t length = 200, std::uint8_t writer = 0);
 
+/// Whether a device may hold this event.
+using sharing = std::function<bool(const device_id&, const event_id&)>;
+
 class holdings_view final : public recovery::view {
 public:
-    explicit holdings_view(const holdings& all) : all_(all) {}
+    explicit holdings_view(const holdings& all, sharing shares = {})
+        : all_(all), shares_(std::move(shares)) {}
     void each(
+        const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
+    void each_with(
+        const device_id& peer,
         const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
     std::optional<envelope_order> find(const event_id& event) const override;
     std::optional<bytes> load(const event_id& event) const override;
 
 private:
     const holdings& all_;
+    sharing shares_;
 };
 
 class recovery_world {
@@ -52,7 +60,10 @@ public:
     std::map<device_id, holdings> others;
     std::set<device_id> dead;   // take messages and never answer
     std::set<device_id> lying;  // answer with arbitrary bytes
-    unsigned lost_percent = 0, repeated_percent = 0;
+    sharing shares;             // every device may hold everything, when it is empty
+    /// After so many answers of a device its connection breaks.
+    std::map<device_id, unsigned> breaks_after;
+    unsigned lost_percent = 0, repeated_percent = 0, changed_percent = 0;
     bool shuffled = false;
 
     /// Runs one exchange. Fails the test when it does not end within `limit` of virtual time or a
@@ -62,7 +73,9 @@ public:
     /// What the device would hold if everybody who answers had been asked for everything.
     holdings newest_of(const std::vector<device_id>& devices) const;
 
-    std::uint64_t applied = 0, stale = 0, bytes_sent = 0;
+    std::uint64_t applied = 0, applied_bytes = 0, stale = 0;
+    std::uint64_t bytes_asked = 0, bytes_answered = 0;
+    std::map<device_id, std::uint64_t> envelopes_from;
     duration took{};
 
 private:

@@ -27,6 +27,11 @@ public:
     /// In event id order, until `visit` says false.
     virtual void each(
         const std::function<bool(const event_id&, const envelope_order&)>& visit) const = 0;
+    /// Of these, what `peer` may hold too: for a friend, what one of his users takes part in; for a
+    /// backup, all. An initiator tells nobody of anything else.
+    virtual void each_with(
+        const device_id& peer,
+        const std::function<bool(const event_id&, const envelope_order&)>& visit) const;
     virtual std::optional<envelope_order> find(const event_id& event) const = 0;
     /// The encoded envelope, or nothing.
     virtual std::optional<bytes> load(const event_id& event) const = 0;

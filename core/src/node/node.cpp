@@ -117,6 +117,8 @@ void node_parts::make_services(std::string listen_rather) {
                      account_service::settings{with.kdf_memory_bytes, with.kdf_passes});
     accounts->changed = [this](const account_view& who, bool in) { user_changed(who, in); };
     names.emplace(*users, *accounts);
+    replica::recovery_strategies recoveries{with.more_recovery, recovering.name};
+    recoveries.known[recovering.name] = &recovering.strategy;
     replica.emplace(
         env, db,
         replica::replicator::parts{me.mine().device_key,
@@ -124,8 +126,7 @@ void node_parts::make_services(std::string listen_rather) {
                                    plays(wire::role::backup),
                                    [this](network_epoch epoch) { return strategy_of(epoch); },
                                    [this] { return book.now(); },
-                                   recovering.strategy,
-                                   recovering.name,
+                                   std::move(recoveries),
                                    {with.history_kept, with.trash_kept}},
         links->for_replica());
     opened.emplace(env, *replica, *names);

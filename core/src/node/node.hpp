@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,6 +55,8 @@ struct node_settings {
     /// with. Fails as plugin_host::consensus().
     std::function<result<opened_strategy>(const std::string& name, const std::string& settings)>
         open_consensus;
+    /// Recovery strategies beside the one that is given to the node: others may ask by them.
+    std::map<std::string, recovery::strategy*, std::less<>> more_recovery;
 };
 
 class node {

@@ -117,8 +117,9 @@ task<result<network_view>> node_parts::join(std::string invitation_text) {
     co_return co_await join_now(std::move(invitation_text));
 }
 
-static recovery_view recovery_view_of(const replica::recovery_report& last,
-                                      const replica::recovery_totals& all) {
+recovery_view node_parts::recovery() const {
+    const replica::recovery_report& last = replica->last_recovery();
+    const replica::recovery_totals& all = replica->all_recoveries();
     const auto sum = [](const replica::recovery_source& what) {
         return recovered_view{{}, what.envelopes, what.bytes};
     };
@@ -129,21 +130,37 @@ static recovery_view recovery_view_of(const replica::recovery_report& last,
         }
         return views;
     };
+    const auto hex = [](const std::vector<device_id>& devices) {
+        std::vector<std::string> texts;
+        for (const device_id& device : devices) {
+            texts.push_back(device.hex());
+        }
+        return texts;
+    };
     recovery_view view;
+    view.strategy = replica->recoveries().chosen;
+    for (const auto& [name, strategy] : replica->recoveries().known) {
+        view.strategies.push_back(name);
+    }
     view.exchanges = all.exchanges;
     view.friends = sum(all.friends);
     view.backups = sum(all.backups);
+    view.last.strategy = last.strategy;
     view.last.caught_up = last.caught_up;
     view.last.rounds = last.rounds;
     view.last.applied = last.applied;
     view.last.duplicates = last.duplicates;
+    view.last.bytes_sent = last.bytes_sent;
+    view.last.bytes_received = last.bytes_received;
+    view.last.lower_bound = last.lower_bound;
     view.last.friends = each(last.friends);
     view.last.backups = each(last.backups);
-    for (const device_id& device : last.silent) {
-        view.last.silent.push_back(device.hex());
-    }
+    view.last.silent = hex(last.silent);
+    view.last.refused = hex(last.refused);
     return view;
 }
+
+result<void> node_parts::use_recovery(std::string name) { return replica->use_recovery(name); }
 
 status_view node_parts::status() const {
     using phase = overlay::bootstrap::phase;
@@ -186,7 +203,7 @@ status_view node_parts::status() const {
     view.outbox = replica->outbox_size();
     view.edges = rendezvous ? rendezvous->edges() : 0;
     view.uptime_seconds = std::chrono::duration<double>(env.time.now() - started).count();
-    view.recovery = recovery_view_of(replica->last_recovery(), replica->all_recoveries());
+    view.recovery = recovery();
     return view;
 }
 

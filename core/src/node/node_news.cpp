@@ -306,7 +306,15 @@ task<void> node_parts::catch_up() {
         if (nobody_asked_) {
             continue;
         }
-        const auto report = co_await replica->catch_up(friends, backups);
+        replica::recovery_peers asked;
+        for (const device_id& device : friends) {
+            if (const net::peer* const who = connections->open_to(device)) {
+                asked.friends[device] = who->user_ids;
+            }
+        }
+        asked.backups = std::move(backups);
+        asked.ours = std::move(mine);
+        const auto report = co_await replica->catch_up(std::move(asked));
         if (report.applied > 0) {
             env.log.write(log_level::info, "node",
                           "caught up: " + std::to_string(report.applied) + " changes were missing");

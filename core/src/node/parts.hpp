@@ -53,6 +53,8 @@ public:
         return with.plugins ? with.plugins() : std::vector<plugin_view>();
     }
     task<std::vector<finding>> doctor() override;
+    recovery_view recovery() const override;
+    result<void> use_recovery(std::string name) override;
 
     bool plays(std::uint32_t role) const noexcept { return (with.roles & role) != 0; }
     std::vector<std::string> addresses() const;

@@ -397,15 +397,21 @@ struct recovered_view {
     std::uint64_t bytes = 0;      // of its messages
 };
 struct last_recovery_view {
+    std::string strategy;
     bool caught_up = false;  // everyone asked has answered
     std::uint64_t rounds = 0, applied = 0, duplicates = 0;
+    std::uint64_t bytes_sent = 0, bytes_received = 0;
+    std::uint64_t lower_bound = 0;                 // bytes of what was applied
     std::vector<recovered_view> friends, backups;  // all that were asked, by device
     std::vector<std::string> silent;               // devices that were asked and did not answer
+    std::vector<std::string> refused;  // devices that do not know the strategy: asked by naive
 };
 struct recovery_view {
-    std::uint64_t exchanges = 0;      // ended since the start
-    recovered_view friends, backups;  // sums of all of them
-    last_recovery_view last;          // empty before the first has ended
+    std::string strategy;                 // of the next exchange
+    std::vector<std::string> strategies;  // that there are
+    std::uint64_t exchanges = 0;          // ended since the start
+    recovered_view friends, backups;      // sums of all of them
+    last_recovery_view last;              // empty before the first has ended
 };
 struct status_view {
     std::string version, device, network;
@@ -427,6 +433,9 @@ public:
     virtual std::vector<peer_view> peers() const = 0;
     virtual std::vector<plugin_view> plugins() const = 0;
     virtual task<std::vector<finding>> doctor() = 0;
+    virtual recovery_view recovery() const = 0;
+    /// From the next exchange on, until the daemon ends. not_found.
+    virtual result<void> use_recovery(std::string name) = 0;
 };
 
 // Watching

@@ -15,6 +15,11 @@ result<bytes> consensus::strategy::begins(const event_id&, const group&, context
     return fail(errc::unsupported, "this strategy cannot go on with events of another one");
 }
 recovery::view::~view() = default;
+void recovery::view::each_with(
+    const device_id&,
+    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
+    each(visit);
+}
 recovery::initiator::~initiator() = default;
 recovery::strategy::~strategy() = default;
 storage::record_store::~record_store() = default;

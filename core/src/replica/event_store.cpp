@@ -337,13 +337,16 @@ task<result<void>> event_store::begin_numbers(user_id organizer, device_number d
     co_return stored;
 }
 
+static bool involves_any(const envelope_header& header,
+                         const std::vector<user_id>& users) noexcept {
+    return std::ranges::any_of(users, [&](const user_id& user) { return header.involves(user); });
+}
+
 bool store_view::visible(const held_event& held) const noexcept {
     if (held.header.kind == envelope_kind::removed_you) {
         return false;  // between the author and whom he removed
     }
-    return everything_ || std::ranges::any_of(users_, [&](const user_id& user) {
-               return held.header.involves(user);
-           });
+    return friends_ != nullptr || everything_ || involves_any(held.header, users_);
 }
 
 void store_view::each(
@@ -355,9 +358,27 @@ void store_view::each(
     }
 }
 
+void store_view::each_with(
+    const device_id& peer,
+    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
+    if (friends_ == nullptr) {
+        each(visit);
+        return;
+    }
+    const auto found = friends_->find(peer);
+    for (const auto& [id, held] : store_.all()) {
+        const bool ours = everything_ || involves_any(held.header, users_);
+        const bool his = found == friends_->end() || involves_any(held.header, found->second);
+        if (visible(held) && ours && his && !visit(id, held.order)) {
+            return;
+        }
+    }
+}
+
 std::optional<envelope_order> store_view::find(const event_id& event) const {
     const held_event* const held = store_.find(event);
-    return held != nullptr && visible(*held) ? std::optional(held->order) : std::nullopt;
+    const bool shown = held != nullptr && (friends_ != nullptr || visible(*held));
+    return shown ? std::optional(held->order) : std::nullopt;
 }
 
 std::optional<bytes> store_view::load(const event_id& event) const {

@@ -99,12 +99,22 @@ private:
     std::map<std::pair<user_id, std::uint64_t>, network_epoch> numbered_in_;
 };
 
-/// What a recovery strategy sees: every event, or those that some of `users` take part in.
+using users_of_device = std::map<device_id, std::vector<user_id>>;
+
+/// What a recovery strategy sees. A responder: every event, or those that some of `users` take part
+/// in. An initiator: everything, and with a peer what some of `users` and of the peer's take part
+/// in.
 class store_view final : public recovery::view {
 public:
-    store_view(const event_store& store, std::vector<user_id> users, bool everything)
-        : store_(store), users_(std::move(users)), everything_(everything) {}
+    /// `friends`, for an initiator: the devices that may hold only what their users take part in.
+    /// It must outlive the view.
+    store_view(const event_store& store, std::vector<user_id> users, bool everything,
+               const users_of_device* friends = nullptr)
+        : store_(store), users_(std::move(users)), everything_(everything), friends_(friends) {}
     void each(
+        const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
+    void each_with(
+        const device_id& peer,
         const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
     std::optional<envelope_order> find(const event_id& event) const override;
     std::optional<bytes> load(const event_id& event) const override;
@@ -114,6 +124,7 @@ private:
     const event_store& store_;
     std::vector<user_id> users_;
     bool everything_;
+    const users_of_device* friends_;
 };
 
 bytes event_key(const event_id& event);

@@ -30,11 +30,15 @@ struct recovery_source {
 
 /// What one exchange did.
 struct recovery_report {
+    std::string strategy;
     bool caught_up = false;
-    std::uint64_t applied = 0;     // envelopes that were news
-    std::uint64_t duplicates = 0;  // received more than once, or held already
-    std::uint64_t bytes = 0;       // of messages, both ways
-    std::uint32_t rounds = 0;
+    std::uint64_t applied = 0;         // envelopes that were news
+    std::uint64_t duplicates = 0;      // received more than once, or held already
+    std::uint64_t bytes_sent = 0;      // of this side's messages
+    std::uint64_t bytes_received = 0;  // of the others'
+    std::uint64_t lower_bound = 0;     // bytes of the envelopes that were news
+    std::uint32_t rounds = 0;          // questions of which each waited for the one before
+    std::vector<device_id> refused;    // did not know the strategy, and were asked by `naive`
     std::vector<device_id> silent;
     std::map<device_id, recovery_source> friends, backups;  // all that were asked
 
@@ -47,17 +51,36 @@ struct recovery_totals {
     recovery_source friends, backups;
 };
 
+/// The strategies of this device. Others are answered by each of them; it asks by one.
+struct recovery_strategies {
+    std::map<std::string, recovery::strategy*, std::less<>> known;
+    std::string chosen;  // one of them
+};
+
+/// Who is asked, and for whom.
+struct recovery_peers {
+    users_of_device friends;  // with their users
+    std::vector<device_id> backups;
+    std::vector<user_id> ours;  // unless this device is a backup, which asks for everything
+};
+
 class recovery_driver {
 public:
-    recovery_driver(const environment& env, const event_store& store, recovery::strategy& strategy,
-                    std::string strategy_name, recovery_mediator& mediator);
+    /// The strategy by which those are asked who do not know the chosen one.
+    static constexpr std::string_view fallback = "naive";
+
+    recovery_driver(const environment& env, const event_store& store,
+                    recovery_strategies strategies, bool is_backup, recovery_mediator& mediator);
     ~recovery_driver();
 
     void request_stop() noexcept { tasks_.request_stop(); }
     task<void> join() { return tasks_.join(); }
 
     /// One exchange at a time: a second caller waits for the first to end.
-    task<recovery_report> run(recovery::begin with);
+    task<recovery_report> run(recovery_peers with);
+    /// From the next exchange on. not_found: the sentence says which there are.
+    result<void> use(std::string_view name);
+    const recovery_strategies& strategies() const noexcept { return strategies_; }
     /// A message from a peer whose users are `users`; `everything`: it is a backup.
     task<void> on_message(device_id from, std::vector<user_id> users, bool everything,
                           wire::recovery_message what);
@@ -67,15 +90,22 @@ public:
 
 private:
     struct exchange;
+    void begin(const recovery_peers& with, const std::string& strategy);
+    void ask_refusers(exchange& which);
     void step(const recovery::input& what);
     task<void> perform();
+    task<void> perform_one(exchange& mine, recovery::effect effect);
+    task<void> apply_one(exchange& mine, recovery::apply found);
+    void set_timer(exchange& mine, const recovery::set_timer& timer);
+    void note_end(exchange& mine, const recovery::finished& end);
     void finish(exchange& which);
+    task<void> on_answer(device_id from, wire::recovery_message what);
     recovery::context where() { return {env_.time.now(), env_.entropy}; }
 
     const environment& env_;
     const event_store& store_;
-    recovery::strategy& strategy_;
-    std::string strategy_name_;
+    recovery_strategies strategies_;
+    bool is_backup_;
     recovery_mediator& mediator_;
     task_scope tasks_;
     std::shared_ptr<exchange> current_;

@@ -129,7 +129,7 @@ replicator::replicator(const environment& env, database& db, parts with, replica
               {with_.self, with_.strategy_of,
                [this](network_epoch epoch) { return std::make_unique<voting>(*this, epoch); }}),
       outbox_(env, db, store_, *effects_),
-      recovery_(env, store_, with_.recovery, with_.recovery_name, *effects_) {}
+      recovery_(env, store_, with_.recovery, with_.is_backup, *effects_) {}
 
 replicator::~replicator() = default;
 
@@ -324,9 +324,8 @@ void replicator::on_peer(const device_id& device, bool up) {
     }
 }
 
-task<recovery_report> replicator::catch_up(std::vector<device_id> friends,
-                                           std::vector<device_id> backups) {
-    co_return co_await recovery_.run({std::move(friends), std::move(backups)});
+task<recovery_report> replicator::catch_up(recovery_peers with) {
+    co_return co_await recovery_.run(std::move(with));
 }
 
 result<crypto::secret_bytes> replicator::key_of(const held_event& held, const user_id& as) const {

@@ -108,8 +108,7 @@ public:
         std::function<result<std::shared_ptr<consensus::strategy>>(network_epoch)> strategy_of;
         /// The epoch that is in effect now.
         std::function<network_epoch()> epoch;
-        recovery::strategy& recovery;
-        std::string recovery_name;
+        recovery_strategies recovery;
         history_terms keeping;
     };
     replicator(const environment& env, database& db, parts with, replica_mediator& mediator);
@@ -170,7 +169,7 @@ public:
     void on_peer(const device_id& device, bool up);
     /// The device can be reached, though no session to it is open yet: delivers what it is owed.
     void on_reachable(const device_id& device) { outbox_.wake(device); }
-    task<recovery_report> catch_up(std::vector<device_id> friends, std::vector<device_id> backups);
+    task<recovery_report> catch_up(recovery_peers with);
 
     const event_store& events() const noexcept { return store_; }
     history& earlier() noexcept { return earlier_; }
@@ -186,6 +185,8 @@ public:
     std::vector<device_id> recipients_of(const envelope_header& header) const;
     const recovery_report& last_recovery() const noexcept { return recovery_.last(); }
     const recovery_totals& all_recoveries() const noexcept { return recovery_.totals(); }
+    const recovery_strategies& recoveries() const noexcept { return recovery_.strategies(); }
+    result<void> use_recovery(std::string_view name) { return recovery_.use(name); }
 
 private:
     class effects;

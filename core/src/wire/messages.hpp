@@ -371,9 +371,11 @@ struct recovery_message {
     bool answer = false;         // from a responder to an initiator
     std::uint64_t exchange = 0;  // chosen by the initiator
     bytes body;
+    std::optional<bool> refused;  // true in an answer: the responder has no such strategy
     static constexpr auto fields = std::tuple(
         codec::field<1>(&recovery_message::strategy), codec::field<2>(&recovery_message::answer),
-        codec::field<3>(&recovery_message::exchange), codec::field<4>(&recovery_message::body));
+        codec::field<3>(&recovery_message::exchange), codec::field<4>(&recovery_message::body),
+        codec::field<5>(&recovery_message::refused));
 };
 
 /// One-way: `user` edits the event on the sending device. Sent again at each renewal. With

@@ -104,6 +104,31 @@ TEST_F(network, an_invitation_stands_alone_on_standard_output) {
     EXPECT_EQ(last_body(), json::object());
 }
 
+TEST_F(node, recovery_last_list_and_use) {
+    answer = http_answer(
+        200, R"({"strategy":"auto","strategies":["auto","naive"],"exchanges":1,"last":{
+        "strategy":"auto","caught_up":true,"rounds":2,"applied":3,"duplicates":0,"bytes_sent":90,
+        "bytes_received":2190,"lower_bound":2000,"silent":[],"refused":["ff01"],
+        "friends":[{"device":"ab12cd34ef","envelopes":3,"bytes":2100}],
+        "backups":[{"device":"99","envelopes":0,"bytes":90}]}})");
+    EXPECT_EQ(alice.run({"recovery", "last"}).out,
+              "strategy       auto\ncaught up      yes\nfriends        3 from ab12cd34 (2.1 kB)\n"
+              "backups        none from 99 (90 B)\nchanges        3\nduplicates     0\n"
+              "rounds         2\nbytes          90 B sent, 2.2 kB received\n"
+              "at least       2.0 kB, the changes themselves\nrefused        ff01\n");
+    EXPECT_EQ(json::parse(alice.run({"recovery", "last", "--json"}).out)["lower_bound"], 2000);
+    EXPECT_EQ(alice.run({"recovery", "list"}).out,
+              "NAME\tSTATUS\nauto\tin use\nnaive\tavailable\n");
+    EXPECT_EQ(daemon.last().target, "/v1/recovery");
+    EXPECT_EQ(alice.run({"recovery", "use", "auto"}).out,
+              "This device recovers by auto from now on\n");
+    EXPECT_EQ(daemon.last().method, "PUT");
+    EXPECT_EQ(daemon.last().target, "/v1/recovery/strategy");
+    EXPECT_EQ(last_body(), (json{{"name", "auto"}}));
+    answer = http_answer(200, R"({"strategy":"auto","strategies":[],"exchanges":0,"last":{}})");
+    EXPECT_EQ(alice.run({"recovery", "last"}).out, "");
+}
+
 TEST_F(node, status_doctor_plugins_peers) {
     answer = http_answer(
         200,

@@ -31,6 +31,19 @@ TEST_F(api_test, answers_about_the_node) {
         << text.body;
 }
 
+TEST_F(api_test, tells_of_recovery_and_changes_its_strategy) {
+    const json before = ask("GET", "/v1/recovery").document();
+    EXPECT_EQ(before["strategy"], "auto");
+    EXPECT_EQ(before["strategies"], json({"auto", "naive"}));
+    EXPECT_EQ(before["last"]["strategy"], "naive");
+    EXPECT_EQ(before["last"]["friends"][0]["envelopes"], 5);
+    EXPECT_EQ(say("PUT", "/v1/recovery/strategy", R"({"name":"naive"})").document()["strategy"],
+              "naive");
+    EXPECT_EQ(ask("GET", "/v1/recovery").document()["strategy"], "naive");
+    EXPECT_EQ(say("PUT", "/v1/recovery/strategy", R"({"name":"guess"})").status, 404);
+    EXPECT_EQ(say("PUT", "/v1/recovery/strategy", R"({"nam":"naive"})").status, 400);
+}
+
 TEST_F(api_test, answers_head_with_the_head_alone) {
     const auto got = ask("HEAD", "/v1/status");
     EXPECT_EQ(got.status, 200);

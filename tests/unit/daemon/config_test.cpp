@@ -61,7 +61,7 @@ TEST(config, without_a_word_is_what_the_manual_says) {
     EXPECT_EQ(made.discovery.name, "random");
     EXPECT_EQ(made.consensus.name, "views");
     EXPECT_EQ(made.storage.name, "sqlite");
-    EXPECT_EQ(made.recovery.name, "naive");
+    EXPECT_EQ(made.recovery.name, "auto");
     EXPECT_TRUE(made.plugin_directories.empty());
     EXPECT_EQ(made.level, log_level::info);
 }

@@ -497,10 +497,25 @@ public:
         view.version = "1.2";
         view.state = "connected";
         view.events = 3;
-        view.recovery.exchanges = 1;
-        view.recovery.friends = {{}, 5, 2000};
-        view.recovery.last.friends = {{"ab12", 5, 2000}};
+        view.recovery = recovery();
         return view;
+    }
+    node::recovery_view recovery() const override {
+        node::recovery_view view;
+        view.strategy = strategy;
+        view.strategies = {"auto", "naive"};
+        view.exchanges = 1;
+        view.friends = {{}, 5, 2000};
+        view.last.strategy = "naive";
+        view.last.friends = {{"ab12", 5, 2000}};
+        return view;
+    }
+    result<void> use_recovery(std::string name) override {
+        if (name != "auto" && name != "naive") {
+            return fail(errc::not_found, "there is no such strategy");
+        }
+        strategy = std::move(name);
+        return {};
     }
     std::vector<node::peer_view> peers() const override {
         return {{"ab12", {"bob"}, {"edge"}, "127.0.0.1:3", true}};
@@ -511,6 +526,7 @@ public:
     task<std::vector<node::finding>> doctor() override {
         co_return std::vector<node::finding>{{"clock", false, "it is wrong", "set it"}};
     }
+    std::string strategy = "auto";
     bool broken = false;
 };
 

@@ -1,0 +1,13 @@
+// The answering side: one question in, the messages of its answer out. Keeps no state.
+#pragma once
+
+#include <calbox/recovery.hpp>
+
+#include "messages.hpp"
+
+namespace calbox::recovery {
+
+/// malformed: nothing that can be answered.
+result<std::vector<bytes>> answer_question(byte_view asked, const view& theirs);
+
+}  // namespace calbox::recovery
