@@ -308,11 +308,11 @@ void siege::gather() {
             continue;
         }
         const std::string& strategy = in_.with.recovery;
-        add(message_type::recovery, wire::recovery_message{strategy, false, 7, question->body});
+        add(message_type::recovery, wire::recovery_message{strategy, false, 7, question->body, {}});
         const auto answers =
             m_->recovering().respond(question->body, empty_view(), {m_->env().time.now(), chance_});
         for (const bytes& body : answers ? *answers : std::vector<bytes>()) {
-            add(message_type::recovery, wire::recovery_message{strategy, true, 7, body});
+            add(message_type::recovery, wire::recovery_message{strategy, true, 7, body, {}});
         }
     }
     const file_root root = alice_.sees(private_)->content.files.at(0).root;

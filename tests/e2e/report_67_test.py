@@ -265,6 +265,7 @@ def client_failure(world: World) -> None:
         expect(recovery["friends"]["envelopes"] >= expected_of_friends, f"friends gave too little: {recovery}")
         expect(recovery["backups"]["envelopes"] == 0, f"the backup gave events: {recovery}")
         expect(recovery["last"]["backups"] and not recovery["last"]["silent"], f"Z was not asked: {recovery}")
+        expect(recovery["last"]["strategy"] == "auto" and recovery["last"]["duplicates"] == 0, f"something came twice: {recovery}")
         # Its answers are empty messages, not events that were held already.
         expect(recovery["backups"]["bytes"] < 100 * recovery["exchanges"], f"the backup sent more than an empty answer: {recovery}")
 
