@@ -86,6 +86,7 @@ std::vector<command> people_commands();
 std::vector<command> network_commands();
 std::vector<command> node_commands();
 std::vector<command> recovery_commands();
+std::vector<command> web_commands();
 
 /// Every command, in the order in which the help shows them.
 const std::vector<command>& all_commands();

@@ -62,6 +62,10 @@ answer<void> status(context& with) {
     with.out.field("device", clean(text_of(*found, "device")));
     with.out.field("network", clean(text_of(*found, "network")));
     with.out.field("addresses", cleaned_list(*found, "addresses"));
+    if (const auto page = with.api.get("/v1/web"); page && !text_of(*page, "address").empty()) {
+        with.out.field("page", clean(text_of(*page, "address")) +
+                                   (truth_of(*page, "built") ? "" : " (this build has none)"));
+    }
     with.out.field("version", clean(text_of(*found, "version")));
     with.out.field("up for", duration_text(number_of(*found, "uptime_seconds")));
     return {};

@@ -109,7 +109,7 @@ const std::vector<command>& all_commands() {
         std::vector<command> made;
         for (auto* group : {session_commands, event_commands, branch_commands, history_commands,
                             lock_commands, file_commands, people_commands, network_commands,
-                            node_commands, recovery_commands, completion_commands}) {
+                            node_commands, recovery_commands, web_commands, completion_commands}) {
             auto commands = group();
             std::move(commands.begin(), commands.end(), std::back_inserter(made));
         }

@@ -68,4 +68,10 @@ answer<std::string> keep_text(const surroundings& world, const std::string& text
 /// Lets the person change a text in $VISUAL, $EDITOR or vi; the text as saved.
 answer<std::string> edit_text(const surroundings& world, const std::string& text);
 
+/// Opens a link in the person's browser ($BROWSER, else xdg-open). It goes by a private file beside
+/// the daemon's socket, since other users can read the words of a command. "unavailable" without a
+/// browser or a screen.
+answer<void> open_page(const surroundings& world, const std::string& socket_path,
+                       const std::string& url);
+
 }  // namespace calbox::ctl

@@ -271,4 +271,41 @@ answer<std::string> edit_text(const surroundings& world, const std::string& text
     return saved;
 }
 
+answer<void> open_page(const surroundings& world, const std::string& socket_path,
+                       const std::string& url) {
+    std::string browser = world.variable("BROWSER").value_or("");
+    const bool screen = world.variable("DISPLAY") || world.variable("WAYLAND_DISPLAY");
+    if (browser.empty() && !screen) {
+        return refuse("unavailable", "there is no screen to open a browser on");
+    }
+    if (browser.empty()) {
+        browser = "xdg-open";
+    }
+    const std::string path =
+        socket_path.substr(0, socket_path.find_last_of('/') + 1) + "calbox-page.html";
+    const std::string text = "<!doctype html><meta http-equiv=\"refresh\" content=\"0;url=" + url +
+                             "\"><title>CalendarBox</title>\n";
+    // A new file: nobody can have the old one open, or have put a link there.
+    ::unlink(path.c_str());
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const bool written =
+        file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    if (file >= 0) {
+        ::close(file);
+    }
+    if (!written) {
+        return refuse("io_failed", "cannot write " + path + ": " + system_text());
+    }
+    // As the shell starts it, because $BROWSER may have arguments. The name is in the shell's
+    // environment, where no letter of it means anything.
+    const std::string program = browser.substr(0, browser.find(' '));
+    const std::string line = "command -v " + program + " >/dev/null && { " + browser +
+                             " \"$CALBOX_PAGE\" >/dev/null 2>&1 & }";
+    ::setenv("CALBOX_PAGE", path.c_str(), 1);
+    if (std::system(line.c_str()) != 0) {
+        return refuse("unavailable", program + " is not installed");
+    }
+    return {};
+}
+
 }  // namespace calbox::ctl

@@ -74,6 +74,8 @@ constexpr std::array table = {
     route{"POST", "/v1/events/{organizer}/{seq}/files/{name}/fetch", fetch_file},
     route{"DELETE", file_path, delete_file},
     route{"GET", "/v1/watch", get_watch},
+    route{"GET", "/v1/web", get_web},
+    route{"POST", "/v1/web", post_web},
 };
 
 /// The pieces between the slashes.
@@ -177,7 +179,8 @@ std::vector<api::route_name> api::routes() {
     return all;
 }
 
-api::api(const environment& env, node::services on) : env_(env), on_(on) {}
+api::api(const environment& env, node::services on, web_sessions& pages)
+    : env_(env), on_(on), pages_(pages) {}
 
 task<result<http::response>> api::dispatch(http::exchange& line) {
     const std::string_view target = without_host(line.asked().target);
@@ -193,7 +196,7 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
         refusal.head.push_back({"Allow", made.allowed});
         co_return refusal;
     }
-    call one{env_, on_, metrics_, line, {}, {}};
+    call one{env_, on_, pages_, metrics_, line, {}, {}};
     for (const std::string_view part : made.parts) {
         auto text = decoded(part, false);
         if (!text) {

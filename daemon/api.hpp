@@ -10,10 +10,12 @@
 
 namespace calbox::daemon {
 
+class web_sessions;
+
 class api final : public http::handler {
 public:
-    /// The services outlive the API.
-    api(const environment& env, node::services on);
+    /// The services outlive the API, and so do the sessions of the page, which make its links.
+    api(const environment& env, node::services on, web_sessions& pages);
 
     /// Answers exactly once, whatever happens; only cancellation leaves it by an exception.
     task<void> serve(http::exchange& line) override;
@@ -30,6 +32,7 @@ private:
 
     const environment& env_;
     node::services on_;
+    web_sessions& pages_;
     metrics metrics_;
 };
 

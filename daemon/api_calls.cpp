@@ -78,7 +78,7 @@ result<void> call::only(std::vector<std::string_view> known) const {
     return {};
 }
 
-task<result<json>> call::document() {
+task<result<json>> document_of(http::exchange& line) {
     const std::string* const type = line.asked().find("content-type");
     if (line.asked().has_body && (type == nullptr || !is_json(*type))) {
         co_return fail(errc::unsupported,

@@ -13,11 +13,16 @@
 namespace calbox::daemon {
 
 class metrics;
+class web_sessions;
+
+/// The whole body of a request as JSON. malformed when there is none.
+task<result<json>> document_of(http::exchange& line);
 
 /// One request on its way. Lives until the function that is given it has returned.
 struct call {
     const environment& env;
     node::services& on;
+    web_sessions& pages;
     const metrics& counted;
     http::exchange& line;
     std::vector<std::string> parts;  // what stands for the path's {...}, decoded
@@ -37,8 +42,7 @@ struct call {
     const std::string* asked_for(std::string_view key) const noexcept;
     /// invalid_argument for a key that is not among `known`.
     result<void> only(std::vector<std::string_view> known) const;
-    /// The whole body as JSON. malformed when there is none.
-    task<result<json>> document();
+    task<result<json>> document() { return document_of(line); }
     /// For requests that have nothing to say: reads away an empty body or `{}`.
     task<result<void>> nothing();
 };
@@ -120,5 +124,8 @@ outcome fetch_file(call& one);
 outcome delete_file(call& one);
 
 outcome get_watch(call& one);
+
+outcome get_web(call& one);
+outcome post_web(call& one);
 
 }  // namespace calbox::daemon

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 
 #include <unistd.h>
 #include <boost/asio/signal_set.hpp>
@@ -16,6 +17,8 @@
 #include "node/invitation.hpp"
 #include "plugins/directories_real.hpp"
 #include "plugins/loader.hpp"
+#include "web_gate.hpp"
+#include "web_sessions.hpp"
 
 namespace calbox::daemon {
 
@@ -55,6 +58,21 @@ result<data_lock> prepare(const config& with) {
     }
     model::initialise();
     return lock;
+}
+
+/// The port that the page had before; 0 when there is none.
+std::uint16_t kept_port(const fs::path& file) {
+    std::ifstream in(file);
+    std::uint16_t port = 0;
+    in >> port;
+    return in ? port : std::uint16_t{0};
+}
+
+bool keep_port(const fs::path& file, std::uint16_t port) {
+    std::ofstream out(file, std::ios::trunc);
+    out << port << '\n';
+    out.close();
+    return static_cast<bool>(out);
 }
 
 /// Everything that one daemon is made of. Members stand in the order in which they need each other.
@@ -125,13 +143,57 @@ private:
         if (!entered || stop_.is_set()) {
             co_return entered;
         }
-        api_ = std::make_unique<api>(env_, node_->api());
+        pages_ = std::make_unique<web_sessions>(env_);
+        api_ = std::make_unique<api>(env_, node_->api(), *pages_);
         http::server_settings settings;
         settings.socket = with_.socket;
         server_ = std::make_unique<http::server>(env_, std::move(settings), *api_);
         if (auto listening = server_->start(); !listening) {
             server_.reset();
             co_return fail(listening.error().code, "socket: " + listening.error().message());
+        }
+        co_return co_await start_web();
+    }
+
+    /// The page, on loopback. Without a port of its own, it goes without it where there is none.
+    task<result<void>> start_web() {
+        if (!with_.web) {
+            co_return result<void>();
+        }
+        const fs::path file = with_.data_dir / "web.port";
+        http::server_settings settings;
+        settings.loopback.push_back(*with_.web);
+        const bool any_port = with_.web->port() == 0;
+        // Kept over restarts, for bookmarks and for what browsers remember.
+        std::uint16_t before = 0;
+        if (any_port) {
+            before = co_await offload(env_, env_.disk, [file] { return kept_port(file); });
+        }
+        if (before != 0) {
+            settings.loopback.insert(settings.loopback.begin(), {with_.web->address(), before});
+        }
+        gate_ = std::make_unique<web_gate>(env_, node_->api(), *pages_, *api_);
+        web_ = std::make_unique<http::server>(env_, std::move(settings), *gate_);
+        if (auto listening = web_->start(); !listening) {
+            web_.reset();
+            if (!any_port) {
+                co_return fail(listening.error().code,
+                               "web.listen: " + listening.error().message());
+            }
+            env_.log.write(log_level::warn, "web",
+                           "there is no page: " + listening.error().message());
+            co_return result<void>();
+        }
+        const std::uint16_t port = web_->port();
+        const bool six = with_.web->address().is_v6();
+        pages_->serve_at((six ? "[" : "") + with_.web->address().to_string() + (six ? "]:" : ":") +
+                         std::to_string(port));
+        if (any_port && port != before) {
+            const bool kept =
+                co_await offload(env_, env_.disk, [file, port] { return keep_port(file, port); });
+            if (!kept) {
+                env_.log.write(log_level::warn, "web", "cannot write " + file.string());
+            }
         }
         co_return result<void>();
     }
@@ -159,11 +221,19 @@ private:
     /// In reverse; what was not made is left out.
     task<void> stop() {
         tasks_.request_stop();
+        if (web_) {
+            web_->request_stop();
+        }
         if (server_) {
             server_->request_stop();
             co_await server_->join();
             server_.reset();
         }
+        if (web_) {
+            co_await web_->join();
+            web_.reset();
+        }
+        gate_.reset();
         api_.reset();
         if (node_) {
             co_await node_->hand_over(hand_over_time);
@@ -303,8 +373,10 @@ private:
     std::vector<plugins::loaded<recovery::strategy>> more_recovery_;
     std::shared_ptr<storage::store> store_;  // shared with the job that closes it, and nobody else
     std::unique_ptr<node::node> node_;
+    std::unique_ptr<web_sessions> pages_;
     std::unique_ptr<api> api_;
-    std::unique_ptr<http::server> server_;
+    std::unique_ptr<web_gate> gate_;
+    std::unique_ptr<http::server> server_, web_;
 };
 
 }  // namespace

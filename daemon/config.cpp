@@ -79,6 +79,32 @@ result<void> read_listen(const toml::node& value, config& into) {
     return {};
 }
 
+/// Beyond this machine everybody could try passwords, and read what is said.
+result<void> read_web(const toml::node& value, config& into) {
+    const auto text = text_of(value);
+    if (!text) {
+        return fail(text.error());
+    }
+    if (*text == "off") {
+        into.web.reset();
+        return {};
+    }
+    const auto parts = net::split_address(*text);
+    if (!parts) {
+        return fail(parts.error());
+    }
+    boost::system::error_code problem;
+    const auto host =
+        asio::ip::make_address(parts->first == "localhost" ? "127.0.0.1" : parts->first, problem);
+    if (problem || !host.is_loopback()) {
+        return wrong("\"" + *text +
+                     "\" is not of this machine: write \"127.0.0.1:0\", another port, "
+                     "\"[::1]:0\", or \"off\"");
+    }
+    into.web.emplace(host, static_cast<std::uint16_t>(std::stoul(parts->second)));
+    return {};
+}
+
 result<void> read_advertise(const toml::node& value, config& into) {
     auto texts = texts_of(value);
     if (!texts) {
@@ -238,6 +264,7 @@ constexpr std::array keys{
     key{"history.keep_days", read_days<&node::node_settings::history_kept>},
     key{"history.trash_days", read_days<&node::node_settings::trash_kept>},
     key{"plugins.directories", read_directories},
+    key{"web.listen", read_web},
     key{"reach", read_reach},
     key{"log.level", read_level},
     key{"kdf.memory_mib", read_memory},

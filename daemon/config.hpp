@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/asio/ip/tcp.hpp>
+
 #include "node/node.hpp"
 
 namespace calbox::daemon {
@@ -22,6 +24,9 @@ struct wanted_plugin {
 
 struct config {
     std::filesystem::path data_dir, socket;
+    /// Where the page is served, on loopback; nothing: nowhere. Port 0: the system chooses one.
+    std::optional<asio::ip::tcp::endpoint> web{
+        asio::ip::tcp::endpoint{asio::ip::address_v4::loopback(), 0}};
     node::node_settings node;
     wanted_plugin discovery{"random", {}}, consensus{"views", {}};
     wanted_plugin storage{"sqlite", {}}, recovery{"auto", {}};

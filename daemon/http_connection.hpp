@@ -8,7 +8,7 @@
 #include <memory>
 #include <span>
 
-#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 
 #include "http_server.hpp"
 
@@ -16,7 +16,8 @@ namespace calbox::http {
 
 class connection final : public exchange, private node::byte_source, private node::byte_sink {
 public:
-    using socket_type = asio::local::stream_protocol::socket;
+    /// A Unix socket, or TCP.
+    using socket_type = asio::generic::stream_protocol::socket;
 
     connection(const environment& env, const server_settings& settings, socket_type socket);
     ~connection() override;

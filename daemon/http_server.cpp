@@ -1,11 +1,13 @@
 #include "http_server.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <list>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -72,10 +74,13 @@ struct server::impl {
           acceptor(env_in.executor) {}
 
     result<void> listen();
+    result<void> listen_on_socket();
+    result<void> listen_on_loopback();
+    error_code try_address(const asio::ip::tcp::endpoint& where);
     task<void> accept_all();
     task<void> converse(connection* one);
-    bool is_owner(stream_protocol::socket& from) const;
-    void take(stream_protocol::socket from);
+    bool is_owner(connection::socket_type& from) const;
+    void take(connection::socket_type from);
     void forget(connection* one) noexcept;
     void remove_socket() noexcept;
 
@@ -83,7 +88,8 @@ struct server::impl {
     const server_settings settings;
     handler& who;
     task_scope scope;
-    stream_protocol::acceptor acceptor;
+    asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor;
+    std::uint16_t port = 0;                       // of the loopback address
     std::list<std::unique_ptr<connection>> open;  // the oldest first
     struct stat ours{};                           // the socket file, once it is there
     bool stopping = false;
@@ -91,6 +97,56 @@ struct server::impl {
 };
 
 result<void> server::impl::listen() {
+    auto listening = settings.loopback.empty() ? listen_on_socket() : listen_on_loopback();
+    if (listening) {
+        scope.spawn("accept", accept_all());
+    }
+    return listening;
+}
+
+result<void> server::impl::listen_on_loopback() {
+    error_code problem;
+    for (const auto& where : settings.loopback) {
+        problem = try_address(where);
+        if (!problem) {
+            return {};
+        }
+    }
+    const auto& first = settings.loopback.front();
+    return fail(errc::io_failed, "cannot listen on " + first.address().to_string() + ":" +
+                                     std::to_string(first.port()) + ": " + problem.message());
+}
+
+error_code server::impl::try_address(const asio::ip::tcp::endpoint& where) {
+    error_code problem;
+    error_code ignored;
+    acceptor.open(where.protocol(), problem);
+    if (!problem) {
+        // The port of a run before may be taken again at once.
+        acceptor.set_option(asio::socket_base::reuse_address(true), problem);
+    }
+    if (!problem) {
+        acceptor.bind(where, problem);
+    }
+    if (!problem) {
+        acceptor.listen(asio::socket_base::max_listen_connections, problem);
+    }
+    asio::generic::stream_protocol::endpoint bound;
+    if (!problem) {
+        bound = acceptor.local_endpoint(problem);
+    }
+    if (problem) {
+        acceptor.close(ignored);
+        return problem;
+    }
+    asio::ip::tcp::endpoint here;
+    here.resize(bound.size());
+    std::memcpy(here.data(), bound.data(), bound.size());
+    port = here.port();
+    return {};
+}
+
+result<void> server::impl::listen_on_socket() {
     const std::string path = settings.socket.string();
     if (path.size() >= sizeof(sockaddr_un::sun_path)) {
         return fail(errc::invalid_argument, "the path of the socket is longer than " +
@@ -115,18 +171,17 @@ result<void> server::impl::listen() {
         problem = error_code(errno, boost::system::system_category());
     }
     if (!problem) {
-        acceptor.listen(stream_protocol::acceptor::max_listen_connections, problem);
+        acceptor.listen(asio::socket_base::max_listen_connections, problem);
     }
     if (problem) {
         return fail(errc::io_failed, "cannot listen on " + path + ": " + problem.message());
     }
-    scope.spawn("accept", accept_all());
     return {};
 }
 
 task<void> server::impl::accept_all() {
     while (!stopping) {
-        stream_protocol::socket from(env.executor);
+        connection::socket_type from(env.executor);
         error_code problem;
         co_await acceptor.async_accept(from, asio::redirect_error(asio::use_awaitable, problem));
         if (stopping) {
@@ -139,13 +194,20 @@ task<void> server::impl::accept_all() {
             co_await sleep_for(env, std::chrono::milliseconds(200));
             continue;
         }
+        if (!settings.loopback.empty()) {
+            // Small answers do not wait for one another.
+            from.set_option(asio::ip::tcp::no_delay(true), problem);
+        }
         if (is_owner(from)) {
             take(std::move(from));
         }
     }
 }
 
-bool server::impl::is_owner(stream_protocol::socket& from) const {
+bool server::impl::is_owner(connection::socket_type& from) const {
+    if (!settings.loopback.empty()) {
+        return true;
+    }
     ucred peer{};
     socklen_t size = sizeof peer;
     if (::getsockopt(from.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
@@ -154,7 +216,7 @@ bool server::impl::is_owner(stream_protocol::socket& from) const {
     return peer.uid == settings.owner || peer.uid == 0;
 }
 
-void server::impl::take(stream_protocol::socket from) {
+void server::impl::take(connection::socket_type from) {
     if (open.size() >= settings.connections) {
         const auto spare =
             std::find_if(open.begin(), open.end(), [](const auto& one) { return one->idle(); });
@@ -234,5 +296,7 @@ task<void> server::join() {
 }
 
 std::size_t server::connections() const noexcept { return impl_->open.size(); }
+
+std::uint16_t server::port() const noexcept { return impl_->port; }
 
 }  // namespace calbox::http

@@ -1,12 +1,15 @@
-// HTTP/1.1 on a Unix socket: connections, limits, deadlines; the handler gives the answers. The
-// only place that knows Beast. Owned by the composition root; core thread only. Everybody but the
-// owner of the process and root is refused.
+// HTTP/1.1 on a Unix socket or on a loopback address: connections, limits, deadlines; the handler
+// gives the answers. The only place that knows Beast. Owned by the composition root; core thread
+// only. On the Unix socket everybody but the owner of the process and root is refused; on loopback
+// every program of this machine may ask, and the handler finds out who it is.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include <unistd.h>
+#include <boost/asio/ip/tcp.hpp>
 
 #include "base/async.hpp"
 #include "http.hpp"
@@ -15,6 +18,8 @@ namespace calbox::http {
 
 struct server_settings {
     std::filesystem::path socket;
+    /// Where to listen instead of on the socket: the first of these that is free.
+    std::vector<asio::ip::tcp::endpoint> loopback;
     uid_t owner = ::geteuid();
     std::size_t connections = 256;
     std::size_t head_bytes = 16 * 1024;
@@ -47,6 +52,8 @@ public:
     task<void> join();
 
     std::size_t connections() const noexcept;
+    /// Of the loopback address; 0 on a Unix socket.
+    std::uint16_t port() const noexcept;
 
 private:
     struct impl;

@@ -111,6 +111,12 @@ def stay(alice: harness.Person, bob: harness.Person, hub: harness.Daemon) -> Non
     for person in (alice, bob):
         say(f"  calboxctl --socket {person.daemon.socket} watch          # as {person.name}")
     say(f'  calboxctl --socket {bob.daemon.socket} events add "Lunch" "tomorrow 12:00+30m" --with alice')
+    for person in (alice, bob):
+        page = person.daemon.get("/v1/web")
+        if page["built"] and page["address"]:
+            say(f"  {page['address']}          # {person.name}'s page in your browser; the password: {person.password}")
+        else:
+            say(f"  ({person.name} has no page: this build went without npm)")
     say(f"  calboxctl --socket {hub.socket} status          # registry, rendezvous and backup")
     say(f"  curl --unix-socket {alice.daemon.socket} http://calbox/v1/status")
     while all(daemon.running() for daemon in (alice.daemon, bob.daemon, hub)):

@@ -18,6 +18,7 @@
 #include "daemon/api.hpp"
 #include "daemon/http_server.hpp"
 #include "daemon/json.hpp"
+#include "daemon/web_sessions.hpp"
 #include "fake_services.hpp"
 #include "support/test_environment.hpp"
 
@@ -75,8 +76,9 @@ protected:
     fake_watch changes{world.env};
     fake_history past{events};
     fake_branches branch{events};
-    api subject{world.env, node::services{account, events, lock, file, contact, network, info,
-                                          changes, past, branch}};
+    node::services all{account, events, lock, file, contact, network, info, changes, past, branch};
+    web_sessions pages{world.env};
+    api subject{world.env, all, pages};
     std::filesystem::path directory;
     std::string socket_path;
     std::unique_ptr<http::server> server;

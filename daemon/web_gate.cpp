@@ -1,0 +1,312 @@
+#include "web_gate.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "api_calls.hpp"
+#include "web_files.hpp"
+
+namespace calbox::daemon {
+
+namespace {
+
+constexpr std::size_t tries_per_minute = 20;
+constexpr std::string_view session_path = "/web/session";
+constexpr std::string_view page_header = "calbox-page";
+
+bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD"; }
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+/// What a browser must keep to with every answer. Styles are set by the page's scripts alone, one
+/// property at a time, which style-src does not forbid.
+const std::array<http::field, 5> guards{{
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+     "connect-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+     "form-action 'none'"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Referrer-Policy", "no-referrer"},
+    {"X-Frame-Options", "DENY"},
+}};
+
+http::fields with_guards(http::fields head) {
+    for (const http::field& one : guards) {
+        const bool there = std::any_of(head.begin(), head.end(),
+                                       [&](const auto& own) { return own.name == one.name; });
+        if (!there) {
+            head.push_back(one);
+        }
+    }
+    return head;
+}
+
+/// What the page's users do with calboxctl only: the network is the device's, and not one user's.
+bool is_for_page(std::string_view method, std::string_view path) {
+    if (path.starts_with("/v1/network") || path == "/v1/plugins") {
+        return is_safe(method);
+    }
+    return path != "/v1/web" && (path != "/v1/session" || method == "DELETE");
+}
+
+/// What a browser of nobody's may see.
+bool is_for_nobody(std::string_view method, std::string_view path) {
+    static constexpr std::array<std::string_view, 4> seen{"/v1/status", "/v1/peers", "/v1/doctor",
+                                                          "/v1/network"};
+    return is_safe(method) && std::find(seen.begin(), seen.end(), path) != seen.end();
+}
+
+}  // namespace
+
+/// The exchange as the API sees it: another head, and answers with the guards.
+class web_gate::guarded final : public http::exchange {
+public:
+    explicit guarded(http::exchange& inner) : inner_(inner), asked_(inner.asked()) {}
+
+    void ask_as(const std::optional<std::string>& user) {
+        std::erase_if(asked_.head, [](const http::field& one) {
+            return one.name == "calbox-user" || one.name == "cookie";
+        });
+        if (user) {
+            asked_.head.push_back({"calbox-user", *user});
+        }
+    }
+    const http::request& asked() const noexcept override { return asked_; }
+    node::byte_source& body() noexcept override { return inner_.body(); }
+    task<result<std::string>> read_all(std::size_t limit) override {
+        return inner_.read_all(limit);
+    }
+    task<result<void>> answer(http::response what) override {
+        what.head = with_guards(std::move(what.head));
+        return inner_.answer(std::move(what));
+    }
+    task<result<void>> begin(int status, http::fields head,
+                             std::optional<std::uint64_t> length) override {
+        return inner_.begin(status, with_guards(std::move(head)), length);
+    }
+    node::byte_sink& out() noexcept override { return inner_.out(); }
+    void broken() noexcept override { inner_.broken(); }
+    bool answered() const noexcept override { return inner_.answered(); }
+    task<void> gone() override { return inner_.gone(); }
+
+private:
+    http::exchange& inner_;
+    http::request asked_;
+};
+
+task<void> web_gate::serve(http::exchange& outer) {
+    guarded line(outer);
+    const std::string path(path_of(line.asked().target));
+    const bool is_api = path.starts_with("/v1/") || path == session_path;
+    result<http::response> made = fail(errc::internal);
+    if (auto trusted = comes_from_page(line.asked(), is_api); !trusted) {
+        made = fail(std::move(trusted.error()));
+    } else {
+        made = co_await dispatch(line);
+    }
+    if (!line.answered()) {
+        co_await line.answer(made ? std::move(*made) : http::problem(made.error()));
+    }
+}
+
+/// A name that another site has made to stand for this machine (DNS rebinding) is refused by its
+/// Host; a request that another site has made a browser send, by where it says it comes from, and
+/// by a header that a browser lets no other site set.
+result<void> web_gate::comes_from_page(const http::request& asked, bool is_api) const {
+    const std::string& authority = sessions_.authority();
+    const std::string port = authority.substr(authority.rfind(':'));
+    const std::string* const host = asked.find("host");
+    const bool ours =
+        host != nullptr && asked.count("host") == 1 &&
+        (*host == "127.0.0.1" + port || *host == "localhost" + port || *host == "[::1]" + port);
+    if (!ours) {
+        return fail(errc::forbidden, "this is http://" + authority + "/, under no other name");
+    }
+    const std::string* const origin = asked.find("origin");
+    const std::string* const site = asked.find("sec-fetch-site");
+    const bool from_here = (origin == nullptr || *origin == "http://" + *host) &&
+                           (site == nullptr || *site == "same-origin" || *site == "none");
+    if ((is_api || !is_safe(asked.method)) && !from_here) {
+        return fail(errc::forbidden, "another site may not ask this");
+    }
+    if (!is_safe(asked.method) && asked.find(page_header) == nullptr) {
+        return fail(errc::forbidden, "a change needs the header Calbox-Page");
+    }
+    return {};
+}
+
+task<result<http::response>> web_gate::dispatch(guarded& line) {
+    const http::request& asked = line.asked();
+    const std::string path(path_of(asked.target));
+    if (path == session_path) {
+        co_return co_await session(line);
+    }
+    if (path.starts_with("/v1/")) {
+        const auto owner = owner_of(asked);
+        if (!owner) {
+            co_return fail(errc::unauthorised, "sign in on the page first, or by calboxctl web");
+        }
+        if (!is_for_page(asked.method, path) || (!*owner && !is_for_nobody(asked.method, path))) {
+            co_return fail(errc::forbidden, "this is not done on the page: use calboxctl");
+        }
+        std::optional<std::string> name;
+        for (const auto& one : on_.account.signed_in()) {
+            if (*owner && one.id == **owner) {
+                name = one.name;
+            }
+        }
+        line.ask_as(name);
+        co_await api_.serve(line);
+        co_return http::response();
+    }
+    if (!is_safe(asked.method)) {
+        co_return fail(errc::not_found, "there is no such path");
+    }
+    if (path == "/" && !page_is_built()) {
+        http::response none;
+        none.head.push_back({"Content-Type", "text/plain; charset=utf-8"});
+        none.body = "This build has no page. calboxctl does everything that it would do.\n";
+        co_return none;
+    }
+    const page_file* const file = find_page_file(path);
+    if (file == nullptr) {
+        co_return fail(errc::not_found, "the page has no such file");
+    }
+    http::response made;
+    made.head.push_back({"Content-Type", std::string(file->media_type)});
+    made.head.push_back({"Content-Encoding", "gzip"});
+    made.body = std::string(file->gzip);
+    co_return made;
+}
+
+// Sessions ---------------------------------------------------------------------------------------
+
+std::string web_gate::secret_in(const http::request& asked) const {
+    const std::string wanted = sessions_.cookie_name() + "=";
+    for (const http::field& one : asked.head) {
+        if (one.name != "cookie") {
+            continue;
+        }
+        std::string_view left = one.value;
+        while (!left.empty()) {
+            auto pair = left.substr(0, left.find(';'));
+            left.remove_prefix(std::min(left.size(), pair.size() + 1));
+            pair.remove_prefix(std::min(pair.size(), pair.find_first_not_of(' ')));
+            if (pair.starts_with(wanted)) {
+                return std::string(pair.substr(wanted.size()));
+            }
+        }
+    }
+    return {};
+}
+
+/// Nothing: the request has no session. One of a user who has signed out meanwhile is over.
+std::optional<web_sessions::owner> web_gate::owner_of(const http::request& asked) {
+    const std::string secret = secret_in(asked);
+    const auto owner = secret.empty() ? std::nullopt : sessions_.find(secret);
+    if (owner && *owner) {
+        const auto users = on_.account.signed_in();
+        const bool here = std::any_of(users.begin(), users.end(),
+                                      [&](const auto& one) { return one.id == **owner; });
+        if (!here) {
+            sessions_.close(secret);
+            return std::nullopt;
+        }
+    }
+    return owner;
+}
+
+http::response web_gate::who_response(int status, const web_sessions::owner& who) const {
+    json user;
+    for (const auto& one : on_.account.signed_in()) {
+        if (who && one.id == *who) {
+            user = to_json(one);
+        }
+    }
+    return json_response(status, {{"user", user}, {"version", CALBOX_VERSION}});
+}
+
+std::string web_gate::cookie(std::string_view secret, std::int64_t seconds) const {
+    return sessions_.cookie_name() + "=" + std::string(secret) +
+           "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(seconds);
+}
+
+task<result<http::response>> web_gate::session(guarded& line) {
+    const http::request& asked = line.asked();
+    if (asked.method == "POST") {
+        co_return co_await sign_in(line);
+    }
+    if (asked.method == "DELETE") {
+        sessions_.close(secret_in(asked));
+        http::response made = empty_response();
+        made.head.push_back({"Set-Cookie", cookie("", 0)});
+        co_return made;
+    }
+    const auto owner = owner_of(asked);
+    if (!is_safe(asked.method) || !owner) {
+        co_return fail(errc::unauthorised, "no session");
+    }
+    co_return who_response(200, *owner);
+}
+
+/// Whoever may use this address may try passwords, and each try costs the registry and this
+/// machine something.
+result<void> web_gate::may_try_passwords() {
+    const instant now = env_.time.now();
+    std::erase_if(tries_, [&](instant one) { return now - one > std::chrono::minutes(1); });
+    if (tries_.size() >= tries_per_minute) {
+        return fail(errc::queue_full, "too many tries: wait a minute, or use calboxctl web");
+    }
+    tries_.push_back(now);
+    return {};
+}
+
+task<result<std::string>> web_gate::open_session(std::optional<std::string> link,
+                                                 std::optional<std::string> name,
+                                                 std::optional<std::string> password, bool create) {
+    if (link) {
+        co_return sessions_.open_by_link(*link);
+    }
+    if (!name || !password) {
+        co_return fail(errc::invalid_argument, "name and password are needed, or a link");
+    }
+    if (auto allowed = may_try_passwords(); !allowed) {
+        co_return fail(std::move(allowed.error()));
+    }
+    const auto account =
+        co_await on_.account.sign_in(std::move(*name), std::move(*password), create);
+    if (!account) {
+        co_return fail(account.error());
+    }
+    co_return sessions_.open(account->id);
+}
+
+task<result<http::response>> web_gate::sign_in(guarded& line) {
+    const auto body = co_await document_of(line);
+    if (!body) {
+        co_return fail(body.error());
+    }
+    std::optional<std::string> link, name, password;
+    std::optional<bool> create;
+    object_reader from(*body);
+    from.text("link", link);
+    from.text("name", name);
+    from.text("password", password);
+    from.truth("register", create);
+    if (auto whole = from.finish(); !whole) {
+        co_return fail(std::move(whole.error()));
+    }
+    const auto secret = co_await open_session(std::move(link), std::move(name), std::move(password),
+                                              create.value_or(false));
+    if (!secret) {
+        co_return fail(secret.error());
+    }
+    constexpr std::int64_t seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(web_sessions::idle_time).count();
+    http::response made = who_response(201, *sessions_.find(*secret));
+    made.head.push_back({"Set-Cookie", cookie(*secret, seconds)});
+    co_return made;
+}
+
+}  // namespace calbox::daemon

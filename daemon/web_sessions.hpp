@@ -1,0 +1,59 @@
+// Who is signed in on the page: browsers by their cookies, and links that are good once. Owned by
+// the composition root, before the API and the page's gate; core thread only. Only hashes of the
+// secrets are kept, in memory: a restart of the daemon ends every session.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "node/services.hpp"
+
+namespace calbox::daemon {
+
+class web_sessions {
+public:
+    explicit web_sessions(const environment& env) : env_(env) {}
+
+    static constexpr duration link_time = std::chrono::minutes(1);
+    static constexpr duration idle_time = std::chrono::days(30);
+    static constexpr std::size_t sessions_max = 64;
+    static constexpr std::size_t links_max = 16;
+
+    /// "127.0.0.1:4000": the page is served there from now on.
+    void serve_at(std::string authority) { authority_ = std::move(authority); }
+    /// Empty while the page is not served.
+    const std::string& authority() const noexcept { return authority_; }
+    /// Of the cookie. With the port, since cookies of one host are shared by all of its ports.
+    std::string cookie_name() const;
+
+    /// Whose browser it is. Nobody's: it may look at how the device is doing, and no more.
+    using owner = std::optional<user_id>;
+
+    /// A secret that open_by_link() takes once, within link_time.
+    std::string make_link(owner who);
+    /// The secret of a new session. unauthorised: the link is unknown, used or too old.
+    result<std::string> open_by_link(std::string_view secret);
+    /// The secret of a new session. Of too many, the one that was used least recently goes.
+    std::string open(owner who);
+    /// Whose session it is; nothing when it is none. Counts as a use.
+    std::optional<owner> find(std::string_view secret);
+    void close(std::string_view secret);
+
+private:
+    struct entry {
+        owner who;
+        instant last;  // use
+    };
+    /// By the hash of their secrets, so that looking one up tells nothing about the others.
+    using entries = std::map<std::string, entry>;
+
+    std::string keep(entries& into, std::size_t most, duration life, owner who);
+
+    const environment& env_;
+    std::string authority_;
+    entries sessions_, links_;
+};
+
+}  // namespace calbox::daemon

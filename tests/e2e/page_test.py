@@ -1,0 +1,195 @@
+"""The page: who is let in, and what two people do with it in two browsers at two daemons (tests/browser/play.mjs)."""
+
+import gzip
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import urllib.parse
+
+sys.dont_write_bytecode = True
+
+import harness
+from harness import Skip, World, expect, sha256
+
+BROWSER = harness.ROOT / "tests" / "browser"
+
+
+def address(daemon: harness.Daemon) -> str:
+    """Of its page; Skip where this build has none."""
+    answer = daemon.get("/v1/web")
+    if not answer["built"]:
+        raise Skip("this build has no page: there was no npm, or its registry could not be reached")
+    return answer["address"]
+
+
+class Visitor:
+    """A browser, as far as its requests go."""
+
+    def __init__(self, page: str):
+        self.host = urllib.parse.urlsplit(page).netloc
+        self.cookie = ""
+
+    def ask(self, method: str, path: str, body=None, **headers):
+        """(status, JSON or bytes, headers); a header with None is left out."""
+        sent = {"Host": self.host, "Origin": f"http://{self.host}", "Sec-Fetch-Site": "same-origin", "Calbox-Page": "1"}
+        if self.cookie:
+            sent["Cookie"] = self.cookie
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        sent.update({key.replace("_", "-"): value for key, value in headers.items()})
+        line = http.client.HTTPConnection(self.host, timeout=30)
+        try:
+            line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            data = json.dumps(body).encode() if body is not None else b""
+            for key, value in sent.items():
+                if value is not None:
+                    line.putheader(key, value)
+            if data:
+                line.putheader("Content-Length", str(len(data)))
+            line.endheaders(data)
+            answer = line.getresponse()
+            raw = answer.read()
+            if answer.headers.get("Content-Encoding") == "gzip":
+                raw = gzip.decompress(raw)
+            kind = answer.headers.get("Content-Type", "")
+            return answer.status, json.loads(raw) if "json" in kind and raw else raw, answer.headers
+        finally:
+            line.close()
+
+    def enter(self, url: str) -> int:
+        """By a link of calboxctl web; the status."""
+        status, _, head = self.ask("POST", "/web/session", {"link": urllib.parse.urlsplit(url).fragment.partition("=")[2]})
+        if status == 201:
+            self.cookie = head["Set-Cookie"].partition(";")[0]
+        return status
+
+
+def gate(world: World) -> None:
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    page = address(alice.daemon)
+    expect(page.startswith("http://127.0.0.1:"), f"the page is at {page}")
+    expect(page in alice.do("status"), "calboxctl status does not say where the page is")
+    event = alice.add_event("Lunch", "tomorrow 12:00+30m", [], [world.file("menu.html", text="<script>alert(1)</script>")])
+
+    one = Visitor(page)
+    expect(one.ask("GET", "/v1/events")[0] == 401, "the API answers without a session")
+    url = alice.do("web", "--print").strip()
+    expect(url.startswith(page + "#link="), f"calboxctl web --print: {url}")
+    expect(one.enter(url) == 201, "the link did not open a session")
+    expect(Visitor(page).enter(url) == 401, "the link was good twice")
+    status, _, head = Visitor(page).ask("POST", "/web/session", {"link": alice.do("web", "--print").strip().partition("=")[2]})
+    expect(status == 201 and "HttpOnly" in head["Set-Cookie"] and "SameSite=Strict" in head["Set-Cookie"], f"cookie: {head['Set-Cookie']}")
+    status, seen, head = one.ask("GET", "/v1/events")
+    expect(status == 200 and [each["id"] for each in seen["events"]] == [event], f"events on the page: {status} {seen}")
+    expect("default-src 'none'" in head["Content-Security-Policy"], "no policy")
+    expect("unsafe" not in head["Content-Security-Policy"], "a policy with holes")
+
+    # Other names of this machine (DNS rebinding), and other sites that make the browser ask (CSRF).
+    port = one.host.rpartition(":")[2]
+    draft = {"title": "Forged", "start": "2031-01-01T10:00:00"}
+    for name, headers in (("a rebound name", {"Host": f"evil.example:{port}"}), ("another port", {"Host": "127.0.0.1:1"}),
+                          ("no host", {"Host": "127.0.0.1"}), ("another origin", {"Origin": "http://evil.example"}),
+                          ("another port's origin", {"Origin": "http://127.0.0.1:1"}), ("no origin", {"Origin": "null"}),
+                          ("another site", {"Sec_Fetch_Site": "cross-site"}), ("a program on another port", {"Sec_Fetch_Site": "same-site"}),
+                          ("a form", {"Calbox_Page": None})):
+        status, answer, _ = one.ask("POST", "/v1/events", draft, **headers)
+        expect(status == 403, f"a change from {name}: {status} {answer}")
+    expect(one.ask("GET", "/v1/events", Sec_Fetch_Site="same-site", Origin=None)[0] == 403, "another port may read events")
+    expect(one.ask("GET", "/", Sec_Fetch_Site="cross-site", Origin=None)[0] == 200, "a link to the page is refused")
+    expect(one.ask("POST", "/v1/events", draft, Host=f"localhost:{port}", Origin=f"http://localhost:{port}")[0] == 201, "localhost is refused")
+
+    # Somebody else's name does not help, and neither does what is not the page's.
+    bob = alice.daemon.person("bob").register()
+    status, seen, _ = one.ask("GET", "/v1/events", Calbox_User="bob")
+    expect(status == 200 and seen["events"][0]["organizer"] == "alice", "the page showed somebody else's events")
+    for method, path in (("POST", "/v1/web"), ("POST", "/v1/session"), ("POST", "/v1/network"), ("POST", "/v1/network/invitations"), ("GET", "/v1/web")):
+        expect(one.ask(method, path, {} if method == "POST" else None)[0] == 403, f"the page may {method} {path}")
+
+    # Files are downloads, and can do nothing where they are opened all the same.
+    status, body, head = one.ask("GET", harness.url(event, "files", "menu.html"))
+    expect(status == 200 and b"<script>" in body, f"the file: {status}")
+    expect(head["Content-Disposition"].startswith("attachment") and head["X-Content-Type-Options"] == "nosniff"
+           and head["Content-Security-Policy"] == "sandbox", f"a file's head: {head.items()}")
+
+    # By name and password; a wrong one; and a session ends with its user's sign-out, or by itself.
+    two = Visitor(page)
+    expect(two.ask("POST", "/web/session", {"name": "alice", "password": "not her password"})[0] == 401, "a wrong password was taken")
+    status, answer, head = two.ask("POST", "/web/session", {"name": "bob", "password": bob.password})
+    expect(status == 201 and answer["user"]["name"] == "bob", f"signing in: {status} {answer}")
+    two.cookie = head["Set-Cookie"].partition(";")[0]
+    expect(two.ask("GET", "/v1/events")[1]["events"] == [], "Bob sees Alice's events")
+    expect(two.ask("DELETE", "/web/session")[0] == 204 and two.ask("GET", "/v1/events")[0] == 401, "the session did not end")
+    alice.several = True
+    alice.logout()
+    expect(one.ask("GET", "/v1/events")[0] == 401, "the session outlived its user's sign-out")
+    # Passwords can be tried so often, and no more.
+    tries = [two.ask("POST", "/web/session", {"name": "a", "password": "x"})[0] for _ in range(25)]
+    expect(tries[-1] == 429, f"tries: {tries}")
+
+    # The address stays over a restart; nobody's browser sees the state, and no more; a daemon can do without.
+    alice.daemon.terminate()
+    alice.daemon.start()
+    expect(address(alice.daemon) == page, f"the page moved from {page} to {address(alice.daemon)}")
+    nobody = Visitor(address(hub))
+    expect(nobody.enter(hub.person("operator").do("web", "--print").strip()) == 201, "no page for the hub")
+    expect(nobody.ask("GET", "/v1/status")[0] == 200 and nobody.ask("GET", "/v1/users")[0] == 403, "what nobody sees")
+    off = world.daemon("off", roles=["edge"], web__listen="off")
+    expect(off.get("/v1/web")["address"] == "", "a page that is switched off has an address")
+    off.person("x").refused("web", "--print", says="switched off")
+
+
+def bundle_is_small(world: World) -> None:
+    """All scripts and styles, compressed as they are sent: at most 90 kB."""
+    page = address(world.daemon("one", roles=["edge"]))
+    visitor = Visitor(page)
+    _, html, _ = visitor.ask("GET", "/")
+    names = [part.partition('"')[0] for part in html.decode().split('"') if part.startswith("/assets/")]
+    expect(any(name.endswith(".js") for name in names) and any(name.endswith(".css") for name in names), f"assets: {names}")
+    total = sum(int(visitor.ask("HEAD", name)[2]["Content-Length"]) for name in set(names))
+    expect(total <= 90_000, f"scripts and styles are {total} bytes")
+    expect(b"http://" not in html and b"https://" not in html and b"<style" not in html, "the page needs other places")
+
+
+def tools() -> str:
+    """What drives the browser is installed; Skip with the reason where it cannot be."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        raise Skip("there is no node or no npm (scripts/setup installs them)")
+    if not shutil.which("chromium"):
+        raise Skip("there is no chromium (scripts/setup --check installs it)")
+    lock, stamp = (BROWSER / "package-lock.json").read_text(), BROWSER / "node_modules" / ".installed"
+    if not stamp.exists() or stamp.read_text() != lock:
+        done = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"], cwd=BROWSER,
+                              capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode != 0:
+            raise Skip(f"npm could not install playwright-core: {done.stderr.strip()[-300:]}")
+        stamp.write_text(lock)
+    return node
+
+
+def drive(world: World, script: str, *words: str, seconds: float = 170) -> None:
+    """A script of tests/browser; its failure is this test's."""
+    node = tools()
+    home = world.path / "browser"
+    home.mkdir(exist_ok=True)
+    done = subprocess.run([node, str(BROWSER / script), *words], capture_output=True, text=True, timeout=seconds, check=False,
+                          env={**os.environ, "HOME": str(home), "CHROMIUM": shutil.which("chromium")})
+    expect(done.returncode == 0, f"{script}: {(done.stdout + done.stderr).strip()[-3000:]}")
+
+
+def played(world: World) -> None:
+    hub = world.hub()
+    pages = [address(world.edge(name, hub)) for name in ("alice", "bob")]
+    file = world.file("slides.bin", 300_000)
+    saved = world.path / "saved.bin"
+    drive(world, "play.mjs", *pages, str(file), str(saved))
+    expect(sha256(pathlib.Path(saved)) == sha256(file), "what Bob downloaded is another file")
+
+
+if __name__ == "__main__":
+    harness.main(gate, bundle_is_small, played)

@@ -1,0 +1,23 @@
+import type { CalEvent } from './api'
+import { store } from './store.svelte'
+
+/** One's own events have the first colour; everybody else's organizer has one of the others. */
+export function colourOf(name: string): string {
+  if (name === store.user?.name) return 'c0'
+  let sum = 7
+  for (const letter of name) sum = (sum * 31 + letter.codePointAt(0)!) >>> 0
+  return `c${1 + (sum % 7)}`
+}
+
+export function classesOf(one: CalEvent): string[] {
+  const made = [colourOf(one.organizer)]
+  if (store.isInvitation(one)) made.push('unanswered')
+  if (store.answerOf(one) === 'declined') made.push('declined')
+  if (store.answerOf(one) === 'tentative') made.push('tentative')
+  return made
+}
+
+export const deviceText = (device: string) => (device.length > 12 ? `${device.slice(0, 8)}…` : device)
+
+/** "deviceid" of "backup ab12…" and people's names, as one sentence. */
+export const listText = (names: string[]) => new Intl.ListFormat(navigator.language, { type: 'conjunction' }).format(names)

@@ -1,0 +1,268 @@
+// What the page knows, kept up to date by the daemon's stream of changes. One for the page.
+import {
+  ask, eventPath, get, call, Problem, problemOf, stream,
+  type Account, type CalEvent, type Change, type Friend, type Session, type Status, type User,
+} from './api'
+import { addDays, span } from './when'
+
+export interface Toast { id: number; text: string; bad: boolean; action?: { label: string; run: () => void } }
+export type View = 'home' | 'calendar' | 'events' | 'people' | 'trash' | 'status'
+export type Grid = 'dayGridMonth' | 'timeGridWeek' | 'timeGridDay' | 'listMonth'
+
+const views: View[] = ['home', 'calendar', 'events', 'people', 'trash', 'status']
+const silenceMs = 45_000 // the stream says something every 15 s
+const pauseMinMs = 300, pauseMaxMs = 5_000
+
+class Store {
+  /** undefined: not known yet; null: nobody is signed in here. */
+  session = $state.raw<Session | null | undefined>(undefined)
+  events = $state.raw(new Map<string, CalEvent>())
+  users = $state.raw<User[]>([])
+  friends = $state.raw<Friend[]>([])
+  status = $state.raw<Status | null>(null)
+  /** The stream of changes is open. */
+  live = $state(false)
+  lastSeen = $state.raw<Date | null>(null)
+  loaded = $state(false)
+  now = $state.raw(new Date())
+  view = $state<View>('home')
+  grid = $state<Grid>(matchMedia('(max-width: 760px)').matches ? 'timeGridDay' : 'timeGridWeek')
+  /** The day that the calendar shows. */
+  day = $state.raw(new Date())
+  search = $state('')
+  /** The open panel: an event's id, or a new event with its times. */
+  open = $state.raw<{ id: string; files?: File[] } | { start: Date; end: Date; allDay: boolean } | null>(null)
+  toasts = $state.raw<Toast[]>([])
+  help = $state(false)
+  /** The panel that opens next begins to edit. */
+  editNow = false
+
+  #toastNumber = 0
+  #stop: AbortController | null = null
+
+  get user(): Account | null { return this.session?.user ?? null }
+
+  sorted = $derived([...this.events.values()].sort((a, b) => span(a).start.getTime() - span(b).start.getTime() || a.id.localeCompare(b.id)))
+  invitations = $derived(this.sorted.filter((one) => this.isInvitation(one) && span(one).end > this.now))
+
+  constructor() {
+    const follow = () => {
+      const wanted = location.hash.slice(2) as View
+      if (views.includes(wanted)) this.view = wanted
+    }
+    addEventListener('hashchange', follow)
+    follow()
+    setInterval(() => (this.now = new Date()), 30_000)
+  }
+
+  go(view: View) {
+    this.view = view
+    location.hash = `#/${view}`
+  }
+
+  isInvitation(one: CalEvent): boolean {
+    const me = this.user?.name
+    return !!me && one.organizer !== me && !one.answers.some((answer) => answer.name === me)
+  }
+  answerOf(one: CalEvent) {
+    return one.answers.find((answer) => answer.name === this.user?.name)?.answer
+  }
+  mayModify(one: CalEvent) { return one.organizer === this.user?.name || one.guests_may.includes('modify') }
+  mayAttach(one: CalEvent) { return one.organizer === this.user?.name || one.guests_may.includes('attach') }
+  mayDelete(one: CalEvent) { return one.organizer === this.user?.name || one.guests_may.includes('delete') }
+
+  newEvent(start?: Date, end?: Date, allDay = false) {
+    if (!start) {
+      start = new Date(this.view === 'calendar' ? this.day : new Date())
+      start.setHours(new Date().getHours() + 1, 0, 0, 0)
+    }
+    this.open = { start, end: end ?? (allDay ? addDays(start, 1) : new Date(start.getTime() + 3_600_000)), allDay }
+  }
+
+  toast(text: string, more: { bad?: boolean; action?: Toast['action']; seconds?: number } = {}) {
+    const id = ++this.#toastNumber
+    const made: Toast = { id, text, bad: more.bad ?? false }
+    if (more.action) made.action = more.action
+    this.toasts = [...this.toasts.slice(-3), made]
+    setTimeout(() => this.dismiss(id), (more.seconds ?? (more.bad || more.action ? 9 : 4)) * 1000)
+  }
+  dismiss(id: number) { this.toasts = this.toasts.filter((one) => one.id !== id) }
+  /** Tells a refusal; of a session that is over, signs out. */
+  refused(why: unknown, before = '') {
+    const problem = problemOf(why)
+    if (problem.code === 'cancelled') return
+    if (problem.status === 401) return this.end()
+    this.toast(before ? `${before}: ${problem.message}` : problem.message, { bad: true })
+  }
+
+  // Sessions
+  async start() {
+    const link = /^#link=([0-9a-f]+)$/.exec(location.hash)?.[1]
+    if (link) {
+      history.replaceState(null, '', '#/home')
+      this.view = 'home'
+      try {
+        return this.begin(await call<Session>('POST', '/web/session', { link }))
+      } catch (why) {
+        this.refused(why)
+      }
+    }
+    try {
+      this.begin(await get<Session>('/web/session'))
+    } catch (why) {
+      const problem = problemOf(why)
+      this.session = null
+      if (problem.code === 'unreachable') setTimeout(() => void this.start(), 2000)
+    }
+  }
+  begin(session: Session) {
+    this.session = session
+    if (session.user) void this.#follow()
+    else {
+      this.view = 'status'
+      void this.loadStatus()
+    }
+  }
+  end() {
+    this.#stop?.abort()
+    this.session = null
+    this.open = null
+    this.events = new Map()
+    this.users = []
+    this.friends = []
+    this.loaded = this.live = false
+  }
+  async signOut(everywhere: boolean) {
+    try {
+      if (everywhere) await call('DELETE', '/v1/session')
+      await call('DELETE', '/web/session')
+    } catch (why) {
+      if (problemOf(why).status !== 401) return this.refused(why)
+    }
+    this.end()
+  }
+
+  // Lists
+  async load() {
+    const [events, users, friends] = await Promise.all([
+      get<{ events: CalEvent[] }>('/v1/events'),
+      get<{ users: User[] }>('/v1/users').catch(() => null),
+      get<{ friends: Friend[] }>('/v1/friends'),
+      this.loadStatus(),
+    ])
+    this.events = new Map(events.events.map((one) => [one.id, one]))
+    if (users) this.users = users.users
+    this.friends = friends.friends
+    this.loaded = true
+  }
+  async loadStatus() {
+    try {
+      this.status = await get<Status>('/v1/status')
+    } catch (why) {
+      if (problemOf(why).status === 401) this.end()
+    }
+  }
+  async loadUsers() {
+    const [users, friends] = await Promise.all([
+      get<{ users: User[] }>('/v1/users').catch(() => null), get<{ friends: Friend[] }>('/v1/friends').catch(() => null)])
+    if (users) this.users = users.users
+    if (friends) this.friends = friends.friends
+  }
+  put(one: CalEvent) { this.events = new Map(this.events).set(one.id, one) }
+  drop(id: string) {
+    const left = new Map(this.events)
+    left.delete(id)
+    this.events = left
+  }
+  /** An event as it is now, and those that it overlaps or did. */
+  async refresh(ids: Iterable<string>) {
+    const all = new Set(ids)
+    for (const id of [...all]) this.events.get(id)?.conflicts.forEach((other) => all.add(other))
+    const found = await Promise.all([...all].map(async (id) => {
+      try {
+        return [id, await get<CalEvent>(eventPath(id))] as const
+      } catch (why) {
+        if (problemOf(why).status === 404) return [id, null] as const
+        throw why
+      }
+    }))
+    const next = new Map(this.events)
+    const more = new Set<string>()
+    for (const [id, one] of found) {
+      if (one) {
+        next.set(id, one)
+        one.conflicts.filter((other) => !all.has(other)).forEach((other) => more.add(other))
+      } else next.delete(id)
+    }
+    this.events = next
+    if (more.size > 0 && more.size < 50) await this.refresh(more)
+  }
+
+  // The stream
+  async #follow() {
+    const stop = (this.#stop = new AbortController())
+    let last = '', pause = pauseMinMs
+    while (!stop.signal.aborted) {
+      const line = new AbortController()
+      const end = () => line.abort()
+      stop.signal.addEventListener('abort', end)
+      let quiet = setTimeout(end, silenceMs)
+      try {
+        const answer = await ask('GET', '/v1/watch', undefined, last ? { 'Last-Event-ID': last } : {}, line.signal)
+        if (!last || !this.loaded) await this.load()
+        else void this.loadStatus()
+        this.live = true
+        this.lastSeen = null
+        pause = pauseMinMs
+        await stream(answer, (id, data, comment) => {
+          clearTimeout(quiet)
+          quiet = setTimeout(end, silenceMs)
+          const begun = /^changes after (\d+)$/.exec(comment)?.[1]
+          if (begun && !last) last = begun
+          if (id) last = id
+          if (data) this.#take(JSON.parse(data) as Change)
+        })
+      } catch (why) {
+        const problem = problemOf(why)
+        if (problem.status === 401) return this.end()
+        if (problem.status === 404) last = '' // a new run of the daemon: read everything again
+      } finally {
+        clearTimeout(quiet)
+        stop.signal.removeEventListener('abort', end)
+      }
+      if (stop.signal.aborted) return
+      if (this.live) this.lastSeen = new Date()
+      this.live = false
+      await new Promise((resume) => setTimeout(resume, pause))
+      pause = Math.min(pause * 2, pauseMaxMs)
+    }
+  }
+
+  #changed = new Set<string>()
+  #take(change: Change) {
+    if (change.id.includes('/')) {
+      if (this.#changed.size === 0) {
+        queueMicrotask(async () => {
+          const ids = [...this.#changed]
+          this.#changed.clear()
+          await this.refresh(ids).catch((why: unknown) => this.refused(why))
+        })
+      }
+      this.#changed.add(change.id)
+      if (change.what === 'invited' && change.by !== this.user?.name) {
+        this.toast(change.text, { action: { label: 'Open', run: () => (this.open = { id: change.id }) } })
+      }
+    } else if (change.what === 'friend') {
+      void this.loadUsers()
+      if (change.by && change.by !== this.user?.name) this.toast(change.text)
+    } else if (change.what === 'signed_out' && change.id === this.user?.name) {
+      this.end()
+    } else {
+      void this.loadStatus()
+      if (change.what === 'peer') void this.loadUsers()
+    }
+  }
+}
+
+export const store = new Store()
+export { Problem }
