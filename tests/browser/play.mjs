@@ -117,6 +117,7 @@ try {
   await alice.page.keyboard.press('e')
   await alice.page.getByRole('button', { name: 'Delete DS meeting' }).click()
   await alice.page.locator('dialog').getByRole('button', { name: 'Delete' }).click()
+  await alice.page.getByText('“DS meeting” was deleted').waitFor()
   await bob.page.getByRole('button', { name: 'DS meeting', exact: true }).waitFor({ state: 'detached' })
   await alice.page.goto(`${alices}#/trash`)
   await alice.page.getByRole('button', { name: 'Bring back DS meeting' }).click()
