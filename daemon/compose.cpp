@@ -68,11 +68,18 @@ std::uint16_t kept_port(const fs::path& file) {
     return in ? port : std::uint16_t{0};
 }
 
-bool keep_port(const fs::path& file, std::uint16_t port) {
-    std::ofstream out(file, std::ios::trunc);
-    out << port << '\n';
+/// Wholly, or as it was. Nothing is promised of it: a power cut may take it.
+bool keep_text(const fs::path& file, const std::string& text) {
+    const fs::path fresh = file.string() + ".new";
+    std::ofstream out(fresh, std::ios::trunc);
+    out << text;
     out.close();
-    return static_cast<bool>(out);
+    return out && std::rename(fresh.c_str(), file.c_str()) == 0;
+}
+
+std::string kept_text(const fs::path& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 /// Everything that one daemon is made of. Members stand in the order in which they need each other.
@@ -172,6 +179,14 @@ private:
         if (before != 0) {
             settings.loopback.insert(settings.loopback.begin(), {with_.web->address(), before});
         }
+        const fs::path session_file = with_.data_dir / "web.sessions";
+        const auto sessions =
+            co_await offload(env_, env_.disk, [session_file] { return kept_text(session_file); });
+        pages_->load(sessions);
+        pages_->on_change([this, session_file] {
+            env_.disk.post(
+                [session_file, text = pages_->text()] { keep_text(session_file, text); });
+        });
         gate_ = std::make_unique<web_gate>(env_, node_->api(), *pages_, *api_);
         web_ = std::make_unique<http::server>(env_, std::move(settings), *gate_);
         if (auto listening = web_->start(); !listening) {
@@ -189,8 +204,9 @@ private:
         pages_->serve_at((six ? "[" : "") + with_.web->address().to_string() + (six ? "]:" : ":") +
                          std::to_string(port));
         if (any_port && port != before) {
-            const bool kept =
-                co_await offload(env_, env_.disk, [file, port] { return keep_port(file, port); });
+            const bool kept = co_await offload(env_, env_.disk, [file, port] {
+                return keep_text(file, std::to_string(port) + "\n");
+            });
             if (!kept) {
                 env_.log.write(log_level::warn, "web", "cannot write " + file.string());
             }

@@ -1,8 +1,9 @@
 // Who is signed in on the page: browsers by their cookies, and links that are good once. Owned by
 // the composition root, before the API and the page's gate; core thread only. Only hashes of the
-// secrets are kept, in memory: a restart of the daemon ends every session.
+// secrets are kept. Sessions outlive a restart by a text that the root keeps on the disk.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,19 +42,27 @@ public:
     std::optional<owner> find(std::string_view secret);
     void close(std::string_view secret);
 
+    /// All sessions, a line for each; load() reads it and leaves out what it does not understand.
+    std::string text() const;
+    void load(const std::string& text);
+    /// Called after each open and close.
+    void on_change(std::function<void()> tell) { changed_ = std::move(tell); }
+
 private:
     struct entry {
         owner who;
-        instant last;  // use
+        timestamp last;  // use
     };
     /// By the hash of their secrets, so that looking one up tells nothing about the others.
     using entries = std::map<std::string, entry>;
 
+    bool is_over(const entry& one, duration life) const;
     std::string keep(entries& into, std::size_t most, duration life, owner who);
 
     const environment& env_;
     std::string authority_;
     entries sessions_, links_;
+    std::function<void()> changed_ = [] {};
 };
 
 }  // namespace calbox::daemon

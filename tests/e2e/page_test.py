@@ -131,9 +131,12 @@ def gate(world: World) -> None:
     tries = [two.ask("POST", "/web/session", {"name": "a", "password": "x"})[0] for _ in range(25)]
     expect(tries[-1] == 429, f"tries: {tries}")
 
-    # The address stays over a restart; nobody's browser sees the state, and no more; a daemon can do without.
+    # Address and sessions stay over a restart; nobody's browser sees the state, and no more; a daemon can do without.
+    three = Visitor(page)
+    expect(three.enter(bob.do("web", "--print").strip()) == 201, "no session for Bob")
     alice.daemon.terminate()
     alice.daemon.start()
+    expect(three.ask("GET", "/v1/events")[0] == 200, "a restart ended a session")
     expect(address(alice.daemon) == page, f"the page moved from {page} to {address(alice.daemon)}")
     nobody = Visitor(address(hub))
     expect(nobody.enter(hub.person("operator").do("web", "--print").strip()) == 201, "no page for the hub")
@@ -182,6 +185,33 @@ def drive(world: World, script: str, *words: str, seconds: float = 170) -> None:
     expect(done.returncode == 0, f"{script}: {(done.stdout + done.stderr).strip()[-3000:]}")
 
 
+def daemon_restarts(world: World) -> None:
+    """The page says that the daemon is gone, and goes on where it was when it is back."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    address(alice.daemon)
+    before = alice.add_event("Before", "tomorrow 10:00+30m")
+    node = tools()
+    with subprocess.Popen([node, str(BROWSER / "restart.mjs"), alice.do("web", "--print").strip()], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env={**os.environ, "HOME": str(world.path), "CHROMIUM": shutil.which("chromium")}) as watcher:
+
+        def says(word: str) -> None:
+            line = watcher.stdout.readline().strip()
+            if line != word:
+                watcher.kill()
+                raise harness.Failure(f"restart.mjs was to say {word!r}: {line} {watcher.stdout.read()[-2000:]}")
+
+        says("sees Before")
+        alice.daemon.kill()
+        says("sees that it is gone")
+        alice.daemon.start()
+        says("sees that it is back")
+        alice.remove_event(before)
+        alice.add_event("After", "tomorrow 11:00+30m")
+        says("sees After")
+
+
 def played(world: World) -> None:
     hub = world.hub()
     pages = [address(world.edge(name, hub)) for name in ("alice", "bob")]
@@ -192,4 +222,4 @@ def played(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(gate, bundle_is_small, played)
+    harness.main(gate, bundle_is_small, daemon_restarts, played)

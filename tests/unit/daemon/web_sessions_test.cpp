@@ -59,6 +59,23 @@ TEST_F(web_sessions_test, of_too_many_the_one_used_least_recently_goes) {
     EXPECT_FALSE(subject.find(second));
 }
 
+TEST_F(web_sessions_test, outlive_a_restart) {
+    int changes = 0;
+    subject.on_change([&] { ++changes; });
+    const auto hers = subject.open(user_of(1));
+    const auto nobodys = subject.open(std::nullopt);
+    const auto closed = subject.open(user_of(2));
+    subject.close(closed);
+    EXPECT_EQ(changes, 4);
+    EXPECT_EQ(subject.text().find(hers), std::string::npos);
+    web_sessions again{world.env};
+    again.load("short nobody 1\n" + subject.text() + "and what is cut off");
+    EXPECT_EQ(again.text(), subject.text());
+    EXPECT_EQ(again.find(hers), std::optional(web_sessions::owner(user_of(1))));
+    EXPECT_EQ(again.find(nobodys), std::optional(web_sessions::owner()));
+    EXPECT_FALSE(again.find(closed));
+}
+
 TEST_F(web_sessions_test, the_cookie_has_the_port_in_its_name) {
     subject.serve_at("127.0.0.1:4000");
     EXPECT_EQ(subject.cookie_name(), "calbox_4000");
