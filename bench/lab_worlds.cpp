@@ -1,7 +1,7 @@
 // Large worlds of the overlay, and what they cost: prints one JSON object for each scenario, with
 // seconds of the world for each second that passed here, and the memory for each edge. Arguments:
-// edges rendezvous [scenario [seed]]. Fails when a goal of every strategy, or of the one used, is
-// missed.
+// edges rendezvous [scenario [seed [strategy]]]. Fails when a goal of every strategy, or of the one
+// used, is missed.
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -24,9 +24,13 @@ public:
 
 using scenario = result<report> (*)(const trial&);
 const std::map<std::string, scenario> scenarios = {
+    {"balance", balance},
     {"flash-crowd", flash_crowd},
     {"lossy-hour", lossy_hour},
     {"rendezvous-crash", rendezvous_crash},
+    {"storm", storm},
+    {"tight-rendezvous", tight_rendezvous},
+    {"uneven-rendezvous", uneven_rendezvous},
 };
 
 bool run(const std::string& name, const trial& with) {
@@ -59,8 +63,12 @@ int main(int count, char** arguments) {
     const char* const directory = std::getenv("CALBOX_PLUGINS");
     if (directory == nullptr || words.size() < 2 ||
         (words.size() > 2 && !scenarios.contains(words[2]))) {
-        std::cerr << "usage: CALBOX_PLUGINS=directory lab_worlds edges rendezvous [flash-crowd | "
-                     "lossy-hour | rendezvous-crash [seed]]\n";
+        std::cerr << "usage: CALBOX_PLUGINS=directory lab_worlds edges rendezvous [scenario [seed "
+                     "[strategy]]]\nscenarios:";
+        for (const auto& [name, how] : scenarios) {
+            std::cerr << ' ' << name;
+        }
+        std::cerr << '\n';
         return 2;
     }
     silent log;
@@ -69,6 +77,9 @@ int main(int count, char** arguments) {
     with.edges = static_cast<std::uint32_t>(std::stoul(words[0]));
     with.rendezvous = static_cast<std::uint32_t>(std::stoul(words[1]));
     with.seed = words.size() > 3 ? std::stoull(words[3]) : 1;
+    if (words.size() > 4) {
+        with.strategy.name = words[4];
+    }
     bool good = true;
     for (const auto& [name, how] : scenarios) {
         if (words.size() < 3 || words[2] == name) {

@@ -84,6 +84,7 @@ std::vector<command> lock_commands();
 std::vector<command> file_commands();
 std::vector<command> people_commands();
 std::vector<command> network_commands();
+std::vector<command> net_commands();
 std::vector<command> node_commands();
 std::vector<command> recovery_commands();
 std::vector<command> web_commands();

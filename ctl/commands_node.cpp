@@ -1,4 +1,4 @@
-// status, peers, plugins, doctor, watch, version.
+// status, plugins, doctor, watch, version.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -68,25 +68,6 @@ answer<void> status(context& with) {
     }
     with.out.field("version", clean(text_of(*found, "version")));
     with.out.field("up for", duration_text(number_of(*found, "uptime_seconds")));
-    return {};
-}
-
-answer<void> peers(context& with) {
-    const auto found = with.api.get("/v1/peers");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& one : list_of(*found, "peers")) {
-        rows.push_back({clean(text_of(one, "device")), cleaned_list(one, "users"),
-                        cleaned_list(one, "roles"), clean(text_of(one, "address")),
-                        truth_of(one, "relayed") ? "relayed" : "direct"});
-    }
-    with.out.table({"DEVICE", "USERS", "ROLES", "ADDRESS", "WAY"}, rows, "no peers are connected");
     return {};
 }
 
@@ -248,8 +229,6 @@ std::vector<command> node_commands() {
     watching.details =
         "It waits for the daemon when that goes away, and then goes on where it was.";
     return {
-        plain("peers", "Lists the devices that are connected", "directly or through a rendezvous",
-              peers),
         plain("status", "Shows how this device is doing", "state, roles, what is still to deliver",
               status),
         std::move(watching),

@@ -133,6 +133,11 @@ private:
         manager_.stopping();
         co_await stop();
         outcome_ = std::move(started);
+        if (gave_up_) {
+            outcome_ =
+                fail(errc::unavailable,
+                     "no rendezvous could be reached, and network.on_no_rendezvous says exit");
+        }
     }
 
     task<result<void>> start() {
@@ -359,7 +364,25 @@ private:
             }
             return views;
         };
+        settings.find_discovery = [this](const std::string& name) { return find_discovery(name); };
+        settings.give_up = [this] {
+            gave_up_ = true;
+            stop_.set();
+        };
         return settings;
+    }
+
+    /// With the settings of the configuration where it names this one, else with its own defaults.
+    result<node::found_discovery> find_discovery(const std::string& name) {
+        const bool named = name == with_.discovery.name;
+        auto found = plugins_.discovery(name, named ? with_.discovery.settings : std::string());
+        if (!found) {
+            return fail(std::move(found.error()));
+        }
+        // Shared: the node keeps it, and its descriptor ends it.
+        const auto kept = std::make_shared<plugins::loaded<discovery::strategy>>(std::move(*found));
+        return node::found_discovery{std::shared_ptr<discovery::strategy>(kept, kept->get()),
+                                     std::string(kept->name()), std::string(kept->version())};
     }
 
     task<void> keep_saying_alive(duration pause) {
@@ -376,6 +399,7 @@ private:
     const environment& env_;
     asio::signal_set signals_;
     event stop_;
+    bool gave_up_ = false;  // no rendezvous was found
     task_scope life_;
     task_scope tasks_;
     // What stays when the life ends by an exception, which its scope logs.

@@ -181,6 +181,24 @@ result<void> read_reach(const toml::node& value, config& into) {
     return word_of(value, words).map([&](net::reach how) { into.node.reach = how; });
 }
 
+result<void> read_profile(const toml::node& value, config& into) {
+    using profile = overlay::bootstrap::profile;
+    static constexpr std::array<std::pair<std::string_view, profile>, 3> words{
+        {{"default", profile::usual},
+         {"report", profile::report},
+         {"lan-test", profile::lan_test}}};
+    return word_of(value, words).map([&](profile which) { into.node.profile = which; });
+}
+
+result<void> read_without_rendezvous(const toml::node& value, config& into) {
+    using node::without_rendezvous;
+    static constexpr std::array<std::pair<std::string_view, without_rendezvous>, 2> words{
+        {{"wait", without_rendezvous::wait}, {"exit", without_rendezvous::exit}}};
+    return word_of(value, words).map([&](without_rendezvous what) {
+        into.node.on_no_rendezvous = what;
+    });
+}
+
 result<void> read_level(const toml::node& value, config& into) {
     static constexpr std::array<std::pair<std::string_view, log_level>, 4> words{
         {{"debug", log_level::debug},
@@ -251,9 +269,11 @@ constexpr std::array keys{
     key{"network.join", read_join},
     key{"network.found", read_found},
     key{"network.enrolment", read_enrolment},
+    key{"network.on_no_rendezvous", read_without_rendezvous},
     key{"rendezvous.edges_max", read_edges_max},
     key{"rendezvous.heartbeat_s", read_heartbeat},
     key{"discovery.plugin", read_plugin<&config::discovery>},
+    key{"discovery.profile", read_profile},
     key{"discovery.settings", read_settings<&config::discovery>},
     key{"consensus.plugin", read_plugin<&config::consensus>},
     key{"consensus.settings", read_settings<&config::consensus>},

@@ -63,5 +63,14 @@ result<report> rendezvous_crash(const trial& with);
 /// An hour in which one message of a hundred is lost and rendezvous stall for 5 s: how many edges
 /// give up a rendezvous that was alive?
 result<report> lossy_hour(const trial& with);
+/// 75 minutes in which people come and go: how even, and how many edges are moved for it; a tenth
+/// of the rendezvous vanishes after 30 minutes and comes back empty after 45.
+result<report> balance(const trial& with);
+/// A quarter of the rendezvous has five times the room of the others.
+result<report> uneven_rendezvous(const trial& with);
+/// Room for 15 % more than there are; then a tenth of the rendezvous vanishes.
+result<report> tight_rendezvous(const trial& with);
+/// Two rendezvous, of which one is killed: does the other one see a storm?
+result<report> storm(const trial& with);
 
 }  // namespace calbox::lab::policy

@@ -86,11 +86,15 @@ void world::happen(const event& what) {
         case kind::asked:
             return on_asked(what);
         case kind::answered:
-            return what.about == message::load ? on_load_answered(what) : on_answered(what);
+            return what.about == message::load   ? on_load_answered(what)
+                   : what.about == message::room ? on_room_answered(what)
+                                                 : on_answered(what);
         case kind::reset:
             return on_reset(what);
         case kind::gone:
             return on_gone(what);
+        case kind::move:
+            return on_move(what);
     }
 }
 
@@ -206,6 +210,22 @@ std::vector<std::uint32_t> world::loads(const std::vector<std::uint32_t>& which)
     for (const std::uint32_t i : which) {
         if (rendezvous_.at(i).machine) {
             all.push_back(rendezvous_[i].machine->edges());
+        }
+    }
+    return all;
+}
+
+std::uint32_t world::room_of(std::uint32_t rendezvous) const noexcept {
+    const std::uint32_t usual = with_.edges_max;
+    return !with_.uneven ? usual : (rendezvous % 4 == 0 ? usual * 5 / 2 : usual / 2);
+}
+
+std::vector<std::uint32_t> world::utilisations() const {
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t i = 0; i < rendezvous_.size(); ++i) {
+        if (rendezvous_[i].machine) {
+            const std::uint64_t edges = rendezvous_[i].machine->edges();
+            all.push_back(static_cast<std::uint32_t>(edges * 1'000'000 / room_of(i)));
         }
     }
     return all;

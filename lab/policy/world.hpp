@@ -41,6 +41,8 @@ struct settings {
     unsigned lost_per_mille = 0;         // of all messages, each way
     std::uint32_t dial_round_trips = 2;  // before the first question to a rendezvous: TCP and TLS
     bool wraps = true;                   // plane.hpp
+    bool uneven = false;  // every fourth rendezvous has 5/2 of edges_max, the others half of it
+    std::uint32_t admit_rate = 200;  // of each rendezvous, leases in a second
 };
 
 /// What has happened so far.
@@ -52,6 +54,8 @@ struct tally {
     std::uint64_t rendezvous_messages = 0;  // among rendezvous
     std::uint64_t presence_to_edges = 0;
     std::uint64_t false_losses = 0;  // a lease given up whose rendezvous was alive
+    std::uint64_t moves = 0;         // of edges, from one rendezvous to another that has room
+    std::uint64_t moved_again = 0;   // of those, within an hour of the move before
     std::uint64_t events = 0;
 };
 
@@ -95,6 +99,8 @@ public:
     /// Leases at each running rendezvous, or at those of `which` that run.
     std::vector<std::uint32_t> loads() const;
     std::vector<std::uint32_t> loads(const std::vector<std::uint32_t>& which) const;
+    /// How full each running rendezvous is, in millionths.
+    std::vector<std::uint32_t> utilisations() const;
     /// Most probes and leases that one rendezvous got within one second since the last call.
     std::uint32_t busiest_second();
 
@@ -107,17 +113,20 @@ private:
         asked,
         answered,
         reset,
-        gone
+        gone,
+        move
     };
-    enum class message : std::uint8_t { none, probe, lease, renewal, heartbeat, leave, load };
+    enum class message : std::uint8_t { none, probe, lease, renewal, heartbeat, leave, load, room };
     enum class reply : std::uint8_t { nothing, good, forgotten };
-    /// All that waits in the heap. `edge` is a slot, and `serial` who was in it; for load and gone
-    /// they are a rendezvous and its life.
+    /// All that waits in the heap. `edge` is a slot, and `serial` who was in it; for load, room and
+    /// gone they are a rendezvous and its life.
     struct event {
         std::int64_t sent = 0;
         std::uint32_t edge = 0, serial = 0;
         std::uint32_t rendezvous = 0, life = 0;
-        std::uint32_t number = 0;  // of the answer: edges held, or where the lease_reply is kept
+        // Of an answer: edges held, or where the lease_reply or ask_room is kept. Of a heartbeat:
+        // the spread in ms. Of leave: 1 + the rendezvous to which it moved.
+        std::uint32_t number = 0;
         std::uint32_t limit_ms = 0;
         std::uint32_t travel_us = 0;
         kind what = kind::arrival;
@@ -144,7 +153,9 @@ private:
     void on_lease_reply(const event& what);
     void on_reset(const event& what);
     void carry_out(std::uint32_t slot, const overlay::bootstrap::effects& all);
-    void ask(std::uint32_t slot, const device_id& whom, message about, duration limit);
+    void ask(std::uint32_t slot, const device_id& whom, message about, duration limit,
+             std::uint32_t number = 0);
+    void on_move(const event& what);
     void arm_edge(std::uint32_t slot);
     void note_lost(edge& who, std::uint32_t rendezvous);
     void lose_lessors(const std::vector<std::uint32_t>& which, bool with_resets);
@@ -152,6 +163,9 @@ private:
     // rendezvous
     void on_asked(const event& what);
     void on_load_answered(const event& what);
+    void on_room_answered(const event& what);
+    event between(std::uint32_t from, const device_id& to, message about);
+    std::uint32_t room_of(std::uint32_t rendezvous) const noexcept;
     void on_rendezvous_time(const event& what);
     void on_gone(const event& what);
     void carry_out_at(std::uint32_t rendezvous, const overlay::lessor::effects& all);
@@ -171,6 +185,8 @@ private:
     std::deque<meeting_point> rendezvous_;
     std::vector<wire::lease_reply> replies_;  // on their way
     std::vector<std::uint32_t> free_replies_;
+    std::vector<overlay::lessor::ask_room> rooms_;  // questions on their way, and how many may
+    std::vector<std::uint32_t> slots_;              // of edges, by serial
     event_heap<event> heap_;
     instant now_{std::chrono::hours(1)};
     std::uint32_t present_ = 0, last_serial_ = 0;

@@ -28,6 +28,9 @@ void world::on_arrival() {
     one.armed = {};
     one.lost_at.reset();
     one.had_lease = false;
+    one.moved_at.reset();
+    slots_.resize(last_serial_ + 1);
+    slots_[one.serial] = slot;
     one.machine.emplace(strategy_for(one.own), edge_chance_);
     ++present_;
     if (with_.session > duration{}) {
@@ -89,7 +92,8 @@ void world::on_edge_time(const event& what) {
     carry_out(what.edge, one.machine->on_time(now_));
 }
 
-void world::ask(std::uint32_t slot, const device_id& whom, message about, duration limit) {
+void world::ask(std::uint32_t slot, const device_id& whom, message about, duration limit,
+                std::uint32_t number) {
     edge& one = edges_[slot];
     event asking;
     asking.what = kind::asked;
@@ -98,6 +102,7 @@ void world::ask(std::uint32_t slot, const device_id& whom, message about, durati
     asking.serial = one.serial;
     asking.rendezvous = town_->number_of(whom);
     asking.life = one.session_life;
+    asking.number = number;
     asking.sent = now_.since_start.count();
     asking.limit_ms = static_cast<std::uint32_t>(limit / std::chrono::milliseconds(1));
     const duration way = travel(one.where, rendezvous_[asking.rendezvous].where, with_.wraps);
@@ -120,7 +125,14 @@ void world::carry_out(std::uint32_t slot, const bootstrap::effects& all) {
         } else if (const auto* const beating = std::get_if<bootstrap::beat>(&effect)) {
             ask(slot, beating->to, message::heartbeat, beating->limit);
         } else if (const auto* const leaving = std::get_if<bootstrap::leave>(&effect)) {
-            ask(slot, leaving->from, message::leave, duration{});
+            const auto& to = leaving->moved_to;
+            ask(slot, leaving->from, message::leave, duration{},
+                to ? town_->number_of(*to) + 1 : 0);
+        } else if (std::get_if<bootstrap::moved>(&effect) != nullptr) {
+            ++tally_.moves;
+            tally_.moved_again +=
+                one.moved_at && now_ - *one.moved_at < std::chrono::hours(1) ? 1 : 0;
+            one.moved_at = now_;
         } else if (std::get_if<bootstrap::connected>(&effect) != nullptr) {
             if (!std::exchange(one.had_lease, true)) {
                 tally_.first_lease_s.push_back(in_seconds(now_ - one.arrived));
@@ -163,13 +175,25 @@ void world::on_answered(const event& what) {
     const device_id& from = town_->rendezvous(what.rendezvous);
     if (what.about == message::probe) {
         const duration round_trip = now_.since_start - duration(what.sent);
-        carry_out(what.edge, good ? one.machine->on_offer(from, {what.number, with_.edges_max},
-                                                          round_trip, now_)
-                                  : one.machine->on_no_offer(from, now_));
+        carry_out(what.edge,
+                  good ? one.machine->on_offer(from, {what.number, room_of(what.rendezvous)},
+                                               round_trip, now_)
+                       : one.machine->on_no_offer(from, now_));
     } else if (what.answer == reply::forgotten) {
         ask(what.edge, from, message::renewal, request_time);
     } else {
+        if (good) {
+            one.machine->on_spread(from, std::chrono::milliseconds(what.number));
+        }
         carry_out(what.edge, one.machine->on_beat(from, good, now_));
+    }
+}
+
+void world::on_move(const event& what) {
+    edge& one = edges_[what.edge];
+    if (one.machine && one.serial == what.serial) {
+        carry_out(what.edge, one.machine->on_move(town_->rendezvous(what.rendezvous),
+                                                  town_->rendezvous(what.number), now_));
     }
 }
 
@@ -195,13 +219,14 @@ void world::on_lease_reply(const event& what) {
         carry_out(what.edge, one.machine->on_no_lease(from, now_));
     } else {
         tally_.refused += said.what != wire::lease_reply::verdict::grant ? 1 : 0;
-        bootstrap::effects all = one.machine->on_lease(from, said, now_);
-        if (one.machine->lessor() == from) {
-            one.session_life = what.life;
-        }
-        carry_out(what.edge, all);
         for (const wire::location& other : said.rendezvous) {
             carry_out(what.edge, one.machine->add(other.device, false, now_));
+        }
+        bootstrap::effects all = one.machine->on_lease(from, said, now_);
+        // What it says to the rendezvous before goes over that one's session.
+        carry_out(what.edge, all);
+        if (one.machine->lessor() == from) {
+            one.session_life = what.life;
         }
     }
     if (what.about == message::renewal) {

@@ -16,6 +16,7 @@ struct world::edge {
     std::uint32_t serial = 0;
     std::uint32_t session_life = 0;  // of the rendezvous, when its lease was granted
     bool had_lease = false;
+    std::optional<instant> moved_at;
 };
 
 struct world::meeting_point {

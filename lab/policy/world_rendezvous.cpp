@@ -7,7 +7,7 @@ namespace calbox::lab::policy {
 using overlay::lessor;
 
 namespace {
-constexpr duration load_time = std::chrono::seconds(5);  // as rendezvous_service's
+constexpr duration between_time = std::chrono::seconds(5);  // as rendezvous_service's
 }
 
 void world::start(std::uint32_t rendezvous) {
@@ -18,8 +18,26 @@ void world::start(std::uint32_t rendezvous) {
     ++one.life;
     one.machine.emplace(strategy_for(one.own), rendezvous_chance_, *town_,
                         town_->rendezvous(rendezvous),
-                        lessor::settings{with_.edges_max, with_.heartbeat});
+                        lessor::settings{room_of(rendezvous), with_.heartbeat, with_.admit_rate,
+                                         (with_.admit_rate + 1) / 2});
     carry_out_at(rendezvous, one.machine->start(now_));
+}
+
+/// A question of one rendezvous to another.
+world::event world::between(std::uint32_t from, const device_id& to, message about) {
+    const meeting_point& one = rendezvous_[from];
+    event question;
+    question.what = kind::asked;
+    question.about = about;
+    question.edge = from;
+    question.serial = one.life;
+    question.rendezvous = town_->number_of(to);
+    question.sent = now_.since_start.count();
+    question.limit_ms = static_cast<std::uint32_t>(between_time / std::chrono::milliseconds(1));
+    const duration way = travel(one.where, rendezvous_[question.rendezvous].where, with_.wraps);
+    question.travel_us = static_cast<std::uint32_t>(way / std::chrono::microseconds(1));
+    ++tally_.rendezvous_messages;
+    return question;
 }
 
 void world::arm_rendezvous(std::uint32_t rendezvous) {
@@ -54,18 +72,23 @@ void world::carry_out_at(std::uint32_t rendezvous, const lessor::effects& all) {
     meeting_point& one = rendezvous_[rendezvous];
     for (const lessor::effect& effect : all) {
         if (const auto* const asking = std::get_if<lessor::ask_load>(&effect)) {
-            event load;
-            load.what = kind::asked;
-            load.about = message::load;
-            load.edge = rendezvous;
-            load.serial = one.life;
-            load.rendezvous = town_->number_of(asking->whom);
-            load.sent = now_.since_start.count();
-            load.limit_ms = static_cast<std::uint32_t>(load_time / std::chrono::milliseconds(1));
-            const duration way = travel(one.where, rendezvous_[load.rendezvous].where, with_.wraps);
-            load.travel_us = static_cast<std::uint32_t>(way / std::chrono::microseconds(1));
-            ++tally_.rendezvous_messages;
-            push(way, load);
+            event load = between(rendezvous, asking->whom, message::load);
+            load.number = one.machine->on_probe().edges;
+            push(std::chrono::microseconds(load.travel_us), load);
+        } else if (const auto* const moving = std::get_if<lessor::ask_room>(&effect)) {
+            event question = between(rendezvous, moving->whom, message::room);
+            question.number = static_cast<std::uint32_t>(rooms_.size());
+            rooms_.push_back(*moving);
+            push(std::chrono::microseconds(question.travel_us), question);
+        } else if (const auto* const goes = std::get_if<lessor::move>(&effect)) {
+            event telling;
+            telling.what = kind::move;
+            telling.serial = town_->number_of(goes->edge);
+            telling.edge = slots_.at(telling.serial);
+            telling.rendezvous = rendezvous;
+            telling.number = town_->number_of(goes->to);
+            ++tally_.edge_messages;
+            push(travel(one.where, edges_[telling.edge].where, with_.wraps), telling);
         } else if (std::get_if<lessor::tell_leases>(&effect) != nullptr) {
             ++tally_.rendezvous_messages;
         } else if (const auto* const telling = std::get_if<lessor::tell>(&effect)) {
@@ -81,7 +104,8 @@ void world::answer(event what, reply how, std::uint32_t number) {
     what.what = kind::answered;
     what.answer = how;
     what.number = number;
-    ++(what.about == message::load ? tally_.rendezvous_messages : tally_.edge_messages);
+    ++(what.about == message::load || what.about == message::room ? tally_.rendezvous_messages
+                                                                  : tally_.edge_messages);
     const duration way = std::chrono::microseconds(what.travel_us);
     const instant deadline =
         instant{duration(what.sent)} + std::chrono::milliseconds(what.limit_ms);
@@ -104,7 +128,7 @@ void world::no_answer(event what) {
     }
     what.what = kind::answered;
     what.answer = reply::nothing;
-    what.number = 0;
+    what.number = what.about == message::room ? what.number : 0;
     const instant deadline =
         instant{duration(what.sent)} + std::chrono::milliseconds(what.limit_ms);
     push(std::max(deadline - now_, duration{}), what);
@@ -132,7 +156,15 @@ void world::on_asked(const event& what) {
         return;
     }
     if (what.about == message::load) {
-        answer(what, reply::good, at.machine->on_probe().edges);
+        const device_id& asks = town_->rendezvous(what.edge);
+        const wire::probe its{what.number, room_of(what.edge)};
+        answer(what, reply::good, at.machine->on_probe(asks, its, now_).edges);
+        return;
+    }
+    if (what.about == message::room) {
+        std::vector<device_id>& edges = rooms_[what.number].edges;
+        edges.resize(at.machine->on_room_asked(edges, now_));
+        answer(what, reply::good, what.number);
         return;
     }
     const device_id from = town_->edge(what.serial);
@@ -145,10 +177,15 @@ void world::on_asked(const event& what) {
         case message::probe:
             return answer(what, reply::good, at.machine->on_probe().edges);
         case message::heartbeat:
-            return answer(what,
-                          at.machine->on_heartbeat(from, now_) ? reply::good : reply::forgotten, 0);
+            if (const auto said = at.machine->on_heartbeat(from, now_)) {
+                return answer(what, reply::good, said->failover_spread_ms);
+            }
+            return answer(what, reply::forgotten, 0);
         case message::leave:
-            at.machine->on_leave(from, now_);
+            at.machine->on_leave(
+                from,
+                what.number == 0 ? std::nullopt : std::optional(town_->rendezvous(what.number - 1)),
+                now_);
             return arm_rendezvous(what.rendezvous);
         default:
             break;
@@ -177,9 +214,20 @@ void world::on_load_answered(const event& what) {
         return;
     }
     const auto said = what.answer == reply::good
-                          ? std::optional(wire::offer{what.number, with_.edges_max})
+                          ? std::optional(wire::offer{what.number, room_of(what.rendezvous)})
                           : std::nullopt;
     carry_out_at(what.edge, one.machine->on_load(town_->rendezvous(what.rendezvous), said, now_));
+}
+
+void world::on_room_answered(const event& what) {
+    const lessor::ask_room said = std::exchange(rooms_[what.number], {});
+    meeting_point& one = rendezvous_[what.edge];
+    if (!one.machine || one.life != what.serial) {
+        return;
+    }
+    const bool good = what.answer == reply::good;
+    const auto may = static_cast<std::uint32_t>(good ? said.edges.size() : 0);
+    carry_out_at(what.edge, one.machine->on_room(said, may, now_));
 }
 
 void world::on_gone(const event& what) {

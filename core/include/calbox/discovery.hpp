@@ -19,6 +19,9 @@ struct candidate {
     std::optional<instant> last_success;
     std::optional<duration> round_trip;
     bool seed = false;  // named by an invitation or the configuration
+    // Its load as it was last told of: old, and of many edges at once. 0 of 0: never.
+    std::uint32_t edges = 0, edges_max = 0;
+    instant heard{};
 };
 
 /// A rendezvous' live answer to a probe.
@@ -72,8 +75,13 @@ public:
 
     // Rendezvous side.
     virtual admission admit(const load& me, const std::vector<load>& others, context where) = 0;
+    /// Once a minute, after the loads were exchanged: whom to ask to take edges over.
     virtual std::vector<migration> plan(const load& me, const std::vector<load>& others,
                                         context where) = 0;
+    /// Another rendezvous asks whether `asked` of its edges may move here: how many, 0 to `asked`.
+    /// `me.edges` counts those that were promised room already.
+    virtual std::uint32_t take(const load& me, const std::vector<load>& others, std::uint32_t asked,
+                               context where) = 0;
     virtual advice advise(const load& me, const std::vector<load>& others, context where) = 0;
 };
 

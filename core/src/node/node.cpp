@@ -31,7 +31,7 @@ task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
     return {*all.accounts, *all.events, *all.locks,   *all.files, *all.contacts,
-            all,           all,         all.watching, *all.past,  *all.branches};
+            all,           all,         all.watching, *all.past,  *all.branches, all};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -44,6 +44,9 @@ node_parts::node_parts(const environment& environment, storage::store& store,
       recovering(std::move(recovering_with)),
       with(std::move(settings)),
       started(env.time.now()),
+      discovers(discovering.strategy),
+      discovers_by(discovering.name),
+      discovers_by_version(discovering.version),
       db(env, store),
       me(env, db),
       book(env, db),
@@ -70,6 +73,9 @@ task<result<void>> node_parts::start() {
     // A port of the system's choice is kept over restarts: others have it in their address books.
     const bool any_port = with.listen.ends_with(":0");
     make_services(any_port && *before ? std::string(as_text(**before)) : std::string());
+    if (auto loaded = co_await load_discovery(); !loaded) {
+        co_return loaded;
+    }
     if (auto opened_network = co_await open_network(with.found); !opened_network) {
         co_return opened_network;
     }
@@ -154,10 +160,11 @@ void node_parts::make_services(std::string listen_rather) {
     files.emplace(env, db, *replica, *opened, *sets, *names, links->for_files(),
                   plays(wire::role::backup));
     branches.emplace(env, *replica, *opened, *names, *this, *events, *files);
-    edge.emplace(env, known, discovering.strategy, links->for_edge(), me.self());
+    edge.emplace(env, known, discovers, links->for_edge(), me.self(),
+                 overlay::bootstrap::timers_of(with.profile));
     if (plays(wire::role::rendezvous)) {
         overlay::lessor::settings rendezvous_with{with.edges_max, with.heartbeat};
-        rendezvous.emplace(env, known, discovering.strategy, links->for_rendezvous(), me.self(),
+        rendezvous.emplace(env, known, discovers, links->for_rendezvous(), me.self(),
                            rendezvous_with);
         relaying.emplace(env, *connections);
     }

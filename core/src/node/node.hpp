@@ -15,6 +15,7 @@
 
 #include "net/pool.hpp"
 #include "node/services.hpp"
+#include "overlay/bootstrap.hpp"
 #include "replica/database.hpp"
 
 namespace calbox::node {
@@ -35,6 +36,13 @@ struct opened_strategy {
     std::string version;  // of its plugin
 };
 
+enum class without_rendezvous { wait, exit };
+
+struct found_discovery {
+    std::shared_ptr<discovery::strategy> strategy;  // its library stays, whoever holds it
+    std::string name, version;
+};
+
 struct node_settings {
     std::uint32_t roles = wire::role::edge;  // bits of wire::role
     std::string listen = "127.0.0.1:0";
@@ -45,6 +53,10 @@ struct node_settings {
     std::uint32_t edges_max = 10'000;
     duration heartbeat = std::chrono::seconds(10);
     net::reach reach = net::reach::automatic;
+    overlay::bootstrap::profile profile = overlay::bootstrap::profile::usual;
+    std::optional<without_rendezvous> on_no_rendezvous;  // empty: as the profile has it
+    /// The daemon is to end: no rendezvous was found, and the setting above says exit.
+    std::function<void()> give_up;
     std::uint64_t kdf_memory_bytes = 64ull << 20;
     std::uint32_t kdf_passes = 3;
     duration history_kept = std::chrono::days(365);  // earlier versions of events
@@ -57,6 +69,8 @@ struct node_settings {
         open_consensus;
     /// Recovery strategies beside the one that is given to the node: others may ask by them.
     std::map<std::string, recovery::strategy*, std::less<>> more_recovery;
+    /// Another discovery strategy by its name, to exchange the one in use for it.
+    std::function<result<found_discovery>(const std::string& name)> find_discovery;
 };
 
 class node {

@@ -246,6 +246,7 @@ private:
         std::vector<user_id> interests() const override { return owner_.interests(); }
         void leased() override { owner_.want_catching_up(); }
         void connected(const device_id&) override { owner_.connected_to_overlay(); }
+        void found_none() override { owner_.found_no_rendezvous(); }
         void came_online(const std::vector<device_id>& devices) override {
             owner_.came_online(devices);
         }

@@ -155,6 +155,19 @@ void node_parts::connected_to_overlay() {
     }
 }
 
+void node_parts::found_no_rendezvous() {
+    using overlay::bootstrap;
+    const bool strict = with.profile == bootstrap::profile::report;
+    const auto what = with.on_no_rendezvous.value_or(strict ? without_rendezvous::exit
+                                                            : without_rendezvous::wait);
+    env.log.write(log_level::warn, "overlay",
+                  "no rendezvous could be reached since the start; " +
+                      std::string(what == without_rendezvous::exit ? "ending" : "going on trying"));
+    if (what == without_rendezvous::exit && with.give_up) {
+        with.give_up();
+    }
+}
+
 void node_parts::user_changed(const account_view& who, bool in) {
     if (!in) {
         locks->end_all(who.id);

@@ -53,8 +53,17 @@ void node_parts::add_routes() {
               co_return;
           });
     if (rendezvous) {
-        routes.answer(message_type::probe,
-                      [this](const peer&, bytes) { return rendezvous->on_probe(); });
+        decoded(std::type_identity<wire::probe>(), message_type::probe,
+                [this](const peer& from, wire::probe what) {
+                    const bool is_one = (from.roles & wire::role::rendezvous) != 0;
+                    return rendezvous->on_probe(from.device, is_one ? what : wire::probe());
+                });
+        decoded(std::type_identity<wire::make_room>(), message_type::make_room,
+                [this](const peer&, wire::make_room what) {
+                    return rendezvous->on_make_room(std::move(what));
+                });
+        routes.answer(message_type::loads,
+                      [this](const peer&, bytes) { return rendezvous->on_loads(); });
         decoded(std::type_identity<wire::lease>(), message_type::lease,
                 [this](const peer& from, wire::lease what) {
                     return rendezvous->on_lease(from, std::move(what));
@@ -62,12 +71,17 @@ void node_parts::add_routes() {
         routes.answer(message_type::heartbeat, [this](const peer& from, bytes) {
             return rendezvous->on_heartbeat(from.device);
         });
-        taken(std::type_identity<wire::nothing>(), message_type::leave,
-              [this](const peer& from, wire::nothing) -> task<void> {
-                  rendezvous->on_leave(from.device);
+        taken(std::type_identity<wire::leave>(), message_type::leave,
+              [this](const peer& from, wire::leave what) -> task<void> {
+                  rendezvous->on_leave(from.device, what);
                   co_return;
               });
     }
+    taken(std::type_identity<wire::move>(), message_type::move,
+          [this](const peer& from, wire::move what) -> task<void> {
+              edge->on_move(from.device, std::move(what.to));
+              co_return;
+          });
 
     // A pipe without a number asks the rendezvous for one; with a number, a rendezvous brings it.
     decoded(std::type_identity<wire::relay_open>(), message_type::relay_open,

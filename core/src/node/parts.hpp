@@ -22,10 +22,14 @@
 #include "node/watch_service.hpp"
 #include "overlay/edge_service.hpp"
 #include "overlay/rendezvous_service.hpp"
+#include "overlay/strategy_switch.hpp"
 
 namespace calbox::node {
 
-class node_parts final : public readiness, public network_admin, public node_info {
+class node_parts final : public readiness,
+                         public network_admin,
+                         public node_info,
+                         public overlay_admin {
 public:
     node_parts(const environment& env, storage::store& store, chosen<discovery::strategy> finding,
                chosen<consensus::strategy> locking, chosen<recovery::strategy> recovering,
@@ -55,6 +59,12 @@ public:
     task<std::vector<finding>> doctor() override;
     recovery_view recovery() const override;
     result<void> use_recovery(std::string name) override;
+    // overlay_admin
+    overlay_view show_overlay() const override;
+    task<std::vector<rendezvous_view>> all_rendezvous() override;
+    std::vector<route_view> known_routes() const override;
+    discovery_view show_discovery() const override;
+    task<result<discovery_view>> use_discovery(std::string strategy) override;
 
     bool plays(std::uint32_t role) const noexcept { return (with.roles & role) != 0; }
     std::vector<std::string> addresses() const;
@@ -65,6 +75,7 @@ public:
     void came(const net::peer& who);
     void went(const device_id& who);
     void connected_to_overlay();
+    void found_no_rendezvous();
     void came_online(const std::vector<device_id>& devices);
     void event_changed(const std::optional<envelope_header>& before, const envelope_header& now);
     void user_changed(const account_view& who, bool in);
@@ -85,6 +96,8 @@ public:
     const chosen<recovery::strategy> recovering;
     const node_settings with;
     const instant started;
+    overlay::strategy_switch discovers;
+    std::string discovers_by, discovers_by_version;
 
     // In the order in which each uses the ones before it.
     replica::database db;
@@ -122,6 +135,7 @@ private:
     task<result<void>> certify_self();
     void make_services(std::string listen_rather);
     task<result<void>> load_services();
+    task<result<void>> load_discovery();
     void add_routes();
     void add_registry_routes();
     void enter_network();

@@ -16,6 +16,7 @@
 #include "base/async.hpp"
 #include "model/difference.hpp"
 #include "model/event.hpp"
+#include "node/overlay_admin.hpp"
 #include "replica/file_store.hpp"
 
 namespace calbox::node {
@@ -475,6 +476,7 @@ struct services {
     watch& changes;
     history& past;
     branches& branch;
+    overlay_admin& overlay;
 };
 
 }  // namespace calbox::node

@@ -6,6 +6,31 @@ namespace calbox::overlay {
 
 using discovery::outcome;
 
+bootstrap::timers bootstrap::timers_of(profile which) noexcept {
+    using namespace std::chrono_literals;
+    switch (which) {
+        case profile::usual:
+            break;
+        case profile::report:
+            // 5.4.2: a minute for a connection, and one silent interval is a loss; 4.2.2: three
+            // searches of 30 s each.
+            return {.batch_time = 60s,
+                    .lease_time = 60s,
+                    .checks = 0,
+                    .gives_up = 90s,
+                    .as_the_report = true};
+        case profile::lan_test:
+            return {.offer_window = 15ms,
+                    .batch_time = 1s,
+                    .lease_time = 1s,
+                    .back_off_least = 25ms,
+                    .back_off_most = 3s,
+                    .check_time = 100ms,
+                    .gives_up = 2s};
+    }
+    return {};
+}
+
 std::optional<device_id> bootstrap::lessor() const noexcept {
     const bool held = phase_ == phase::leased || phase_ == phase::suspecting;
     return held ? std::optional(chosen_) : std::nullopt;
@@ -45,14 +70,32 @@ bootstrap::effects bootstrap::add(const std::vector<device_id>& rendezvous, bool
             entry->seed = true;
         }
     }
-    if (!fresh || phase_ != phase::waiting) {
+    if (!fresh || phase_ != phase::waiting || spreading_) {
         return {};
     }
     return begin(now);
 }
 
+void bootstrap::on_load(const discovery::load& heard) noexcept {
+    discovery::candidate* const entry = known(heard.device);
+    if (entry != nullptr && (entry->edges_max == 0 || entry->heard < heard.heard)) {
+        entry->edges = heard.edges;
+        entry->edges_max = heard.edges_max;
+        entry->heard = heard.heard;
+    }
+}
+
+std::optional<instant> bootstrap::deadline() const noexcept {
+    return deadline_ && gives_up_at_ ? std::min(*deadline_, *gives_up_at_)
+                                     : (deadline_ ? deadline_ : gives_up_at_);
+}
+
 bootstrap::effects bootstrap::start(instant now) {
-    return phase_ == phase::stopped ? begin(now) : effects();
+    if (phase_ != phase::stopped) {
+        return {};
+    }
+    gives_up_at_ = now + with_.gives_up;
+    return begin(now);
 }
 
 bootstrap::effects bootstrap::stop() {
@@ -61,7 +104,10 @@ bootstrap::effects bootstrap::stop() {
         all.push_back(leave{*from});
     }
     phase_ = phase::stopped;
+    spreading_ = false;
+    moving_.reset();
     deadline_.reset();
+    gives_up_at_.reset();
     return all;
 }
 
@@ -69,9 +115,13 @@ bootstrap::effects bootstrap::begin(instant now) {
     queue_.clear();
     tried_.clear();
     offers_.clear();
+    spreading_ = false;
     retry_after_ = {};
     for (const std::size_t index : strategy_.order(candidates_, where(now))) {
         queue_.push_back(candidates_.at(index).device);
+    }
+    if (with_.as_the_report && known(chosen_) != nullptr) {
+        queue_.insert(queue_.begin(), chosen_);
     }
     return next_batch(now);
 }
@@ -90,26 +140,27 @@ bootstrap::effects bootstrap::next_batch(instant now) {
     }
     if (!probing_.empty()) {
         phase_ = phase::probing;
-        deadline_ = now + batch_time;
+        deadline_ = now + with_.batch_time;
         return all;
     }
-    // Everybody was asked: wait, longer each time, and never all edges at once.
+    // Everybody was asked: wait, longer each time, and never all edges at once (decorrelated
+    // jitter; Brooker, "Exponential backoff and jitter").
     phase_ = phase::waiting;
     const duration longest =
-        std::min(back_off_most, back_off_least * (1u << std::min(attempts_, 7u)));
-    ++attempts_;
-    const auto half = static_cast<std::uint64_t>(longest.count() / 2);
-    const duration chosen =
-        longest / 2 + duration(static_cast<std::int64_t>(entropy_.below(half + 1)));
-    deadline_ = now + std::max(chosen, retry_after_);
+        std::min(with_.back_off_most, std::max(with_.back_off_least, last_pause_) * 3);
+    last_pause_ = with_.back_off_least + up_to(longest - with_.back_off_least);
+    deadline_ = now + std::max(last_pause_, retry_after_);
     return all;
 }
 
 void bootstrap::failed(const device_id& device, outcome how, instant now) {
+    strategy_.learn(device, how, where(now));
     if (discovery::candidate* const entry = known(device)) {
         ++entry->failures;
+        if (with_.as_the_report && how == outcome::unreachable) {
+            candidates_.erase(candidates_.begin() + (entry - candidates_.data()));
+        }
     }
-    strategy_.learn(device, how, where(now));
 }
 
 bootstrap::effects bootstrap::on_offer(const device_id& from, const wire::offer& what,
@@ -117,6 +168,7 @@ bootstrap::effects bootstrap::on_offer(const device_id& from, const wire::offer&
     if (discovery::candidate* const entry = known(from)) {
         entry->round_trip = round_trip;
     }
+    on_load({from, what.edges, what.edges_max, now});
     if (phase_ != phase::probing || probing_.erase(from) == 0) {
         return {};
     }
@@ -124,7 +176,7 @@ bootstrap::effects bootstrap::on_offer(const device_id& from, const wire::offer&
     if (probing_.empty()) {
         return choose(now);
     }
-    deadline_ = std::min(*deadline_, now + offer_window);
+    deadline_ = std::min(*deadline_, now + with_.offer_window);
     return {};
 }
 
@@ -145,35 +197,54 @@ bootstrap::effects bootstrap::choose(instant now) {
     offers_.erase(offers_.begin() + static_cast<std::ptrdiff_t>(index));
     probing_.clear();
     phase_ = phase::leasing;
-    deadline_ = now + lease_time;
+    deadline_ = now + with_.lease_time;
     return {ask_lease{chosen_}};
+}
+
+void bootstrap::held(const device_id& by, const wire::lease_reply& what, instant now) {
+    if (discovery::candidate* const entry = known(by)) {
+        entry->failures = 0;
+        entry->last_success = now;
+    }
+    strategy_.learn(by, outcome::leased, where(now));
+    last_pause_ = {};
+    gives_up_at_.reset();
+    // Hours may pass until the next attempt; it begins with fresh ones.
+    queue_ = {};
+    offers_ = {};
+    tried_.clear();
+    chosen_ = by;
+    phase_ = phase::leased;
+    heartbeat_ = std::chrono::milliseconds(std::clamp(what.heartbeat_ms, 100u, 600'000u));
+    spread_ = std::chrono::milliseconds(std::min(what.failover_spread_ms, 60'000u));
+    deadline_ = now + heartbeat_;
 }
 
 bootstrap::effects bootstrap::on_lease(const device_id& from, const wire::lease_reply& what,
                                        instant now) {
-    const bool awaited =
-        phase_ == phase::leasing || phase_ == phase::leased || phase_ == phase::suspecting;
-    if (from != chosen_ || !awaited) {
-        return what.what == wire::lease_reply::verdict::grant && phase_ != phase::stopped
-                   ? effects{leave{from}}
-                   : effects();
-    }
     using verdict = wire::lease_reply::verdict;
-    if (what.what == verdict::grant) {
-        const bool renewed = phase_ != phase::leasing;
-        if (discovery::candidate* const entry = known(from)) {
-            entry->failures = 0;
-            entry->last_success = now;
+    for (const wire::rendezvous_load& one : what.loads) {
+        on_load({one.device, one.edges, one.edges_max,
+                 instant{now.since_start - std::chrono::milliseconds(one.age_ms)}});
+    }
+    const bool granted = what.what == verdict::grant;
+    if (from == moving_ && lessor()) {
+        moving_.reset();
+        if (!granted) {
+            return {};
         }
-        strategy_.learn(from, outcome::leased, where(now));
-        attempts_ = 0;
-        // Hours may pass until the next attempt; it begins with fresh ones.
-        queue_ = {};
-        offers_ = {};
-        tried_.clear();
-        phase_ = phase::leased;
-        heartbeat_ = std::chrono::milliseconds(std::clamp(what.heartbeat_ms, 100u, 600'000u));
-        deadline_ = now + heartbeat_;
+        const device_id before = chosen_;
+        moved_at_ = now;
+        held(from, what, now);
+        return {leave{before, from}, moved{before, from}};
+    }
+    const bool awaited = phase_ == phase::leasing || lessor();
+    if (from != chosen_ || !awaited) {
+        return granted && phase_ != phase::stopped ? effects{leave{from}} : effects();
+    }
+    if (granted) {
+        const bool renewed = phase_ != phase::leasing;
+        held(from, what, now);
         return renewed ? effects() : effects{connected{from}};
     }
     if (what.what == verdict::redirect) {
@@ -193,11 +264,26 @@ bootstrap::effects bootstrap::on_lease(const device_id& from, const wire::lease_
 }
 
 bootstrap::effects bootstrap::on_no_lease(const device_id& from, instant now) {
+    if (from == moving_) {
+        moving_.reset();
+        return {};
+    }
     if (from != chosen_ || phase_ != phase::leasing) {
         return {};
     }
     failed(from, outcome::unreachable, now);
     return choose(now);
+}
+
+/// Leased from the other one first, and only then given back here: whoever looks for this edge
+/// finds it all the time. Only the lessor is believed, and not twice in ten minutes.
+bootstrap::effects bootstrap::on_move(const device_id& from, const device_id& to, instant now) {
+    if (from != lessor() || to == from || moving_ || (moved_at_ && now - *moved_at_ < move_again)) {
+        return {};
+    }
+    moving_ = to;
+    (void)consider(to);
+    return {ask_lease{to}};
 }
 
 bootstrap::effects bootstrap::on_beat(const device_id& from, bool answered, instant now) {
@@ -211,19 +297,37 @@ bootstrap::effects bootstrap::on_beat(const device_id& from, bool answered, inst
     }
     if (phase_ == phase::leased) {
         phase_ = phase::suspecting;
-        checks_left_ = checks;
+        checks_left_ = with_.checks;
     }
     if (checks_left_-- > 0) {
         deadline_.reset();
-        return {beat{from, check_time}};
+        return {beat{from, with_.check_time}};
     }
     return lose(now);
+}
+
+void bootstrap::on_spread(const device_id& from, duration spread) noexcept {
+    if (from == lessor()) {
+        spread_ = std::min(spread, duration(std::chrono::minutes(1)));
+    }
 }
 
 bootstrap::effects bootstrap::lose(instant now) {
     failed(chosen_, outcome::lost, now);
     effects all{lost{chosen_}};
+    if (moving_) {
+        // Its answer is on the way.
+        chosen_ = *std::exchange(moving_, std::nullopt);
+        phase_ = phase::leasing;
+        deadline_ = now + with_.lease_time;
+        return all;
+    }
     phase_ = phase::waiting;
+    spreading_ = spread_ > duration{};
+    if (spreading_) {
+        deadline_ = now + up_to(spread_);
+        return all;
+    }
     const effects again = begin(now);
     all.insert(all.end(), again.begin(), again.end());
     return all;
@@ -234,6 +338,10 @@ bootstrap::effects bootstrap::on_peer_gone(const device_id& device, instant now)
 }
 
 bootstrap::effects bootstrap::on_time(instant now) {
+    if (gives_up_at_ && now >= *gives_up_at_) {
+        gives_up_at_.reset();
+        return {found_none{}};
+    }
     if (!deadline_ || now < *deadline_) {
         return {};
     }
@@ -247,7 +355,7 @@ bootstrap::effects bootstrap::on_time(instant now) {
             return on_no_lease(chosen_, now);
         // An answer is due within a fifth of an interval; after that the lessor is suspected.
         case phase::leased:
-            return {beat{chosen_, std::max(heartbeat_ / 5, duration(check_time))}};
+            return {beat{chosen_, std::max(heartbeat_ / 5, with_.check_time)}};
         case phase::suspecting:
         case phase::stopped:
             return {};

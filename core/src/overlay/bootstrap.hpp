@@ -1,6 +1,6 @@
 // How an edge gets and keeps a lease: probes a batch of rendezvous, chooses among the live offers,
-// leases, beats, suspects, and starts again. Sans-IO: inputs with the time in, effects out; the
-// discovery strategy decides the order and the choice.
+// leases, beats, suspects, starts again, and moves when its rendezvous asks it to. Sans-IO: inputs
+// with the time in, effects out; the discovery strategy decides the order and the choice.
 #pragma once
 
 #include <optional>
@@ -29,20 +29,60 @@ public:
     };
     struct leave {
         device_id from;
+        std::optional<device_id> moved_to = std::nullopt;
     };
     struct connected {
         device_id to;
     };
+    /// A lease at another rendezvous took the place of the one before; there was no gap.
+    struct moved {
+        device_id from, to;
+    };
     struct lost {
         device_id from;
     };
-    using effect = std::variant<probe, ask_lease, beat, leave, connected, lost>;
+    /// timers::gives_up has passed since the start, and nothing was ever leased. It goes on trying.
+    struct found_none {};
+    using effect = std::variant<probe, ask_lease, beat, leave, connected, moved, lost, found_none>;
     using effects = std::vector<effect>;
 
     enum class phase { stopped, waiting, probing, leasing, leased, suspecting };
 
-    bootstrap(discovery::strategy& strategy, random& entropy)
-        : strategy_(strategy), entropy_(entropy) {}
+    static constexpr std::size_t batch = 5;
+    static constexpr duration offer_window =
+        std::chrono::milliseconds(300);  // for the others, after the first offer
+    static constexpr duration batch_time =
+        std::chrono::seconds(6);  // covers one dial and one answer
+    static constexpr duration lease_time = std::chrono::seconds(6);
+    static constexpr duration back_off_least = std::chrono::milliseconds(500);
+    static constexpr duration back_off_most = std::chrono::seconds(60);
+    static constexpr duration check_time = std::chrono::seconds(1);
+    static constexpr int checks = 3;
+    static constexpr std::size_t candidates_most = 256;
+    static constexpr duration move_again = std::chrono::minutes(10);  // and not earlier
+
+    struct timers {
+        duration offer_window = bootstrap::offer_window;
+        duration batch_time = bootstrap::batch_time;
+        duration lease_time = bootstrap::lease_time;
+        duration back_off_least = bootstrap::back_off_least;
+        duration back_off_most = bootstrap::back_off_most;
+        duration check_time = bootstrap::check_time;
+        int checks = bootstrap::checks;
+        duration gives_up = std::chrono::seconds(40);
+        /// As the report has it: the rendezvous that was lost is asked first (5.4.2, case 2), and
+        /// one that cannot be reached is not asked again until somebody names it (case 1).
+        bool as_the_report = false;
+    };
+
+    /// The report's own times and order; or a twentieth and less of the usual ones, for tests of
+    /// real processes on one machine.
+    enum class profile { usual, report, lan_test };
+    static timers timers_of(profile which) noexcept;
+
+    bootstrap(discovery::strategy& strategy, random& entropy) : bootstrap(strategy, entropy, {}) {}
+    bootstrap(discovery::strategy& strategy, random& entropy, timers with)
+        : strategy_(strategy), entropy_(entropy), with_(with) {}
 
     /// Rendezvous to consider from now on. While nothing is leased, a new one ends the waiting;
     /// those that come together are asked together, so that the first of a list is not everybody's.
@@ -60,26 +100,20 @@ public:
     effects on_no_lease(const device_id& from, instant now);
     effects on_beat(const device_id& from, bool answered, instant now);
     effects on_peer_gone(const device_id& device, instant now);
+    /// `from` says that `to` has room for this edge.
+    effects on_move(const device_id& from, const device_id& to, instant now);
+    /// A heartbeat's answer: how long to wait at most before others are asked, when it is lost.
+    void on_spread(const device_id& from, duration spread) noexcept;
+    /// What was heard of a rendezvous' load; of one that is no candidate, nothing is kept.
+    void on_load(const discovery::load& heard) noexcept;
     /// deadline() has passed.
     effects on_time(instant now);
 
-    std::optional<instant> deadline() const noexcept { return deadline_; }
+    std::optional<instant> deadline() const noexcept;
     phase now_in() const noexcept { return phase_; }
     /// The rendezvous that holds this device's lease.
     std::optional<device_id> lessor() const noexcept;
     std::size_t candidates() const noexcept { return candidates_.size(); }
-
-    static constexpr std::size_t batch = 5;
-    static constexpr duration offer_window =
-        std::chrono::milliseconds(300);  // for the others, after the first offer
-    static constexpr duration batch_time =
-        std::chrono::seconds(6);  // covers one dial and one answer
-    static constexpr duration lease_time = std::chrono::seconds(6);
-    static constexpr duration back_off_least = std::chrono::milliseconds(500);
-    static constexpr duration back_off_most = std::chrono::seconds(60);
-    static constexpr duration check_time = std::chrono::seconds(1);
-    static constexpr int checks = 3;
-    static constexpr std::size_t candidates_most = 256;
 
 private:
     discovery::context where(instant now) { return {now, entropy_}; }
@@ -90,9 +124,15 @@ private:
     discovery::candidate* known(const device_id& device) noexcept;
     bool consider(const device_id& device);
     void failed(const device_id& device, discovery::outcome how, instant now);
+    void held(const device_id& by, const wire::lease_reply& what, instant now);
+    duration up_to(duration longest) {
+        return duration(static_cast<std::int64_t>(
+            entropy_.below(static_cast<std::uint64_t>(longest.count()) + 1)));
+    }
 
     discovery::strategy& strategy_;
     random& entropy_;
+    timers with_;
     phase phase_ = phase::stopped;
     std::vector<discovery::candidate> candidates_;  // ascending
     std::vector<device_id> queue_;                  // of this attempt, not probed yet
@@ -102,9 +142,13 @@ private:
     device_id chosen_;
     duration heartbeat_{};
     int checks_left_ = 0;
-    std::uint32_t attempts_ = 0;  // in a row without a lease
-    duration retry_after_{};      // the least that a busy rendezvous asked for
-    std::optional<instant> deadline_;
+    duration last_pause_{};   // in a row without a lease
+    duration retry_after_{};  // the least that a busy rendezvous asked for
+    duration spread_{};       // what the lessor said for the day when it is lost
+    bool spreading_ = false;  // waiting for that long
+    std::optional<device_id> moving_;
+    std::optional<instant> moved_at_;
+    std::optional<instant> deadline_, gives_up_at_;
 };
 
 }  // namespace calbox::overlay

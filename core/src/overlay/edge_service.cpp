@@ -13,12 +13,12 @@ constexpr std::size_t users_per_question = 500;
 }  // namespace
 
 edge_service::edge_service(const environment& env, locations& known, discovery::strategy& strategy,
-                           edge_mediator& mediator, device_id self)
+                           edge_mediator& mediator, device_id self, bootstrap::timers with)
     : env_(env),
       known_(known),
       mediator_(mediator),
       self_(self),
-      machine_(strategy, env.entropy),
+      machine_(strategy, env.entropy, with),
       tasks_(env, "edge") {}
 
 void edge_service::start(bool only_self) {
@@ -73,7 +73,14 @@ void edge_service::carry_out(bootstrap::effects all) {
             tasks_.spawn("heartbeat", beat(beating->to, beating->limit));
         } else if (const auto* const leaving = std::get_if<bootstrap::leave>(&one)) {
             mediator_.tell(leaving->from, wire::message_type::leave,
-                           codec::encode(wire::nothing{}));
+                           codec::encode(wire::leave{leaving->moved_to}));
+        } else if (const auto* const moved = std::get_if<bootstrap::moved>(&one)) {
+            env_.log.write(log_level::info, "overlay",
+                           "moved from the rendezvous " + moved->from.hex().substr(0, 8) + " to " +
+                               moved->to.hex().substr(0, 8) + ", as it asked");
+            tasks_.spawn("after the move", after_lease(moved->to));
+        } else if (std::get_if<bootstrap::found_none>(&one) != nullptr) {
+            mediator_.found_none();
         } else if (const auto* const held = std::get_if<bootstrap::connected>(&one)) {
             begin_lease(held->to);
         } else if (const auto* const gone = std::get_if<bootstrap::lost>(&one)) {
@@ -123,14 +130,17 @@ task<void> edge_service::ask_lease(device_id from) {
             }
         }
     }
+    consider(what->rendezvous, false);  // before it is read what load they have
     carry_out(machine_.on_lease(from, *what, env_.time.now()));
-    consider(what->rendezvous, false);
 }
 
 task<void> edge_service::beat(device_id to, duration limit) {
     const auto answer = co_await mediator_.request(to, wire::message_type::heartbeat,
                                                    codec::encode(wire::heartbeat{}), limit);
     const bool forgotten = !answer && answer.error().code == errc::not_found;
+    if (const auto what = answer ? codec::decode<wire::heartbeat>(*answer) : fail(answer.error())) {
+        machine_.on_spread(to, std::chrono::milliseconds(what->failover_spread_ms));
+    }
     if (forgotten) {
         // It restarted, or this device was silent for too long: lease again.
         co_await ask_lease(to);
@@ -276,6 +286,32 @@ void edge_service::on_presence(wire::presence what) {
     if (!came.empty()) {
         mediator_.came_online(came);
     }
+}
+
+void edge_service::on_move(const device_id& from, wire::location to) {
+    if (only_self_ || (to.roles & wire::role::rendezvous) == 0) {
+        return;
+    }
+    const device_id where = to.device;
+    if (machine_.lessor() == from) {
+        to.online = true;
+        known_.note(std::move(to));
+    }
+    carry_out(machine_.on_move(from, where, env_.time.now()));
+}
+
+task<result<std::vector<wire::rendezvous_load>>> edge_service::ask_loads() {
+    const auto from = machine_.lessor();
+    if (!from) {
+        co_return fail(errc::offline, "this device is not connected to a rendezvous");
+    }
+    const auto answer = co_await mediator_.request(*from, wire::message_type::loads,
+                                                   codec::encode(wire::nothing{}), request_time);
+    auto found = answer ? codec::decode<wire::loads_reply>(*answer) : fail(answer.error());
+    if (!found) {
+        co_return fail(std::move(found.error()));
+    }
+    co_return std::move(found->loads);
 }
 
 void edge_service::on_peer(const device_id& device, bool up, std::uint32_t roles) {

@@ -23,6 +23,8 @@ public:
     virtual void leased() = 0;
     /// Some time after that: where its users' people are is known by now.
     virtual void connected(const device_id& rendezvous) = 0;
+    /// No rendezvous was found since the start, for as long as the profile says.
+    virtual void found_none() = 0;
     /// These devices came online since the last call.
     virtual void came_online(const std::vector<device_id>& devices) = 0;
 };
@@ -30,7 +32,7 @@ public:
 class edge_service {
 public:
     edge_service(const environment& env, locations& known, discovery::strategy& strategy,
-                 edge_mediator& mediator, device_id self);
+                 edge_mediator& mediator, device_id self, bootstrap::timers with = {});
 
     /// `only_self`: this node is a rendezvous and leases from itself.
     void start(bool only_self);
@@ -58,11 +60,16 @@ public:
     bool is_settled() const noexcept { return settled_at_ && machine_.lessor() == settled_at_; }
     bootstrap::phase now_in() const noexcept { return machine_.now_in(); }
     bool knows_rendezvous() const noexcept { return machine_.candidates() > 0; }
+    std::size_t candidates() const noexcept { return machine_.candidates(); }
 
     // Messages and news.
     /// A rendezvous (the message table sees to that) says who is where now.
     void on_presence(wire::presence what);
     void on_peer(const device_id& device, bool up, std::uint32_t roles);
+    /// A rendezvous asks this edge to lease from another one.
+    void on_move(const device_id& from, wire::location to);
+    /// Loads of all rendezvous, as the lessor has heard of them.
+    task<result<std::vector<wire::rendezvous_load>>> ask_loads();
 
 private:
     void carry_out(bootstrap::effects all);

@@ -36,12 +36,15 @@ void lessor::stop() noexcept {
     announce_at_.reset();
     sweep_at_.reset();
     exchange_at_.reset();
+    plan_at_.reset();
+    move_at_.reset();
     to_ask_.clear();
+    to_move_.clear();
 }
 
 std::optional<instant> lessor::deadline() const noexcept {
     std::optional<instant> first;
-    for (const auto& at : {announce_at_, sweep_at_, exchange_at_}) {
+    for (const auto& at : {announce_at_, sweep_at_, exchange_at_, plan_at_, move_at_}) {
         if (at && (!first || *at < *first)) {
             first = at;
         }
@@ -86,25 +89,31 @@ std::vector<wire::location> lessor::places(const std::vector<device_id>& devices
     return found;
 }
 
-wire::lease_reply lessor::grant() {
+wire::lease_reply lessor::grant(instant now) {
     wire::lease_reply reply;
     reply.lease_ms = in_ms(with_.heartbeat * missed_beats);
     reply.heartbeat_ms = in_ms(with_.heartbeat);
+    reply.failover_spread_ms = in_ms(failover_spread());
     reply.rendezvous = places(some(book_.holders(wire::role::rendezvous), told));
     reply.backups = places(some(book_.holders(wire::role::backup), told));
+    name_loads(reply, now);
     return reply;
 }
 
 wire::lease_reply lessor::on_lease(wire::location who, instant now) {
     const device_id device = who.device;
     if (!leases_.contains(device) && device != self_) {
-        std::vector<discovery::load> others;
-        others.reserve(loads_.size());
-        for (const auto& [other, one] : loads_) {
-            others.push_back(one);
-        }
-        const discovery::admission answer = strategy_.admit(my_load(now), others, {now, entropy_});
         wire::lease_reply reply;
+        if (const auto later = over_the_rate(device, now)) {
+            reply.what = wire::lease_reply::verdict::busy;
+            reply.retry_after_ms = in_ms(*later);
+            return reply;
+        }
+        // Who has room promised is counted already.
+        const bool expected = coming_.contains(device);
+        discovery::load mine = my_load(now);
+        mine.edges -= expected ? 1 : 0;
+        const discovery::admission answer = strategy_.admit(mine, other_loads(), {now, entropy_});
         if (answer.what == discovery::admission::verdict::busy) {
             reply.what = wire::lease_reply::verdict::busy;
             reply.retry_after_ms = in_ms(answer.retry_after);
@@ -113,7 +122,12 @@ wire::lease_reply lessor::on_lease(wire::location who, instant now) {
         if (answer.what == discovery::admission::verdict::redirect) {
             reply.what = wire::lease_reply::verdict::redirect;
             reply.rendezvous = places(answer.others);
+            name_loads(reply, now);
             return reply;
+        }
+        if (expected) {
+            coming_.erase(device);
+            came_at_[device] = now;
         }
     }
     who.relay = self_;
@@ -126,7 +140,7 @@ wire::lease_reply lessor::on_lease(wire::location who, instant now) {
     if (news) {
         changed(device, now);
     }
-    return grant();
+    return grant(now);
 }
 
 std::optional<wire::heartbeat> lessor::on_heartbeat(const device_id& from, instant now) {
@@ -135,7 +149,7 @@ std::optional<wire::heartbeat> lessor::on_heartbeat(const device_id& from, insta
         return std::nullopt;
     }
     held->second = now + with_.heartbeat * missed_beats;
-    return wire::heartbeat{edges()};
+    return wire::heartbeat{edges(), in_ms(failover_spread())};
 }
 
 void lessor::on_interest(const device_id& from, const std::vector<user_id>& users) {
@@ -192,6 +206,7 @@ void lessor::on_peer_gone(const device_id& device, instant now) {
 }
 
 void lessor::end(const device_id& device, instant now) {
+    came_at_.erase(device);
     if (leases_.erase(device) > 0) {
         wanted_.drop(device);
         (void)book_.note_offline(device);
@@ -226,6 +241,14 @@ lessor::effects lessor::on_time(instant now) {
         begin_exchange(now);
         ask_more(all);
     }
+    if (plan_at_ && now >= *plan_at_) {
+        plan_at_.reset();
+        plan_moves(now, all);
+    }
+    if (move_at_ && now >= *move_at_) {
+        move_at_.reset();
+        move_some(now, all);
+    }
     return all;
 }
 
@@ -239,12 +262,19 @@ void lessor::sweep(instant now) {
     for (const device_id& device : silent) {
         end(device, now);
     }
+    for (auto one = coming_.begin(); one != coming_.end();) {
+        one = now >= one->second ? coming_.erase(one) : one + 1;
+    }
 }
 
 /// Each minute: how many edges the others hold, and all of one's own leases to them, so that a loss
 /// heals itself.
 void lessor::begin_exchange(instant now) {
-    exchange_at_ = now + exchange_every;
+    // Not all at once: chance moves it by a twentieth either way.
+    constexpr std::uint64_t tenth_ms = exchange_every / std::chrono::milliseconds(10);
+    exchange_at_ =
+        now + exchange_every * 19 / 20 + std::chrono::milliseconds(entropy_.below(tenth_ms + 1));
+    plan_at_ = now + plan_after;
     for (auto one = loads_.begin(); one != loads_.end();) {
         one = now - one->second.heard > exchange_every * 3 ? loads_.erase(one) : one + 1;
     }

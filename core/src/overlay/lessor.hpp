@@ -1,7 +1,7 @@
 // How a rendezvous grants leases and spreads presence: whom it admits, when a lease ends, whom a
-// change concerns, and how loads are exchanged. Sans-IO: inputs with the time in, answers and
-// effects out; admission is the discovery strategy's. Owned by whoever carries its effects out;
-// core thread only.
+// change concerns, how loads are exchanged, and how edges are moved by them. Sans-IO: inputs with
+// the time in, answers and effects out; whom to admit and to move is the discovery strategy's.
+// Owned by whoever carries its effects out; core thread only.
 #pragma once
 
 #include <set>
@@ -22,6 +22,8 @@ public:
     struct settings {
         std::uint32_t edges_max = 10'000;
         duration heartbeat = std::chrono::seconds(10);
+        std::uint32_t admit_rate = 200;   // new leases in a second
+        std::uint32_t admit_burst = 100;  // and so many more at once
     };
 
     // Effects, to be carried out in their order. What is told of a device is what the address book
@@ -37,11 +39,20 @@ public:
     struct ask_load {
         device_id whom;
     };
+    /// May these edges come to you?
+    struct ask_room {
+        device_id whom;
+        std::vector<device_id> edges;
+    };
+    /// `edge` is to lease from `to`, which has room for it.
+    struct move {
+        device_id edge, to;
+    };
     /// This node's own edge hears it, too.
     struct heard {
         std::vector<device_id> about;
     };
-    using effect = std::variant<tell, tell_leases, ask_load, heard>;
+    using effect = std::variant<tell, tell_leases, ask_load, ask_room, move, heard>;
     using effects = std::vector<effect>;
 
     lessor(discovery::strategy& strategy, random& entropy, address_book& book, device_id self,
@@ -50,18 +61,24 @@ public:
 
     effects start(instant now);
     void stop() noexcept;
-    wire::offer on_probe() const noexcept { return {edges(), with_.edges_max}; }
+    wire::offer on_probe() const noexcept { return {edges() + promised(), with_.edges_max}; }
+    /// The same, and what a rendezvous that asks says of its own load.
+    wire::offer on_probe(const device_id& from, const wire::probe& its, instant now);
     /// `who` is what the handshake proved, and where it says that it is.
     wire::lease_reply on_lease(wire::location who, instant now);
     /// Nothing when there is no lease of this device.
     std::optional<wire::heartbeat> on_heartbeat(const device_id& from, instant now);
-    void on_leave(const device_id& from, instant now) { end(from, now); }
+    void on_leave(const device_id& from, const std::optional<device_id>& moved_to, instant now);
     /// An edge asked where these users are, so it wants to hear of them while its lease lasts.
     void on_interest(const device_id& from, const std::vector<user_id>& users);
     /// Another rendezvous tells of its leases.
     effects on_presence(const device_id& from, const wire::presence& what);
     /// What came of ask_load; nothing when there was no answer.
     effects on_load(const device_id& from, const std::optional<wire::offer>& what, instant now);
+    /// Another rendezvous asks whether these edges may move here: how many of them, from the first.
+    std::uint32_t on_room_asked(const std::vector<device_id>& edges, instant now);
+    /// What came of ask_room: so many of them may.
+    effects on_room(const ask_room& asked, std::uint32_t edges, instant now);
     /// The session has ended: so has the lease.
     void on_peer_gone(const device_id& device, instant now);
     /// deadline() has passed.
@@ -72,6 +89,13 @@ public:
     bool holds(const device_id& device) const noexcept { return leases_.contains(device); }
     std::vector<device_id> leases() const;
     const interests& wanted() const noexcept { return wanted_; }
+    /// This one's, and those that were heard of; by device.
+    std::vector<discovery::load> loads(instant now) const;
+    /// How long its edges are to wait at most, when it is lost.
+    duration failover_spread() const noexcept;
+    /// What the strategy said after the last exchange.
+    discovery::advice advised() const noexcept { return advised_; }
+    std::uint64_t moved_away() const noexcept { return moved_away_; }
 
     static constexpr std::uint32_t missed_beats = 3;
     static constexpr duration presence_delay =
@@ -80,18 +104,33 @@ public:
     static constexpr std::size_t exchanged_with = 64;  // of more, chance takes so many each time
     static constexpr std::size_t asked_at_once = 8;
     static constexpr std::size_t told = 32;  // rendezvous, and backups, in one grant
+    static constexpr duration plan_after = std::chrono::seconds(10);  // answers are there by then
+    static constexpr std::size_t moved_at_once = 10;                  // each second
+    static constexpr std::size_t room_asked_most = 500;               // in one question
+    static constexpr duration room_kept = std::chrono::seconds(30);
+    static constexpr duration moves_again = std::chrono::hours(1);  // who came by a move
 
 private:
-    discovery::load my_load(instant now) const { return {self_, edges(), with_.edges_max, now}; }
+    discovery::load my_load(instant now) const {
+        return {self_, edges() + promised(), with_.edges_max, now};
+    }
+    /// Who was told that there is room, and has not come yet.
+    std::uint32_t promised() const noexcept { return static_cast<std::uint32_t>(coming_.size()); }
+    std::vector<discovery::load> other_loads() const;
+    std::optional<duration> over_the_rate(const device_id& device, instant now);
     std::vector<device_id> other_rendezvous() const;
     std::vector<device_id> some(std::vector<device_id> all, std::size_t most);
     std::vector<wire::location> places(const std::vector<device_id>& devices) const;
-    wire::lease_reply grant();
+    wire::lease_reply grant(instant now);
+    void name_loads(wire::lease_reply& in, instant now) const;
     void changed(const device_id& device, instant now);
     void end(const device_id& device, instant now);
     void sweep(instant now);
     void begin_exchange(instant now);
     void ask_more(effects& all);
+    void plan_moves(instant now, effects& all);
+    std::vector<device_id> movable(std::size_t most, std::set<device_id>& taken, instant now);
+    void move_some(instant now, effects& all);
     void spread(const std::vector<device_id>& about, effects& all) const;
 
     discovery::strategy& strategy_;
@@ -106,7 +145,14 @@ private:
     std::set<device_id> changed_;
     std::vector<device_id> to_ask_;
     std::set<device_id> asking_;
-    std::optional<instant> announce_at_, sweep_at_, exchange_at_;
+    boost::container::flat_map<device_id, instant> coming_;   // until: by a move, not here yet
+    boost::container::flat_map<device_id, instant> came_at_;  // of leases that came by a move
+    std::vector<move> to_move_;                               // last first
+    std::int64_t admissible_ = 0;  // leases now, in millionths: a token bucket
+    std::optional<instant> admitted_at_;
+    discovery::advice advised_ = discovery::advice::none;
+    std::uint64_t moved_away_ = 0;
+    std::optional<instant> announce_at_, sweep_at_, exchange_at_, plan_at_, move_at_;
 };
 
 }  // namespace calbox::overlay

@@ -13,6 +13,7 @@ namespace {
 constexpr duration request_time = std::chrono::seconds(5);
 constexpr std::size_t locations_per_message = 500;  // stays far below the limit of a message
 constexpr std::size_t located_most = 2'000;
+constexpr std::size_t loads_most = 2'000;
 
 }  // namespace
 
@@ -69,6 +70,13 @@ void rendezvous_service::carry_out(const lessor::effects& all) {
             send_all({mine->to}, places(machine_.leases()));
         } else if (const auto* const asking = std::get_if<lessor::ask_load>(&one)) {
             tasks_.spawn("ask the load", ask_load(asking->whom));
+        } else if (const auto* const moving = std::get_if<lessor::ask_room>(&one)) {
+            tasks_.spawn("ask for room", ask_room(*moving));
+        } else if (const auto* const goes = std::get_if<lessor::move>(&one)) {
+            if (const auto where = known_.find(goes->to)) {
+                mediator_.tell(goes->edge, wire::message_type::move,
+                               codec::encode(wire::move{*where}));
+            }
         } else if (const auto* const news = std::get_if<lessor::heard>(&one)) {
             mediator_.presence_here({places(news->about)});
         }
@@ -115,13 +123,42 @@ void rendezvous_service::send_all(const std::vector<device_id>& to,
 }
 
 task<void> rendezvous_service::ask_load(device_id whom) {
-    const auto answer = co_await mediator_.request(whom, wire::message_type::probe,
-                                                   codec::encode(wire::nothing{}), request_time);
+    const wire::offer mine = machine_.on_probe();
+    const auto answer = co_await mediator_.request(
+        whom, wire::message_type::probe, codec::encode(wire::probe{mine.edges, mine.edges_max}),
+        request_time);
     const auto what = answer ? codec::decode<wire::offer>(*answer) : fail(answer.error());
     carry_out(machine_.on_load(whom, what ? std::optional(*what) : std::nullopt, env_.time.now()));
 }
 
-task<result<bytes>> rendezvous_service::on_probe() { co_return codec::encode(machine_.on_probe()); }
+task<void> rendezvous_service::ask_room(lessor::ask_room what) {
+    const auto answer =
+        co_await mediator_.request(what.whom, wire::message_type::make_room,
+                                   codec::encode(wire::make_room{what.edges}), request_time);
+    const auto room = answer ? codec::decode<wire::room>(*answer) : fail(answer.error());
+    carry_out(machine_.on_room(what, room ? room->edges : 0, env_.time.now()));
+}
+
+task<result<bytes>> rendezvous_service::on_probe(device_id from, wire::probe its) {
+    co_return codec::encode(machine_.on_probe(from, its, env_.time.now()));
+}
+
+task<result<bytes>> rendezvous_service::on_make_room(wire::make_room what) {
+    co_return codec::encode(wire::room{machine_.on_room_asked(what.edges, env_.time.now())});
+}
+
+task<result<bytes>> rendezvous_service::on_loads() {
+    wire::loads_reply reply;
+    const instant now = env_.time.now();
+    for (const discovery::load& one : machine_.loads(now)) {
+        if (reply.loads.size() < loads_most) {
+            reply.loads.push_back(
+                {one.device, one.edges, one.edges_max,
+                 static_cast<std::uint32_t>((now - one.heard) / std::chrono::milliseconds(1))});
+        }
+    }
+    co_return codec::encode(reply);
+}
 
 task<result<bytes>> rendezvous_service::on_lease(const net::peer& from, wire::lease what) {
     if (what.me.addresses.size() > wire::limits::addresses_per_device) {
@@ -149,8 +186,8 @@ task<result<bytes>> rendezvous_service::on_locate(device_id from, wire::locate w
     co_return codec::encode(locate_in(known_, what));
 }
 
-void rendezvous_service::on_leave(const device_id& from) {
-    machine_.on_leave(from, env_.time.now());
+void rendezvous_service::on_leave(const device_id& from, const wire::leave& what) {
+    machine_.on_leave(from, what.moved_to, env_.time.now());
     arm();
 }
 

@@ -29,11 +29,13 @@ public:
     task<void> join() { return tasks_.join(); }
 
     // Handlers of messages.
-    task<result<bytes>> on_probe();
+    task<result<bytes>> on_probe(device_id from, wire::probe its);
     task<result<bytes>> on_lease(const net::peer& from, wire::lease what);
     task<result<bytes>> on_heartbeat(device_id from);
     task<result<bytes>> on_locate(device_id from, wire::locate what);
-    void on_leave(const device_id& from);
+    task<result<bytes>> on_make_room(wire::make_room what);
+    task<result<bytes>> on_loads();
+    void on_leave(const device_id& from, const wire::leave& what);
     /// Another rendezvous tells of its leases.
     void on_presence(const device_id& from, const wire::presence& what);
     /// The session has ended: so has the lease.
@@ -41,11 +43,17 @@ public:
 
     std::uint32_t edges() const noexcept { return machine_.edges(); }
     bool holds(const device_id& device) const noexcept { return machine_.holds(device); }
+    std::vector<discovery::load> loads() const { return machine_.loads(env_.time.now()); }
+    std::uint64_t moved_away() const noexcept { return machine_.moved_away(); }
+    bool others_are_wanted() const noexcept {
+        return machine_.advised() == discovery::advice::open_rendezvous;
+    }
 
 private:
     void carry_out(const lessor::effects& all);
     void arm();
     task<void> ask_load(device_id whom);
+    task<void> ask_room(lessor::ask_room what);
     std::vector<wire::location> places(const std::vector<device_id>& devices) const;
     void send_all(const std::vector<device_id>& to, const std::vector<wire::location>& what);
 

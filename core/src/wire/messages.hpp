@@ -41,6 +41,9 @@ enum class message_type : std::uint8_t {
     relay_open = 26,
     relay_data = 27,
     relay_close = 28,
+    make_room = 29,
+    move = 30,
+    loads = 31,
     update = 40,
     consensus = 41,
     recovery = 42,
@@ -276,6 +279,13 @@ struct lookup_reply {
 // Overlay
 // -----------------------------------------------------------------------------------------------------------
 
+/// From a rendezvous to another one: its own load, each minute. From an edge: nothing.
+struct probe {
+    std::uint32_t edges = 0;
+    std::uint32_t edges_max = 0;  // 0: no rendezvous asks
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&probe::edges), codec::field<2>(&probe::edges_max));
+};
 struct offer {
     std::uint32_t edges = 0;
     std::uint32_t edges_max = 0;
@@ -286,6 +296,16 @@ struct lease {
     location me;
     static constexpr auto fields = std::tuple(codec::field<1>(&lease::me));
 };
+/// What its sender heard of a rendezvous' load, so many milliseconds ago.
+struct rendezvous_load {
+    device_id device;
+    std::uint32_t edges = 0;
+    std::uint32_t edges_max = 0;
+    std::uint32_t age_ms = 0;
+    static constexpr auto fields = std::tuple(
+        codec::field<1>(&rendezvous_load::device), codec::field<2>(&rendezvous_load::edges),
+        codec::field<3>(&rendezvous_load::edges_max), codec::field<4>(&rendezvous_load::age_ms));
+};
 struct lease_reply {
     enum class verdict : std::uint8_t { grant = 1, redirect = 2, busy = 3 };
     verdict what = verdict::grant;
@@ -294,15 +314,48 @@ struct lease_reply {
     std::uint32_t retry_after_ms = 0;
     std::vector<location> rendezvous;  // others: for redirect, best first; for grant, to remember
     std::vector<location> backups;
+    std::uint32_t failover_spread_ms = 0;  // as in heartbeat
+    std::vector<rendezvous_load> loads;    // of some of those that `rendezvous` names
     static constexpr auto fields = std::tuple(
         codec::field<1>(&lease_reply::what), codec::field<2>(&lease_reply::lease_ms),
         codec::field<3>(&lease_reply::heartbeat_ms), codec::field<4>(&lease_reply::retry_after_ms),
-        codec::field<5>(&lease_reply::rendezvous), codec::field<6>(&lease_reply::backups));
+        codec::field<5>(&lease_reply::rendezvous), codec::field<6>(&lease_reply::backups),
+        codec::field<7>(&lease_reply::failover_spread_ms), codec::field<8>(&lease_reply::loads));
 };
 /// Edge to rendezvous, and its answer, at every heartbeat interval.
 struct heartbeat {
     std::uint32_t edges = 0;  // of the answering rendezvous
-    static constexpr auto fields = std::tuple(codec::field<1>(&heartbeat::edges));
+    /// When it is lost, its edges wait up to so long, each as long as chance says, before they go
+    /// to others: or all would come at once.
+    std::uint32_t failover_spread_ms = 0;
+    static constexpr auto fields = std::tuple(codec::field<1>(&heartbeat::edges),
+                                              codec::field<2>(&heartbeat::failover_spread_ms));
+};
+/// One-way: the lease is given back.
+struct leave {
+    std::optional<device_id> moved_to;  // the rendezvous that has granted another
+    static constexpr auto fields = std::tuple(codec::field<1>(&leave::moved_to));
+};
+/// Between rendezvous: may these edges come to you? In the answer, the first so many of them: for
+/// 30 s there is room for them.
+struct make_room {
+    std::vector<device_id> edges;
+    static constexpr auto fields = std::tuple(codec::field<1>(&make_room::edges));
+};
+struct room {
+    std::uint32_t edges = 0;
+    static constexpr auto fields = std::tuple(codec::field<1>(&room::edges));
+};
+/// One-way, from the rendezvous that holds the lease: `to` has room for this edge. It leases there
+/// first, and gives the old lease back then.
+struct move {
+    location to;
+    static constexpr auto fields = std::tuple(codec::field<1>(&move::to));
+};
+/// The answer to `loads`: of the asked rendezvous itself, and of those that it heard of.
+struct loads_reply {
+    std::vector<rendezvous_load> loads;
+    static constexpr auto fields = std::tuple(codec::field<1>(&loads_reply::loads));
 };
 /// Locations of the devices of these users, of these devices, and of every device with one of these
 /// roles. Asked by an edge of the rendezvous that it leases from, also: presence of these users'

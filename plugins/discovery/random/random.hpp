@@ -21,6 +21,8 @@ public:
     admission admit(const load& me, const std::vector<load>& others, context where) override;
     std::vector<migration> plan(const load& me, const std::vector<load>& others,
                                 context where) override;
+    std::uint32_t take(const load& me, const std::vector<load>& others, std::uint32_t asked,
+                       context where) override;
     advice advise(const load& me, const std::vector<load>& others, context where) override;
 
 private:

@@ -157,6 +157,35 @@ TEST_F(node, status_doctor_plugins_peers) {
     EXPECT_EQ(alice.run({"plugins"}).out, "discovery\tx\t1\tin use\tfast\ts\t/x.so\n");
 }
 
+TEST_F(node, net_and_discovery) {
+    answer = http_answer(200, R"({"rendezvous":[
+        {"device":"ab12","addresses":["1.2.3.4:5"],"online":true,"mine":true,"edges":30,"edges_max":40},
+        {"device":"cd34","addresses":[],"online":false,"mine":false}]})");
+    const std::string bar = std::string(30, '#') + std::string(10, '.');
+    EXPECT_EQ(
+        alice.run({"net", "rendezvous"}).out,
+        "ab12\tyes\tonline\t30 of 40\t" + bar + "\t1.2.3.4:5\ncd34\t\toffline\tnot heard of\t\t\n");
+    answer = http_answer(200, R"({"routes":[{"device":"d1","users":["bob"],"roles":["edge"],
+        "addresses":["h:1"],"relay":"ab12","online":true,"way":"relayed"}]})");
+    EXPECT_EQ(alice.run({"net", "routes"}).out, "d1\tbob\tedge\tonline\trelayed\tab12\th:1\n");
+    answer = http_answer(200, R"({"state":"connected","rendezvous":"ab12","edges":3,"edges_max":9,
+        "discovery":{"strategy":"random"},"others_are_wanted":true})");
+    const auto seen = alice.run({"net", "status"});
+    EXPECT_NE(seen.out.find("3 of 9"), std::string::npos);
+    EXPECT_NE(seen.out.find("random"), std::string::npos);
+    EXPECT_NE(seen.err.find("another daemon with that role"), std::string::npos);
+    answer = http_answer(200, R"({"strategy":"load_aware","version":"1","configured":"random",
+        "plugins":[{"kind":"discovery","name":"load_aware","version":"1","summary":"s"},
+                   {"kind":"storage","name":"sqlite","version":"1","summary":"s"}]})");
+    EXPECT_EQ(alice.run({"discovery", "list"}).out, "load_aware\t1\tin use\ts\n");
+    EXPECT_EQ(alice.run({"--json", "discovery", "use", "load_aware"}).status, 0);
+    const auto sent = daemon.requests().back();
+    EXPECT_EQ(sent.method, "PUT");
+    EXPECT_EQ(json::parse(sent.body), json({{"strategy", "load_aware"}}));
+    answer = http_problem(404, "not_found", "there is no such plugin");
+    EXPECT_EQ(alice.run({"discovery", "use", "none"}).status, 4);
+}
+
 TEST_F(node, watch_prints_changes_and_asks_again_after_a_cut) {
     int connections = 0;
     script = [&](const asked&) -> std::string {
@@ -264,6 +293,11 @@ TEST_F(failures, answers_that_are_none) {
                                   {"friends", "list"},
                                   {"plugins"},
                                   {"peers"},
+                                  {"net", "status"},
+                                  {"net", "peers"},
+                                  {"net", "rendezvous"},
+                                  {"net", "routes"},
+                                  {"discovery", "list"},
                                   {"network", "show"}}) {
             EXPECT_EQ(alice.run(words).status, 0) << odd << " " << words[0];
         }

@@ -76,7 +76,9 @@ protected:
     fake_watch changes{world.env};
     fake_history past{events};
     fake_branches branch{events};
-    node::services all{account, events, lock, file, contact, network, info, changes, past, branch};
+    fake_overlay overlay;
+    node::services all{account, events,  lock, file,   contact, network,
+                       info,    changes, past, branch, overlay};
     web_sessions pages{world.env};
     api subject{world.env, all, pages};
     std::filesystem::path directory;

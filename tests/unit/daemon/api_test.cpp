@@ -44,6 +44,22 @@ TEST_F(api_test, tells_of_recovery_and_changes_its_strategy) {
     EXPECT_EQ(say("PUT", "/v1/recovery/strategy", R"({"nam":"naive"})").status, 400);
 }
 
+TEST_F(api_test, shows_the_overlay_and_exchanges_its_strategy) {
+    const json net = ask("GET", "/v1/net").document();
+    EXPECT_EQ(net["edges_max"], 9);
+    EXPECT_EQ(net["discovery"]["strategy"], "random");
+    const json all = ask("GET", "/v1/net/rendezvous").document()["rendezvous"];
+    EXPECT_EQ(all[0]["edges"], 7);
+    EXPECT_FALSE(all[1].contains("edges")) << "not heard of, which is not none";
+    EXPECT_EQ(ask("GET", "/v1/net/routes").document()["routes"][0]["way"], "direct");
+    EXPECT_EQ(ask("PUT", "/v1/discovery", R"({"strategy":"load_aware"})").document()["strategy"],
+              "load_aware");
+    EXPECT_EQ(ask("GET", "/v1/discovery").document()["strategy"], "load_aware");
+    EXPECT_EQ(ask("PUT", "/v1/discovery", R"({"strategy":"none"})").status, 404);
+    EXPECT_EQ(ask("PUT", "/v1/discovery", R"({"name":"random"})").status, 400);
+    EXPECT_EQ(ask("GET", "/v1/discovery").document()["strategy"], "load_aware");
+}
+
 TEST_F(api_test, answers_head_with_the_head_alone) {
     const auto got = ask("HEAD", "/v1/status");
     EXPECT_EQ(got.status, 200);

@@ -530,6 +530,37 @@ public:
     bool broken = false;
 };
 
+class fake_overlay final : public node::overlay_admin {
+public:
+    node::overlay_view show_overlay() const override {
+        node::overlay_view view;
+        view.state = "connected";
+        view.rendezvous = "ab12";
+        view.edges = 7;
+        view.edges_max = 9;
+        view.moved_away = 1;
+        view.discovery = show_discovery();
+        return view;
+    }
+    task<std::vector<node::rendezvous_view>> all_rendezvous() override {
+        co_return std::vector<node::rendezvous_view>{
+            {"ab12", {"127.0.0.1:4"}, true, true, 7, 9, 1.5},
+            {"cd34", {}, false, false, {}, {}, 0}};
+    }
+    std::vector<node::route_view> known_routes() const override {
+        return {{"ef56", {"bob"}, {"edge"}, {"127.0.0.1:5"}, "ab12", true, "direct"}};
+    }
+    node::discovery_view show_discovery() const override { return {used, "1.0.0", "random"}; }
+    task<result<node::discovery_view>> use_discovery(std::string strategy) override {
+        if (strategy == "none") {
+            co_return fail(errc::not_found, "there is no such plugin");
+        }
+        used = std::move(strategy);
+        co_return show_discovery();
+    }
+    std::string used = "random";
+};
+
 class fake_watch final : public node::watch {
 public:
     explicit fake_watch(const environment& env) : env_(env), news_(std::make_shared<event>(env)) {}

@@ -17,6 +17,7 @@ class plain final : public discovery::strategy {
 public:
     std::vector<std::size_t> order(const std::vector<discovery::candidate>& all,
                                    discovery::context) override {
+        seen = all;
         std::vector<std::size_t> indices(all.size());
         std::iota(indices.begin(), indices.end(), std::size_t{0});
         return indices;
@@ -37,11 +38,16 @@ public:
                                            discovery::context) override {
         return {};
     }
+    std::uint32_t take(const discovery::load&, const std::vector<discovery::load>&,
+                       std::uint32_t asked, discovery::context) override {
+        return asked;
+    }
     discovery::advice advise(const discovery::load&, const std::vector<discovery::load>&,
                              discovery::context) override {
         return discovery::advice::none;
     }
     std::vector<discovery::outcome> learned;
+    std::vector<discovery::candidate> seen;
 };
 
 device_id device(std::uint8_t n) {
@@ -104,22 +110,25 @@ TEST_F(bootstrap_test, next_batch_when_nobody_answers_and_then_waits_longer_each
     (void)machine.start(now);
     const auto second = only<bootstrap::probe>(machine.on_time(now + bootstrap::batch_time));
     EXPECT_EQ(second.size(), 2u);
-    duration before{};
-    for (int attempt = 0; attempt < 9; ++attempt) {
+    duration before = bootstrap::back_off_least, longest{};
+    for (int attempt = 0; attempt < 30; ++attempt) {
         while (machine.now_in() == bootstrap::phase::probing) {
             now = *machine.deadline();
             (void)machine.on_time(now);
         }
         ASSERT_EQ(machine.now_in(), bootstrap::phase::waiting);
-        const duration pause = *machine.deadline() - now;
-        EXPECT_LE(pause, bootstrap::back_off_most);
-        if (attempt > 1 && attempt % 2 == 0 && attempt < 7) {
-            EXPECT_GT(pause, before) << attempt;
+        const instant from = now;
+        while (machine.now_in() == bootstrap::phase::waiting) {
+            now = *machine.deadline();
+            (void)machine.on_time(now);
         }
-        before = attempt % 2 == 0 ? pause : before;
-        now = *machine.deadline();
-        (void)machine.on_time(now);
+        const duration pause = now - from;
+        EXPECT_GE(pause, bootstrap::back_off_least);
+        EXPECT_LE(pause, std::min(bootstrap::back_off_most, 3 * before)) << attempt;
+        before = std::max(pause, bootstrap::back_off_least);
+        longest = std::max(longest, pause);
     }
+    EXPECT_GT(longest, 20s) << "it grows";
 }
 
 TEST_F(bootstrap_test, those_that_come_together_are_asked_together) {
@@ -224,6 +233,125 @@ TEST_F(bootstrap_test, closed_session_starts_over_at_once) {
     EXPECT_EQ(only<bootstrap::lost>(effects).size(), 1u);
     EXPECT_EQ(only<bootstrap::probe>(effects).size(), 1u);
     EXPECT_TRUE(machine.on_peer_gone(device(2), now).empty());
+}
+
+TEST_F(bootstrap_test,
+       spread_is_waited_for_when_the_rendezvous_is_lost_and_news_do_not_cut_it_short) {
+    lease_one();
+    machine.on_spread(device(2), 1h);  // not the lessor: nothing
+    machine.on_spread(device(1), 8s);
+    const auto effects = machine.on_peer_gone(device(1), now);
+    EXPECT_EQ(only<bootstrap::lost>(effects).size(), 1u);
+    EXPECT_TRUE(only<bootstrap::probe>(effects).empty());
+    EXPECT_LE(*machine.deadline(), now + 8s);
+    EXPECT_TRUE(machine.add(device(2), false, now).empty());
+    const instant at = *machine.deadline();
+    EXPECT_EQ(only<bootstrap::probe>(machine.on_time(at)).size(), 2u);
+}
+
+TEST_F(bootstrap_test, moves_to_whom_its_rendezvous_names_and_leaves_only_then) {
+    lease_one();
+    EXPECT_TRUE(machine.on_move(device(3), device(2), now).empty()) << "not the lessor";
+    const auto asked = only<bootstrap::ask_lease>(machine.on_move(device(1), device(2), now));
+    ASSERT_EQ(asked.size(), 1u);
+    EXPECT_EQ(asked[0].from, device(2));
+    EXPECT_EQ(machine.lessor(), device(1)) << "until the other one has granted";
+    const auto moved = machine.on_lease(device(2), grant(), now + 1s);
+    EXPECT_EQ(machine.lessor(), device(2));
+    const auto left = only<bootstrap::leave>(moved);
+    ASSERT_EQ(left.size(), 1u);
+    EXPECT_EQ(left[0].from, device(1));
+    EXPECT_EQ(left[0].moved_to, device(2));
+    EXPECT_EQ(only<bootstrap::moved>(moved).size(), 1u);
+    EXPECT_TRUE(only<bootstrap::lost>(moved).empty());
+    // Not again within ten minutes.
+    EXPECT_TRUE(machine.on_move(device(2), device(1), now + 10min).empty());
+    EXPECT_FALSE(machine.on_move(device(2), device(1), now + 11min).empty());
+}
+
+TEST_F(bootstrap_test, a_move_that_fails_changes_nothing_and_one_under_way_saves_from_a_loss) {
+    lease_one();
+    (void)machine.on_move(device(1), device(2), now);
+    wire::lease_reply busy;
+    busy.what = wire::lease_reply::verdict::busy;
+    EXPECT_TRUE(machine.on_lease(device(2), busy, now).empty());
+    EXPECT_EQ(machine.lessor(), device(1));
+    EXPECT_EQ(machine.on_move(device(1), device(3), now).size(), 1u) << "it may be asked again";
+    EXPECT_TRUE(machine.on_no_lease(device(3), now).empty());
+    EXPECT_EQ(machine.lessor(), device(1));
+
+    (void)machine.on_move(device(1), device(2), now);
+    const auto lost = machine.on_peer_gone(device(1), now);
+    EXPECT_EQ(only<bootstrap::lost>(lost).size(), 1u);
+    EXPECT_TRUE(only<bootstrap::probe>(lost).empty()) << "an answer is on the way";
+    EXPECT_EQ(only<bootstrap::connected>(machine.on_lease(device(2), grant(), now + 1s)).size(),
+              1u);
+    EXPECT_EQ(machine.lessor(), device(2));
+}
+
+TEST_F(bootstrap_test, says_once_that_no_rendezvous_was_found_and_goes_on) {
+    (void)machine.start(now);
+    int said = 0;
+    instant at{};
+    while (now < instant{2h}) {
+        now = *machine.deadline();
+        if (!only<bootstrap::found_none>(machine.on_time(now)).empty()) {
+            ++said;
+            at = now;
+        }
+    }
+    EXPECT_EQ(said, 1);
+    EXPECT_EQ(at, instant{1h} + 40s);
+    EXPECT_EQ(only<bootstrap::probe>(machine.add(device(1), false, now)).size(), 1u);
+}
+
+TEST_F(bootstrap_test, with_a_lease_it_never_says_that) {
+    lease_one();
+    const auto loss = machine.on_peer_gone(device(1), now);
+    for (int i = 0; i < 100; ++i) {
+        now = *machine.deadline();
+        EXPECT_TRUE(only<bootstrap::found_none>(machine.on_time(now)).empty());
+    }
+}
+
+TEST_F(bootstrap_test,
+       the_profile_report_asks_the_lost_one_first_and_forgets_whom_it_cannot_reach) {
+    bootstrap strict(strategy, entropy, bootstrap::timers_of(bootstrap::profile::report));
+    (void)strict.add({device(1), device(2), device(9)}, true, now);
+    (void)strict.start(now);
+    EXPECT_EQ(strict.deadline(), now + 60s) << "case 1: a minute for a connection";
+    (void)strict.on_offer(device(9), {1, 100}, 5ms, now);
+    (void)strict.on_no_offer(device(1), now);
+    EXPECT_EQ(strict.candidates(), 2u) << "deleted from the list";
+    (void)strict.on_no_offer(device(2), now);
+    (void)strict.on_lease(device(9), grant(), now);
+    ASSERT_EQ(strict.lessor(), device(9));
+    (void)strict.add({device(1), device(2)}, false, now);
+    (void)strict.on_time(now + 10s);
+    const auto lost = strict.on_beat(device(9), false, now + 12s);
+    const auto asked = only<bootstrap::probe>(lost);
+    ASSERT_EQ(asked.size(), 3u) << "case 2: one silent interval";
+    EXPECT_EQ(asked[0].to, device(9)) << "the default rendezvous first";
+    const auto usual = bootstrap::timers_of(bootstrap::profile::usual);
+    const auto quick = bootstrap::timers_of(bootstrap::profile::lan_test);
+    EXPECT_GE(usual.batch_time, 5 * quick.batch_time);
+    EXPECT_EQ(usual.gives_up, 20 * quick.gives_up);
+}
+
+TEST_F(bootstrap_test, what_is_told_of_loads_is_kept_with_the_candidates) {
+    lease_one();
+    wire::lease_reply reply = grant();
+    reply.loads = {{device(1), 5, 9, 1'000}, {device(200), 1, 2, 0}};
+    (void)machine.on_lease(device(1), reply, now);
+    strategy.seen.clear();
+    (void)machine.on_peer_gone(device(1), now);
+    ASSERT_EQ(strategy.seen.size(), 1u);
+    EXPECT_EQ(strategy.seen[0].edges, 3u) << "its own offer was newer";
+    machine.on_load({device(1), 7, 9, now + 1s});
+    (void)machine.on_time(now + bootstrap::batch_time);
+    (void)machine.on_time(*machine.deadline());
+    ASSERT_EQ(strategy.seen.size(), 1u);
+    EXPECT_EQ(strategy.seen[0].edges, 7u);
 }
 
 TEST_F(bootstrap_test, surplus_lease_is_given_back_and_so_is_the_last_one) {

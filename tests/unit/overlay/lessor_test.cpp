@@ -82,7 +82,12 @@ public:
     std::vector<discovery::migration> plan(const discovery::load&,
                                            const std::vector<discovery::load>&,
                                            discovery::context) override {
-        return {};
+        return planned;
+    }
+    std::vector<discovery::migration> planned;
+    std::uint32_t take(const discovery::load&, const std::vector<discovery::load>&,
+                       std::uint32_t asked, discovery::context) override {
+        return asked;
     }
     discovery::advice advise(const discovery::load&, const std::vector<discovery::load>&,
                              discovery::context) override {
@@ -94,9 +99,8 @@ constexpr unsigned me = 1000, other = 1001, third = 1002;
 
 class lessor_test : public testing::Test {
 protected:
-    lessor make(std::uint32_t edges_max) {
-        return {strategy, entropy, book, device(me), {edges_max, 10s}};
-    }
+    lessor make(std::uint32_t edges_max) { return make({edges_max, 10s, 1'000'000, 1'000'000}); }
+    lessor make(lessor::settings with) { return {strategy, entropy, book, device(me), with}; }
     static wire::location edge(unsigned n, std::vector<user_id> users = {}) {
         return {device(n), wire::role::edge, {}, {}, true, std::move(users)};
     }
@@ -146,8 +150,8 @@ TEST_F(lessor_test, grants_until_full_and_then_says_busy) {
     // Who has a lease renews it, full or not; so does this node's own edge.
     EXPECT_EQ(machine.on_lease(edge(1), now).what, verdict::grant);
     EXPECT_EQ(machine.on_lease(edge(me), now).what, verdict::grant);
-    machine.on_leave(device(2), now);
-    machine.on_leave(device(me), now);
+    machine.on_leave(device(2), {}, now);
+    machine.on_leave(device(me), {}, now);
     EXPECT_EQ(machine.on_lease(edge(3), now).what, verdict::grant);
 }
 
@@ -174,8 +178,9 @@ TEST_F(lessor_test, redirects_to_whom_it_heard_of_in_three_minutes) {
     (void)machine.on_time(now + 4s + lessor::exchange_every * 3);
     EXPECT_EQ(machine.on_lease(edge(1), now + 5s + lessor::exchange_every * 3).what,
               verdict::redirect);
-    (void)machine.on_time(now + 4s + lessor::exchange_every * 4);
-    EXPECT_EQ(machine.on_lease(edge(1), now + 5s + lessor::exchange_every * 4).what, verdict::busy);
+    (void)machine.on_time(now + 14s + lessor::exchange_every * 4);
+    EXPECT_EQ(machine.on_lease(edge(1), now + 15s + lessor::exchange_every * 4).what,
+              verdict::busy);
 }
 
 TEST_F(lessor_test, silent_lease_ends_at_the_first_look_after_three_beats) {
@@ -224,10 +229,10 @@ TEST_F(lessor_test, tells_an_edge_of_the_users_that_it_asked_for_and_of_those_wh
             {device(1), 1}, {device(2), 1}, {device(3), 1}, {device(4), 1}, {device(other), 1}}));
 
     // Its going concerns the same; and an interest ends with its lease.
-    machine.on_leave(device(3), now + 4s);
+    machine.on_leave(device(3), {}, now + 4s);
     EXPECT_EQ(told(machine.on_time(now + 5s)),
               (std::map<device_id, std::size_t>{{device(1), 1}, {device(other), 1}}));
-    machine.on_leave(device(1), now + 6s);
+    machine.on_leave(device(1), {}, now + 6s);
     EXPECT_EQ(machine.wanted().size(), 0u);
     (void)machine.on_lease(edge(1, {user(1)}), now + 7s);
     (void)machine.on_lease(edge(3, {user(3)}), now + 7s);
@@ -260,7 +265,7 @@ TEST_F(lessor_test, a_crowd_costs_what_it_is_interested_in_and_not_its_square) {
     ASSERT_EQ(machine.edges(), crowd);
     for (unsigned i = 0; i < crowd; ++i) {
         now = now + 1s;
-        machine.on_leave(device(i), now);
+        machine.on_leave(device(i), {}, now);
         went += announced();
     }
     // Each has four friends who come and go after it, but for the last, whose friends were the
@@ -364,11 +369,127 @@ TEST_F(lessor_test, asks_eight_at_once_and_sixty_four_each_minute) {
         EXPECT_LE(asked.size(), lessor::asked_at_once);
     }
     EXPECT_EQ(all, lessor::exchanged_with);
-    EXPECT_TRUE(only<lessor::ask_load>(machine.on_time(now + 59s)).empty());
-    EXPECT_EQ(only<lessor::ask_load>(machine.on_time(now + 60s)).size(), lessor::asked_at_once);
+    EXPECT_TRUE(only<lessor::ask_load>(machine.on_time(now + 56s)).empty());
+    EXPECT_EQ(only<lessor::ask_load>(machine.on_time(now + 63s)).size(), lessor::asked_at_once);
     machine.stop();
     EXPECT_FALSE(machine.deadline());
     EXPECT_TRUE(only<lessor::ask_load>(machine.on_load(device(1100), std::nullopt, now)).empty());
+}
+
+TEST_F(lessor_test, says_busy_beyond_its_rate_and_renews_all_the_same) {
+    lessor machine = make({1'000, 10s, 20, 10});
+    (void)machine.start(now);
+    unsigned granted = 0;
+    for (unsigned i = 0; i < 100; ++i) {
+        const auto answer = machine.on_lease(edge(i), now);
+        granted += answer.what == verdict::grant ? 1 : 0;
+        if (answer.what == verdict::busy) {
+            EXPECT_GE(answer.retry_after_ms, 1'000u);
+            EXPECT_LT(answer.retry_after_ms, 5'000u);
+        }
+    }
+    EXPECT_EQ(granted, 10u);
+    EXPECT_EQ(machine.on_lease(edge(3), now).what, verdict::grant) << "a renewal";
+    EXPECT_EQ(machine.on_lease(edge(200), now + 49ms).what, verdict::busy);
+    EXPECT_EQ(machine.on_lease(edge(200), now + 51ms).what, verdict::grant) << "20 in a second";
+    for (unsigned i = 300; i < 400; ++i) {
+        granted += machine.on_lease(edge(i), now + 1h).what == verdict::grant ? 1 : 0;
+    }
+    EXPECT_EQ(granted, 20u) << "no more than the burst, however long nobody came";
+}
+
+TEST_F(lessor_test, spread_is_the_time_that_the_others_need) {
+    rendezvous(other);
+    lessor machine = make({10'000, 10s, 200, 10'000});
+    (void)machine.start(now);
+    EXPECT_EQ(machine.on_lease(edge(0), now).failover_spread_ms, 500u) << "the least";
+    for (unsigned i = 1; i < 1'000; ++i) {
+        (void)machine.on_lease(edge(i), now);
+    }
+    EXPECT_EQ(machine.on_heartbeat(device(1), now)->failover_spread_ms, 5'000u);
+    (void)machine.on_load(device(other), wire::offer{1, 10}, now);
+    (void)machine.on_load(device(third), wire::offer{1, 10}, now);
+    EXPECT_EQ(machine.on_heartbeat(device(1), now)->failover_spread_ms, 2'500u);
+}
+
+TEST_F(lessor_test, hears_a_load_with_the_question_and_names_it_in_a_grant) {
+    rendezvous(other);
+    lessor machine = make(10);
+    (void)machine.start(now);
+    EXPECT_EQ(machine.on_probe(device(other), {4, 9}, now).edges_max, 10u);
+    (void)machine.on_probe(device(third), {}, now);  // an edge
+    ASSERT_EQ(machine.loads(now).size(), 2u);
+    const auto granted = machine.on_lease(edge(1), now + 2s);
+    ASSERT_EQ(granted.loads.size(), 1u);
+    EXPECT_EQ(granted.loads[0].device, device(other));
+    EXPECT_EQ(granted.loads[0].edges, 4u);
+    EXPECT_EQ(granted.loads[0].age_ms, 2'000u);
+}
+
+TEST_F(lessor_test, moves_edges_that_are_welcome_ten_each_second_and_nobody_hears_that_they_went) {
+    rendezvous(other);
+    lessor machine = make(100);
+    (void)machine.start(now);
+    for (unsigned i = 0; i < 30; ++i) {
+        (void)machine.on_lease(edge(i), now);
+    }
+    (void)machine.on_time(now + lessor::presence_delay);
+    strategy.planned = {{device(other), 25}};
+    const auto asked = only<lessor::ask_room>(machine.on_time(now + lessor::plan_after));
+    ASSERT_EQ(asked.size(), 1u);
+    EXPECT_EQ(asked[0].whom, device(other));
+    EXPECT_EQ(asked[0].edges.size(), 25u);
+    now = now + 11s;
+    std::set<device_id> told;
+    auto moves = only<lessor::move>(machine.on_room(asked[0], 15, now));
+    EXPECT_EQ(moves.size(), lessor::moved_at_once);
+    for (const auto& one : only<lessor::move>(machine.on_time(now + 1s))) {
+        moves.push_back(one);
+    }
+    ASSERT_EQ(moves.size(), 15u) << "as many as were welcome";
+    for (const auto& one : moves) {
+        EXPECT_EQ(one.to, device(other));
+        EXPECT_TRUE(told.insert(one.edge).second);
+        machine.on_leave(one.edge, device(other), now + 2s);
+        EXPECT_TRUE(book.known.at(one.edge).online);
+        EXPECT_EQ(book.known.at(one.edge).relay, device(other));
+    }
+    EXPECT_EQ(machine.edges(), 15u);
+    EXPECT_EQ(machine.moved_away(), 15u);
+    for (const auto& one : only<lessor::tell>(machine.on_time(now + 3s))) {
+        for (const device_id& about : one.about) {
+            EXPECT_FALSE(told.contains(about));
+        }
+    }
+}
+
+TEST_F(lessor_test, room_is_kept_for_thirty_seconds_and_who_came_by_a_move_stays) {
+    lessor machine = make({2, 10s, 1, 1});
+    (void)machine.start(now);
+    EXPECT_EQ(machine.on_lease(edge(1), now).what, verdict::grant);
+    EXPECT_EQ(machine.on_room_asked({device(2), device(3)}, now), 2u) << "the strategy said so";
+    EXPECT_EQ(machine.on_probe().edges, 3u) << "who is expected counts";
+    // Neither the rate nor somebody else's promise keeps it out.
+    (void)machine.on_room_asked({}, now);
+    strategy.planned = {{device(other), 5}};
+    const auto came = machine.on_lease(edge(2), now + 1s);
+    EXPECT_EQ(came.what, verdict::busy) << "two and one promised fill it";
+    (void)machine.on_time(now + 35s);
+    EXPECT_EQ(machine.on_probe().edges, 0u) << "the promises are over, and so is the lease";
+    machine.on_leave(device(1), {}, now + 35s);
+    EXPECT_EQ(machine.on_room_asked({device(2)}, now + 36s), 1u);
+    EXPECT_EQ(machine.on_lease(edge(2), now + 36s).what, verdict::grant);
+    for (duration later = 60s; later < 59min; later += 20s) {
+        (void)machine.on_heartbeat(device(2), now + later);
+        EXPECT_TRUE(only<lessor::ask_room>(machine.on_time(now + later)).empty());
+    }
+    EXPECT_TRUE(machine.holds(device(2)));
+    bool asked = false;
+    for (duration later = 62min; later < 66min; later += 20s) {
+        (void)machine.on_heartbeat(device(2), now + later);
+        asked = asked || !only<lessor::ask_room>(machine.on_time(now + later)).empty();
+    }
+    EXPECT_TRUE(asked) << "after an hour it may be moved on";
 }
 
 TEST(interests, are_bounded_for_each_edge_and_in_all) {

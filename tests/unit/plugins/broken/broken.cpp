@@ -9,7 +9,7 @@
 #define CALBOX_ABI_TAG "calbox=3;arch=" CALBOX_ARCH ";libstdcxx=3;cxx11abi=1;debug=0"
 #elif defined(BROKEN_API_MAJOR)
 #undef CALBOX_API_MAJOR
-#define CALBOX_API_MAJOR 4
+#define CALBOX_API_MAJOR 99
 #elif defined(BROKEN_API_MINOR)
 #undef CALBOX_API_MINOR
 #define CALBOX_API_MINOR 99
@@ -40,6 +40,9 @@ public:
     admission admit(const load&, const std::vector<load>&, context) override { return {}; }
     std::vector<migration> plan(const load&, const std::vector<load>&, context) override {
         return {};
+    }
+    std::uint32_t take(const load&, const std::vector<load>&, std::uint32_t, context) override {
+        return 0;
     }
     advice advise(const load&, const std::vector<load>&, context) override { return advice::none; }
 };

@@ -1,0 +1,169 @@
+// What a node shows of the overlay, and the exchange of its discovery strategy.
+#include "node/parts.hpp"
+
+namespace calbox::node {
+
+overlay_admin::~overlay_admin() = default;
+
+namespace {
+
+constexpr std::string_view discovery_name = "discovery";
+
+/// The choice counts while the configuration names the same one as when it was made.
+std::string choice_text(const std::string& configured, const std::string& chosen) {
+    return configured + "\n" + chosen;
+}
+
+}  // namespace
+
+task<result<void>> node_parts::load_discovery() {
+    const auto kept = co_await db.get(replica::record_kind::meta, to_bytes(discovery_name));
+    if (!kept) {
+        co_return fail(kept.error());
+    }
+    const std::string text(*kept ? as_text(**kept) : std::string_view());
+    const std::size_t line = text.find('\n');
+    if (line == std::string::npos || text.substr(0, line) != discovering.name ||
+        text.substr(line + 1) == discovering.name || !with.find_discovery) {
+        co_return result<void>();
+    }
+    auto found = with.find_discovery(text.substr(line + 1));
+    if (!found) {
+        env.log.write(log_level::warn, "overlay",
+                      "the discovery strategy that was chosen cannot be had, and " +
+                          discovering.name + " is used: " + found.error().message());
+        co_return result<void>();
+    }
+    discovers.use(std::move(found->strategy));
+    discovers_by = std::move(found->name);
+    discovers_by_version = std::move(found->version);
+    co_return result<void>();
+}
+
+discovery_view node_parts::show_discovery() const {
+    return {discovers_by, discovers_by_version, discovering.name};
+}
+
+task<result<discovery_view>> node_parts::use_discovery(std::string strategy) {
+    std::optional<found_discovery> found;
+    if (strategy != discovering.name) {
+        if (!with.find_discovery) {
+            co_return fail(errc::unsupported, "this daemon cannot exchange its strategies");
+        }
+        auto other = with.find_discovery(strategy);
+        if (!other) {
+            co_return fail(std::move(other.error()));
+        }
+        found = std::move(*other);
+    }
+    replica::batch writes;
+    writes.put(replica::record_kind::meta, to_bytes(discovery_name),
+               to_bytes(choice_text(discovering.name, strategy)));
+    if (auto kept = co_await db.apply(std::move(writes)); !kept) {
+        co_return fail(std::move(kept.error()));
+    }
+    if (found) {
+        discovers.use(std::move(found->strategy));
+        discovers_by = std::move(found->name);
+        discovers_by_version = std::move(found->version);
+    } else {
+        discovers.use(discovering.strategy);
+        discovers_by = discovering.name;
+        discovers_by_version = discovering.version;
+    }
+    env.log.write(log_level::info, "overlay", "discovers by " + discovers_by + " from now on");
+    co_return show_discovery();
+}
+
+overlay_view node_parts::show_overlay() const {
+    overlay_view view;
+    const status_view mine = status();
+    view.state = mine.state;
+    view.rendezvous = mine.rendezvous;
+    view.known_rendezvous = edge->candidates();
+    for (const net::peer& one : connections->peers()) {
+        ++view.sessions;
+        view.relayed += one.relayed ? 1 : 0;
+    }
+    view.known_devices = known.all().size();
+    for (const auto& [device, where] : known.all()) {
+        view.online += where.online ? 1 : 0;
+    }
+    if (rendezvous) {
+        view.edges = rendezvous->edges();
+        view.edges_max = with.edges_max;
+        view.moved_away = rendezvous->moved_away();
+        view.others_are_wanted = rendezvous->others_are_wanted();
+    }
+    view.discovery = show_discovery();
+    return view;
+}
+
+task<std::vector<rendezvous_view>> node_parts::all_rendezvous() {
+    std::map<device_id, wire::rendezvous_load> loads;
+    if (rendezvous) {
+        for (const discovery::load& one : rendezvous->loads()) {
+            const auto age = (env.time.now() - one.heard) / std::chrono::milliseconds(1);
+            loads[one.device] = {one.device, one.edges, one.edges_max,
+                                 static_cast<std::uint32_t>(age)};
+        }
+    } else if (const auto answer = co_await edge->ask_loads(); answer) {
+        for (const wire::rendezvous_load& one : *answer) {
+            loads[one.device] = one;
+        }
+    }
+    std::map<device_id, rendezvous_view> all;
+    for (const wire::location& one : known.with_roles(wire::role::rendezvous)) {
+        all[one.device].addresses = one.addresses;
+        all[one.device].online = one.online;
+    }
+    const auto lessor = edge->lessor();
+    std::vector<rendezvous_view> views;
+    for (const auto& [device, load] : loads) {
+        all[device];
+    }
+    for (auto& [device, view] : all) {
+        view.device = device.hex();
+        view.mine = device == lessor;
+        if (device == me.self()) {
+            view.addresses = addresses();
+            view.online = true;
+        }
+        if (const auto heard = loads.find(device); heard != loads.end()) {
+            view.edges = heard->second.edges;
+            view.edges_max = heard->second.edges_max;
+            view.heard_seconds_ago = heard->second.age_ms / 1000.0;
+        }
+        views.push_back(std::move(view));
+    }
+    co_return views;
+}
+
+std::vector<route_view> node_parts::known_routes() const {
+    std::map<device_id, route_view> all;
+    for (const auto& [device, where] : known.all()) {
+        route_view& view = all[device];
+        view.roles = role_names(where.roles);
+        view.addresses = where.addresses;
+        view.relay = where.relay ? where.relay->hex() : std::string();
+        view.online = where.online;
+        for (const user_id& user : where.users) {
+            view.users.push_back(names->name_of(user));
+        }
+    }
+    for (const net::peer& one : connections->peers()) {
+        route_view& view = all[one.device];
+        view.way = one.relayed ? "relayed" : "direct";
+        view.roles = role_names(one.roles);
+    }
+    std::vector<route_view> views;
+    for (auto& [device, view] : all) {
+        view.device = device.hex();
+        if (device != me.self()) {
+            views.push_back(std::move(view));
+        }
+    }
+    return views;
+}
+
+}  // namespace calbox::node

@@ -1,0 +1,59 @@
+// What the API shows of the overlay (rendezvous, ways to devices, the discovery strategy), and the
+// exchange of that strategy while the node runs. Answered by the node; core thread only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/async.hpp"
+
+namespace calbox::node {
+
+struct discovery_view {
+    std::string strategy, version;
+    std::string configured;  // what the configuration names
+};
+struct overlay_view {
+    std::string state;                        // as status_view::state
+    std::string rendezvous;                   // device that holds the lease, or empty
+    std::uint64_t known_rendezvous = 0;       // that this device could ask
+    std::uint64_t sessions = 0, relayed = 0;  // open ones; of them through a rendezvous
+    std::uint64_t known_devices = 0, online = 0;
+    std::optional<std::uint64_t> edges, edges_max, moved_away;  // where the rendezvous role runs
+    bool others_are_wanted = false;  // this rendezvous sees that all of them are nearly full
+    discovery_view discovery;
+};
+struct rendezvous_view {
+    std::string device;
+    std::vector<std::string> addresses;
+    bool online = false;
+    bool mine = false;                              // holds this device's lease
+    std::optional<std::uint64_t> edges, edges_max;  // as last heard of
+    double heard_seconds_ago = 0;
+};
+struct route_view {
+    std::string device;
+    std::vector<std::string> users, roles, addresses;
+    std::string relay;    // the rendezvous that holds its lease, or empty
+    bool online = false;  // as its rendezvous says
+    std::string way;      // "direct", "relayed", or empty: there is no session
+};
+
+class overlay_admin {
+public:
+    virtual ~overlay_admin();
+    virtual overlay_view show_overlay() const = 0;
+    /// All that are known; loads as the lessor has heard of them, without them where it does not
+    /// answer.
+    virtual task<std::vector<rendezvous_view>> all_rendezvous() = 0;
+    /// Every device that this one knows a place of.
+    virtual std::vector<route_view> known_routes() const = 0;
+    virtual discovery_view show_discovery() const = 0;
+    /// From now on, and after a restart, until the configuration names another one than now.
+    /// not_found and the loader's other errors: the strategy before stays. No lease is touched.
+    virtual task<result<discovery_view>> use_discovery(std::string strategy) = 0;
+};
+
+}  // namespace calbox::node

@@ -1,0 +1,217 @@
+// peers; net status, peers, rendezvous, routes; discovery list, use.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "context.hpp"
+#include "text.hpp"
+
+namespace calbox::ctl {
+
+namespace {
+
+constexpr std::uint64_t bar_width = 40;
+
+std::string cleaned_list(const json& object, std::string_view key) {
+    return clean(joined(texts_of(object, key)));
+}
+
+json part_of(const json& object, std::string_view key) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return found == object.end() ? json::object() : *found;
+}
+
+answer<void> net_status(context& with) {
+    const auto found = with.api.get("/v1/net");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    const auto state = clean(text_of(*found, "state"));
+    with.out.field("state",
+                   with.out.paint(state == "connected" ? colour::good : colour::warning, state));
+    const auto held_by = clean(text_of(*found, "rendezvous"));
+    with.out.field("rendezvous", held_by.empty() ? "none" : held_by);
+    with.out.field("known ones", std::to_string(number_of(*found, "known_rendezvous")));
+    with.out.field("sessions", fmt::format("{}, {} of them relayed", number_of(*found, "sessions"),
+                                           number_of(*found, "relayed")));
+    with.out.field("devices", fmt::format("{} known, {} online", number_of(*found, "known_devices"),
+                                          number_of(*found, "online")));
+    with.out.field("discovery", clean(text_of(part_of(*found, "discovery"), "strategy")));
+    if (const auto room = number_of(*found, "edges_max"); room > 0) {
+        with.out.field("edges here",
+                       fmt::format("{} of {}, {} moved to others", number_of(*found, "edges"), room,
+                                   number_of(*found, "moved_away")));
+    }
+    if (truth_of(*found, "others_are_wanted")) {
+        with.out.note("all rendezvous are nearly full: another daemon with that role is needed");
+    }
+    return {};
+}
+
+answer<void> peers(context& with) {
+    const auto found = with.api.get("/v1/peers");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& one : list_of(*found, "peers")) {
+        rows.push_back({clean(text_of(one, "device")), cleaned_list(one, "users"),
+                        cleaned_list(one, "roles"), clean(text_of(one, "address")),
+                        truth_of(one, "relayed") ? "relayed" : "direct"});
+    }
+    with.out.table({"DEVICE", "USERS", "ROLES", "ADDRESS", "WAY"}, rows, "no peers are connected");
+    return {};
+}
+
+/// "##########..........": of its room, how much is taken.
+std::string bar_of(std::uint64_t edges, std::uint64_t room) {
+    const std::uint64_t full =
+        room == 0 ? 0 : std::min(bar_width, (edges * bar_width + room / 2) / room);
+    return std::string(full, '#') + std::string(bar_width - full, '.');
+}
+
+answer<void> net_rendezvous(context& with) {
+    const auto found = with.api.get("/v1/net/rendezvous");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    std::uint64_t edges = 0, room = 0;
+    for (const auto& one : list_of(*found, "rendezvous")) {
+        const auto most = number_of(one, "edges_max");
+        const bool heard = most > 0;
+        edges += number_of(one, "edges");
+        room += most;
+        rows.push_back(
+            {clean(text_of(one, "device")).substr(0, 12), truth_of(one, "mine") ? "yes" : "",
+             truth_of(one, "online") ? "online" : "offline",
+             heard ? fmt::format("{} of {}", number_of(one, "edges"), most) : "not heard of",
+             heard ? bar_of(number_of(one, "edges"), most) : "", cleaned_list(one, "addresses")});
+    }
+    with.out.table({"DEVICE", "MINE", "STATE", "EDGES", "LOAD", "ADDRESSES"}, rows,
+                   "no rendezvous is known");
+    if (rows.size() > 1 && room > 0) {
+        with.out.note(fmt::format("{} edges in all, {} % of all room", edges, edges * 100 / room));
+    }
+    return {};
+}
+
+answer<void> net_routes(context& with) {
+    const auto found = with.api.get("/v1/net/routes");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& one : list_of(*found, "routes")) {
+        rows.push_back({clean(text_of(one, "device")).substr(0, 12), cleaned_list(one, "users"),
+                        cleaned_list(one, "roles"), truth_of(one, "online") ? "online" : "offline",
+                        clean(text_of(one, "way")), clean(text_of(one, "relay")).substr(0, 12),
+                        cleaned_list(one, "addresses")});
+    }
+    with.out.table({"DEVICE", "USERS", "ROLES", "STATE", "SESSION", "VIA", "ADDRESSES"}, rows,
+                   "no other device is known");
+    return {};
+}
+
+answer<void> discovery_list(context& with) {
+    const auto used = with.api.get("/v1/discovery");
+    if (!used) {
+        return refuse(used.error());
+    }
+    const auto found = with.api.get("/v1/plugins");
+    if (!found) {
+        return refuse(found.error());
+    }
+    const auto name = clean(text_of(*used, "strategy"));
+    json all = json::array();
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& one : list_of(*found, "plugins")) {
+        if (text_of(one, "kind") != "discovery") {
+            continue;
+        }
+        const auto its_name = clean(text_of(one, "name"));
+        all.push_back({{"name", its_name},
+                       {"version", text_of(one, "version")},
+                       {"summary", text_of(one, "summary")},
+                       {"in_use", its_name == name}});
+        rows.push_back({its_name, clean(text_of(one, "version")), its_name == name ? "in use" : "",
+                        clean(text_of(one, "summary"))});
+    }
+    if (with.out.json()) {
+        with.out.document({{"strategies", all}});
+        return {};
+    }
+    with.out.table({"NAME", "VERSION", "STATUS", "SUMMARY"}, rows, "no plugins were found");
+    return {};
+}
+
+answer<void> discovery_use(context& with) {
+    const auto used =
+        with.api.send_json("PUT", "/v1/discovery", {{"strategy", with.values.one("NAME")}});
+    if (!used) {
+        return refuse(used.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*used);
+        return {};
+    }
+    with.out.done("discovery: " + clean(text_of(*used, "strategy")));
+    return {};
+}
+
+command plain(const char* path, const char* summary, const char* what_for, const char* details,
+              answer<void> (*run)(context&)) {
+    return {.path = path,
+            .summary = summary,
+            .arguments = {},
+            .options = {},
+            .examples = {{path, what_for}},
+            .details = details,
+            .run = run};
+}
+
+}  // namespace
+
+std::vector<command> net_commands() {
+    return {
+        plain("net status", "Shows how this device is connected",
+              "its rendezvous, sessions and strategy", "", net_status),
+        plain("net peers", "Lists the devices that are connected",
+              "directly or through a rendezvous", "", peers),
+        plain("peers", "Lists the devices that are connected", "the same as net peers", "", peers),
+        plain("net rendezvous", "Shows all rendezvous with their loads", "a chart of the loads",
+              "The loads are those that this device's rendezvous has heard of, within the last "
+              "minutes.",
+              net_rendezvous),
+        plain("net routes", "Lists every device of which a place is known",
+              "where each can be reached, and how it is", "", net_routes),
+        plain("discovery list", "Lists the discovery strategies", "and which one is used", "",
+              discovery_list),
+        {.path = "discovery use",
+         .summary = "Exchanges the discovery strategy while the daemon runs",
+         .arguments = {{.name = "NAME", .help = "as discovery list shows it"}},
+         .options = {},
+         .examples = {{"discovery use load_aware", "balance by load from now on"}},
+         .details = "No lease ends. The choice stays over restarts, until the configuration names\n"
+                    "another strategy than it does now.",
+         .run = discovery_use},
+    };
+}
+
+}  // namespace calbox::ctl

@@ -1,0 +1,82 @@
+// Routes about the overlay: rendezvous, ways to devices, the discovery strategy.
+#include "api_calls.hpp"
+
+namespace calbox::daemon {
+
+json to_json(const node::discovery_view& view) {
+    return {
+        {"strategy", view.strategy}, {"version", view.version}, {"configured", view.configured}};
+}
+
+json to_json(const node::overlay_view& view) {
+    json made = {{"state", view.state},
+                 {"rendezvous", view.rendezvous},
+                 {"known_rendezvous", view.known_rendezvous},
+                 {"sessions", view.sessions},
+                 {"relayed", view.relayed},
+                 {"known_devices", view.known_devices},
+                 {"online", view.online},
+                 {"discovery", to_json(view.discovery)}};
+    if (view.edges) {
+        made["edges"] = *view.edges;
+        made["edges_max"] = *view.edges_max;
+        made["moved_away"] = *view.moved_away;
+        made["others_are_wanted"] = view.others_are_wanted;
+    }
+    return made;
+}
+
+json to_json(const node::rendezvous_view& view) {
+    json made = {{"device", view.device},
+                 {"addresses", view.addresses},
+                 {"online", view.online},
+                 {"mine", view.mine}};
+    if (view.edges) {
+        made["edges"] = *view.edges;
+        made["edges_max"] = *view.edges_max;
+        made["heard_seconds_ago"] = view.heard_seconds_ago;
+    }
+    return made;
+}
+
+json to_json(const node::route_view& view) {
+    return {{"device", view.device}, {"users", view.users},
+            {"roles", view.roles},   {"addresses", view.addresses},
+            {"relay", view.relay},   {"online", view.online},
+            {"way", view.way}};
+}
+
+outcome get_net(call& one) { co_return json_response(200, to_json(one.on.overlay.show_overlay())); }
+
+outcome get_rendezvous(call& one) {
+    const auto found = co_await one.on.overlay.all_rendezvous();
+    co_return json_response(200, {{"rendezvous", list_of(found)}});
+}
+
+outcome get_routes(call& one) {
+    co_return json_response(200, {{"routes", list_of(one.on.overlay.known_routes())}});
+}
+
+outcome get_discovery(call& one) {
+    co_return json_response(200, to_json(one.on.overlay.show_discovery()));
+}
+
+outcome put_discovery(call& one) {
+    const auto body = co_await one.document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    std::string strategy;
+    object_reader from(*body);
+    from.need("strategy", strategy);
+    if (auto whole = from.finish(); !whole) {
+        co_return fail(std::move(whole.error()));
+    }
+    const auto used = co_await one.on.overlay.use_discovery(std::move(strategy));
+    if (!used) {
+        co_return fail(used.error());
+    }
+    co_return json_response(200, to_json(*used));
+}
+
+}  // namespace calbox::daemon
