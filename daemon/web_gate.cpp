@@ -42,9 +42,12 @@ http::fields with_guards(http::fields head) {
     return head;
 }
 
-/// What the page's users do with calboxctl only: the network is the device's, and not one user's.
+/// What the page's users do with calboxctl only: the network and its strategies are the device's,
+/// and not one user's.
 bool is_for_page(std::string_view method, std::string_view path) {
-    if (path.starts_with("/v1/network") || path == "/v1/plugins") {
+    static constexpr std::array<std::string_view, 4> shown{"/v1/network", "/v1/plugins",
+                                                           "/v1/discovery", "/v1/recovery"};
+    if (std::ranges::any_of(shown, [&](auto prefix) { return path.starts_with(prefix); })) {
         return is_safe(method);
     }
     return path != "/v1/web" && (path != "/v1/session" || method == "DELETE");

@@ -20,7 +20,7 @@ std::uint64_t splitmix(std::uint64_t& state) noexcept {
     return z ^ (z >> 31);
 }
 
-std::uint64_t hash_of(std::string_view name) noexcept {
+std::uint64_t seed_of(std::string_view name) noexcept {
     std::uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a
     for (const char c : name) {
         hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3ull;
@@ -54,7 +54,7 @@ seeded::seeded(std::uint64_t seed) noexcept {
     }
 }
 
-seeded::seeded(std::uint64_t seed, std::string_view name) noexcept : seeded(seed ^ hash_of(name)) {}
+seeded::seeded(std::uint64_t seed, std::string_view name) noexcept : seeded(seed ^ seed_of(name)) {}
 
 std::uint64_t seeded::draw() noexcept {
     const std::uint64_t answer = std::rotl(state_[1] * 5, 7) * 9;
