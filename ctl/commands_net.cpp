@@ -163,7 +163,7 @@ answer<void> discovery_list(context& with) {
 
 answer<void> discovery_use(context& with) {
     const auto used =
-        with.api.send_json("PUT", "/v1/discovery", {{"strategy", with.values.one("NAME")}});
+        with.api.send_json("PUT", "/v1/discovery/strategy", {{"name", with.values.one("NAME")}});
     if (!used) {
         return refuse(used.error());
     }

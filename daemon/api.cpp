@@ -37,7 +37,7 @@ constexpr std::array table = {
     route{"GET", "/v1/net/rendezvous", get_rendezvous},
     route{"GET", "/v1/net/routes", get_routes},
     route{"GET", "/v1/discovery", get_discovery},
-    route{"PUT", "/v1/discovery", put_discovery},
+    route{"PUT", "/v1/discovery/strategy", put_discovery_strategy},
     route{"GET", "/v1/recovery", get_recovery},
     route{"PUT", "/v1/recovery/strategy", put_recovery_strategy},
     route{"GET", "/v1/network", get_network},

@@ -74,7 +74,7 @@ outcome get_net(call& one);
 outcome get_rendezvous(call& one);
 outcome get_routes(call& one);
 outcome get_discovery(call& one);
-outcome put_discovery(call& one);
+outcome put_discovery_strategy(call& one);
 outcome get_network(call& one);
 outcome post_network(call& one);
 outcome get_strategy(call& one);

@@ -61,18 +61,18 @@ outcome get_discovery(call& one) {
     co_return json_response(200, to_json(one.on.overlay.show_discovery()));
 }
 
-outcome put_discovery(call& one) {
+outcome put_discovery_strategy(call& one) {
     const auto body = co_await one.document();
     if (!body) {
         co_return fail(body.error());
     }
-    std::string strategy;
+    std::string name;
     object_reader from(*body);
-    from.need("strategy", strategy);
+    from.need("name", name);
     if (auto whole = from.finish(); !whole) {
         co_return fail(std::move(whole.error()));
     }
-    const auto used = co_await one.on.overlay.use_discovery(std::move(strategy));
+    const auto used = co_await one.on.overlay.use_discovery(std::move(name));
     if (!used) {
         co_return fail(used.error());
     }

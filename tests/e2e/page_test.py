@@ -108,7 +108,7 @@ def gate(world: World) -> None:
     status, seen, _ = one.ask("GET", "/v1/events", Calbox_User="bob")
     expect(status == 200 and seen["events"][0]["organizer"] == "alice", "the page showed somebody else's events")
     for method, path in (("POST", "/v1/web"), ("POST", "/v1/session"), ("POST", "/v1/network"), ("POST", "/v1/network/invitations"),
-                         ("POST", "/v1/network/strategy"), ("PUT", "/v1/discovery"), ("PUT", "/v1/recovery/strategy"), ("GET", "/v1/web")):
+                         ("POST", "/v1/network/strategy"), ("PUT", "/v1/discovery/strategy"), ("PUT", "/v1/recovery/strategy"), ("GET", "/v1/web")):
         expect(one.ask(method, path, {} if method != "GET" else None)[0] == 403, f"the page may {method} {path}")
 
     # Files are downloads, and can do nothing where they are opened all the same.

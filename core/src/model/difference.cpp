@@ -24,6 +24,12 @@ std::string joined(const std::vector<std::string>& words) {
     return all;
 }
 
+/// People stand in the order of their ids, which says nothing to anybody.
+std::string by_name(std::vector<std::string> people) {
+    std::ranges::sort(people);
+    return joined(people);
+}
+
 std::string answers_text(const event_content& of) {
     std::vector<std::string> words;
     for (const auto& [name, said] : of.answers) {
@@ -88,8 +94,8 @@ std::vector<field_change> difference(const compared_version& before,
     compare("place", old.place, now.place);
     compare("info", old.info, now.info);
     compare("recurrence", old.recurrence, now.recurrence);
-    compare("participants", joined(old.participants), joined(now.participants));
-    compare("declined", joined(old.declined), joined(now.declined));
+    compare("participants", by_name(old.participants), by_name(now.participants));
+    compare("declined", by_name(old.declined), by_name(now.declined));
     compare("answers", answers_text(old), answers_text(now));
     compare("guests_may", rights_text(before.guests_may), rights_text(after.guests_may));
     compare_files(old.files, now.files, all);

@@ -181,7 +181,7 @@ TEST_F(node, net_and_discovery) {
     EXPECT_EQ(alice.run({"--json", "discovery", "use", "load_aware"}).status, 0);
     const auto sent = daemon.requests().back();
     EXPECT_EQ(sent.method, "PUT");
-    EXPECT_EQ(json::parse(sent.body), json({{"strategy", "load_aware"}}));
+    EXPECT_EQ(json::parse(sent.body), json({{"name", "load_aware"}}));
     answer = http_problem(404, "not_found", "there is no such plugin");
     EXPECT_EQ(alice.run({"discovery", "use", "none"}).status, 4);
 }

@@ -52,11 +52,12 @@ TEST_F(api_test, shows_the_overlay_and_exchanges_its_strategy) {
     EXPECT_EQ(all[0]["edges"], 7);
     EXPECT_FALSE(all[1].contains("edges")) << "not heard of, which is not none";
     EXPECT_EQ(ask("GET", "/v1/net/routes").document()["routes"][0]["way"], "direct");
-    EXPECT_EQ(ask("PUT", "/v1/discovery", R"({"strategy":"load_aware"})").document()["strategy"],
-              "load_aware");
+    EXPECT_EQ(
+        say("PUT", "/v1/discovery/strategy", R"({"name":"load_aware"})").document()["strategy"],
+        "load_aware");
     EXPECT_EQ(ask("GET", "/v1/discovery").document()["strategy"], "load_aware");
-    EXPECT_EQ(ask("PUT", "/v1/discovery", R"({"strategy":"none"})").status, 404);
-    EXPECT_EQ(ask("PUT", "/v1/discovery", R"({"name":"random"})").status, 400);
+    EXPECT_EQ(say("PUT", "/v1/discovery/strategy", R"({"name":"none"})").status, 404);
+    EXPECT_EQ(say("PUT", "/v1/discovery/strategy", R"({"strategy":"random"})").status, 400);
     EXPECT_EQ(ask("GET", "/v1/discovery").document()["strategy"], "load_aware");
 }
 

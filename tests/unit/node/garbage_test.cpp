@@ -65,7 +65,7 @@ public:
         wire::hello mine;
         mine.network = me_.mine().network;
         mine.roles = wire::role::edge;
-        mine.consensus = "naive 1.0";
+        mine.consensus = "naive 1.0.0";
         mine.consensus_settings = crypto::sha256({});
         return mine;
     }
@@ -108,6 +108,10 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
     wire::locate locate;
     locate.users = {user_id()};
     wire::lease lease;
+    wire::strategies strategies;
+    strategies.known.emplace_back();
+    wire::make_room room;
+    room.edges = {device_id()};
     wire::update update;
     update.what.header = codec::encode(envelope_header());
     return {{message_type::hello, codec::encode(wire::hello())},
@@ -117,15 +121,19 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
             {message_type::register_user, codec::encode(wire::register_user())},
             {message_type::login, codec::encode(wire::login())},
             {message_type::lookup, codec::encode(lookup)},
-            {message_type::probe, codec::encode(wire::nothing())},
+            {message_type::strategies, codec::encode(strategies)},
+            {message_type::probe, codec::encode(wire::probe())},
             {message_type::lease, codec::encode(lease)},
             {message_type::heartbeat, codec::encode(wire::heartbeat())},
-            {message_type::leave, codec::encode(wire::nothing())},
+            {message_type::leave, codec::encode(wire::leave())},
             {message_type::locate, codec::encode(locate)},
             {message_type::presence, codec::encode(wire::presence())},
             {message_type::relay_open, codec::encode(wire::relay_open())},
             {message_type::relay_data, codec::encode(wire::relay_data())},
             {message_type::relay_close, codec::encode(wire::relay_close())},
+            {message_type::make_room, codec::encode(room)},
+            {message_type::move, codec::encode(wire::move())},
+            {message_type::loads, codec::encode(wire::nothing())},
             {message_type::update, codec::encode(update)},
             {message_type::consensus, codec::encode(wire::consensus_message())},
             {message_type::recovery, codec::encode(wire::recovery_message())},
