@@ -244,8 +244,11 @@ bool replicator::involves_us(const envelope_header& header) const {
         return takes_part;
     }
     // A notice has the number of a version and is none: it is for whom it names, and never stands
-    // where somebody has the version itself.
-    return !takes_part && store_.find(header.event) != nullptr &&
+    // where somebody has the version itself. The organizer's stands also where nothing is held yet,
+    // since a version from before may still be on its way by others.
+    const bool known = store_.find(header.event) != nullptr ||
+                       crypto::author_user(header.by) == header.event.organizer;
+    return !takes_part && known &&
            std::ranges::any_of(header.streams, [&](const auto& s) { return for_us(s.first); });
 }
 
@@ -272,7 +275,6 @@ task<result<envelope_order>> replicator::receive(envelope what) {
     if (auto allowed = store_.permitted(*next); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
-    // Written here, decided, and lost by a crash before it was told: others knew it.
     batch writes;
     const auto removed = write_removals(writes, header);
     if (!removed) {

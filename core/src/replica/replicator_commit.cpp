@@ -398,23 +398,56 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
     return {};
 }
 
-/// Whom `next` removes is told so by the device that wrote it, which alone can sign it: his
-/// devices.
+namespace {
+
+/// Somebody signed in here who may remove others from an event with this header.
+std::optional<author> may_remove(const replica_mediator& here, const envelope_header& header) {
+    auto organizer = here.author_of(header.event.organizer);
+    if (organizer || (header.guests_may & guest_right::invite) == 0) {
+        return organizer;
+    }
+    for (const user_id& guest : header.participants) {
+        if (auto found = here.author_of(guest)) {
+            return found;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+/// Whom `next` removes is told so by the device that wrote it; and where versions before it were
+/// missed, by whoever is here and may remove, since one of those may be this device's own, which a
+/// crash hid from it. Returns the devices of the removed.
 result<std::vector<device_id>> replicator::write_removals(batch& writes,
                                                           const envelope_header& next) {
     std::vector<device_id> told;
-    if (crypto::device_of(next.by.device_key) != with_.self ||
-        mutant("replicator.no_removal_notice")) {
+    const auto gone = removed_by(next);
+    if (gone.empty() || mutant("replicator.no_removal_notice")) {
         return told;
     }
-    for (const user_id& gone : removed_by(next)) {
-        auto notice = removal_notice(next, gone);
+    envelope_header shape = next;
+    if (crypto::device_of(next.by.device_key) != with_.self) {
+        const held_event& held = *store_.find(next.event);
+        auto teller =
+            next.previous == held.order.hash ? std::nullopt : may_remove(mediator_, held.header);
+        if (!teller) {
+            return told;
+        }
+        // He learns nothing of who came after him.
+        shape.by = std::move(*teller);
+        shape.guests_may = held.header.guests_may;
+        std::erase_if(shape.participants,
+                      [&](const user_id& one) { return !held.header.involves(one); });
+    }
+    for (const user_id& user : gone) {
+        auto notice = removal_notice(shape, user);
         if (!notice) {
             return fail(std::move(notice.error()));
         }
-        writes.put(record_kind::history, removal_key(next.event, gone), codec::encode(*notice));
-        removals_[{next.event, gone}] = std::move(*notice);
-        const auto devices = mediator_.devices_of(gone);
+        writes.put(record_kind::history, removal_key(next.event, user), codec::encode(*notice));
+        removals_[{next.event, user}] = std::move(*notice);
+        const auto devices = mediator_.devices_of(user);
         told.insert(told.end(), devices.begin(), devices.end());
     }
     return told;
@@ -424,7 +457,7 @@ result<std::vector<device_id>> replicator::write_removals(batch& writes,
 std::vector<user_id> replicator::removed_by(const envelope_header& next) const {
     std::vector<user_id> gone;
     const held_event* const held = store_.find(next.event);
-    if (held != nullptr && next.kind == envelope_kind::put) {
+    if (held != nullptr && next.kind != envelope_kind::removed_you) {
         std::ranges::set_difference(held->header.participants, next.participants,
                                     std::back_inserter(gone));
     }

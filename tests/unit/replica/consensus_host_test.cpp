@@ -3,34 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include "support/faulty_store.hpp"
-#include "support/test_environment.hpp"
+#include "unit/replica/replica_bench.hpp"
 
 namespace calbox::replica {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Does what a test says.
-class scripted final : public consensus::strategy {
-public:
-    using effects = std::vector<consensus::effect>;
-    consensus::traits declared() const noexcept override { return {}; }
-    void step(const consensus::input& what, consensus::context, effects& out) override {
-        seen.push_back(what);
-        if (answer) {
-            answer(what, out);
-        }
-    }
-    std::string explain(const event_id&, consensus::context) const override { return "{}"; }
-    std::size_t restarts() const {
-        return static_cast<std::size_t>(std::ranges::count_if(seen, [](const auto& one) {
-            return std::holds_alternative<consensus::restored>(one);
-        }));
-    }
-    std::vector<consensus::input> seen;
-    std::function<void(const consensus::input&, effects&)> answer;
-};
 
 class mediator final : public consensus_mediator {
 public:
@@ -63,12 +41,6 @@ private:
     event_store& store_;
 };
 
-consensus::effect refusal(const operation_id& of, errc code) {
-    consensus::refused why;
-    why.why = error(code, "as the test wants it");
-    return consensus::done{of, std::move(why)};
-}
-
 class consensus_host_test : public testing::Test {
 protected:
     result<consensus::committed> commit() {
@@ -87,7 +59,7 @@ protected:
     database db{in.env, store};
     event_store events{in.env, db};
     mediator rest{events};
-    scripted strategy;
+    scripted_strategy strategy;
     consensus_host host{in.env, db, strategy, rest, device_id()};
 };
 
@@ -95,7 +67,7 @@ TEST_F(consensus_host_test, nobody_is_told_what_was_not_written_and_the_strategy
     ASSERT_TRUE(in.run(host.start()));
     std::size_t failures = 1;
     store.refuses = [&](const batch&) { return failures > 0 && failures-- > 0; };
-    strategy.answer = [](const consensus::input& what, scripted::effects& out) {
+    strategy.answer = [](const consensus::input& what, scripted_strategy::effects& out) {
         if (const auto* const asked = std::get_if<consensus::acquire>(&what)) {
             out.push_back(consensus::persist{{1}, bytes{2}});
             out.push_back(consensus::send{device_id(), {3}});
@@ -109,7 +81,7 @@ TEST_F(consensus_host_test, nobody_is_told_what_was_not_written_and_the_strategy
     in.settle();
     EXPECT_TRUE(rest.sent.empty());
     EXPECT_TRUE(in.timers.empty());
-    EXPECT_EQ(strategy.restarts(), 2U);
+    EXPECT_EQ(strategy.count<consensus::restored>(), 2U);
     EXPECT_EQ(in.run(host.acquire(ask))->held, 5U);
     EXPECT_EQ(rest.sent.size(), 1U);
     EXPECT_EQ(store.held.size(), 1U);
@@ -118,7 +90,7 @@ TEST_F(consensus_host_test, nobody_is_told_what_was_not_written_and_the_strategy
 TEST_F(consensus_host_test, while_the_store_cannot_even_be_read_operations_are_refused) {
     ASSERT_TRUE(in.run(host.start()));
     store.refuses = [](const batch&) { return true; };
-    strategy.answer = [](const consensus::input& what, scripted::effects& out) {
+    strategy.answer = [](const consensus::input& what, scripted_strategy::effects& out) {
         if (std::holds_alternative<consensus::peer_change>(what)) {
             out.push_back(consensus::persist{{1}, bytes{2}});
         }
@@ -131,14 +103,14 @@ TEST_F(consensus_host_test, while_the_store_cannot_even_be_read_operations_are_r
     EXPECT_EQ(strategy.seen.size(), 2U);
     store.unreadable = false;
     in.advance(5s);
-    EXPECT_EQ(strategy.restarts(), 2U);
+    EXPECT_EQ(strategy.count<consensus::restored>(), 2U);
     store.unreadable = true;
     EXPECT_FALSE(in.run(host.start()));
 }
 
 TEST_F(consensus_host_test, what_is_decided_is_told_once_it_is_stored) {
     ASSERT_TRUE(in.run(host.start()));
-    strategy.answer = [](const consensus::input& what, scripted::effects& out) {
+    strategy.answer = [](const consensus::input& what, scripted_strategy::effects& out) {
         if (const auto* const message = std::get_if<consensus::message>(&what)) {
             out.push_back(consensus::decide{{}, {}, message->body});
         }
@@ -154,13 +126,13 @@ TEST_F(consensus_host_test, what_is_decided_is_told_once_it_is_stored) {
     host.on_message(device_id(), {4});
     in.settle();
     EXPECT_EQ(rest.told.size(), 3U);
-    EXPECT_EQ(strategy.restarts(), 2U);
+    EXPECT_EQ(strategy.count<consensus::restored>(), 2U);
 }
 
 TEST_F(consensus_host_test, the_fate_of_an_edit_whose_answer_was_lost_is_asked_for) {
     ASSERT_TRUE(in.run(host.start()));
     std::optional<errc> fate;
-    strategy.answer = [&](const consensus::input& what, scripted::effects& out) {
+    strategy.answer = [&](const consensus::input& what, scripted_strategy::effects& out) {
         if (const auto* const asked = std::get_if<consensus::commit>(&what)) {
             out.push_back(refusal(asked->operation, errc::timed_out));
         } else if (const auto* const lost = std::get_if<consensus::fate>(&what)) {
@@ -186,7 +158,7 @@ TEST_F(consensus_host_test, an_edit_that_could_not_be_written_here_may_have_happ
     std::size_t failures = 1;
     store.refuses = [&](const batch&) { return failures > 0 && failures-- > 0; };
     bool happened = true;
-    strategy.answer = [&](const consensus::input& what, scripted::effects& out) {
+    strategy.answer = [&](const consensus::input& what, scripted_strategy::effects& out) {
         if (std::holds_alternative<consensus::commit>(what)) {
             out.push_back(consensus::persist{{1}, std::nullopt});
         } else if (const auto* const lost = std::get_if<consensus::fate>(&what)) {
@@ -206,7 +178,7 @@ TEST_F(consensus_host_test, an_edit_that_could_not_be_written_here_may_have_happ
 
 TEST_F(consensus_host_test, answers_that_fit_no_question_are_errors_and_end_nothing) {
     ASSERT_TRUE(in.run(host.start()));
-    strategy.answer = [](const consensus::input& what, scripted::effects& out) {
+    strategy.answer = [](const consensus::input& what, scripted_strategy::effects& out) {
         std::visit(
             [&](const auto& one) {
                 if constexpr (requires {
@@ -240,7 +212,7 @@ TEST_F(consensus_host_test, answers_that_fit_no_question_are_errors_and_end_noth
 
 TEST_F(consensus_host_test, refusals_are_told_and_leaving_ends_in_time) {
     ASSERT_TRUE(in.run(host.start()));
-    strategy.answer = [](const consensus::input& what, scripted::effects& out) {
+    strategy.answer = [](const consensus::input& what, scripted_strategy::effects& out) {
         if (const auto* const asked = std::get_if<consensus::acquire>(&what)) {
             out.push_back(refusal(asked->operation, errc::busy));
         } else if (const auto* const more = std::get_if<consensus::renew>(&what)) {
@@ -269,7 +241,7 @@ TEST_F(consensus_host_test, refusals_are_told_and_leaving_ends_in_time) {
 
 TEST_F(consensus_host_test, a_timer_that_is_set_again_moves) {
     ASSERT_TRUE(in.run(host.start()));
-    strategy.answer = [](const consensus::input& what, scripted::effects& out) {
+    strategy.answer = [](const consensus::input& what, scripted_strategy::effects& out) {
         if (std::holds_alternative<consensus::message>(what)) {
             out.push_back(consensus::set_timer{1, 10s});
         }

@@ -1,0 +1,500 @@
+// The replicator over stores that fail, strategies that are wrong, and versions that were missed.
+#include "replica/replicator.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/replica/replica_bench.hpp"
+#include "wire/limits.hpp"
+
+namespace calbox::replica {
+namespace {
+
+using namespace std::chrono_literals;
+
+class mediator final : public replica_mediator {
+public:
+    std::map<user_id, const person*> known, here;
+    std::vector<std::pair<device_id, envelope>> delivered;
+    std::vector<std::pair<wire::message_type, device_id>> sent;
+    std::vector<envelope_header> shown;
+    std::optional<bytes> reply = codec::encode(wire::update_reply{});
+    bool online = true;
+
+    task<result<bytes>> box_key_of(user_id user) override {
+        if (!known.contains(user)) {
+            co_return fail(errc::not_found, "nobody knows this user");
+        }
+        co_return known[user]->keys.box.public_key;
+    }
+    task<void> meet(std::vector<user_id>) override { co_return; }
+    std::vector<device_id> devices_of(const user_id& user) const override {
+        const auto found = known.find(user);
+        return found == known.end() ? std::vector<device_id>() : std::vector{found->second->on};
+    }
+    std::vector<device_id> backups() const override { return {}; }
+    device_id organizer_device(const event_id&) const override { return {}; }
+    std::string label_of(const device_id& device) const override {
+        return device.hex().substr(0, 4);
+    }
+    std::string id_text(const event_id& which) const override { return which.seq_text(); }
+    std::string who_edits(const event_id&, const device_id& holder, timestamp) const override {
+        return label_of(holder) + " edits it";
+    }
+    const crypto::identity* identity_of(const user_id& user) const override {
+        const auto found = here.find(user);
+        return found == here.end() ? nullptr : &found->second->keys;
+    }
+    std::optional<author> author_of(const user_id& user) const override {
+        const auto found = here.find(user);
+        return found == here.end() ? std::nullopt : std::optional(found->second->by);
+    }
+    bool is_local(const user_id& user) const override { return here.contains(user); }
+    bool is_online(const std::vector<device_id>&) const override { return online; }
+    task<result<bytes>> request(device_id to, wire::message_type, bytes payload) override {
+        delivered.emplace_back(to, codec::decode<wire::update>(payload)->what);
+        if (!reply) {
+            co_return fail(errc::unavailable, "nobody answers");
+        }
+        co_return *reply;
+    }
+    void send(const device_id& to, wire::message_type type, bytes) override {
+        sent.emplace_back(type, to);
+    }
+    void changed(const std::optional<envelope_header>&, const envelope_header& now) override {
+        shown.push_back(now);
+    }
+};
+
+/// Asks its friends, and hands on what a test gives it.
+class scripted_recovery final : public recovery::strategy {
+public:
+    class exchange final : public recovery::initiator {
+    public:
+        explicit exchange(scripted_recovery& of) : of_(of) {}
+        void step(const recovery::input& what, const recovery::view&, recovery::context,
+                  std::vector<recovery::effect>& effects) override {
+            if (std::holds_alternative<recovery::begin>(what)) {
+                for (const bytes& one : of_.found) {
+                    effects.push_back(recovery::apply{{}, one});
+                }
+                effects.push_back(recovery::finished{true, 0, 1, {}});
+            }
+        }
+
+    private:
+        scripted_recovery& of_;
+    };
+    std::unique_ptr<recovery::initiator> initiate() override {
+        return std::make_unique<exchange>(*this);
+    }
+    result<std::vector<bytes>> respond(byte_view, const recovery::view&,
+                                       recovery::context) override {
+        return std::vector<bytes>{{1}, {2}};
+    }
+    std::vector<bytes> found;
+};
+
+class replicator_test : public testing::Test {
+protected:
+    replicator_test() {
+        for (const person* one : {&alice, &bob, &carol, &dave}) {
+            rest.known[one->id] = one;
+        }
+        rest.here[alice.id] = &alice;
+        strategy.traits.mutual_exclusion = true;
+        strategy.answer = [this](const consensus::input& what, scripted_strategy::effects& out) {
+            play(what, out);
+        };
+    }
+    /// Grants everything, and decides everything.
+    void play(const consensus::input& what, scripted_strategy::effects& out) {
+        if (const auto* const asked = std::get_if<consensus::acquire>(&what)) {
+            if (no) {
+                consensus::refused why = *no;
+                out.push_back(consensus::done{asked->operation, std::move(why)});
+            } else {
+                const auto version = granted.value_or(asked->current);
+                out.push_back(
+                    consensus::done{asked->operation, consensus::granted{5, 30s, version}});
+            }
+        } else if (const auto* const edit = std::get_if<consensus::commit>(&what)) {
+            out.push_back(consensus::decide{edit->operation, edit->event, edit->value, true});
+            out.push_back(consensus::done{edit->operation,
+                                          consensus::committed{edit->expect.next(), {}, {}}});
+        } else if (const auto* const message = std::get_if<consensus::message>(&what)) {
+            out.push_back(consensus::decide{{}, which, message->body, true});
+        }
+    }
+    replicator& at_alice(bool start = true) {
+        replica.emplace(
+            in.env, db,
+            replicator::parts{alice.device, alice.on, false, strategy, recovery, "scripted", {}},
+            rest);
+        if (start) {
+            EXPECT_TRUE(in.run(replica->start()));
+        }
+        return *replica;
+    }
+    void end() {
+        if (replica) {
+            replica->request_stop();
+            in.run(replica->join());
+            replica.reset();
+        }
+    }
+    void TearDown() override { end(); }
+
+    /// Alice holds version 1 with bob and carol.
+    envelope begin(std::uint32_t guests_may = guest_right::standard) {
+        auto header = header_of(which, alice, 1, {bob.id, carol.id});
+        header.guests_may = guests_may;
+        envelope one = sign(std::move(header), alice, in.entropy);
+        EXPECT_TRUE(in.run(replica->receive(one)));
+        rest.delivered.clear();
+        return one;
+    }
+    /// What carol's device was sent.
+    std::vector<envelope_header> told_carol() const {
+        std::vector<envelope_header> all;
+        for (const auto& [to, what] : rest.delivered) {
+            if (to == carol.on) {
+                all.push_back(verify(what)->header);
+            }
+        }
+        return all;
+    }
+    change by_alice(std::vector<user_id> participants) {
+        change what;
+        what.as = alice.id;
+        what.participants = std::move(participants);
+        std::ranges::sort(what.participants);
+        what.body = to_bytes("a meeting");
+        return what;
+    }
+
+    test::test_environment in;
+    test::faulty_store store;
+    database db{in.env, store};
+    const person alice{in.entropy}, bob{in.entropy}, carol{in.entropy}, dave{in.entropy};
+    const event_id which{alice.id, event_id::make_seq(device_number(1), 1)};
+    mediator rest;
+    scripted_strategy strategy;
+    scripted_recovery recovery;
+    std::optional<consensus::refused> no;
+    std::optional<version_number> granted;
+    std::optional<replicator> replica;
+};
+
+// Removals
+// -----------------------------------------------------------------------------------------------------------
+
+TEST_F(replicator_test, whoever_may_remove_and_missed_it_tells_those_who_are_gone) {
+    for (const auto kind : {envelope_kind::put, envelope_kind::tombstone}) {
+        end();
+        store.held.clear();
+        at_alice();
+        const std::uint32_t rights =
+            guest_right::standard | guest_right::invite | guest_right::remove;
+        begin(rights);
+        auto third = header_of(which, bob, 3, {bob.id, dave.id}, {{}, {}, digest{{1}}});
+        third.kind = kind;
+        third.guests_may = rights;
+        ASSERT_TRUE(in.run(replica->receive(sign(third, bob, in.entropy))));
+        in.settle();
+        const auto told = told_carol();
+        ASSERT_EQ(told.size(), 1U);
+        EXPECT_EQ(told[0].kind, envelope_kind::removed_you);
+        EXPECT_EQ(told[0].version, version_number(3));
+        EXPECT_EQ(crypto::author_user(told[0].by), alice.id);
+        EXPECT_EQ(told[0].participants, std::vector{bob.id}) << "and not who came after her";
+        EXPECT_EQ(told[0].streams.at(0).first, carol.id);
+    }
+}
+
+TEST_F(replicator_test, a_removal_that_was_not_missed_is_told_by_its_author_alone) {
+    at_alice();
+    const envelope one = begin(guest_right::standard | guest_right::invite);
+    auto second = header_of(which, bob, 2, {bob.id}, order_of(one));
+    second.guests_may |= guest_right::invite;
+    ASSERT_TRUE(in.run(replica->receive(sign(second, bob, in.entropy))));
+    in.settle();
+    EXPECT_TRUE(told_carol().empty());
+}
+
+TEST_F(replicator_test, who_may_not_remove_tells_nobody) {
+    for (const std::uint32_t rights : {0U, guest_right::invite}) {
+        end();
+        store.held.clear();
+        at_alice();
+        auto header = header_of(which, bob, 1, {alice.id, carol.id});
+        header.event.organizer = bob.id;
+        header.guests_may |= rights;
+        ASSERT_TRUE(in.run(replica->receive(sign(header, bob, in.entropy))));
+        rest.delivered.clear();
+        header.version = version_number(3);
+        header.participants = {alice.id};
+        header.previous = digest{{1}};
+        ASSERT_TRUE(in.run(replica->receive(sign(header, bob, in.entropy))));
+        in.settle();
+        EXPECT_EQ(told_carol().size(), rights == 0 ? 0U : 1U);
+    }
+}
+
+TEST_F(replicator_test, a_notice_that_was_not_delivered_is_after_a_restart) {
+    at_alice();
+    begin();
+    rest.reply.reset();
+    auto edit = by_alice({bob.id});
+    edit.event = which;
+    ASSERT_TRUE(in.run(replica->commit(edit)));
+    in.settle();
+    end();
+    rest.delivered.clear();
+    rest.reply = codec::encode(wire::update_reply{});
+    at_alice();
+    in.settle();
+    const auto told = told_carol();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].kind, envelope_kind::removed_you);
+    EXPECT_TRUE(replica->owed().empty());
+}
+
+TEST_F(replicator_test, a_notice_that_comes_before_the_event_keeps_it_away) {
+    rest.here = {{carol.id, &carol}};
+    at_alice();
+    const auto notice = [&](const person& by) {
+        auto header = header_of(which, by, 2, {bob.id});
+        header.kind = envelope_kind::removed_you;
+        header.streams = {{carol.id, stream_number(0)}};
+        return sign(std::move(header), by, in.entropy);
+    };
+    EXPECT_EQ(in.run(replica->receive(notice(bob))).error().code, errc::forbidden)
+        << "of an event that is not known only the organizer's counts";
+    ASSERT_TRUE(in.run(replica->receive(notice(alice))));
+    const auto first = sign(header_of(which, alice, 1, {bob.id, carol.id}), alice, in.entropy);
+    EXPECT_EQ(in.run(replica->receive(first))->version, version_number(2));
+    EXPECT_EQ(replica->events().find(which)->header.kind, envelope_kind::removed_you);
+    const auto again = sign(header_of(which, alice, 3, {bob.id, carol.id}), alice, in.entropy);
+    ASSERT_TRUE(in.run(replica->receive(again))) << "she is invited again";
+    EXPECT_EQ(replica->events().find(which)->header.kind, envelope_kind::put);
+}
+
+// Stores
+// -----------------------------------------------------------------------------------------------------------
+
+TEST_F(replicator_test, a_store_that_cannot_be_read_stops_the_start) {
+    at_alice(false);
+    store.unreadable = true;
+    EXPECT_EQ(in.run(replica->start()).error().code, errc::io_failed);
+    store.unreadable = false;
+    const bytes key = left_out_key(which, {});
+    store.held[{record_kind::history, key}] = {1};
+    EXPECT_FALSE(in.run(replica->start()));
+    // A notice that is damaged is one that nobody gets, and no reason to stay down.
+    store.held.clear();
+    store.held[{record_kind::history, removal_key(which, carol.id)}] = {1};
+    EXPECT_TRUE(in.run(replica->start()));
+}
+
+TEST_F(replicator_test, what_cannot_be_written_is_neither_shown_nor_acknowledged) {
+    at_alice();
+    const envelope one = begin();
+    rest.shown.clear();
+    store.refuses = [](const batch&) { return true; };
+    const auto second =
+        sign(header_of(which, bob, 2, {bob.id, carol.id}, order_of(one)), bob, in.entropy);
+    EXPECT_EQ(in.run(replica->receive(second)).error().code, errc::io_failed);
+    EXPECT_EQ(replica->events().find(which)->header.version, version_number(1));
+    EXPECT_TRUE(rest.shown.empty());
+    store.refuses = nullptr;
+    EXPECT_EQ(in.run(replica->receive(second))->version, version_number(2));
+}
+
+TEST_F(replicator_test, what_is_owed_of_an_event_that_is_gone_is_given_up) {
+    batch writes;
+    const event_id gone{alice.id, event_id::make_seq(device_number(1), 9)};
+    outbox::write_to(writes, {bob.on}, gone, {});
+    ASSERT_TRUE(in.run(db.apply(std::move(writes))));
+    at_alice();
+    in.settle();
+    EXPECT_TRUE(rest.delivered.empty());
+    EXPECT_EQ(replica->outbox_size(), 0U);
+}
+
+TEST_F(replicator_test, an_answer_that_cannot_be_read_acknowledges_nothing) {
+    at_alice();
+    rest.reply = bytes{1};
+    ASSERT_TRUE(in.run(replica->commit(by_alice({bob.id}))));
+    in.settle();
+    EXPECT_EQ(replica->owed(which), std::vector{bob.on});
+    rest.reply = codec::encode(wire::update_reply{});
+    in.advance(outbox::retry);
+    EXPECT_EQ(replica->outbox_size(), 0U);
+}
+
+// What comes from others
+// -----------------------------------------------------------------------------------------------------------
+
+TEST_F(replicator_test, what_is_not_signed_or_not_for_us_is_refused) {
+    at_alice();
+    envelope one = sign(header_of(which, alice, 1, {bob.id}), alice, in.entropy);
+    one.signature[0] ^= 1;
+    EXPECT_EQ(in.run(replica->on_update({one})).error().code, errc::mismatch);
+    const event_id theirs{bob.id, 1ULL << 32 | 1};
+    const auto strange = sign(header_of(theirs, bob, 1, {carol.id}), bob, in.entropy);
+    EXPECT_EQ(in.run(replica->on_update({strange})).error().code, errc::forbidden);
+    const auto forged = sign(header_of(which, bob, 1, {bob.id}), bob, in.entropy);
+    EXPECT_EQ(in.run(replica->on_update({forged})).error().code, errc::forbidden);
+    EXPECT_EQ(replica->events().find(which), nullptr);
+}
+
+TEST_F(replicator_test, of_what_was_recovered_only_what_is_sound_counts) {
+    at_alice();
+    const auto one = sign(header_of(which, alice, 1, {bob.id}), alice, in.entropy);
+    auto damaged = one;
+    damaged.body[0] ^= 1;
+    auto unsigned_one = sign(header_of(which, alice, 2, {bob.id}), alice, in.entropy);
+    unsigned_one.signature[0] ^= 1;
+    recovery.found = {{1},
+                      codec::encode(damaged),
+                      codec::encode(unsigned_one),
+                      codec::encode(one),
+                      codec::encode(one)};
+    const auto report = in.run(replica->catch_up({bob.on}, {}));
+    EXPECT_TRUE(report.caught_up);
+    EXPECT_EQ(report.applied, 1U);
+    EXPECT_EQ(replica->events().find(which)->order, order_of(one));
+    EXPECT_EQ(
+        std::ranges::count(in.log.lines, log_level::warn, &test::recording_logger::line::level), 3);
+}
+
+TEST_F(replicator_test, what_was_decided_is_kept_where_it_is_a_version_for_us) {
+    at_alice();
+    const envelope one = begin();
+    replica->on_consensus(bob.on, {1});
+    in.settle();
+    EXPECT_EQ(in.log.lines.back().level, log_level::warn);
+    const event_id another{alice.id, which.seq + 1};
+    replica->on_consensus(bob.on,
+                          codec::encode(sign(header_of(another, alice, 1, {}), alice, in.entropy)));
+    in.settle();
+    EXPECT_EQ(replica->events().all().size(), 1U) << "a value of another event";
+    replica->on_consensus(bob.on, codec::encode(one));
+    in.settle();
+    EXPECT_EQ(replica->events().find(which)->order, order_of(one));
+    const auto second =
+        sign(header_of(which, bob, 2, {bob.id, carol.id}, order_of(one)), bob, in.entropy);
+    replica->on_consensus(bob.on, codec::encode(second));
+    in.settle();
+    EXPECT_EQ(replica->events().find(which)->order, order_of(second));
+    EXPECT_EQ(rest.shown.back().version, version_number(2));
+}
+
+// Edits
+// -----------------------------------------------------------------------------------------------------------
+
+TEST_F(replicator_test, an_edit_that_cannot_be_made_says_why) {
+    at_alice();
+    EXPECT_TRUE(in.run(replica->commit(by_alice({bob.id}))));
+    change edit = by_alice({bob.id});
+    edit.event = which;
+    const auto ends_with = [&](const change& what) {
+        const auto done = in.run(replica->commit(what));
+        return done ? errc::ok : done.error().code;
+    };
+    change unknown = edit;
+    unknown.event = event_id{bob.id, 77};
+    EXPECT_EQ(ends_with(unknown), errc::not_found);
+    change upon_nothing = edit;
+    upon_nothing.brings_back = true;
+    EXPECT_EQ(ends_with(upon_nothing), errc::not_found);
+    change outdated = edit;
+    outdated.expect = version_number(7);
+    EXPECT_EQ(ends_with(outdated), errc::conflict);
+    change as_bob = edit;
+    as_bob.as = bob.id;
+    EXPECT_EQ(ends_with(as_bob), errc::unauthorised);
+    rest.online = false;
+    EXPECT_EQ(ends_with(edit), errc::offline);
+    rest.online = true;
+    granted = version_number(5);
+    EXPECT_EQ(ends_with(edit), errc::conflict) << "the version that was granted is not here yet";
+    granted.reset();
+    EXPECT_EQ(strategy.count<consensus::release>(), 1U);
+    rest.known.erase(bob.id);
+    EXPECT_EQ(ends_with(edit), errc::not_found) << "nothing can be sealed for bob";
+    EXPECT_EQ(strategy.count<consensus::release>(), 2U) << "and the lock is free again";
+    EXPECT_EQ(replica->events().find(which)->header.version, version_number(1));
+}
+
+TEST_F(replicator_test, whom_an_edit_waits_for_is_told_by_name) {
+    at_alice();
+    begin();
+    change edit = by_alice({bob.id, carol.id});
+    edit.event = which;
+    no.emplace();
+    no->why = error(errc::busy, "somebody edits it");
+    no->holder = bob.on;
+    EXPECT_EQ(in.run(replica->commit(edit)).error().detail, rest.label_of(bob.on) + " edits it");
+    no->why = error(errc::unavailable, "no quorum");
+    no->missing = {bob.on, carol.on};
+    no->needed = 1;
+    for (const bool takes_over : {false, true}) {
+        strategy.traits.takes_over = takes_over;
+        const auto refused = in.run(replica->commit(edit)).error();
+        EXPECT_NE(refused.detail.find(rest.label_of(bob.on) + ", " + rest.label_of(carol.on)),
+                  std::string::npos);
+        EXPECT_EQ(refused.detail.find("events takeover") != std::string::npos, takes_over);
+    }
+    ASSERT_NE(replica->lacks_quorum(which), nullptr);
+    EXPECT_EQ(replica->lacks_quorum(which)->needed, 1U);
+    replica->on_peer(dave.on, true);
+    EXPECT_NE(replica->lacks_quorum(which), nullptr);
+    replica->on_peer(bob.on, true);
+    EXPECT_EQ(replica->lacks_quorum(which), nullptr);
+}
+
+TEST_F(replicator_test, a_lock_is_of_the_version_that_is_here) {
+    at_alice();
+    begin();
+    EXPECT_EQ(in.run(replica->lock(alice.id, {alice.id, 99})).error().code, errc::not_found);
+    EXPECT_EQ(in.run(replica->lock(alice.id, which))->token, 5U);
+    granted = version_number(4);
+    EXPECT_EQ(in.run(replica->lock(alice.id, which)).error().code, errc::conflict);
+    EXPECT_EQ(strategy.count<consensus::release>(), 1U);
+    rest.online = false;
+    EXPECT_EQ(in.run(replica->lock(alice.id, which)).error().code, errc::offline);
+    strategy.traits.mutual_exclusion = false;
+    EXPECT_EQ(in.run(replica->lock(alice.id, which)).error().code, errc::unsupported);
+}
+
+TEST_F(replicator_test, a_take_over_needs_a_strategy_that_knows_it_an_event_and_a_reader) {
+    at_alice();
+    EXPECT_EQ(in.run(replica->take_over(alice.id, which)).error().code, errc::unsupported);
+    strategy.traits.takes_over = true;
+    EXPECT_EQ(in.run(replica->take_over(alice.id, which)).error().code, errc::not_found);
+    // Sealed for bob alone.
+    ASSERT_TRUE(
+        in.run(replica->receive(sign(header_of(which, alice, 1, {bob.id}), alice, in.entropy))));
+    auto unread = header_of(which, bob, 2, {bob.id});
+    ASSERT_TRUE(in.run(replica->receive(sign(unread, bob, in.entropy))));
+    EXPECT_EQ(in.run(replica->take_over(alice.id, which)).error().code, errc::forbidden);
+    auto often = header_of(which, alice, 3, {bob.id});
+    often.left.resize(wire::limits::takeovers);
+    ASSERT_TRUE(in.run(replica->receive(sign(often, alice, in.entropy))));
+    EXPECT_EQ(in.run(replica->take_over(alice.id, which)).error().code, errc::too_large);
+}
+
+TEST_F(replicator_test, an_answer_for_others_goes_by_the_strategy_of_recovery) {
+    at_alice();
+    wire::recovery_message ask{"scripted", false, 1, {}};
+    in.run(replica->on_recovery(bob.on, {bob.id}, false, ask));
+    EXPECT_EQ(rest.sent.size(), 2U);
+    ask.strategy = "another";
+    in.run(replica->on_recovery(bob.on, {bob.id}, false, ask));
+    EXPECT_EQ(rest.sent.size(), 2U);
+    EXPECT_EQ(replica->explain_lock(which), "{}");
+}
+
+}  // namespace
+}  // namespace calbox::replica
