@@ -22,6 +22,10 @@ protected:
     void TearDown() override { clear_mutants(); }
 };
 
+std::string name_of_fault(const testing::TestParamInfo<one_fault>& of) {
+    return of.param.name.substr(of.param.name.find('.') + 1);
+}
+
 TEST_P(consensus_mutants, are_found) {
     set_mutant(GetParam().name);
     const std::string strategy = GetParam().name.substr(0, GetParam().name.find('.'));
@@ -48,9 +52,13 @@ INSTANTIATE_TEST_SUITE_P(views, consensus_mutants,
                                          one_fault{"views.decides_before_quorum", 1000},
                                          one_fault{"views.frees_locks_early", 100},
                                          one_fault{"views.repeats_retries", 1000}),
-                         [](const auto& one) {
-                             return one.param.name.substr(one.param.name.find('.') + 1);
-                         });
+                         name_of_fault);
+
+INSTANTIATE_TEST_SUITE_P(etcd, consensus_mutants,
+                         testing::Values(one_fault{"etcd.no_fencing", 1000},
+                                         one_fault{"etcd.counts_leases_twice", 100},
+                                         one_fault{"etcd.forgets_own_edit", 100}),
+                         name_of_fault);
 
 }  // namespace
 }  // namespace calbox::contract

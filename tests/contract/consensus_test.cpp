@@ -340,6 +340,74 @@ TEST_P(consensus_suite, what_has_gone_over_to_another_strategy_gets_no_lock_here
     }
 }
 
+TEST_P(consensus_suite, it_declares_the_same_to_people_and_to_the_host) {
+    const auto mine = promised();
+    const std::vector<std::pair<const char*, bool>> all{
+        {"mutual_exclusion", mine.mutual_exclusion},
+        {"linearizable", mine.linearizable},
+        {"survives_holder_crash", mine.survives_holder_crash},
+        {"partition_safe", mine.partition_safe},
+        {"edits_offline", mine.edits_offline},
+        {"needs_external", mine.needs_external},
+        {"takes_over", mine.takes_over},
+        {"inherits", mine.inherits}};
+    for (const auto& [word, declared] : all) {
+        EXPECT_EQ(has_trait("consensus", GetParam(), word), declared) << word;
+    }
+}
+
+TEST_P(consensus_suite, settings_that_do_not_fit_are_refused_with_a_sentence) {
+    for (const char* const settings : {"nothing", "[1]", R"({"no_such":1})"}) {
+        const auto made = host().consensus(GetParam(), settings);
+        ASSERT_FALSE(made) << settings;
+        EXPECT_FALSE(made.error().message().empty());
+    }
+}
+
+TEST_P(consensus_suite, an_event_out_of_reach_is_taken_over_where_that_is_declared) {
+    if (!promised().takes_over) {
+        GTEST_SKIP() << GetParam() << " does not promise it";
+    }
+    auto w = world(2);
+    w.make(event_);
+    const auto line = taken_over(generation_number(1), consensus_world::device_of(1));
+    const auto take = [&] {
+        return w.acquire(1, event_, version_number(1), consensus::intent::take_over, line);
+    };
+    const auto early = as<refused>(w.outcome_of(take()));
+    ASSERT_TRUE(early) << "it can be changed as usual";
+    EXPECT_EQ(early->why.code, errc::conflict);
+    w.split({1});
+    const auto alone = as<refused>(w.outcome_of(w.acquire(1, event_)));
+    ASSERT_TRUE(alone);
+    EXPECT_EQ(alone->why.code, errc::unavailable);
+    const auto op = take();
+    const auto grant = as<granted>(w.outcome_of(op));
+    ASSERT_TRUE(grant);
+    EXPECT_EQ(grant->version, version_number(1));
+    w.commit(1, op, event_, grant->held, version_number(1), value_of(version_number(2), op));
+    ASSERT_TRUE(as<committed>(w.outcome_of(op)));
+    // Those who were out of reach find the other line, and a lock or an edit of theirs ends there.
+    w.split({});
+    w.run_for(std::chrono::seconds(10));
+    EXPECT_EQ(w.shown(0, event_), version_number(2));
+    const auto before = w.decisions.size();
+    const auto late = w.acquire(0, event_);
+    if (const auto old = as<granted>(w.outcome_of(late))) {
+        w.commit(0, late, event_, old->held, version_number(1), to_bytes("in the old line"));
+        EXPECT_TRUE(as<refused>(w.outcome_of(late)));
+    }
+    EXPECT_EQ(w.decisions.size(), before);
+    w.run_for(std::chrono::minutes(1));
+    const auto second = as<refused>(
+        w.outcome_of(w.acquire(0, event_, version_number(1), consensus::intent::take_over,
+                               taken_over(generation_number(1), consensus_world::device_of(0)))));
+    ASSERT_TRUE(second) << "somebody else has taken it over";
+    EXPECT_EQ(second->why.code, errc::conflict);
+    EXPECT_TRUE(as<granted>(
+        w.outcome_of(w.acquire(0, event_, version_number(2), consensus::intent::modify, line))));
+}
+
 /// The suite itself must be able to tell a strategy that promises nothing from one that holds a
 /// lock.
 TEST_P(consensus_suite, two_who_ask_at_once_both_edit_where_nothing_is_promised) {

@@ -189,6 +189,40 @@ TEST_F(views_suite, who_does_not_vote_is_told_of_others_and_not_that_nobody_vote
     }
 }
 
+/// Asked by the third device, as one that wants a lock or does not.
+TEST_F(views_suite, a_voter_promises_nothing_to_who_waits_for_a_live_lock) {
+    auto w = world(3);
+    w.make(event_);
+    const auto op = w.acquire(1, event_);
+    const auto grant = as<granted>(w.outcome_of(op));
+    ASSERT_TRUE(grant);
+    std::uint64_t counter = 1'000'000;
+    const auto is_promised = [&](std::uint64_t lock_of_generation) {
+        consensus::peer_message ask;
+        ask.event = event_;
+        ask.at = {++counter, consensus_world::device_of(2), incarnation(1)};
+        ask.life = incarnation(1);
+        ask.lock_of_generation = lock_of_generation;
+        std::vector<consensus::effect> effects;
+        w.at(0).step(consensus::message{consensus_world::device_of(2), codec::encode(ask)},
+                     w.where(0), effects);
+        bool written = false, promised = false;
+        for (const auto& one : effects) {
+            written = written || std::holds_alternative<consensus::persist>(one);
+            if (const auto* const back = std::get_if<consensus::send>(&one)) {
+                promised = codec::decode<consensus::peer_message>(back->body)->ok;
+            }
+        }
+        EXPECT_EQ(promised, written) << "what is promised is written down, and nothing else";
+        return promised;
+    };
+    EXPECT_FALSE(is_promised(1)) << "it would only stop whoever edits";
+    EXPECT_TRUE(is_promised(0)) << "whoever wants no lock may have reason to hurry";
+    EXPECT_TRUE(is_promised(2)) << "the lock is of a line that is over";
+    w.run_for(grant->lease * 2);
+    EXPECT_TRUE(is_promised(1)) << "it has lapsed";
+}
+
 TEST_F(views_suite, whoever_comes_back_is_voted_in_without_an_edit) {
     auto w = world(2);
     w.make(event_);

@@ -1,6 +1,8 @@
 // What etcd's answers mean for the errands that asked, and how these end.
 #include <algorithm>
 
+#include <calbox/mutant.hpp>
+
 #include "etcd.hpp"
 
 namespace calbox::consensus {
@@ -15,7 +17,7 @@ constexpr duration notice_again = std::chrono::seconds(4);
 constexpr duration settle_again = std::chrono::seconds(5);
 
 /// How long a lease lasts on the clock of this device, which need not run as etcd's does.
-duration safe(duration ttl) { return ttl * 4 / 5; }
+duration safe(duration ttl) { return mutant("etcd.counts_leases_twice") ? ttl * 2 : ttl * 4 / 5; }
 
 version_number version_of(const std::optional<kept_event>& event) {
     return event ? event->version : version_number();
@@ -182,7 +184,7 @@ etcd::verdict etcd::judge(const answer& seen, const operation_id& edit, version_
         return seen.lock && seen.lock->operation == edit ? verdict::may_still : verdict::never;
     }
     for (const auto& [operation, version] : seen.event->recent) {
-        if (operation == edit) {
+        if (operation == edit && !mutant("etcd.forgets_own_edit")) {
             return verdict::happened;
         }
         if (version == expect.next()) {

@@ -40,13 +40,9 @@ calbox::result<std::string> endpoint_of(const nlohmann::json& value) {
 }
 
 calbox::result<std::unique_ptr<etcd>> make(std::string_view settings) {
-    const auto values = nlohmann::json::parse(settings, nullptr, false);
-    if (!values.is_object()) {
-        return fail(errc::invalid_argument, "the settings are not a JSON object");
-    }
+    const auto values = nlohmann::json::parse(settings);
     etcd::settings with;
-    const auto endpoints = values.value("endpoints", nlohmann::json::array());
-    for (const auto& one : endpoints.is_array() ? endpoints : nlohmann::json::array()) {
+    for (const auto& one : values.at("endpoints")) {
         auto url = endpoint_of(one);
         if (!url) {
             return fail(url.error());

@@ -10,10 +10,7 @@ namespace {
 using calbox::consensus::naive;
 
 calbox::result<std::unique_ptr<naive>> make(std::string_view settings) {
-    const auto values = nlohmann::json::parse(settings, nullptr, false);
-    if (!values.is_object()) {
-        return calbox::fail(calbox::errc::invalid_argument, "the settings are not a JSON object");
-    }
+    const auto values = nlohmann::json::parse(settings);
     return std::make_unique<naive>(std::chrono::milliseconds(values.value("ask_ms", 2000)),
                                    std::chrono::milliseconds(values.value("lease_ms", 30000)));
 }

@@ -10,10 +10,7 @@ namespace {
 using calbox::consensus::organizer;
 
 calbox::result<std::unique_ptr<organizer>> make(std::string_view settings) {
-    const auto values = nlohmann::json::parse(settings, nullptr, false);
-    if (!values.is_object()) {
-        return calbox::fail(calbox::errc::invalid_argument, "the settings are not a JSON object");
-    }
+    const auto values = nlohmann::json::parse(settings);
     organizer::settings with;
     with.ttl = std::chrono::milliseconds(values.value("ttl_ms", 30'000));
     with.resend = std::chrono::milliseconds(values.value("resend_ms", 500));

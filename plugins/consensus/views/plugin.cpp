@@ -10,10 +10,7 @@ namespace {
 using calbox::consensus::views;
 
 calbox::result<std::unique_ptr<views>> make(std::string_view settings) {
-    const auto values = nlohmann::json::parse(settings, nullptr, false);
-    if (!values.is_object()) {
-        return calbox::fail(calbox::errc::invalid_argument, "the settings are not a JSON object");
-    }
+    const auto values = nlohmann::json::parse(settings);
     const auto time = [&](const char* name, int standard) {
         return std::chrono::milliseconds(values.value(name, standard));
     };
@@ -34,7 +31,7 @@ CALBOX_PLUGIN(
     views, make, "consensus", "views", "1.0.0",
     "A register per event, decided by a quorum of devices that the event itself names; the set "
     "follows who is there",
-    "mutual_exclusion linearizable survives_holder_crash partition_safe inherits",
+    "mutual_exclusion linearizable survives_holder_crash partition_safe inherits takes_over",
     R"({"type":"object","additionalProperties":false,"properties":{
         "ttl_ms":{"type":"integer","minimum":200,"maximum":600000,"default":30000},
         "absent_after_ms":{"type":"integer","minimum":200,"maximum":86400000,"default":600000},
