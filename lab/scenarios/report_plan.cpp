@@ -212,14 +212,26 @@ void variant_a(script& on) {
 void variant_b(script& on) {
     demonstration all(on);
     event_id e3{};
-    on.step_if(on.claims().partition_safe,
-               "4c' (b): A is killed: C's change is refused, since A might be changing it, too",
-               {147, 204}, "commits by quorum (issue 4)", [&] {
-                   e3 = play_to_4(all);
-                   all.a.kill(ending::power);
-                   all.in.pass(1min);
-                   expect_refused(all.carol.change(e3, "by C"), errc::unavailable, "the change");
-               });
+    const auto play_to_A_killed = [&] {
+        e3 = play_to_4(all);
+        all.a.kill(ending::power);
+        all.in.pass(1min);
+    };
+    if (on.claims().needs_external) {
+        on.step("4c' (b): A is killed: C's change is confirmed, since the engine decides alone",
+                {147, 204}, [&] {
+                    play_to_A_killed();
+                    must(all.carol.change(e3, "by C"), "the change");
+                });
+    } else {
+        on.step_if(on.claims().partition_safe,
+                   "4c' (b): A is killed: C's change is refused, since A might be changing it, too",
+                   {147, 204}, "commits by quorum (issue 4)", [&] {
+                       play_to_A_killed();
+                       expect_refused(all.carol.change(e3, "by C"), errc::unavailable,
+                                      "the change");
+                   });
+    }
     on.step("4c' (b): C makes a copy of it as an event of C's own", {204}, [&] {
         const auto copy =
             must(all.c.run(all.c.api().branch.copy(all.carol.id(), e3, std::nullopt, true)), "copy")

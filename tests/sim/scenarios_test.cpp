@@ -42,6 +42,9 @@ std::vector<setting> all_settings() {
             all.push_back({&one, seed, "naive"});
         }
         all.push_back({&one, 1, "views"});
+        if (one.name == "report-6.7") {
+            all.push_back({&one, 1, "etcd"});
+        }
     }
     return all;
 }
