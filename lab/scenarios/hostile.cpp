@@ -269,10 +269,10 @@ void siege::gather() {
                                                          bytes(64, 8)});
     add(message_type::login, wire::login{"alice", bytes(32, 1), bytes(64, 2)});
     add(message_type::lookup, wire::lookup{everybody, {"alice"}, "", 200});
-    add(message_type::probe, wire::nothing{});
+    add(message_type::probe, wire::probe{1, 2});
     add(message_type::lease, wire::lease{me});
     add(message_type::heartbeat, wire::heartbeat{3});
-    add(message_type::leave, wire::nothing{});
+    add(message_type::leave, wire::leave{mine.me.self()});
     add(message_type::locate, wire::locate{everybody, {hub, a}, 15});
     add(message_type::presence, wire::presence{{me, me}});
     add(message_type::relay_open, wire::relay_open{a, 0});
@@ -315,6 +315,13 @@ void siege::gather() {
             add(message_type::recovery, wire::recovery_message{strategy, true, 7, body, {}});
         }
     }
+    add(message_type::strategies, wire::strategies{{wire::signed_strategy{}}});
+    add(message_type::make_room, wire::make_room{{a, mine.me.self()}});
+    wire::move elsewhere;
+    elsewhere.to.device = mine.me.self();
+    elsewhere.to.roles = wire::role::rendezvous;
+    add(message_type::move, elsewhere);
+    add(message_type::loads, wire::nothing{});
     const file_root root = alice_.sees(private_)->content.files.at(0).root;
     add(message_type::file_info, wire::file_info{root});
     add(message_type::file_hashes, wire::file_hashes{root, 0, 16});

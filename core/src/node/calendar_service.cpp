@@ -12,6 +12,8 @@ group_source::~group_source() = default;
 
 namespace {
 
+constexpr duration given_back_within = std::chrono::seconds(2);
+
 std::string lower(std::string_view text) {
     std::string out(text);
     std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -281,14 +283,29 @@ task<result<event_view>> calendar_service::answer(user_id as, event_id which,
     co_return show(as, which);
 }
 
+/// A holder's word that he is done can be here before his release is with those who vote. So where
+/// nobody is shown as editing, a refusal because somebody edits is not believed at once.
+task<result<void>> calendar_service::commit_without_lock(replica::change what) {
+    set_retry again(env_.time.now(), given_back_within);
+    while (true) {
+        const auto done = co_await replica_.commit(what);
+        if (done) {
+            co_return result<void>();
+        }
+        const bool given_back = done.error().code == errc::busy && !locks_.who_edits(*what.event);
+        const auto wait =
+            given_back ? again.after(errc::busy, env_.time.now(), env_.entropy) : std::nullopt;
+        if (!wait) {
+            co_return fail(done.error());
+        }
+        co_await sleep_for(env_, *wait);
+    }
+}
+
 /// Under the session's lock, where there is one.
 task<result<void>> calendar_service::commit(replica::change what, edit_terms terms) {
     if (terms.session.empty()) {
-        const auto done = co_await replica_.commit(std::move(what));
-        if (!done) {
-            co_return fail(done.error());
-        }
-        co_return result<void>();
+        co_return co_await commit_without_lock(std::move(what));
     }
     if (!terms.expect) {
         co_return fail(errc::invalid_argument,

@@ -7,7 +7,17 @@
 namespace calbox::replica {
 
 namespace {
+
 constexpr duration begin_again_after = std::chrono::seconds(5);
+constexpr duration doubt_wait_first = std::chrono::seconds(2);
+constexpr duration doubt_wait_most = std::chrono::seconds(30);
+
+/// An answer to a question for an edit's fate that is one.
+bool is_told(const consensus::done& what) {
+    const auto* const refusal = std::get_if<consensus::refused>(&what.outcome);
+    return refusal == nullptr || refusal->why.code == errc::conflict;
+}
+
 }  // namespace
 
 consensus_mediator::~consensus_mediator() = default;
@@ -315,11 +325,12 @@ task<result<consensus::committed>> consensus_host::commit(consensus::commit what
     }
     // The answer was lost, here or on the way: the edit itself may have happened.
     mediator_.doubtful(which, true);
-    const operation_id asked = ask.operation;
-    const auto second = co_await outcome_of(asked, std::move(ask));
-    const auto* const later = std::get_if<consensus::refused>(&second.outcome);
-    if (later == nullptr || later->why.code == errc::conflict) {
+    const auto second = co_await outcome_of(ask.operation, ask);
+    if (is_told(second)) {
         mediator_.doubtful(which, false);
+    } else {
+        doubts_[which] = ask.of;
+        tasks_.spawn("doubt", ask_again(std::move(ask)));
     }
     if (const auto* decided = std::get_if<consensus::committed>(&second.outcome)) {
         co_return *decided;
@@ -331,6 +342,28 @@ task<result<consensus::committed>> consensus_host::commit(consensus::commit what
                        "the answer was lost and the edit was not made: try again");
     }
     co_return fail(by_store ? refusal->why : mediator_.explain(which, *refusal));
+}
+
+/// Until it is told what became of the edit, or another edit of the event is in doubt.
+task<void> consensus_host::ask_again(consensus::fate ask) {
+    const auto still = [&] {
+        const auto found = doubts_.find(ask.event);
+        return found != doubts_.end() && found->second == ask.of;
+    };
+    for (duration wait = doubt_wait_first;; wait = std::min(2 * wait, doubt_wait_most)) {
+        const auto spread = static_cast<std::uint64_t>(wait.count());
+        co_await sleep_for(env_, wait + duration(env_.entropy.below(spread)));
+        if (!still()) {
+            co_return;
+        }
+        env_.entropy.fill(ask.operation.value);
+        const auto told = co_await outcome_of(ask.operation, ask);
+        if (still() && is_told(told)) {
+            doubts_.erase(ask.event);
+            mediator_.doubtful(ask.event, false);
+            co_return;
+        }
+    }
 }
 
 task<result<duration>> consensus_host::renew(consensus::renew what) {

@@ -79,6 +79,7 @@ private:
     task<result<void>> make_durable(const std::vector<std::vector<consensus::effect>>& steps);
     task<void> begin_again(error why);
     task<consensus::done> outcome_of(operation_id id, consensus::input what);
+    task<void> ask_again(consensus::fate ask);
     void carry_out(consensus::effect& what);
     task<void> ask_engine(consensus::http_request what);
     void answer(consensus::done what);
@@ -95,6 +96,7 @@ private:
     std::deque<std::vector<consensus::effect>> waiting_;
     std::map<operation_id, std::shared_ptr<operation>> operations_;
     std::map<std::uint64_t, timer_queue::id> timers_;
+    std::map<event_id, operation_id> doubts_;  // edits of which nobody has told what they came to
     std::optional<error> broken_;  // the store failed, and the strategy has not begun again
     std::shared_ptr<event> leaving_;
     bool performing_ = false;

@@ -100,6 +100,14 @@ TEST_P(editors, are_seen_by_everybody_and_keep_others_out) {
     }
 }
 
+TEST_P(editors, give_the_lock_back_to_whoever_asks_while_that_is_under_way) {
+    must(open(alice));
+    wait_for_state(bob, event_state::locked, 1s);
+    ASSERT_TRUE(alice.api().lock.release(alice.me(), which));
+    must(rename(bob, "by bob"));
+    net.until([&] { return seen_by(alice).content.title == "by bob"; });
+}
+
 TEST_P(editors, keep_the_lock_for_as_long_as_they_are_open) {
     const auto session = must(open(bob));
     for (int minute = 0; minute < 3; ++minute) {

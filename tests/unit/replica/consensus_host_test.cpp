@@ -151,6 +151,12 @@ TEST_F(consensus_host_test, the_fate_of_an_edit_whose_answer_was_lost_is_asked_f
     fate = errc::timed_out;
     EXPECT_EQ(commit().error().code, errc::timed_out);
     EXPECT_TRUE(rest.in_doubt);
+    in.advance(std::chrono::minutes(5));
+    EXPECT_TRUE(rest.in_doubt) << "nobody knows yet";
+    fate = errc::conflict;
+    in.advance(std::chrono::minutes(1));
+    EXPECT_FALSE(rest.in_doubt) << "it is asked again without being told to";
+    EXPECT_TRUE(in.timers.empty());
 }
 
 TEST_F(consensus_host_test, an_edit_that_could_not_be_written_here_may_have_happened_elsewhere) {

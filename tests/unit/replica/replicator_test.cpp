@@ -125,13 +125,28 @@ protected:
             out.push_back(consensus::decide{{}, which, message->body, true});
         }
     }
+    /// Outlives the replicator, as the fixture does.
+    result<std::shared_ptr<consensus::strategy>> voting() {
+        return std::shared_ptr<consensus::strategy>(std::shared_ptr<void>(), &strategy);
+    }
+    void hear(bytes of_the_strategy) {
+        replica->on_consensus(bob.on, {std::move(of_the_strategy), network_epoch(1)});
+        in.settle();
+    }
     replicator& at_alice(bool start = true) {
         replica.emplace(
             in.env, db,
-            replicator::parts{alice.device, alice.on, false, strategy, recovery, "scripted", {}},
+            replicator::parts{alice.device,
+                              alice.on,
+                              false,
+                              [this](network_epoch) { return voting(); },
+                              [] { return network_epoch(1); },
+                              recovery_strategies{{{"scripted", &recovery}}, "scripted"},
+                              {}},
             rest);
         if (start) {
             EXPECT_TRUE(in.run(replica->start()));
+            EXPECT_TRUE(in.run(replica->open_epochs(network_epoch(1))));
         }
         return *replica;
     }
@@ -360,7 +375,7 @@ TEST_F(replicator_test, of_what_was_recovered_only_what_is_sound_counts) {
                       codec::encode(unsigned_one),
                       codec::encode(one),
                       codec::encode(one)};
-    const auto report = in.run(replica->catch_up({bob.on}, {}));
+    const auto report = in.run(replica->catch_up({{{bob.on, {bob.id}}}, {}, {alice.id}}));
     EXPECT_TRUE(report.caught_up);
     EXPECT_EQ(report.applied, 1U);
     EXPECT_EQ(replica->events().find(which)->order, order_of(one));
@@ -371,21 +386,16 @@ TEST_F(replicator_test, of_what_was_recovered_only_what_is_sound_counts) {
 TEST_F(replicator_test, what_was_decided_is_kept_where_it_is_a_version_for_us) {
     at_alice();
     const envelope one = begin();
-    replica->on_consensus(bob.on, {1});
-    in.settle();
+    hear({1});
     EXPECT_EQ(in.log.lines.back().level, log_level::warn);
     const event_id another{alice.id, which.seq + 1};
-    replica->on_consensus(bob.on,
-                          codec::encode(sign(header_of(another, alice, 1, {}), alice, in.entropy)));
-    in.settle();
+    hear(codec::encode(sign(header_of(another, alice, 1, {}), alice, in.entropy)));
     EXPECT_EQ(replica->events().all().size(), 1U) << "a value of another event";
-    replica->on_consensus(bob.on, codec::encode(one));
-    in.settle();
+    hear(codec::encode(one));
     EXPECT_EQ(replica->events().find(which)->order, order_of(one));
     const auto second =
         sign(header_of(which, bob, 2, {bob.id, carol.id}, order_of(one)), bob, in.entropy);
-    replica->on_consensus(bob.on, codec::encode(second));
-    in.settle();
+    hear(codec::encode(second));
     EXPECT_EQ(replica->events().find(which)->order, order_of(second));
     EXPECT_EQ(rest.shown.back().version, version_number(2));
 }
@@ -487,12 +497,12 @@ TEST_F(replicator_test, a_take_over_needs_a_strategy_that_knows_it_an_event_and_
 
 TEST_F(replicator_test, an_answer_for_others_goes_by_the_strategy_of_recovery) {
     at_alice();
-    wire::recovery_message ask{"scripted", false, 1, {}};
+    wire::recovery_message ask{"scripted", false, 1, {}, {}};
     in.run(replica->on_recovery(bob.on, {bob.id}, false, ask));
     EXPECT_EQ(rest.sent.size(), 2U);
     ask.strategy = "another";
     in.run(replica->on_recovery(bob.on, {bob.id}, false, ask));
-    EXPECT_EQ(rest.sent.size(), 2U);
+    EXPECT_EQ(rest.sent.size(), 3U) << "that it has no such strategy";
     EXPECT_EQ(replica->explain_lock(which), "{}");
 }
 
