@@ -193,10 +193,14 @@ TEST_F(recovery_exchanges, an_exchange_that_is_cut_off_leaves_no_timer) {
     };
     {
         recovery_driver another(in.env, events, known, false, by);
-        asio::co_spawn(in.context, another.run({}), [](std::exception_ptr, recovery_report) {});
+        const auto run = [&]() -> task<void> { (void)co_await another.run({}); };
+        task_scope caller(in.env, "caller");
+        caller.spawn("run", run());
         in.settle();
         EXPECT_FALSE(in.timers.empty());
         another.request_stop();
+        caller.request_stop();
+        in.run(caller.join());
         in.run(another.join());
     }
     EXPECT_TRUE(in.timers.empty());
