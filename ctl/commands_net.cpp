@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::uint64_t bar_width = 40;
 
-std::string cleaned_list(const json& object, std::string_view key) {
-    return clean(joined(texts_of(object, key)));
-}
-
 json part_of(const json& object, std::string_view key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
     return found == object.end() ? json::object() : *found;

@@ -8,10 +8,6 @@ namespace calbox::ctl {
 
 namespace {
 
-std::string cleaned_list(const json& object, std::string_view key) {
-    return clean(joined(texts_of(object, key)));
-}
-
 answer<void> print_network(context& with, const answer<json>& found) {
     if (!found) {
         return refuse(found.error());

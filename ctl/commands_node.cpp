@@ -15,10 +15,6 @@ constexpr std::chrono::seconds watch_silence{45};
 constexpr std::chrono::milliseconds watch_pause_min{250};
 constexpr std::chrono::milliseconds watch_pause_max{5000};
 
-std::string cleaned_list(const json& object, std::string_view key) {
-    return clean(joined(texts_of(object, key)));
-}
-
 /// "3 changes from friends (2.1 kB), none from backups (22 B)"
 std::string recovered_text(const nlohmann::json& recovery) {
     const auto side = [&](std::string_view name) {

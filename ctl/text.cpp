@@ -215,4 +215,8 @@ const nlohmann::json& list_of(const nlohmann::json& object, std::string_view key
     return found != object.end() && found->is_array() ? *found : none;
 }
 
+std::string cleaned_list(const nlohmann::json& object, std::string_view key) {
+    return clean(joined(texts_of(object, key)));
+}
+
 }  // namespace calbox::ctl

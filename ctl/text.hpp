@@ -39,6 +39,8 @@ std::string text_of(const nlohmann::json& object, std::string_view key);
 std::uint64_t number_of(const nlohmann::json& object, std::string_view key);
 bool truth_of(const nlohmann::json& object, std::string_view key);
 std::vector<std::string> texts_of(const nlohmann::json& object, std::string_view key);
+/// Those of texts_of(), joined() and clean().
+std::string cleaned_list(const nlohmann::json& object, std::string_view key);
 const nlohmann::json& list_of(const nlohmann::json& object, std::string_view key);
 
 }  // namespace calbox::ctl
