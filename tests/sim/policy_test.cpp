@@ -51,6 +51,61 @@ TEST(policy, lossy_hour_makes_nobody_give_up) {
     expect_goals(must(lossy_hour({host(), {}, 1, 1'000, 10})));
 }
 
+choice by(const std::string& strategy) { return {strategy, "", true}; }
+
+TEST(policy, load_aware_is_even_and_fills_whoever_returns_and_chance_does_not) {
+    // A fifth of the design's world, at a cost of seconds; docs/track-record.md has the whole one.
+    const report balanced = must(balance({host(), by("load_aware"), 1, 2'000, 20}));
+    const report chance = must(balance({host(), by("random"), 1, 2'000, 20}));
+    expect_goals(balanced);
+    expect_goals(chance);
+    EXPECT_EQ(balanced.value("leases_refused"), 0);
+    EXPECT_GT(balanced.value("moves_after_return"), 300) << "of 10,000: or nothing was moved";
+    EXPECT_LT(chance.value("refill_of_returned_5min"), 0.25);
+    EXPECT_GT(chance.value("load_max_over_mean_10min"), 1.1);
+    EXPECT_EQ(chance.value("moves_after_return"), 0);
+}
+
+TEST(policy, two_choices_are_nearly_as_even_and_fill_nobody) {
+    const report seen = must(balance({host(), by("two_choices"), 1, 1'000, 10}));
+    expect_goals(seen);
+    EXPECT_LT(seen.value("load_max_over_mean_10min"), 1.06);
+    EXPECT_LT(seen.value("refill_of_returned_5min"), 0.4);
+}
+
+TEST(policy, load_aware_serves_uneven_and_tight_rendezvous_and_chance_refuses) {
+    for (const char* const name : {"load_aware", "random"}) {
+        const report uneven = must(uneven_rendezvous({host(), by(name), 1, 1'000, 20}));
+        const report tight = must(tight_rendezvous({host(), by(name), 1, 1'000, 10}));
+        expect_goals(uneven);
+        expect_goals(tight);
+        if (uneven.strategy == "random") {
+            EXPECT_GT(uneven.value("leases_refused"), 20);
+        }
+    }
+}
+
+TEST(policy, orphans_of_one_of_two_rendezvous_make_no_storm) {
+    expect_goals(must(storm({host(), by("random"), 1, 10'000, 2})));
+}
+
+TEST(policy, without_a_word_of_how_long_to_wait_there_is_a_storm) {
+    // The spread does it: rendezvous whose rate is without limit announce the least.
+    settings with;
+    with.rendezvous = 2;
+    with.edges_max = 10'000;
+    with.admit_rate = 1'000'000;
+    auto made = world::make(host(), {}, with);
+    ASSERT_TRUE(made);
+    world& in = **made;
+    in.arrive(4'000, 2min);
+    in.run_for(3min);
+    (void)in.busiest_second();
+    in.kill(in.pick(1));
+    in.run_for(1min);
+    EXPECT_GT(in.busiest_second(), 1'500u);
+}
+
 TEST(policy, same_seed_same_trace_and_another_seed_another) {
     const auto trace = [](std::uint64_t seed, bool shared) {
         trial with{host(), {}, seed, 500, 10};
@@ -61,6 +116,10 @@ TEST(policy, same_seed_same_trace_and_another_seed_another) {
     EXPECT_EQ(trace(7, true), first);
     EXPECT_EQ(trace(7, false), first) << "`random` remembers something between calls";
     EXPECT_NE(trace(8, true), first);
+    const auto balanced = [] {
+        return must(balance({host(), by("load_aware"), 7, 500, 10})).trace;
+    };
+    EXPECT_EQ(balanced(), balanced());
 }
 
 TEST(policy, a_full_world_refuses_and_serves_whom_it_can) {

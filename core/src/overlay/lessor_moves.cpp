@@ -42,10 +42,11 @@ void lessor::name_loads(wire::lease_reply& in, instant now) const {
     }
 }
 
-/// As long as the others need to admit all of this one's edges.
+/// As long as the others need to admit all of this one's edges, and a tenth more, since chance
+/// sends more of them in some seconds than in others.
 duration lessor::failover_spread() const noexcept {
     const auto others = static_cast<std::int64_t>(std::max<std::size_t>(1, loads_.size()));
-    const duration needed = duration(1s) * std::int64_t{edges()} / others / with_.admit_rate;
+    const duration needed = duration(1100ms) * std::int64_t{edges()} / others / with_.admit_rate;
     return std::clamp(needed, spread_least, spread_most);
 }
 

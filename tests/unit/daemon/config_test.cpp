@@ -81,6 +81,7 @@ kdf.passes = 1
 [network]
 enrolment = "invited"
 found = false
+on_no_rendezvous = "exit"
 join = "calbox://join/127.0.0.1:1?network=)" +
                               network + R"(&token=00112233445566778899aabbccddeeff&roles=edge"
 [rendezvous]
@@ -88,6 +89,7 @@ edges_max = 12
 heartbeat_s = 2
 [discovery]
 plugin = "first"
+profile = "report"
 settings = { pick = "first", most = 3, strict = true }
 [consensus]
 plugin = "c"
@@ -112,6 +114,8 @@ directories = ["/a", "/b"]
     EXPECT_EQ(made.node.kdf_passes, 1U);
     EXPECT_FALSE(made.node.enrolment_open);
     EXPECT_FALSE(made.node.found);
+    EXPECT_EQ(made.node.on_no_rendezvous, node::without_rendezvous::exit);
+    EXPECT_EQ(made.node.profile, overlay::bootstrap::profile::report);
     EXPECT_TRUE(made.node.join.starts_with("calbox://join/"));
     EXPECT_EQ(made.node.edges_max, 12U);
     EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(2));

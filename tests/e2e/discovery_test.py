@@ -1,0 +1,125 @@
+"""Several rendezvous as processes: fail-over, edges that move, exchange of the strategy, and what happens when there is none."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import time
+
+import harness
+from harness import Daemon, World, expect, wait_until
+
+PATIENCE = 120.0  # for what takes seconds on an idle machine
+
+
+class Place:
+    """A registry, two rendezvous and some edges."""
+
+    def __init__(self, world: World, edges: int, **config):
+        self.registry = world.daemon("registry", roles=["registry"], **config)
+        wait_until(lambda: self.registry.get("/v1/network")["id"], "the registry has founded a network")
+        self.rendezvous = [self.join(world, name, "rendezvous", **config) for name in ("r1", "r2")]
+        first, second = self.rendezvous
+        wait_until(lambda: first.status()["device"] in [peer["device"] for peer in second.get("/v1/peers")["peers"]],
+                   "the rendezvous know each other", PATIENCE)
+        self.edges = [self.join(world, f"e{number}", "edge", **config) for number in range(edges)]
+        for edge in self.edges:
+            edge.wait_connected(PATIENCE)
+
+    def join(self, world: World, name: str, role: str, **config) -> Daemon:
+        made = world.daemon(name, roles=[role], **config)
+        made.join(self.registry.invite(role))
+        return made
+
+    def at(self, rendezvous: Daemon) -> list[Daemon]:
+        device = rendezvous.status()["device"]
+        return [edge for edge in self.edges if edge.status()["rendezvous"] == device]
+
+
+def ctl(daemon: Daemon, *words: str) -> str:
+    return daemon.person("nobody").do(*words)
+
+
+def killed_rendezvous(world: World) -> None:
+    """kill -9 of a rendezvous: its edges are on the other one."""
+    place = Place(world, 5)
+    doomed, other = sorted(place.rendezvous, key=lambda one: -len(place.at(one)))
+    orphans = place.at(doomed)
+    expect(orphans, "no edge chose either")
+    begun = time.monotonic()
+    doomed.kill()
+    wait_until(lambda: len(place.at(other)) == len(place.edges), "all edges lease from the other one", PATIENCE)
+    print(f"       {len(orphans)} edges had another rendezvous after {time.monotonic() - begun:.2f} s (goal G11: 4 s)")
+
+
+def edges_move(world: World) -> None:
+    """A rendezvous that comes back empty is given edges by the other one, and nobody hears that they went."""
+    place = Place(world, 4, rendezvous__heartbeat_s=1, discovery__plugin="load_aware",
+                  discovery__settings__least_moved=1)
+    empty, full = place.rendezvous
+    empty.kill()
+    wait_until(lambda: len(place.at(full)) == 4, "all edges lease from the one that is left", PATIENCE)
+    empty.start()
+    wait_until(lambda: place.at(empty), "an edge has moved", 4 * PATIENCE)
+    wait_until(lambda: full.get("/v1/net")["moved_away"] >= 1, "the other one has let it go", PATIENCE)
+    moved = place.at(empty)[0]
+    expect("as it asked" in moved.log.read_text(), "the edge does not say that it moved")
+    here = wait_until(lambda: [one for one in moved.get("/v1/net/rendezvous")["rendezvous"] if one["mine"]],
+                      "it knows which is its own", PATIENCE)
+    expect(here[0]["device"] == empty.status()["device"], f"another one is its own: {here}")
+    chart = wait_until(lambda: (text := ctl(moved, "net", "rendezvous")).count(" of ") == 2 and text,
+                       "it has heard of both loads", 4 * PATIENCE)
+    expect("yes" in chart, f"the chart does not say which is its own:\n{chart}")
+    print("       " + chart.replace("\n", "\n       ").rstrip())
+
+
+def exchanged_strategy(world: World) -> None:
+    """Goal G29: the strategy of every daemon is exchanged, again and again; no lease ends; the last one stays after a restart."""
+    place = Place(world, 2, rendezvous__heartbeat_s=1)
+    leases = {edge.name: edge.status()["rendezvous"] for edge in place.edges}
+    names = ("load_aware", "two_choices", "random")
+    for number in range(100):
+        for daemon in (*place.rendezvous, *place.edges):
+            status, body = daemon.api("PUT", "/v1/discovery", {"strategy": names[number % 3]})
+            expect(status == 200 and body["strategy"] == names[number % 3], f"{daemon.name}: {status} {body}")
+    for edge in place.edges:
+        expect(edge.status()["rendezvous"] == leases[edge.name], f"{edge.name} leases elsewhere now")
+        log = edge.log.read_text()
+        expect("lost the rendezvous" not in log, f"{edge.name} lost its lease:\n{log}")
+    edge = place.edges[0]
+    ctl(edge, "discovery", "use", "load_aware")
+    expect("load_aware" in ctl(edge, "net", "status"), "net status does not name the strategy")
+    edge.person("nobody").refused("discovery", "use", "no_such", status=harness.EXIT_NOT_FOUND)
+    edge.terminate()
+    edge.start()
+    edge.wait_connected(PATIENCE)
+    expect(edge.get("/v1/discovery")["strategy"] == "load_aware", "the choice did not stay")
+    edge.terminate()
+    edge.config["discovery.plugin"] = "two_choices"
+    edge.start()
+    expect(edge.get("/v1/discovery")["strategy"] == "two_choices", "a new configuration does not count")
+
+
+def no_rendezvous(world: World) -> None:
+    """network.on_no_rendezvous: with exit the daemon ends (6.7, step 6), with wait it goes on."""
+    place = Place(world, 2, rendezvous__heartbeat_s=1, discovery__profile="lan-test")
+    leaving, staying = place.edges
+    for edge in place.edges:
+        edge.terminate()
+    for one in place.rendezvous:
+        one.kill()
+    staying.start()
+    leaving.config["network.on_no_rendezvous"] = "exit"
+    begun = time.monotonic()
+    leaving.launch()
+    wait_until(lambda: not leaving.running(), "the edge ends", PATIENCE)
+    expect(leaving.process.returncode == 1, f"with status {leaving.process.returncode}:\n{leaving.log_tail()}")
+    expect("network.on_no_rendezvous says exit" in leaving.log_tail(), f"it does not say why:\n{leaving.log_tail()}")
+    print(f"       it ended after {time.monotonic() - begun:.1f} s")
+    wait_until(lambda: "going on trying" in staying.log.read_text(), "the other one says that it waits", PATIENCE)
+    place.rendezvous[0].start()
+    staying.wait_connected(PATIENCE)
+
+
+if __name__ == "__main__":
+    harness.main(killed_rendezvous, edges_move, exchanged_strategy, no_rendezvous)
