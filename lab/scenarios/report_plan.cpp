@@ -183,8 +183,18 @@ void steps_5_and_6(script& on, demonstration& all, device& second) {
         all.in.pass(3min);
         expect(!is_connected(all.b), "B is connected to something");
     });
-    on.pending("6: and so it exits", {183, 206}, "on_no_rendezvous = exit (issue 5)", [&] {
-        expect(!all.b.up(), "B goes on looking: " + all.b.api().info.status().state);
+    on.step("6: and where it is told to exit then, it does", {183, 206}, [&] {
+        bool ends = false;
+        all.b.stop();
+        all.b.settings.on_no_rendezvous = node::without_rendezvous::exit;
+        all.b.settings.give_up = [&ends] { ends = true; };
+        all.b.start();
+        all.in.pass(39s);
+        expect(!ends, "B gives up before its time");
+        all.in.pass(2s);
+        expect(ends, "B goes on looking: " + all.b.api().info.status().state);
+        all.b.stop();
+        all.b.settings.give_up = {};
     });
 }
 

@@ -19,16 +19,11 @@ HEARTBEAT_S = 1
 PATIENCE = 60.0  # for what is quick on an idle machine
 
 
-class NotYet(Exception):
-    """What a pending step needs is not there; the text says what."""
-
-
 class Steps:
     """Prints each step with the requirements that it shows, and how long it took."""
 
     def __init__(self) -> None:
         self.begun = time.monotonic()
-        self.waiting = 0
 
     def title(self, text: str) -> None:
         print(f"       {text}", flush=True)
@@ -46,19 +41,8 @@ class Steps:
             raise
         print(f"         ok      {text} [{numbers}] {time.monotonic() - begun:.1f} s", flush=True)
 
-    def pending(self, text: str, numbers: str, issue: int, attempt) -> None:
-        """What comes with a later issue. `attempt` tries it all the same, and raises NotYet where the machinery is missing. When
-        it works, this is to become a step like the others, and the test fails until it has."""
-        try:
-            attempt()
-        except NotYet as why:
-            self.waiting += 1
-            print(f"         pending {text} [{numbers}] issue {issue}: {why}", flush=True)
-            return
-        raise Failure(f"this works and is still called pending (issue {issue}): {text}")
-
     def end(self) -> None:
-        print(f"       {time.monotonic() - self.begun:.1f} s, {self.waiting} pending", flush=True)
+        print(f"       {time.monotonic() - self.begun:.1f} s", flush=True)
 
 
 class Hosts:
@@ -214,12 +198,3 @@ def keep_others_out(world: World, editor: Person, others: list[Person], event: s
             other.refused("events", "rm", event, status=harness.EXIT_EXISTS)
     for other in others:
         other.wait_event(event, PATIENCE, state="confirmed")
-
-
-def knows_key(world: World, key: str, value: str) -> bool:
-    """Does this calboxd know that key of the configuration?"""
-    file = world.path / "key.toml"
-    file.write_text(f'data_dir = "{world.path / "nowhere"}"\n{key} = "{value}"\n')
-    done = subprocess.run([harness.CALBOXD, "--config", str(file), "--check-config"], capture_output=True, text=True,
-                          env={**os.environ, "XDG_RUNTIME_DIR": str(world.path)}, timeout=PATIENCE, check=False)
-    return done.returncode == 0
