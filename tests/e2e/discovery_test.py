@@ -80,7 +80,7 @@ def exchanged_strategy(world: World) -> None:
     names = ("load_aware", "two_choices", "random")
     for number in range(100):
         for daemon in (*place.rendezvous, *place.edges):
-            status, body = daemon.api("PUT", "/v1/discovery", {"strategy": names[number % 3]})
+            status, body = daemon.api("PUT", "/v1/discovery/strategy", {"name": names[number % 3]})
             expect(status == 200 and body["strategy"] == names[number % 3], f"{daemon.name}: {status} {body}")
     for edge in place.edges:
         expect(edge.status()["rendezvous"] == leases[edge.name], f"{edge.name} leases elsewhere now")
