@@ -1,5 +1,4 @@
-// Many random worlds, in several processes, so that one that crashes is a finding like any other
-// and names its seed. Plays the plans of a range of seeds, shrinks the first few that fail, writes
+// Many random worlds: plays the plans of a range of seeds, shrinks the first few that fail, writes
 // them down, and adds up.
 #pragma once
 

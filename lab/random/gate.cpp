@@ -10,7 +10,9 @@
 #include <calbox/mutant.hpp>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "lab/random/batch.hpp"
 #include "lab/world/world.hpp"
 
 namespace calbox::lab {
@@ -72,7 +74,7 @@ public:
         ::close(from_);
         ::waitpid(process_, nullptr, 0);
         gate_row row{what_, 0, {}};
-        // A dot for each seed as it begins; then what was found, or that nothing was.
+        // A dot for each seed that was played; then what was found, or that nothing was.
         const auto found = text.find(':');
         const std::size_t begun = std::min(found, text.size());
         if (found != std::string::npos) {
@@ -103,12 +105,16 @@ private:
         set_mutant(what_.name);
         plan_limits within = with.within;
         within.consensus = what_.consensus;
-        for (std::uint64_t seed = with.first; seed <= with.last; ++seed) {
-            say(".");
-            const auto report = run_plan(make_plan(seed, within), with.run);
-            if (!report.good() && holds_without(make_plan(seed, within), with.run)) {
-                say(": " + to_line(report.violations.front()));
-                ::_exit(0);
+        for (const auto& alike : batches_of(with.first, with.last, within)) {
+            batch worlds(alike, with.run);
+            for (auto line = worlds.next(); line; line = worlds.next()) {
+                say(".");
+                const auto& violated = line->at("violations");
+                const auto seed = line->at("seed").get<std::uint64_t>();
+                if (!violated.empty() && holds_without(make_plan(seed, within), with.run)) {
+                    say(": " + violated[0][1].get<std::string>());
+                    ::_exit(0);
+                }
             }
         }
         say("!");  // all were played, and nothing was found

@@ -22,7 +22,7 @@ const std::vector<fault>& known_faults();
 
 struct gate_row {
     fault of;
-    std::uint64_t found_at = 0;  // the number of the seed, counted from 1; 0: not found
+    std::uint64_t found_at = 0;  // how many worlds were played until then; 0: not found
     std::string by;              // the claim, and the sentence
 };
 

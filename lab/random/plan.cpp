@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -36,6 +37,10 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 22> kind_names{{
     {action_kind::restore_disk, "restore_disk"},
     {action_kind::wipe_disk, "wipe_disk"},
 }};
+
+/// Founding a network costs as much as what then happens in it. So many in a row share one for each
+/// number of machines and people; the next have other keys, and with them another order of ids.
+constexpr std::uint64_t seeds_of_a_founding = 100;
 
 /// How often each kind is chosen, of the sum; what happens to disks only is chosen apart. A world
 /// has a temper: in some only people act, in some the machines fail, in some the network does.
@@ -115,6 +120,7 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     seeded chance(seed, "plan");
     plan made;
     made.seed = seed;
+    made.founding = (seed - 1) / seeds_of_a_founding + 1;
     made.consensus = within.consensus;
     made.discovery = within.discovery;
     made.recovery = within.recovery;
@@ -150,6 +156,14 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     return made;
 }
 
+bool begin_alike(const plan& one, const plan& other) noexcept {
+    const auto beginning = [](const plan& of) {
+        return std::tie(of.consensus, of.discovery, of.recovery, of.storage, of.people, of.backups,
+                        of.rendezvous);
+    };
+    return one.founding && one.founding == other.founding && beginning(one) == beginning(other);
+}
+
 bool has_partitions(const plan& what) noexcept {
     return std::ranges::any_of(what.actions, [](const action& one) {
         return one.what == action_kind::split || one.what == action_kind::one_way ||
@@ -171,6 +185,9 @@ std::string to_json(const plan& what) {
                                 {"lost_per_mille", what.lost_per_mille},
                                 {"trouble_ms", what.trouble_ms},
                                 {"absent", what.absent}};
+    if (what.founding) {
+        head["founding"] = *what.founding;
+    }
     std::string text = head.dump();
     text.pop_back();
     text += ",\n\"actions\":[";
@@ -195,6 +212,9 @@ result<plan> plan_from_json(std::string_view text) {
         read.at("discovery").get_to(made.discovery);
         read.at("recovery").get_to(made.recovery);
         made.storage = read.value("storage", made.storage);
+        if (read.contains("founding")) {
+            made.founding = read.at("founding").get<std::uint64_t>();
+        }
         read.at("people").get_to(made.people);
         read.at("backups").get_to(made.backups);
         read.at("rendezvous").get_to(made.rendezvous);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,9 @@ struct action {
 
 struct plan {
     std::uint64_t seed = 1;
+    /// The seed of how the network is founded, joined and signed up in, which many plans may share;
+    /// then chance is that of `seed`. Without, all is.
+    std::optional<std::uint64_t> founding;
     std::string consensus = "views", discovery = "random", recovery = "naive";
     std::string storage = "memory";  // or "sqlite", on simulated disks
     std::uint32_t people = 3, backups = 1, rendezvous = 1;
@@ -69,6 +73,9 @@ struct plan_limits {
 };
 
 plan make_plan(std::uint64_t seed, const plan_limits& within = {});
+
+/// Whether their worlds are the same until the first action.
+bool begin_alike(const plan& one, const plan& other) noexcept;
 
 /// Whether some can be out of reach of others for a while.
 bool has_partitions(const plan& what) noexcept;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <set>
 
 #include <fmt/format.h>
@@ -22,38 +23,57 @@ constexpr duration file_most = 2min;        // after that
 constexpr duration count_most = 5min;       // after that
 constexpr std::size_t log_lines = 60;
 
-class random_run {
+}  // namespace
+
+class founded_world::run {
 public:
-    random_run(const plan& what, const run_settings& with)
+    run(const plan& what, const run_settings& with)
         : plan_(what),
           with_(with),
           world_(settings()),
           log_(with.log),
           seen_(world_, with.log.empty() ? nullptr : &log_),
-          errands_(people_, seen_, world_.promised().linearizable) {}
+          errands_(people_, seen_, world_.promised().linearizable) {
+        attempt([this] { set_up(); });
+    }
 
-    ~random_run() { world_.settled = nullptr; }  // it outlives the errands
+    ~run() { world_.settled = nullptr; }  // it outlives the errands
 
-    run_report play() {
-        try {
-            set_up();
+    run_report play(const plan& what) {
+        plan_ = what;
+        if (plan_.founding) {
+            world_.reseed(plan_.seed);
+        }
+        attempt([this] {
+            begin();
             trouble();
             come_to_rest();
             judge();
-        } catch (const failure& problem) {
-            seen_.failed(problem.what());
-            for (const auto& one : world_.devices()) {
-                errands_.lose(*one);  // that they never ended is no news any more
-            }
-        }
+        });
         finish();
         return std::move(report_);
     }
 
 private:
+    /// Nothing more after the first failure.
+    void attempt(const std::function<void()>& part) {
+        if (failed_) {
+            return;
+        }
+        try {
+            part();
+        } catch (const failure& problem) {
+            failed_ = true;
+            seen_.failed(problem.what());
+            for (const auto& one : world_.devices()) {
+                errands_.lose(*one);  // that they never ended is no news any more
+            }
+        }
+    }
+
     world_settings settings() const {
         world_settings one;
-        one.seed = plan_.seed;
+        one.seed = plan_.founding.value_or(plan_.seed);
         one.consensus = plan_.consensus;
         one.discovery = plan_.discovery;
         one.recovery = plan_.recovery;
@@ -87,6 +107,9 @@ private:
             people_.back().sign_up();
             seen_.knows(people_.back());
         }
+    }
+
+    void begin() {
         world_.net.usual.latency = std::chrono::milliseconds(plan_.latency_ms);
         world_.net.usual.jitter = std::chrono::milliseconds(plan_.jitter_ms);
         world_.net.usual.lost_per_mille = plan_.lost_per_mille;
@@ -436,9 +459,10 @@ private:
         }
     }
 
-    const plan& plan_;
+    plan plan_;
     const run_settings& with_;
     run_report report_;
+    bool failed_ = false;
     world world_;
     std::ofstream log_;
     claims::world_watcher seen_;
@@ -451,10 +475,15 @@ private:
     instant begun_{};
 };
 
-}  // namespace
+founded_world::founded_world(const plan& what, const run_settings& with)
+    : run_(std::make_unique<run>(what, with)) {}
+
+founded_world::~founded_world() = default;
+
+run_report founded_world::play(const plan& what) { return run_->play(what); }
 
 run_report run_plan(const plan& what, const run_settings& with) {
-    return random_run(what, with).play();
+    return founded_world(what, with).play(what);
 }
 
 }  // namespace calbox::lab

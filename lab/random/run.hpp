@@ -3,6 +3,7 @@
 // within a bounded time all must agree, and every promise that was made must be kept.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,25 @@ struct run_settings {
     std::string log;  // a file for the records of the trace; none when empty
 };
 
-/// A plan that the world cannot even begin is a violation, too.
+/// A world that has been founded for plans that begin alike, and in which one of them can be
+/// played. A plan that the world cannot even begin is a violation, too.
+class founded_world {
+public:
+    /// `with` outlives it.
+    founded_world(const plan& what, const run_settings& with);
+    ~founded_world();
+    founded_world(const founded_world&) = delete;
+    founded_world& operator=(const founded_world&) = delete;
+
+    /// Once. `what` begins like the plan that the world was founded for, or is that plan.
+    run_report play(const plan& what);
+
+private:
+    class run;
+    std::unique_ptr<run> run_;
+};
+
+/// Founds a world, and plays the plan in it.
 run_report run_plan(const plan& what, const run_settings& with);
 
 }  // namespace calbox::lab

@@ -20,8 +20,9 @@ public:
 }  // namespace
 
 struct engine::machine {
-    machine(world& in, const std::string& name, etcd_model& cluster)
-        : entropy(in.with.seed, name),
+    machine(world& in, const std::string& host, etcd_model& cluster)
+        : name(host),
+          entropy(in.with.seed, name),
           time(in.line),
           timers(in.line, time),
           disk(in.line, entropy, {}, {}),
@@ -30,6 +31,7 @@ struct engine::machine {
           env{in.context.get_executor(), time, timers, entropy, *card, disk, compute, log},
           server(env, cluster) {}
 
+    std::string name;
     seeded entropy;
     device_clock time;
     device_timers timers;
@@ -61,6 +63,12 @@ engine::engine(world& in) : in_(in) {
         if (auto started = machines_.back()->server.start(host + std::string(port)); !started) {
             throw failure(host + ": " + started.error().message());
         }
+    }
+}
+
+void engine::reseed(std::uint64_t seed) {
+    for (const auto& one : machines_) {
+        one->entropy = seeded(seed, one->name);
     }
 }
 

@@ -20,6 +20,8 @@ public:
     engine(const engine&) = delete;
     engine& operator=(const engine&) = delete;
 
+    void reseed(std::uint64_t seed);  // as world::reseed
+
     /// The machines of the network named `strategy` needs; none for most.
     static std::vector<std::string> hosts_of(const std::string& strategy);
     /// The strategy's settings, with where these machines are.

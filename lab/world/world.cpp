@@ -157,6 +157,16 @@ void world::wait_for(const std::string& what, const std::function<bool()>& quest
     throw failure(text);
 }
 
+void world::reseed(std::uint64_t seed) {
+    chance = seeded(seed, "script");
+    weather = seeded(seed, "weather");
+    library_seed_ = seeded(seed, "libraries");
+    engine_->reseed(seed);
+    for (const auto& one : devices_) {
+        one->reseed(seed);
+    }
+}
+
 void world::note(std::string_view device, instant at, log_level level, std::string_view area,
                  std::string_view text) {
     if (level == log_level::debug && !with.verbose) {
@@ -279,6 +289,14 @@ device::device(world& in, std::string name, node::node_settings with)
 }
 
 device::~device() = default;
+
+void device::reseed(std::uint64_t seed) {
+    chance_ = seeded(seed, name_);
+    disk_chance_ = seeded(seed, "the disk of " + name_);
+    if (up()) {
+        life_->entropy = seeded(chance_.draw() + lives_);
+    }
+}
 
 std::unique_ptr<storage::store> device::open_store() {
     const bool careless = mutant_is_set("storage.not_durable");

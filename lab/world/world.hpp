@@ -78,6 +78,9 @@ public:
     bool turn(instant end);
     /// The second half of turn(): nothing is settled before.
     bool step(instant end);
+    /// From now on all chance is that of another seed: what has happened by now may be that of many
+    /// worlds.
+    void reseed(std::uint64_t seed);
     /// What the network's consensus strategy promises.
     consensus::traits promised();
     /// What the world's devices have logged last, oldest first.
@@ -160,6 +163,8 @@ public:
     const disk* drive() const noexcept { return drive_ ? &*drive_ : nullptr; }
     /// How the running daemon has lost its disk, unless it was killed itself.
     std::optional<ending> lost_disk() const;
+
+    void reseed(std::uint64_t seed);  // as world::reseed
 
 private:
     struct life;

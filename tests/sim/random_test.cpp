@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -12,7 +13,9 @@
 #include <set>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include "lab/random/batch.hpp"
 #include "lab/random/errands.hpp"
 #include "lab/random/gate.hpp"
 
@@ -73,6 +76,37 @@ TEST(random_worlds, one_seed_is_one_run_in_every_process) {
     ::close(ends[1]);
     ::waitpid(process, nullptr, 0);
     EXPECT_EQ(here.trace, there);
+}
+
+TEST(random_worlds, a_copy_of_a_founded_world_is_one_of_its_own) {
+    const auto batches = batches_of(1, 60, {});
+    const auto alike = std::ranges::max_element(
+        batches, {}, [](const std::vector<plan>& one) { return one.size(); });
+    ASSERT_GE(alike->size(), 3u);
+    const auto with = settings();
+    batch copies({alike->begin(), alike->begin() + 3}, with);
+    std::set<std::uint64_t> different;
+    for (std::size_t i = 0; i < 3; ++i) {
+        const auto told = copies.next();
+        ASSERT_TRUE(told);
+        EXPECT_EQ(*told, line_of((*alike)[i].seed, run_plan((*alike)[i], with)));
+        different.insert(told->at("trace").get<std::uint64_t>());
+    }
+    EXPECT_EQ(different.size(), 3u);
+    EXPECT_FALSE(copies.next());
+}
+
+TEST(random_worlds, every_seed_is_in_one_batch) {
+    std::set<std::uint64_t> seeds;
+    for (const auto& alike : batches_of(90, 310, {})) {
+        for (const plan& one : alike) {
+            EXPECT_TRUE(begin_alike(alike.front(), one));
+            EXPECT_TRUE(seeds.insert(one.seed).second);
+        }
+    }
+    EXPECT_EQ(seeds.size(), 221u);
+    EXPECT_EQ(*seeds.begin(), 90u);
+    EXPECT_TRUE(batches_of(2, 1, {}).empty());
 }
 
 TEST(random_worlds, a_log_has_every_record_and_changes_nothing) {
