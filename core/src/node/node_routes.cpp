@@ -112,7 +112,14 @@ void node_parts::add_routes() {
           });
 
     decoded(std::type_identity<wire::update>(), message_type::update,
-            [this](const peer&, wire::update what) { return replica->on_update(std::move(what)); });
+            [this](const peer& from, wire::update what) {
+                return replica->on_update(from.device, std::move(what));
+            });
+    decoded(std::type_identity<wire::earlier>(), message_type::earlier,
+            [this](const peer& from, wire::earlier what) {
+                const bool is_backup = (from.roles & wire::role::backup) != 0;
+                return replica->on_earlier(from.user_ids, is_backup, what);
+            });
     taken(std::type_identity<wire::consensus_message>(), message_type::consensus,
           [this](const peer& from, wire::consensus_message what) -> task<void> {
               replica->on_consensus(from.device, std::move(what));

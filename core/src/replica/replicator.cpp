@@ -94,7 +94,7 @@ public:
         owner_.mediator_.send(to, wire::message_type::recovery, codec::encode(what));
         co_return result<void>();
     }
-    task<result<bool>> apply(device_id, bytes encoded_envelope) override {
+    task<result<bool>> apply(device_id from, bytes encoded_envelope) override {
         auto what = codec::decode<envelope>(encoded_envelope);
         if (!what) {
             co_return fail(std::move(what.error()));
@@ -106,7 +106,7 @@ public:
         }
         const held_event* const before = owner_.store_.find(header->event);
         const bool news = before == nullptr || before->order.hash != hash;
-        const auto held = co_await owner_.receive(std::move(*what));
+        const auto held = co_await owner_.receive(std::move(*what), from);
         if (!held) {
             co_return fail(held.error());
         }
@@ -252,7 +252,8 @@ bool replicator::involves_us(const envelope_header& header) const {
            std::ranges::any_of(header.streams, [&](const auto& s) { return for_us(s.first); });
 }
 
-task<result<envelope_order>> replicator::receive(envelope what) {
+/// What is for this device and signed by whom it names; whether it may follow is another question.
+task<result<verified_envelope>> replicator::accept(envelope what) {
     auto next = verify(std::move(what));
     if (!next) {
         co_return fail(std::move(next.error()));
@@ -268,11 +269,31 @@ task<result<envelope_order>> replicator::receive(envelope what) {
         involved.push_back(header.event.organizer);
         co_await mediator_.meet(std::move(involved));
     }
+    co_return std::move(*next);
+}
+
+task<result<envelope_order>> replicator::receive(envelope what, device_id from) {
+    auto next = co_await accept(std::move(what));
+    if (!next) {
+        co_return fail(std::move(next.error()));
+    }
+    auto held = co_await take(*next);
+    const bool may_follow_another = !held && held.error().code == errc::forbidden &&
+                                    !from.is_zero() && skips_versions(next->header);
+    if (may_follow_another) {
+        co_await take_earlier(next->header, from);
+        held = co_await take(std::move(*next));
+    }
+    co_return std::move(held);
+}
+
+task<result<envelope_order>> replicator::take(verified_envelope next) {
+    const envelope_header& header = next.header;
     const auto guard = co_await store_.lock(header.event);
-    if (const held_event* const held = store_.find(header.event); held && !store_.is_newer(*next)) {
+    if (const held_event* const held = store_.find(header.event); held && !store_.is_newer(next)) {
         co_return held->order;
     }
-    if (auto allowed = store_.permitted(*next); !allowed) {
+    if (auto allowed = store_.permitted(next); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
     batch writes;
@@ -281,24 +302,24 @@ task<result<envelope_order>> replicator::receive(envelope what) {
         co_return fail(removed.error());
     }
     auto left_out_here = write_left_out(writes, header);
-    store_.write_to(writes, *next);
-    outbox::write_to(writes, *removed, header.event, next->order);
+    store_.write_to(writes, next);
+    outbox::write_to(writes, *removed, header.event, next.order);
     if (!mutant("replicator.acknowledges_unstored")) {
         auto stored = co_await db_.apply(std::move(writes));
         if (!stored) {
             co_return fail(std::move(stored.error()));
         }
     }
-    const envelope_order order = next->order;
+    const envelope_order order = next.order;
     const event_id event = header.event;
     note_left_out(std::move(left_out_here));
-    publish(std::move(*next));
+    publish(std::move(next));
     outbox_.owe(*removed, event);
     co_return order;
 }
 
-task<result<bytes>> replicator::on_update(wire::update what) {
-    const auto held = co_await receive(std::move(what.what));
+task<result<bytes>> replicator::on_update(device_id from, wire::update what) {
+    const auto held = co_await receive(std::move(what.what), from);
     if (!held) {
         co_return fail(held.error());
     }

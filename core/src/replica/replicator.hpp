@@ -157,11 +157,13 @@ public:
     bool is_forked(const event_id& which) const;
     /// It is kept, or there is nothing in it to keep.
     task<result<void>> kept_left_out(event_id copy);
-    /// Verifies and stores what somebody else decided; returns what is held now.
-    task<result<envelope_order>> receive(envelope what);
+    /// Verifies and stores what somebody else decided; returns what is held now. `from`: who sent
+    /// it, and is asked for the versions between, where it does not follow what is held; or zero.
+    task<result<envelope_order>> receive(envelope what, device_id from = {});
 
     // Handlers of messages (node/router.hpp).
-    task<result<bytes>> on_update(wire::update what);
+    task<result<bytes>> on_update(device_id from, wire::update what);
+    task<result<bytes>> on_earlier(std::vector<user_id> users, bool is_backup, wire::earlier what);
     void on_consensus(const device_id& from, wire::consensus_message what);
     task<void> on_recovery(device_id from, std::vector<user_id> users, bool is_backup,
                            wire::recovery_message what);
@@ -219,6 +221,10 @@ private:
     result<void> online_for(const envelope_header& header, bool shared, network_epoch in) const;
     task<std::optional<result<event_id>>> commit_held(change what);
     bool involves_us(const envelope_header& header) const;
+    task<result<verified_envelope>> accept(envelope what);
+    task<result<envelope_order>> take(verified_envelope what);
+    bool skips_versions(const envelope_header& next) const;
+    task<void> take_earlier(envelope_header than, device_id from);
     result<std::vector<device_id>> write_removals(batch& writes, const envelope_header& next);
     std::vector<user_id> removed_by(const envelope_header& next) const;
     result<envelope> removal_notice(envelope_header header, const user_id& removed) const;

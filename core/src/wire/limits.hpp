@@ -12,6 +12,7 @@ inline constexpr std::size_t frame_bytes = 128 * 1024;          // one frame's p
 inline constexpr std::size_t message_bytes = 1024 * 1024;       // one message, over several frames
 inline constexpr std::size_t envelope_body_bytes = 256 * 1024;  // sealed body
 inline constexpr std::size_t envelope_bytes = 900 * 1024;       // header + wraps + body
+inline constexpr std::size_t earlier_bytes = 256 * 1024;        // earlier versions at once, or one
 inline constexpr std::size_t api_body_bytes = 1024 * 1024;      // a JSON request of the local API
 inline constexpr std::size_t name_bytes = 255;                  // a title, a place, a file name
 inline constexpr std::size_t notes_bytes = 64 * 1024;           // the info of an event

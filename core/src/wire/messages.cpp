@@ -31,6 +31,7 @@ const std::vector<message_rule>& message_table() {
         {message_type::consensus, "consensus", sender::member, false},
         {message_type::recovery, "recovery", sender::member, false},
         {message_type::lock, "lock", sender::user, false},
+        {message_type::earlier, "earlier", sender::member, true},
         {message_type::file_info, "file_info", sender::member, true},
         {message_type::file_hashes, "file_hashes", sender::member, true},
         {message_type::file_leaf, "file_leaf", sender::member, true},

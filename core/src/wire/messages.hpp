@@ -48,6 +48,7 @@ enum class message_type : std::uint8_t {
     consensus = 41,
     recovery = 42,
     lock = 43,
+    earlier = 44,
     file_info = 50,
     file_hashes = 51,
     file_leaf = 52,
@@ -442,6 +443,20 @@ struct lock {
     static constexpr auto fields = std::tuple(
         codec::field<1>(&lock::event), codec::field<2>(&lock::user), codec::field<3>(&lock::token),
         codec::field<4>(&lock::since), codec::field<5>(&lock::lease_ms));
+};
+
+/// The versions of an event that came after one, oldest first, as far as the other device keeps
+/// them and the asking one may have them: asked by whoever is sent a version that does not follow
+/// what it holds. At most limits::earlier_bytes at once.
+struct earlier {
+    event_id event;
+    envelope_order after;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&earlier::event), codec::field<2>(&earlier::after));
+};
+struct earlier_reply {
+    std::vector<envelope> versions;
+    static constexpr auto fields = std::tuple(codec::field<1>(&earlier_reply::versions));
 };
 
 // Files

@@ -57,7 +57,6 @@ struct two_people {
     test_network::device& bob;
 };
 
-
 bytes pattern(std::size_t size) {
     bytes all(size);
     for (std::size_t i = 0; i < size; ++i) {
@@ -207,6 +206,26 @@ TEST_P(share, who_was_away_gets_it_later_without_the_sender) {
     test::bytes_sink into;
     must(all.net.run(all.bob.api().file.read(all.bob.me(), made.id, "notes", 0, 0, into)));
     EXPECT_TRUE(into.all == sent);
+}
+
+TEST_P(share, who_was_away_gets_what_a_newcomer_changed) {
+    two_people all(GetParam());
+    auto& carol = all.net.add_edge("carol", all.hub, GetParam().how);
+    carol.sign_in("carol");
+    const auto made = all.share("without carol");
+    all.net.stop(all.bob);
+    node::event_draft change;
+    change.participants = std::vector<std::string>{"bob", "carol"};
+    must(all.net.run(all.alice.api().events.modify(all.alice.me(), made.id, change, std::nullopt)));
+    all.net.until([&] { return carol.api().events.show(carol.me(), made.id).has_value(); });
+    change = {};
+    change.title = "changed by carol";
+    must(all.net.run(carol.api().events.modify(carol.me(), made.id, change, std::nullopt)));
+    all.net.start(all.bob);
+    all.net.until([&] {
+        const auto seen = all.bob.api().events.show(all.bob.me(), made.id);
+        return seen && seen->content.title == "changed by carol";
+    });
 }
 
 TEST_P(share, second_device_has_it_all) {

@@ -18,6 +18,8 @@ public:
     std::vector<std::pair<wire::message_type, device_id>> sent;
     std::vector<envelope_header> shown;
     std::optional<bytes> reply = codec::encode(wire::update_reply{});
+    std::vector<envelope> earlier;  // what others have of the versions that are missing here
+    std::size_t asked_for_earlier = 0;
     bool online = true;
 
     task<result<bytes>> box_key_of(user_id user) override {
@@ -50,7 +52,18 @@ public:
     }
     bool is_local(const user_id& user) const override { return here.contains(user); }
     bool is_online(const std::vector<device_id>&) const override { return online; }
-    task<result<bytes>> request(device_id to, wire::message_type, bytes payload) override {
+    task<result<bytes>> request(device_id to, wire::message_type type, bytes payload) override {
+        if (type == wire::message_type::earlier) {
+            ++asked_for_earlier;
+            const auto after = codec::decode<wire::earlier>(payload)->after;
+            wire::earlier_reply later;
+            for (const envelope& one : earlier) {
+                if (crypto::read_header(one)->version > after.version) {
+                    later.versions.push_back(one);
+                }
+            }
+            co_return codec::encode(later);
+        }
         delivered.emplace_back(to, codec::decode<wire::update>(payload)->what);
         if (!reply) {
             co_return fail(errc::unavailable, "nobody answers");
@@ -199,6 +212,85 @@ protected:
     std::optional<version_number> granted;
     std::optional<replicator> replica;
 };
+
+// Versions between
+// -----------------------------------------------------------------------------------------------------------
+
+class versions_between : public replicator_test {
+protected:
+    /// alice holds version 1 of hers, with bob; she missed 2, in which carol comes to take part.
+    void SetUp() override {
+        at_alice();
+        first = sign(header_of(which, alice, 1, {bob.id}), alice, in.entropy);
+        ASSERT_TRUE(in.run(replica->receive(first)));
+        second = sign(header_of(which, alice, 2, {bob.id, carol.id}, order_of(first)), alice,
+                      in.entropy);
+        third = sign(header_of(which, carol, 3, {bob.id, carol.id}, order_of(second)), carol,
+                     in.entropy);
+        fourth = sign(header_of(which, carol, 4, {bob.id, carol.id}, order_of(third)), carol,
+                      in.entropy);
+    }
+    errc take(const envelope& what, const device_id& from) {
+        const auto held = in.run(replica->receive(what, from));
+        return held ? errc::ok : held.error().code;
+    }
+    version_number held() const { return replica->events().find(which)->header.version; }
+    envelope first, second, third, fourth;
+};
+
+TEST_F(versions_between, are_asked_for_where_their_author_may_have_come_meanwhile) {
+    EXPECT_EQ(take(fourth, bob.on), errc::forbidden) << "nobody has them";
+    EXPECT_EQ(take(fourth, {}), errc::forbidden);
+    rest.earlier = {second, third};
+    EXPECT_EQ(take(fourth, bob.on), errc::ok);
+    EXPECT_EQ(held(), version_number(4));
+    EXPECT_EQ(rest.asked_for_earlier, 2U);
+    EXPECT_EQ(in.run(replica->earlier().kept(which))->size(), 3U) << "they are history now";
+}
+
+TEST_F(versions_between, are_not_asked_for_by_the_next_version_or_by_what_is_no_ones) {
+    auto next = header_of(which, carol, 2, {bob.id, carol.id}, order_of(first));
+    EXPECT_EQ(take(sign(next, carol, in.entropy), bob.on), errc::forbidden);
+    EXPECT_EQ(rest.asked_for_earlier, 0U);
+}
+
+TEST_F(versions_between, prove_nothing_that_they_do_not_say) {
+    // Whoever brings forged or other versions gets no further than with none.
+    auto forged = second;
+    forged.body.push_back(1);
+    const auto by_carol =
+        sign(header_of(which, carol, 2, {bob.id, carol.id}, order_of(first)), carol, in.entropy);
+    event_id another = which;
+    ++another.seq;
+    const auto of_another =
+        sign(header_of(another, alice, 2, {bob.id, carol.id}), alice, in.entropy);
+    for (const envelope& one : {forged, by_carol, of_another, third}) {
+        rest.earlier = {one};
+        EXPECT_EQ(take(fourth, carol.on), errc::forbidden);
+        EXPECT_EQ(held(), version_number(1));
+    }
+}
+
+TEST_F(versions_between, are_given_to_those_who_took_part_in_them) {
+    for (const envelope* const one : {&second, &third, &fourth}) {
+        ASSERT_EQ(take(*one, {}), errc::ok);
+    }
+    const auto given = [&](std::vector<user_id> users, bool backup, const envelope& after) {
+        const auto answer =
+            in.run(replica->on_earlier(std::move(users), backup, {which, order_of(after)}));
+        const auto reply = codec::decode<wire::earlier_reply>(*answer);
+        std::vector<std::uint64_t> versions;
+        for (const envelope& one : reply->versions) {
+            versions.push_back(crypto::read_header(one)->version.value);
+        }
+        return versions;
+    };
+    EXPECT_EQ(given({bob.id}, false, first), (std::vector<std::uint64_t>{2, 3}));
+    EXPECT_EQ(given({bob.id}, false, second), (std::vector<std::uint64_t>{3}));
+    EXPECT_EQ(given({dave.id}, false, first), std::vector<std::uint64_t>());
+    EXPECT_EQ(given({}, false, first), std::vector<std::uint64_t>());
+    EXPECT_EQ(given({}, true, first), (std::vector<std::uint64_t>{2, 3}));
+}
 
 // Removals
 // -----------------------------------------------------------------------------------------------------------
@@ -354,12 +446,12 @@ TEST_F(replicator_test, what_is_not_signed_or_not_for_us_is_refused) {
     at_alice();
     envelope one = sign(header_of(which, alice, 1, {bob.id}), alice, in.entropy);
     one.signature[0] ^= 1;
-    EXPECT_EQ(in.run(replica->on_update({one})).error().code, errc::mismatch);
+    EXPECT_EQ(in.run(replica->on_update(bob.on, {one})).error().code, errc::mismatch);
     const event_id theirs{bob.id, 1ULL << 32 | 1};
     const auto strange = sign(header_of(theirs, bob, 1, {carol.id}), bob, in.entropy);
-    EXPECT_EQ(in.run(replica->on_update({strange})).error().code, errc::forbidden);
+    EXPECT_EQ(in.run(replica->on_update(bob.on, {strange})).error().code, errc::forbidden);
     const auto forged = sign(header_of(which, bob, 1, {bob.id}), bob, in.entropy);
-    EXPECT_EQ(in.run(replica->on_update({forged})).error().code, errc::forbidden);
+    EXPECT_EQ(in.run(replica->on_update(bob.on, {forged})).error().code, errc::forbidden);
     EXPECT_EQ(replica->events().find(which), nullptr);
 }
 
