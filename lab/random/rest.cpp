@@ -18,8 +18,21 @@ bool same(const node::event_view& left, const node::event_view& right) {
     return one.place() == other.place() && one.content == other.content;
 }
 
+bool takes_part(const person& who, const node::event_view& in) {
+    return who.name() == in.organizer ||
+           std::ranges::count(in.content.participants, who.name()) != 0;
+}
+
+/// The later version was made without whoever sees the earlier one. Its author tells him so; or
+/// nobody does, where the author stays away (docs/promises.md).
+bool removed_by_it(const sight& one, const sight& other) {
+    const bool later =
+        claims::shown_version(one.what).place() > claims::shown_version(other.what).place();
+    return !takes_part(later ? *other.whose : *one.whose, later ? one.what : other.what);
+}
+
 /// Where two see an event, they see one version of it, and whoever takes part in it sees it.
-std::string disagreement(const std::vector<const person*>& people) {
+std::string disagreement(const std::vector<const person*>& people, bool everybody) {
     std::map<event_id, sight> first;
     std::map<const person*, std::set<event_id>> seen;
     for (const person* const who : people) {
@@ -27,7 +40,8 @@ std::string disagreement(const std::vector<const person*>& people) {
             seen[who].insert(one.id);
             const auto [known, fresh] = first.try_emplace(one.id, sight{who, one});
             const sight& other = known->second;
-            if (!fresh && !same(one, other.what)) {
+            if (!fresh && !same(one, other.what) &&
+                (everybody || !removed_by_it({who, one}, other))) {
                 return fmt::format("{} has version {} of {}, and {} version {}", who->name(),
                                    one.version.value, one.id_text, other.whose->name(),
                                    other.what.version.value);
@@ -35,11 +49,8 @@ std::string disagreement(const std::vector<const person*>& people) {
         }
     }
     for (const auto& [event, sight] : first) {
-        const auto& names = sight.what.content.participants;
         for (const person* const who : people) {
-            const bool takes_part =
-                who->name() == sight.what.organizer || std::ranges::count(names, who->name()) != 0;
-            if (takes_part && !seen[who].contains(event)) {
+            if (takes_part(*who, sight.what) && !seen[who].contains(event)) {
                 return who->name() + " does not see " + sight.what.id_text;
             }
         }
@@ -60,7 +71,7 @@ std::string unrest(const std::vector<const person*>& people, bool everybody) {
             return fmt::format("{} still owes {} updates", who->name(), status.outbox);
         }
     }
-    return disagreement(people);
+    return disagreement(people, everybody);
 }
 
 }  // namespace calbox::lab

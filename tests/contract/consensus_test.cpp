@@ -266,6 +266,20 @@ TEST_P(consensus_suite, edits_go_on_offline_where_that_is_declared) {
     EXPECT_TRUE(as<committed>(w.outcome_of(op)));
 }
 
+TEST_P(consensus_suite, who_ends_in_order_leaves_its_events_to_the_others_where_that_is_declared) {
+    auto w = world(2);
+    w.run_for(std::chrono::seconds(5));
+    w.make(event_);
+    w.leave(0);
+    w.run_for(std::chrono::seconds(2));
+    EXPECT_TRUE(w.has_left(0));
+    w.crash(0);
+    EXPECT_EQ(w.edit(1, event_).has_value(), promised().hands_over);
+    w.restart(0);
+    w.run_for(std::chrono::seconds(5));
+    EXPECT_TRUE(w.edit(1, event_, w.shown(1, event_)));
+}
+
 TEST_P(consensus_suite, what_comes_from_another_strategy_goes_on_here) {
     if (!promised().inherits) {
         GTEST_SKIP() << "no network changes to it";
@@ -311,6 +325,7 @@ TEST_P(consensus_suite, what_comes_from_another_strategy_survives_restarts) {
     for (std::size_t i = 0; i < 3; ++i) {
         w.restart(i);
     }
+    w.inherit({0, 1, 2}, event_, version_number(5), to_bytes("of another"));  // as the host does
     w.run_for(std::chrono::seconds(5));
     const auto grant = as<granted>(w.outcome_of(w.acquire(2, event_, version_number(5))));
     ASSERT_TRUE(grant);
@@ -350,7 +365,8 @@ TEST_P(consensus_suite, it_declares_the_same_to_people_and_to_the_host) {
         {"edits_offline", mine.edits_offline},
         {"needs_external", mine.needs_external},
         {"takes_over", mine.takes_over},
-        {"inherits", mine.inherits}};
+        {"inherits", mine.inherits},
+        {"hands_over", mine.hands_over}};
     for (const auto& [word, declared] : all) {
         EXPECT_EQ(has_trait("consensus", GetParam(), word), declared) << word;
     }

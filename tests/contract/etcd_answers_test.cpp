@@ -247,6 +247,65 @@ TEST_F(etcd_answers, a_renewal_that_is_refused_or_late_is_none) {
     EXPECT_EQ(model_.leases(), 0U);
 }
 
+TEST_F(etcd_answers, what_comes_from_another_strategy_is_brought_once_whatever_is_lost) {
+    const auto tell = [this](std::uint32_t generation, std::uint64_t version) {
+        consensus::inherit what;
+        what.operation = next();
+        what.event = event_;
+        what.generation = generation_number(generation);
+        what.version = version_number(version);
+        what.value = to_bytes("of another");
+        step(what);
+    };
+    tell(1, 5);
+    EXPECT_TRUE(asked_.empty()) << "nobody wants it yet";
+    const auto first = acquire(5);
+    by_model();     // the lease
+    by_model();     // the lock, of an event that etcd does not know
+    lose_answer();  // the event
+    all_by_model();
+    const auto held = token_of(first);
+    EXPECT_GE(held, consensus::first_token(version_number(5), network_epoch(1)));
+    commit(first, held, 5);
+    all_by_model();
+    ASSERT_TRUE(std::holds_alternative<committed>(outcomes_.at(first).outcome));
+    const auto second = acquire(6);
+    all_by_model();
+    EXPECT_GT(token_of(second), held);
+    step(consensus::release{second, event_, token_of(second)});
+    all_by_model();
+
+    tell(1, 5);  // as at a restart: nothing goes back
+    const auto third = acquire(6);
+    all_by_model();
+    EXPECT_EQ(std::get<granted>(outcomes_.at(third).outcome).version, version_number(6));
+    step(consensus::release{third, event_, token_of(third)});
+    all_by_model();
+
+    tell(2, 6);  // a line that was taken over is the later one
+    const auto fourth = acquire(6);
+    by_model();
+    by_model();  // the lock
+    answer(503, R"({"message":"etcdserver: no leader"})");
+    all_by_model();
+    EXPECT_EQ(std::get<granted>(outcomes_.at(fourth).outcome).version, version_number(6));
+    commit(fourth, token_of(fourth), 6);
+    all_by_model();
+    EXPECT_TRUE(std::holds_alternative<committed>(outcomes_.at(fourth).outcome));
+
+    tell(3, 7);
+    const auto fifth = acquire(7);
+    by_model();
+    by_model();
+    answer(400, R"({"message":"etcdserver: request is too large"})");
+    EXPECT_EQ(code_of(fifth), errc::too_large);
+    all_by_model();
+    tell(3, 7);
+    const auto sixth = acquire(7);
+    all_by_model();
+    EXPECT_EQ(code_of(sixth), errc::ok) << "the lock was given back";
+}
+
 TEST_F(etcd_answers, it_takes_nothing_over_and_leaves_at_once) {
     const auto id = acquire(1, consensus::intent::take_over);
     EXPECT_EQ(code_of(id), errc::unsupported);

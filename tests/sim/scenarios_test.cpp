@@ -42,8 +42,9 @@ std::vector<setting> all_settings() {
             all.push_back({&one, seed, "naive"});
         }
         all.push_back({&one, 1, "views"});
-        if (one.name == "report-6.7") {
+        if (one.name == "report-6.7" || one.name == "strategy-change") {
             all.push_back({&one, 1, "etcd"});
+            all.push_back({&one, 1, "organizer"});
         }
     }
     return all;

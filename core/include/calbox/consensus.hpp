@@ -31,6 +31,7 @@ struct traits {
     bool needs_external = false;         // an engine outside of CalendarBox
     bool takes_over = false;             // knows intent::take_over; else the host does not ask
     bool inherits = false;               // knows `inherit`: a network may change to this strategy
+    bool hands_over = false;  // who ends in order (`leaving`) leaves its events to the others
 };
 
 /// take_over begins another line of versions of an event whose voters are out of reach. Refused

@@ -14,6 +14,7 @@ constexpr std::size_t delivered_max = 10'000;
 constexpr duration over_after = std::chrono::seconds(1);  // less than others wait
 constexpr std::size_t notice_rounds = 3;
 constexpr duration notice_again = std::chrono::seconds(4);
+constexpr std::uint64_t revisions_max = 0xc000'0000;  // 4,096 epochs fit above
 constexpr duration settle_again = std::chrono::seconds(5);
 
 /// How long a lease lasts on the clock of this device, which need not run as etcd's does.
@@ -42,6 +43,9 @@ void etcd::answered(errand of, const answer& what, const context& where, effects
             return;
         case stage::locking:
             locked(std::move(of), what, where, effects);
+            return;
+        case stage::bringing:
+            brought(std::move(of), what, where, effects);
             return;
         case stage::looking:
             looked(std::move(of), what, where, effects);
@@ -88,16 +92,16 @@ void etcd::leased(errand of, const answer& what, const context& where, effects_t
 }
 
 void etcd::locked(errand of, const answer& what, const context& where, effects_type& effects) {
-    if (what.what == answer::kind::fine && what.succeeded) {
-        kept_lock mine;
-        mine.held = what.revision;
-        grant(of, mine, what, where, effects);
-        return;
-    }
     const bool mine = what.lock && what.lock->operation == of.operation &&
                       what.lock->lease == of.lease && what.lock->holder == where.self;
-    if (mine) {
-        grant(of, *what.lock, what, where, effects);
+    if (mine || (what.what == answer::kind::fine && what.succeeded)) {
+        of.lock = mine ? what.lock->revision : what.revision;
+        grant(std::move(of), what, where, effects);
+        return;
+    }
+    const bool unknown = what.what == answer::kind::fine && !what.event && !what.lock;
+    if (unknown && of.why != intent::create && inherited_.contains(of.event)) {
+        bring(std::move(of), what.event, where, effects);
         return;
     }
     revoke(of.event, of.lease, where, effects);
@@ -112,7 +116,8 @@ void etcd::locked(errand of, const answer& what, const context& where, effects_t
         no.since = what.lock->since;
     } else {
         no.why = {errc::not_found,
-                  "etcd does not know this event, which was made under another strategy: copy it"};
+                  "etcd does not know this event, and neither how it came from another strategy: "
+                  "try again when this device has caught up"};
     }
     if (what.event && what.event->version > of.current) {
         deliver(of.event, *what.event, where, effects);
@@ -120,8 +125,52 @@ void etcd::locked(errand of, const answer& what, const context& where, effects_t
     effects.push_back(done{of.operation, std::move(no)});
 }
 
-void etcd::grant(const errand& of, const kept_lock& lock, const answer& what, const context& where,
+/// What this device was told when the event came here, if that is later than what etcd holds:
+/// nothing, or what it held when the network had this strategy before.
+const kept_event* etcd::later_from_another_strategy(const event_id& event,
+                                                    const std::optional<kept_event>& than) const {
+    const auto found = inherited_.find(event);
+    return found != inherited_.end() && (!than || *than < found->second) ? &found->second : nullptr;
+}
+
+void etcd::bring(errand of, const std::optional<kept_event>& instead_of, const context& where,
                  effects_type& effects) {
+    auto asked = requests_.bring(of.event, instead_of ? instead_of->mod_revision : 0,
+                                 inherited_.at(of.event));
+    ask(std::move(of), stage::bringing, std::move(asked), where, effects);
+}
+
+/// The event is there now, by this device or by another, and is locked next, unless it was before.
+void etcd::brought(errand of, answer what, const context& where, effects_type& effects) {
+    if (what.what == answer::kind::refused) {
+        revoke(of.event, of.lease, where, effects);
+        refuse(of, what.why, effects);
+    } else if (of.lock == 0) {
+        const kept_lock mine{where.self, of.operation, where.wall, 0, 0};
+        auto asked = requests_.lock(of.event, false, of.lease, mine);
+        ask(std::move(of), stage::locking, std::move(asked), where, effects);
+    } else {
+        if (what.succeeded) {
+            what.event = inherited_.at(of.event);
+            what.event->mod_revision = what.revision;
+        }
+        grant(std::move(of), what, where, effects);
+    }
+}
+
+void etcd::grant(errand of, const answer& what, const context& where, effects_type& effects) {
+    if (later_from_another_strategy(of.event, what.event) != nullptr) {
+        bring(std::move(of), what.event, where, effects);
+        return;
+    }
+    if (of.lock > revisions_max) {
+        revoke(of.event, of.lease, where, effects);
+        refuse(of,
+               {errc::unsupported, "etcd has counted " + std::to_string(of.lock) +
+                                       " revisions, which is too far: begin with a new cluster"},
+               effects);
+        return;
+    }
     const version_number version = version_of(what.event);
     const duration left = of.lease_until - where.now;
     if (left <= duration() || version < of.current) {
@@ -146,8 +195,9 @@ void etcd::grant(const errand& of, const kept_lock& lock, const answer& what, co
     }
     std::erase_if(locks_,
                   [&](const auto& one) { return one.second.until + with_.ttl < where.now; });
-    locks_[{of.event, lock.held}] = {of.operation, of.lease, of.lease_until, what.event};
-    effects.push_back(done{of.operation, granted{lock.held, left, version}});
+    locks_[{of.event, of.lock}] = {of.operation, of.lease, of.lease_until, what.event};
+    effects.push_back(
+        done{of.operation, granted{token_of(version, of.lock, where.epoch), left, version}});
 }
 
 void etcd::kept_alive(const errand& of, const answer& what, const context& where,
@@ -156,7 +206,7 @@ void etcd::kept_alive(const errand& of, const answer& what, const context& where
         refuse(of, what.why, effects);
         return;
     }
-    const auto found = locks_.find({of.event, of.held});
+    const auto found = locks_.find({of.event, of.lock});
     if (found == locks_.end() || what.ttl == duration()) {
         if (found != locks_.end()) {
             locks_.erase(found);
@@ -170,8 +220,9 @@ void etcd::kept_alive(const errand& of, const answer& what, const context& where
         return;
     }
     found->second.until = std::max(found->second.until, until);
-    effects.push_back(
-        done{of.operation, granted{of.held, until - where.now, version_of(found->second.event)}});
+    const version_number version = version_of(found->second.event);
+    effects.push_back(done{of.operation, granted{token_of(version, of.lock, where.epoch),
+                                                 until - where.now, version}});
 }
 
 // Edits
@@ -208,10 +259,12 @@ void etcd::looked(errand of, const answer& what, const context& where, effects_t
         judged(std::move(of), came, what, where, effects);
         return;
     }
-    if (what.event) {
+    const kept_event* const later = later_from_another_strategy(of.event, what.event);
+    if (what.event && later == nullptr) {
         deliver(of.event, *what.event, where, effects);
     }
-    effects.push_back(done{of.operation, current{version_of(what.event)}});
+    effects.push_back(
+        done{of.operation, current{later != nullptr ? later->version : version_of(what.event)}});
 }
 
 void etcd::write(errand of, const std::optional<kept_event>& base, const context& where,
@@ -232,7 +285,7 @@ void etcd::write(errand of, const std::optional<kept_event>& base, const context
         effects.push_back(persist{intended_key(of.operation), codec::encode(mine)});
         tell_others(of, false, effects);
     }
-    auto asked = requests_.commit(of.event, base ? base->mod_revision : 0, of.held, next);
+    auto asked = requests_.commit(of.event, base ? base->mod_revision : 0, of.lock, next);
     ask(std::move(of), stage::writing, std::move(asked), where, effects);
 }
 
@@ -273,12 +326,12 @@ void etcd::judged(errand of, verdict came, const answer& what, const context& wh
             put_off(std::move(of), settle_again, effects);
             return;
         }
-        const token held = what.lock->held;
+        const std::uint64_t lock = what.lock->revision;
         if (of.kind == errand_kind::fate) {
-            ask(std::move(of), stage::unlocking, requests_.unlock(of.event, held), where, effects);
+            ask(std::move(of), stage::unlocking, requests_.unlock(of.event, lock), where, effects);
             return;
         }
-        if (held == of.held && now == of.expect) {
+        if (lock == of.lock && now == of.expect) {
             write(std::move(of), what.event, where, effects);
             return;
         }

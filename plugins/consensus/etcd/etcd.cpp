@@ -23,7 +23,7 @@ done refusal(const operation_id& operation, errc code, std::string sentence) {
 traits etcd::declared() const noexcept {
     traits mine;
     mine.mutual_exclusion = mine.linearizable = mine.survives_holder_crash = true;
-    mine.partition_safe = mine.needs_external = true;
+    mine.partition_safe = mine.needs_external = mine.inherits = mine.hands_over = true;
     return mine;
 }
 
@@ -60,14 +60,15 @@ void etcd::on(const acquire& what, const context& where, effects_type& effects) 
 }
 
 void etcd::on(const renew& what, const context& where, effects_type& effects) {
-    const auto found = locks_.find({what.event, what.held});
+    const auto lock = revision_of(what.held, where.epoch);
+    const auto found = locks_.find({what.event, lock});
     if (found == locks_.end()) {
         effects.push_back(
             refusal(what.operation, errc::conflict, "the lock on the event is not held any more"));
         return;
     }
     errand next = errand_for(errand_kind::renew, what.operation, what.event, where);
-    next.held = what.held;
+    next.lock = lock;
     next.lease = found->second.lease;
     auto asked = requests_.keep_alive(next.lease);
     ask(std::move(next), stage::leasing, std::move(asked), where, effects);
@@ -75,7 +76,7 @@ void etcd::on(const renew& what, const context& where, effects_type& effects) {
 
 void etcd::on(const commit& what, const context& where, effects_type& effects) {
     errand next = errand_for(errand_kind::commit, what.operation, what.event, where);
-    next.held = what.held;
+    next.lock = revision_of(what.held, where.epoch);
     next.expect = what.expect;
     next.body = what.value;
     if (what.members) {
@@ -84,7 +85,7 @@ void etcd::on(const commit& what, const context& where, effects_type& effects) {
                            what.members->backups.end());
         std::erase(next.others, where.self);
     }
-    const auto lock = locks_.find({what.event, what.held});
+    const auto lock = locks_.find({what.event, next.lock});
     const bool as_it_was =
         lock != locks_.end() && lock->second.operation == what.operation &&
         (lock->second.event ? lock->second.event->version : version_number()) == what.expect;
@@ -97,7 +98,8 @@ void etcd::on(const commit& what, const context& where, effects_type& effects) {
 }
 
 void etcd::on(const release& what, const context& where, effects_type& effects) {
-    const auto found = locks_.find({what.event, what.held});
+    const auto lock = revision_of(what.held, where.epoch);
+    const auto found = locks_.find({what.event, lock});
     if (found != locks_.end()) {
         const auto lease = found->second.lease;
         locks_.erase(found);
@@ -105,7 +107,7 @@ void etcd::on(const release& what, const context& where, effects_type& effects) 
         return;
     }
     ask(errand_for(errand_kind::unlock, what.operation, what.event, where), stage::unlocking,
-        requests_.unlock(what.event, what.held), where, effects);
+        requests_.unlock(what.event, lock), where, effects);
 }
 
 void etcd::on(const read& what, const context& where, effects_type& effects) {
@@ -118,6 +120,19 @@ void etcd::on(const fate& what, const context& where, effects_type& effects) {
     next.of = what.of;
     next.expect = what.expect;
     ask(std::move(next), stage::looking, requests_.look(what.event), where, effects);
+}
+
+/// Kept here until somebody wants its lock: then etcd is told, unless it knows already.
+void etcd::on(const inherit& what, const context&, effects_type&) {
+    kept_event mine;
+    mine.version = what.version;
+    mine.generation = what.generation;
+    mine.recent.emplace_back(what.operation, what.version);
+    mine.body = what.value;
+    kept_event& known = inherited_[what.event];
+    if (known.recent.empty() || known < mine) {
+        known = std::move(mine);
+    }
 }
 
 void etcd::on(const leaving&, const context&, effects_type& effects) {
@@ -179,6 +194,7 @@ void etcd::on(const restored& what, const context& where, effects_type& effects)
     intended_.clear();
     notices_.clear();
     delivered_.clear();
+    inherited_.clear();
     for (const auto& [key, record] : what.records) {
         const auto edit = !key.empty() && key[0] == 'i'
                               ? operation_id::from_bytes(byte_view(key).subspan(1))
@@ -284,7 +300,8 @@ std::string etcd::explain(const event_id& event, context where) const {
         if (key.first == event && where.now < one.until) {
             text["held"] = true;
             text["holder"] = where.self.hex();
-            text["token"] = key.second;
+            text["token"] = token_of(one.event ? one.event->version : version_number(), key.second,
+                                     where.epoch);
         }
     }
     if (!text["held"].get<bool>()) {

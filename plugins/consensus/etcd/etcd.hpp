@@ -24,6 +24,8 @@ public:
     traits declared() const noexcept override;
     void step(const input& what, context where, std::vector<effect>& effects) override;
     std::string explain(const event_id& event, context where) const override;
+    /// Nothing: what the devices are told is all.
+    result<bytes> begins(const event_id&, const group&, context) const override { return bytes(); }
 
 private:
     using effects_type = std::vector<effect>;
@@ -43,7 +45,7 @@ private:
         unlock,
     };
     /// What is asked at the moment.
-    enum class stage { looking, leasing, locking, writing, unlocking, ending };
+    enum class stage { looking, leasing, locking, bringing, writing, unlocking, ending };
     struct errand {
         errand_kind kind = errand_kind::read;
         operation_id operation;
@@ -59,8 +61,8 @@ private:
         version_number current;
         std::uint64_t lease = 0;  // also of renew and revoke
         instant lease_until;
-        // renew, commit, unlock
-        token held = 0;
+        // renew, commit, unlock; of acquire once it has the lock: the lock's revision in etcd
+        std::uint64_t lock = 0;
         // commit, fate, settle, notice: the edit, and which version it expects
         operation_id of;
         version_number expect;
@@ -101,7 +103,7 @@ private:
     void on(const release& what, const context& where, effects_type& effects);
     void on(const read& what, const context& where, effects_type& effects);
     void on(const fate& what, const context& where, effects_type& effects);
-    void on(const inherit&, const context&, effects_type&) {}  // no network changes to it
+    void on(const inherit& what, const context& where, effects_type& effects);
     void on(const leaving& what, const context& where, effects_type& effects);
     void on(const message& what, const context& where, effects_type& effects);
     void on(const timer& what, const context& where, effects_type& effects);
@@ -121,8 +123,12 @@ private:
     void answered(errand of, const answer& what, const context& where, effects_type& effects);
     void leased(errand of, const answer& what, const context& where, effects_type& effects);
     void locked(errand of, const answer& what, const context& where, effects_type& effects);
-    void grant(const errand& of, const kept_lock& lock, const answer& what, const context& where,
+    const kept_event* later_from_another_strategy(const event_id& event,
+                                                  const std::optional<kept_event>& than) const;
+    void bring(errand of, const std::optional<kept_event>& instead_of, const context& where,
                effects_type& effects);
+    void brought(errand of, answer what, const context& where, effects_type& effects);
+    void grant(errand of, const answer& what, const context& where, effects_type& effects);
     void kept_alive(const errand& of, const answer& what, const context& where,
                     effects_type& effects);
     void looked(errand of, const answer& what, const context& where, effects_type& effects);
@@ -147,7 +153,8 @@ private:
     std::string trouble_;                      // why there was no answer last; empty: there was one
     std::map<std::uint64_t, errand> asked_;    // by the tag of the request
     std::map<std::uint64_t, errand> waiting_;  // by the tag of the timer
-    std::map<std::pair<event_id, token>, held_lock> locks_;
+    std::map<std::pair<event_id, std::uint64_t>, held_lock> locks_;  // with the lock's revision
+    std::map<event_id, kept_event> inherited_;  // as it came from another strategy
     std::map<operation_id, intended> intended_;
     std::map<std::pair<event_id, operation_id>, std::uint64_t> notices_;  // timers of those
     std::map<event_id, version_number> delivered_;

@@ -63,7 +63,8 @@ calbox::result<std::unique_ptr<etcd>> make(std::string_view settings) {
 
 CALBOX_PLUGIN(etcd, make, "consensus", "etcd", "1.0.0",
               "An etcd cluster decides; nobody can edit while most of it cannot be reached",
-              "mutual_exclusion linearizable survives_holder_crash partition_safe needs_external",
+              "mutual_exclusion linearizable survives_holder_crash partition_safe needs_external "
+              "inherits hands_over",
               R"({"type":"object","additionalProperties":false,"properties":{
         "endpoints":{"type":"array","default":["http://127.0.0.1:2379"]},
         "prefix":{"type":"string","default":"calbox/"},

@@ -31,6 +31,10 @@ json modified(const std::string& key, std::uint64_t revision) {
             {"result", "EQUAL"},
             {"mod_revision", std::to_string(revision)}};
 }
+/// It was changed last then; 0: it is not there.
+json as_of(const std::string& key, std::uint64_t revision) {
+    return revision == 0 ? created(key, "EQUAL", 0) : modified(key, revision);
+}
 json range(const std::string& key) { return {{"request_range", {{"key", key}}}}; }
 json erase(const std::string& key) { return {{"request_delete_range", {{"key", key}}}}; }
 json put(const std::string& key, byte_view value, std::uint64_t lease = 0) {
@@ -122,10 +126,10 @@ question requests::lock(const event_id& event, bool create, std::uint64_t lease,
         json::array({range(ev), range(lock)}));
 }
 
-question requests::commit(const event_id& event, std::uint64_t base, token held,
+question requests::commit(const event_id& event, std::uint64_t base, std::uint64_t held,
                           const kept_event& next) const {
     const auto ev = event_key(event), lock = lock_key(event);
-    json unchanged = json::array({base == 0 ? created(ev, "EQUAL", 0) : modified(ev, base)});
+    json unchanged = json::array({as_of(ev, base)});
     if (!mutant("etcd.no_fencing")) {
         unchanged.push_back(created(lock, "EQUAL", held));
     }
@@ -134,7 +138,13 @@ question requests::commit(const event_id& event, std::uint64_t base, token held,
                        json::array({range(ev), range(lock)}));
 }
 
-question requests::unlock(const event_id& event, token held) const {
+question requests::bring(const event_id& event, std::uint64_t base, const kept_event& what) const {
+    const auto ev = event_key(event);
+    return transaction(json::array({as_of(ev, base)}), json::array({put(ev, codec::encode(what))}),
+                       json::array({range(ev)}));
+}
+
+question requests::unlock(const event_id& event, std::uint64_t held) const {
     const auto ev = event_key(event), lock = lock_key(event);
     return transaction(json::array({created(lock, "EQUAL", held)}),
                        json::array({erase(lock), range(ev)}),
@@ -186,7 +196,7 @@ answer requests::read(const event_id& event, int status, byte_view body) const {
                 out.lock = value_in<kept_lock>(pair);
                 ours = out.lock.has_value();
                 if (ours) {
-                    out.lock->held = number_in(pair, "create_revision");
+                    out.lock->revision = number_in(pair, "create_revision");
                     out.lock->lease = number_in(pair, "lease");
                 }
             }

@@ -40,7 +40,7 @@ done refusal(const operation_id& operation, const char* sentence, const device_i
 
 traits naive::declared() const noexcept {
     traits mine;
-    mine.inherits = true;
+    mine.inherits = mine.hands_over = true;
     return mine;
 }
 

@@ -20,7 +20,7 @@ calbox::result<std::unique_ptr<naive>> make(std::string_view settings) {
 CALBOX_PLUGIN(
     naive, make, "consensus", "naive", "1.0.0",
     "Asks everybody who is up whether it may edit, as the first CalendarBox did; loses updates",
-    "inherits",
+    "inherits hands_over",
     R"({"type":"object","additionalProperties":false,"properties":{
                   "ask_ms":{"type":"integer","minimum":1,"maximum":60000,"default":2000},
                   "lease_ms":{"type":"integer","minimum":100,"maximum":600000,"default":30000}}})");

@@ -31,7 +31,8 @@ CALBOX_PLUGIN(
     views, make, "consensus", "views", "1.0.0",
     "A register per event, decided by a quorum of devices that the event itself names; the set "
     "follows who is there",
-    "mutual_exclusion linearizable survives_holder_crash partition_safe inherits takes_over",
+    "mutual_exclusion linearizable survives_holder_crash partition_safe inherits takes_over "
+    "hands_over",
     R"({"type":"object","additionalProperties":false,"properties":{
         "ttl_ms":{"type":"integer","minimum":200,"maximum":600000,"default":30000},
         "absent_after_ms":{"type":"integer","minimum":200,"maximum":86400000,"default":600000},

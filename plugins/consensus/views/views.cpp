@@ -40,6 +40,7 @@ traits views::declared() const noexcept {
     mine.partition_safe = true;
     mine.takes_over = true;
     mine.inherits = true;
+    mine.hands_over = true;
     return mine;
 }
 
