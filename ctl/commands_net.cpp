@@ -17,6 +17,23 @@ json part_of(const json& object, std::string_view key) {
     return found == object.end() ? json::object() : *found;
 }
 
+/// "3 advertisements (1 forged, 2 older)", or nothing when none was dropped.
+std::string dropped_text(const json& counts) {
+    std::uint64_t all = 0;
+    std::string reasons;
+    for (const auto& [key, name] :
+         {std::pair{"unsigned", "unsigned"}, std::pair{"forged", "forged"},
+          std::pair{"other_network", "of other networks"}, std::pair{"expired", "expired"},
+          std::pair{"older", "older than a known one"}}) {
+        const auto count = number_of(counts, key);
+        all += count;
+        if (count > 0) {
+            reasons += (reasons.empty() ? "" : ", ") + fmt::format("{} {}", count, name);
+        }
+    }
+    return all == 0 ? std::string() : fmt::format("{} advertisements ({})", all, reasons);
+}
+
 answer<void> net_status(context& with) {
     const auto found = with.api.get("/v1/net");
     if (!found) {
@@ -30,12 +47,19 @@ answer<void> net_status(context& with) {
     with.out.field("state",
                    with.out.paint(state == "connected" ? colour::good : colour::warning, state));
     const auto held_by = clean(text_of(*found, "rendezvous"));
-    with.out.field("rendezvous", held_by.empty() ? "none" : held_by);
+    with.out.field("rendezvous", truth_of(*found, "acting")
+                                     ? "acting as rendezvous until a real one is found"
+                                 : held_by.empty() ? "none"
+                                                   : held_by);
     with.out.field("known ones", std::to_string(number_of(*found, "known_rendezvous")));
     with.out.field("sessions", fmt::format("{}, {} of them relayed", number_of(*found, "sessions"),
                                            number_of(*found, "relayed")));
     with.out.field("devices", fmt::format("{} known, {} online", number_of(*found, "known_devices"),
                                           number_of(*found, "online")));
+    if (const auto dropped = dropped_text(part_of(*found, "dropped_advertisements"));
+        !dropped.empty()) {
+        with.out.field("dropped", dropped);
+    }
     with.out.field("discovery", clean(text_of(part_of(*found, "discovery"), "strategy")));
     if (const auto room = number_of(*found, "edges_max"); room > 0) {
         with.out.field("edges here",

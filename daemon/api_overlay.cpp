@@ -16,6 +16,13 @@ json to_json(const node::overlay_view& view) {
                  {"relayed", view.relayed},
                  {"known_devices", view.known_devices},
                  {"online", view.online},
+                 {"acting", view.acting},
+                 {"dropped_advertisements",
+                  {{"unsigned", view.dropped.unsigned_claims},
+                   {"forged", view.dropped.forged},
+                   {"other_network", view.dropped.other_network},
+                   {"expired", view.dropped.expired},
+                   {"older", view.dropped.older}}},
                  {"discovery", to_json(view.discovery)}};
     if (view.edges) {
         made["edges"] = *view.edges;
@@ -30,6 +37,7 @@ json to_json(const node::rendezvous_view& view) {
     json made = {{"device", view.device},
                  {"addresses", view.addresses},
                  {"online", view.online},
+                 {"promoted", view.promoted},
                  {"mine", view.mine}};
     if (view.edges) {
         made["edges"] = *view.edges;

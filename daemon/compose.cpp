@@ -9,10 +9,12 @@
 
 #include "api.hpp"
 #include "base/environment_real.hpp"
+#include "command_real.hpp"
 #include "crypto/primitives.hpp"
 #include "directories.hpp"
 #include "http_server.hpp"
 #include "model/event.hpp"
+#include "net/multicast_real.hpp"
 #include "net/tcp_real.hpp"
 #include "node/invitation.hpp"
 #include "plugins/directories_real.hpp"
@@ -26,7 +28,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned stop_seconds = 5;                          // docs/operations.md promises it
+constexpr unsigned stop_seconds = 5;  // docs/operations.md promises it
+constexpr duration open_command_time = std::chrono::seconds(60);
 constexpr duration hand_over_time = std::chrono::seconds(2);  // of those
 
 /// SIGALRM, when stopping took too long. Everything that was acknowledged is on the disk, so that
@@ -80,6 +83,13 @@ bool keep_text(const fs::path& file, const std::string& text) {
 std::string kept_text(const fs::path& file) {
     std::ifstream in(file);
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+/// Whom only this machine can reach searches on this machine only.
+bool listens_on_loopback(const std::string& address) {
+    const auto parts = net::split_address(address);
+    boost::system::error_code problem;
+    return parts && asio::ip::make_address(parts->first, problem).is_loopback() && !problem;
 }
 
 /// Everything that one daemon is made of. Members stand in the order in which they need each other.
@@ -364,6 +374,16 @@ private:
             }
             return views;
         };
+        if (!with_.open_command.empty()) {
+            settings.open_rendezvous = [this](std::uint32_t count) {
+                return run_command(env_, with_.open_command,
+                                   {{"CALBOX_COUNT", std::to_string(count)}}, open_command_time);
+            };
+        }
+        if (with_.lan_search) {
+            lan_.emplace(env_, listens_on_loopback(with_.node.listen));
+            settings.lan = &*lan_;
+        }
         settings.find_discovery = [this](const std::string& name) { return find_discovery(name); };
         settings.give_up = [this] {
             gave_up_ = true;
@@ -412,6 +432,7 @@ private:
     std::optional<plugins::loaded<recovery::strategy>> recovery_;
     std::vector<plugins::loaded<recovery::strategy>> more_recovery_;
     std::shared_ptr<storage::store> store_;  // shared with the job that closes it, and nobody else
+    std::optional<net::udp_multicast> lan_;
     std::unique_ptr<node::node> node_;
     std::unique_ptr<web_sessions> pages_;
     std::unique_ptr<api> api_;

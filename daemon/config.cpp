@@ -167,6 +167,15 @@ result<void> read_found(const toml::node& value, config& into) {
     return {};
 }
 
+result<void> read_lan_search(const toml::node& value, config& into) {
+    const auto given = value.value_exact<bool>();
+    if (!given) {
+        return wrong("it must be true or false");
+    }
+    into.lan_search = *given;
+    return {};
+}
+
 result<void> read_enrolment(const toml::node& value, config& into) {
     static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
         {{"open", true}, {"invited", false}}};
@@ -192,8 +201,10 @@ result<void> read_profile(const toml::node& value, config& into) {
 
 result<void> read_without_rendezvous(const toml::node& value, config& into) {
     using node::without_rendezvous;
-    static constexpr std::array<std::pair<std::string_view, without_rendezvous>, 2> words{
-        {{"wait", without_rendezvous::wait}, {"exit", without_rendezvous::exit}}};
+    static constexpr std::array<std::pair<std::string_view, without_rendezvous>, 3> words{
+        {{"wait", without_rendezvous::wait},
+         {"exit", without_rendezvous::exit},
+         {"promote", without_rendezvous::promote}}};
     return word_of(value, words).map([&](without_rendezvous what) {
         into.node.on_no_rendezvous = what;
     });
@@ -211,6 +222,25 @@ result<void> read_level(const toml::node& value, config& into) {
 result<void> read_edges_max(const toml::node& value, config& into) {
     return number_of(value, 1, static_cast<std::int64_t>(wire::limits::sessions))
         .map([&](std::int64_t n) { into.node.edges_max = static_cast<std::uint32_t>(n); });
+}
+
+result<void> read_rendezvous_min(const toml::node& value, config& into) {
+    constexpr std::int64_t most = 1'000;
+    return number_of(value, 0, most).map([&](std::int64_t n) {
+        into.node.rendezvous_min = static_cast<std::uint32_t>(n);
+    });
+}
+
+result<void> read_open_command(const toml::node& value, config& into) {
+    auto texts = texts_of(value);
+    if (!texts) {
+        return fail(texts.error());
+    }
+    if (!texts->empty() && !texts->front().starts_with('/')) {
+        return wrong("\"" + texts->front() + "\" must be an absolute path, beginning with /");
+    }
+    into.open_command = std::move(*texts);
+    return {};
 }
 
 result<void> read_heartbeat(const toml::node& value, config& into) {
@@ -269,9 +299,12 @@ constexpr std::array keys{
     key{"network.join", read_join},
     key{"network.found", read_found},
     key{"network.enrolment", read_enrolment},
+    key{"network.lan_search", read_lan_search},
     key{"network.on_no_rendezvous", read_without_rendezvous},
     key{"rendezvous.edges_max", read_edges_max},
     key{"rendezvous.heartbeat_s", read_heartbeat},
+    key{"rendezvous.min", read_rendezvous_min},
+    key{"rendezvous.open_command", read_open_command},
     key{"discovery.plugin", read_plugin<&config::discovery>},
     key{"discovery.profile", read_profile},
     key{"discovery.settings", read_settings<&config::discovery>},

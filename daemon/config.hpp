@@ -30,6 +30,10 @@ struct config {
     node::node_settings node;
     wanted_plugin discovery{"random", {}}, consensus{"views", {}};
     wanted_plugin storage{"sqlite", {}}, recovery{"auto", {}};
+    /// Run with CALBOX_COUNT in its environment when so many more rendezvous are needed; empty:
+    /// none.
+    std::vector<std::string> open_command;
+    bool lan_search = true;                       // for rendezvous, in the local network
     std::vector<std::string> plugin_directories;  // empty: the installed one
     log_level level = log_level::info;
 };

@@ -121,5 +121,87 @@ def no_rendezvous(world: World) -> None:
     staying.wait_connected(PATIENCE)
 
 
+def acting(edges: list[Daemon]) -> list[Daemon]:
+    return [edge for edge in edges if edge.get("/v1/net")["acting"]]
+
+
+def led_by_one(edges: list[Daemon]) -> Daemon | None:
+    """The one that acts as rendezvous, where it is one and all the others lease from it."""
+    chosen = acting(edges)
+    if len(chosen) != 1:
+        return None
+    device = chosen[0].status()["device"]
+    return chosen[0] if all(edge.status()["rendezvous"] == device for edge in edges) else None
+
+
+def promoted(world: World) -> None:
+    """network.on_no_rendezvous = promote: both rendezvous die, an edge becomes one, and is an edge again when one has come back."""
+    place = Place(world, 3, rendezvous__heartbeat_s=1, discovery__profile="lan-test", network__on_no_rendezvous="promote")
+    alice, bob = (edge.person(name).register() for edge, name in zip(place.edges, ("alice", "bob")))
+    begun = time.monotonic()
+    for one in place.rendezvous:
+        one.kill()
+    chosen = wait_until(lambda: led_by_one(place.edges), "one edge acts as rendezvous for all", PATIENCE)
+    print(f"       {chosen.name} acts as rendezvous, and all lease from it, after {time.monotonic() - begun:.1f} s")
+    expect("acting as rendezvous" in ctl(chosen, "net", "status"), "net status does not say so")
+    event = alice.add_event("lecture", "2031-06-02 09:00+60m", ["bob"])
+    bob.wait_event(event, PATIENCE, title="lecture")
+    begun = time.monotonic()
+    place.rendezvous[0].start()
+    wait_until(lambda: len(place.at(place.rendezvous[0])) == 3 and not acting(place.edges), "all lease from the real one",
+               PATIENCE)
+    print(f"       all lease from the real one {time.monotonic() - begun:.1f} s after its start")
+    alice.edit_event(event, title="changed")
+    bob.wait_event(event, PATIENCE, title="changed")
+    for edge in place.edges:
+        dropped = edge.get("/v1/net")["dropped_advertisements"]
+        expect(dropped["forged"] == dropped["unsigned"] == 0, f"{edge.name} dropped what is good: {dropped}")
+
+
+def local_network(world: World) -> None:
+    """Neither registry nor rendezvous is left: edges that start without any session find each other by multicast, and only by it."""
+    place = Place(world, 3, rendezvous__heartbeat_s=1, discovery__profile="lan-test", network__on_no_rendezvous="promote",
+                  network__lan_search=False)
+    for daemon in (*place.edges, place.registry, *place.rendezvous):
+        daemon.kill()
+    for edge in place.edges:
+        edge.start()
+    wait_until(lambda: len(acting(place.edges)) == 3, "without a search each is alone", PATIENCE)
+    for edge in place.edges:
+        edge.terminate()
+        edge.config["network.lan_search"] = True
+    begun = time.monotonic()
+    for edge in place.edges:
+        edge.start()
+    if wait_until(lambda: led_by_one(place.edges) or "not searched for in the local network" in place.edges[0].log.read_text(),
+                  "they have found each other", PATIENCE) is True:
+        raise harness.Skip("this machine allows no multicast on its loopback interface")
+    print(f"       one leads all, {time.monotonic() - begun:.1f} s after the first has started")
+
+
+def lost_one_is_replaced(world: World) -> None:
+    """rendezvous.min and rendezvous.open_command: of two rendezvous one dies, the other asks for a third."""
+    asked, script = world.path / "asked", world.path / "open"
+    script.write_text(f"#!/bin/sh\necho \"$CALBOX_COUNT\" >> '{asked}'\n")
+    script.chmod(0o755)
+    place = Place(world, 2, rendezvous__heartbeat_s=1, discovery__profile="lan-test", rendezvous__min=2,
+                  rendezvous__open_command=[str(script)])
+    expect(not asked.exists(), "somebody asked for a third one while both were there")
+    doomed, other = place.rendezvous
+    begun = time.monotonic()
+    doomed.kill()
+    wait_until(lambda: asked.exists() and asked.read_text(), "another one is asked for", PATIENCE)
+    print(f"       asked for after {time.monotonic() - begun:.1f} s")
+    expect(asked.read_text().splitlines()[0] == "1", f"it asks for {asked.read_text()!r}")
+    third = place.join(world, "r3", "rendezvous", rendezvous__heartbeat_s=1, discovery__profile="lan-test")
+    device = third.status()["device"]
+    for edge in place.edges:
+        wait_until(lambda: device in [one["device"] for one in edge.get("/v1/net/rendezvous")["rendezvous"]],
+                   f"{edge.name} has heard of the new one", PATIENCE)
+    other.kill()
+    wait_until(lambda: len([edge for edge in place.edges if edge.status()["rendezvous"] == device]) == 2,
+               "all lease from the new one", PATIENCE)
+
+
 if __name__ == "__main__":
-    harness.main(killed_rendezvous, edges_move, exchanged_strategy, no_rendezvous)
+    harness.main(killed_rendezvous, edges_move, exchanged_strategy, no_rendezvous, promoted, local_network, lost_one_is_replaced)

@@ -220,6 +220,7 @@ private:
         if (theirs->known) {
             peer_.strategies = std::move(*theirs->known);
         }
+        peer_.said = std::move(theirs->said);
         set_users(peer_, settings_.verify_users(peer_.device, theirs->users));
         open_ = true;
         return {};

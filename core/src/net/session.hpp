@@ -31,6 +31,7 @@ struct peer {
     std::string description;             // where it was seen: "192.0.2.7:51234"; for logs
     bool relayed = false;
     wire::strategies strategies;  // of the network, as far as it knows; not verified
+    std::optional<wire::signed_advertisement> said;  // of itself as a rendezvous; not verified
 
     bool has_user(const user_id& user) const noexcept;
 };

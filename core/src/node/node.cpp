@@ -30,8 +30,8 @@ void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
-    return {*all.accounts, *all.events, *all.locks,   *all.files, *all.contacts,
-            all,           all,         all.watching, *all.past,  *all.branches, all};
+    return {*all.accounts, *all.events, *all.locks,    *all.files, *all.contacts, all, all,
+            all.watching,  *all.past,   *all.branches, all};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -54,7 +54,8 @@ node_parts::node_parts(const environment& environment, storage::store& store,
       routes(env),
       relays(env),
       watching(env, db),
-      known(env, db),
+      known(env, db, me.mine()),
+      announced(me.mine()),
       in_step_(env),
       behind_an_epoch_(env) {
     in_step_.set();
@@ -70,6 +71,7 @@ task<result<void>> node_parts::start() {
     if (!before) {
         co_return fail(before.error());
     }
+    co_await count_the_start();
     // A port of the system's choice is kept over restarts: others have it in their address books.
     const bool any_port = with.listen.ends_with(":0");
     make_services(any_port && *before ? std::string(as_text(**before)) : std::string());
@@ -163,10 +165,7 @@ void node_parts::make_services(std::string listen_rather) {
     edge.emplace(env, known, discovers, links->for_edge(), me.self(),
                  overlay::bootstrap::timers_of(with.profile));
     if (plays(wire::role::rendezvous)) {
-        overlay::lessor::settings rendezvous_with{with.edges_max, with.heartbeat};
-        rendezvous.emplace(env, known, discovers, links->for_rendezvous(), me.self(),
-                           rendezvous_with);
-        relaying.emplace(env, *connections);
+        begin_rendezvous(with.edges_max);
     }
 }
 
@@ -255,8 +254,12 @@ void node_parts::enter_network() {
     }
     if (rendezvous) {
         rendezvous->start();
+        if (with.open_rendezvous) {
+            tasks.spawn("enough rendezvous", keep_enough_rendezvous());
+        }
     }
     edge->start(rendezvous.has_value());
+    search_the_lan();
     want_catching_up();
     tasks.spawn("look around", look_around());
     if (!accounts->signed_in().empty()) {
@@ -332,6 +335,10 @@ task<void> node_parts::keep_certificate() {
                 log_level::warn, "node",
                 "this device's certificate could not be renewed yet: " + renewed.error().message());
         }
+        known.drop_expired();
+        if (const auto before = announced.said(); before && advertised() != before) {
+            advertise();
+        }
     }
 }
 
@@ -364,6 +371,9 @@ void node_parts::request_stop() noexcept {
     if (rendezvous) {
         rendezvous->request_stop();
     }
+    if (lan) {
+        lan->request_stop();
+    }
     known.request_stop();
     tasks.request_stop();
     if (connections) {
@@ -382,6 +392,9 @@ task<void> node_parts::join() {
     }
     if (rendezvous) {
         co_await rendezvous->join();
+    }
+    if (lan) {
+        co_await lan->join();
     }
     co_await known.join();
     co_await tasks.join();

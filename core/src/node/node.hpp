@@ -13,6 +13,7 @@
 #include <calbox/discovery.hpp>
 #include <calbox/recovery.hpp>
 
+#include "net/multicast.hpp"
 #include "net/pool.hpp"
 #include "node/services.hpp"
 #include "overlay/bootstrap.hpp"
@@ -36,7 +37,7 @@ struct opened_strategy {
     std::string version;  // of its plugin
 };
 
-enum class without_rendezvous { wait, exit };
+enum class without_rendezvous { wait, exit, promote };
 
 struct found_discovery {
     std::shared_ptr<discovery::strategy> strategy;  // its library stays, whoever holds it
@@ -55,6 +56,13 @@ struct node_settings {
     net::reach reach = net::reach::automatic;
     overlay::bootstrap::profile profile = overlay::bootstrap::profile::usual;
     std::optional<without_rendezvous> on_no_rendezvous;  // empty: as the profile has it
+    /// Where rendezvous are searched for in the local network, and answer; null: nowhere. Outlives
+    /// the node.
+    net::multicast* lan = nullptr;
+    /// How many rendezvous the network is to have; 0: as many as there are.
+    std::uint32_t rendezvous_min = 0;
+    /// Opens so many more of them, wherever; empty: nobody does. Says why it could not.
+    std::function<task<result<void>>(std::uint32_t count)> open_rendezvous;
     /// The daemon is to end: no rendezvous was found, and the setting above says exit.
     std::function<void()> give_up;
     std::uint64_t kdf_memory_bytes = 64ull << 20;

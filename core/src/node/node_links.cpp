@@ -13,6 +13,7 @@ node_parts::adapters::~adapters() = default;
 namespace {
 
 using wire::message_type;
+constexpr std::size_t members_asked = 3;  // for a rendezvous, in one round
 
 }  // namespace
 
@@ -45,6 +46,7 @@ private:
             mine.consensus_settings = crypto::sha256(to_bytes(owner_.locking.settings));
             mine.users = owner_.accounts->authors();
             mine.known = owner_.book.told();
+            mine.said = owner_.advertised();
             mine.software = "calbox " + owner_.with.version;
             return mine;
         }
@@ -238,6 +240,7 @@ private:
             mine.roles = owner_.with.roles;
             mine.addresses = owner_.addresses();
             mine.online = true;
+            mine.said = owner_.advertised();
             return mine;
         }
         bool has_session(const device_id& device) const override {
@@ -246,7 +249,26 @@ private:
         std::vector<user_id> interests() const override { return owner_.interests(); }
         void leased() override { owner_.want_catching_up(); }
         void connected(const device_id&) override { owner_.connected_to_overlay(); }
-        void found_none() override { owner_.found_no_rendezvous(); }
+        void found_none(bool since_the_start) override {
+            owner_.found_no_rendezvous(since_the_start);
+        }
+        void moved(const device_id& from, const device_id& to) override {
+            owner_.lease_moved(from, to);
+        }
+        std::vector<device_id> some_members() const override {
+            std::vector<device_id> all, some;
+            for (const net::peer& one : owner_.connections->peers()) {
+                if (one.member) {
+                    all.push_back(one.device);
+                }
+            }
+            while (!all.empty() && some.size() < members_asked) {
+                const auto at = static_cast<std::size_t>(owner_.env.entropy.below(all.size()));
+                some.push_back(all[at]);
+                all.erase(all.begin() + static_cast<std::ptrdiff_t>(at));
+            }
+            return some;
+        }
         void came_online(const std::vector<device_id>& devices) override {
             owner_.came_online(devices);
         }

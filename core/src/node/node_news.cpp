@@ -80,8 +80,8 @@ task<void> node_parts::send_now(device_id to, message_type type, bytes payload) 
 
 void node_parts::came(const net::peer& who) {
     known.note({who.device, who.roles, who.addresses, std::nullopt, known.is_online(who.device),
-                who.user_ids});
-    edge->on_peer(who.device, true, who.roles);
+                who.user_ids, who.said});
+    edge->on_peer(who.device, true);
     if (who.member) {
         if (who.strategies.known.size() > book.known().size()) {
             tasks.spawn("epochs", learn_strategies(who.strategies));
@@ -106,7 +106,7 @@ void node_parts::ask_whoever_came() {
 }
 
 void node_parts::went(const device_id& who) {
-    edge->on_peer(who, false, 0);
+    edge->on_peer(who, false);
     if (rendezvous) {
         rendezvous->on_peer_gone(who);
         relaying->on_peer_gone(who);
@@ -152,19 +152,6 @@ void node_parts::connected_to_overlay() {
             replica->on_reachable(device);
             files->on_peer(device);
         }
-    }
-}
-
-void node_parts::found_no_rendezvous() {
-    using overlay::bootstrap;
-    const bool strict = with.profile == bootstrap::profile::report;
-    const auto what = with.on_no_rendezvous.value_or(strict ? without_rendezvous::exit
-                                                            : without_rendezvous::wait);
-    env.log.write(log_level::warn, "overlay",
-                  "no rendezvous could be reached since the start; " +
-                      std::string(what == without_rendezvous::exit ? "ending" : "going on trying"));
-    if (what == without_rendezvous::exit && with.give_up) {
-        with.give_up();
     }
 }
 

@@ -91,10 +91,14 @@ overlay_view node_parts::show_overlay() const {
     }
     if (rendezvous) {
         view.edges = rendezvous->edges();
-        view.edges_max = with.edges_max;
+        view.edges_max = rendezvous->edges_max();
         view.moved_away = rendezvous->moved_away();
         view.others_are_wanted = rendezvous->others_are_wanted();
     }
+    view.acting = acting_;
+    const overlay::refusals& dropped = known.dropped();
+    view.dropped = {dropped.unsigned_claims, dropped.forged, dropped.other_network, dropped.expired,
+                    dropped.older};
     view.discovery = show_discovery();
     return view;
 }
@@ -125,6 +129,7 @@ task<std::vector<rendezvous_view>> node_parts::all_rendezvous() {
     for (auto& [device, view] : all) {
         view.device = device.hex();
         view.mine = device == lessor;
+        view.promoted = known.is_promoted(device);
         if (device == me.self()) {
             view.addresses = addresses();
             view.online = true;

@@ -7,6 +7,7 @@ using net::peer;
 using wire::message_type;
 
 void node_parts::add_routes() {
+    routes.promoted = [this](const device_id& who) { return known.is_promoted(who); };
     // Every handler lives as long as the router, and so do the objects that its coroutines refer
     // to.
     const auto decoded = [this]<class Message, class Handler>(std::type_identity<Message>,
@@ -45,37 +46,22 @@ void node_parts::add_routes() {
             });
     taken(std::type_identity<wire::presence>(), message_type::presence,
           [this](const peer& from, wire::presence what) -> task<void> {
-              if (rendezvous) {
+              if (rendezvous && !acting_) {
                   rendezvous->on_presence(from.device, what);
               } else {
                   edge->on_presence(std::move(what));
               }
               co_return;
           });
-    if (rendezvous) {
-        decoded(std::type_identity<wire::probe>(), message_type::probe,
-                [this](const peer& from, wire::probe what) {
-                    const bool is_one = (from.roles & wire::role::rendezvous) != 0;
-                    return rendezvous->on_probe(from.device, is_one ? what : wire::probe());
-                });
-        decoded(std::type_identity<wire::make_room>(), message_type::make_room,
-                [this](const peer&, wire::make_room what) {
-                    return rendezvous->on_make_room(std::move(what));
-                });
-        routes.answer(message_type::loads,
-                      [this](const peer&, bytes) { return rendezvous->on_loads(); });
-        decoded(std::type_identity<wire::lease>(), message_type::lease,
-                [this](const peer& from, wire::lease what) {
-                    return rendezvous->on_lease(from, std::move(what));
-                });
-        routes.answer(message_type::heartbeat, [this](const peer& from, bytes) {
-            return rendezvous->on_heartbeat(from.device);
-        });
-        taken(std::type_identity<wire::leave>(), message_type::leave,
-              [this](const peer& from, wire::leave what) -> task<void> {
-                  rendezvous->on_leave(from.device, what);
-                  co_return;
-              });
+    taken(std::type_identity<wire::advertise>(), message_type::advertise,
+          [this](const peer& from, wire::advertise what) -> task<void> {
+              if (known.hear(from.device, what.said)) {
+                  edge->on_advertised(from.device);
+              }
+              co_return;
+          });
+    if (plays(wire::role::rendezvous) || promotes()) {
+        add_rendezvous_routes();
     }
     taken(std::type_identity<wire::move>(), message_type::move,
           [this](const peer& from, wire::move what) -> task<void> {
@@ -150,6 +136,50 @@ void node_parts::add_routes() {
           [this](const peer& from, wire::file_kept what) {
               return files->on_kept(from.device, what);
           });
+}
+
+/// The role may come and go: a promoted edge has it for a while.
+void node_parts::add_rendezvous_routes() {
+    const auto leasing = [this]<class Message, class Handler>(std::type_identity<Message>,
+                                                              message_type type, Handler handler) {
+        routes.answer(type,
+                      [this, handler](const peer& from, bytes payload) -> task<result<bytes>> {
+                          auto what = codec::decode<Message>(payload);
+                          if (!what) {
+                              co_return fail(std::move(what.error()));
+                          }
+                          if (!rendezvous) {
+                              co_return fail(errc::unsupported, "this device is no rendezvous now");
+                          }
+                          co_return co_await handler(from, std::move(*what));
+                      });
+    };
+    leasing(std::type_identity<wire::probe>(), message_type::probe,
+            [this](const peer& from, wire::probe what) {
+                const bool is_one = (from.roles & wire::role::rendezvous) != 0;
+                return rendezvous->on_probe(from.device, is_one ? what : wire::probe());
+            });
+    leasing(std::type_identity<wire::make_room>(), message_type::make_room,
+            [this](const peer&, wire::make_room what) {
+                return rendezvous->on_make_room(std::move(what));
+            });
+    leasing(std::type_identity<wire::nothing>(), message_type::loads,
+            [this](const peer&, wire::nothing) { return rendezvous->on_loads(); });
+    leasing(std::type_identity<wire::lease>(), message_type::lease,
+            [this](const peer& from, wire::lease what) {
+                return rendezvous->on_lease(from, std::move(what));
+            });
+    leasing(std::type_identity<wire::heartbeat>(), message_type::heartbeat,
+            [this](const peer& from, wire::heartbeat) {
+                return rendezvous->on_heartbeat(from.device);
+            });
+    routes.take(message_type::leave, [this](const peer& from, bytes payload) -> task<void> {
+        const auto what = codec::decode<wire::leave>(payload);
+        if (what && rendezvous) {
+            rendezvous->on_leave(from.device, *what);
+        }
+        co_return;
+    });
 }
 
 void node_parts::add_registry_routes() {

@@ -15,6 +15,10 @@ struct discovery_view {
     std::string strategy, version;
     std::string configured;  // what the configuration names
 };
+/// Advertisements of rendezvous that were not believed, by reason.
+struct dropped_view {
+    std::uint64_t unsigned_claims = 0, forged = 0, other_network = 0, expired = 0, older = 0;
+};
 struct overlay_view {
     std::string state;                        // as status_view::state
     std::string rendezvous;                   // device that holds the lease, or empty
@@ -22,6 +26,8 @@ struct overlay_view {
     std::uint64_t sessions = 0, relayed = 0;  // open ones; of them through a rendezvous
     std::uint64_t known_devices = 0, online = 0;
     std::optional<std::uint64_t> edges, edges_max, moved_away;  // where the rendezvous role runs
+    bool acting = false;  // as a rendezvous, because it found none
+    dropped_view dropped;
     bool others_are_wanted = false;  // this rendezvous sees that all of them are nearly full
     discovery_view discovery;
 };
@@ -29,6 +35,7 @@ struct rendezvous_view {
     std::string device;
     std::vector<std::string> addresses;
     bool online = false;
+    bool promoted = false;                          // an edge that found none
     bool mine = false;                              // holds this device's lease
     std::optional<std::uint64_t> edges, edges_max;  // as last heard of
     double heard_seconds_ago = 0;

@@ -21,6 +21,7 @@
 #include "node/strategy_book.hpp"
 #include "node/watch_service.hpp"
 #include "overlay/edge_service.hpp"
+#include "overlay/lan_service.hpp"
 #include "overlay/rendezvous_service.hpp"
 #include "overlay/strategy_switch.hpp"
 
@@ -67,6 +68,8 @@ public:
     task<result<discovery_view>> use_discovery(std::string strategy) override;
 
     bool plays(std::uint32_t role) const noexcept { return (with.roles & role) != 0; }
+    /// What this device says of itself as a rendezvous; nothing where it never was one.
+    std::optional<wire::signed_advertisement> advertised();
     std::vector<std::string> addresses() const;
     std::vector<user_id> interests() const;
     std::vector<device_id> devices_of(const user_id& user) const;
@@ -75,7 +78,8 @@ public:
     void came(const net::peer& who);
     void went(const device_id& who);
     void connected_to_overlay();
-    void found_no_rendezvous();
+    void found_no_rendezvous(bool since_the_start);
+    void lease_moved(const device_id& from, const device_id& to);
     void came_online(const std::vector<device_id>& devices);
     void event_changed(const std::optional<envelope_header>& before, const envelope_header& now);
     void user_changed(const account_view& who, bool in);
@@ -108,6 +112,7 @@ public:
     net::relay_client relays;
     watch_service watching;
     overlay::locations known;
+    overlay::announcer announced;
 
     // Made by start(): they need the device's key.
     class adapters;
@@ -129,6 +134,7 @@ public:
     std::optional<branch_service> branches;
     std::optional<overlay::edge_service> edge;
     std::optional<overlay::rendezvous_service> rendezvous;
+    std::optional<overlay::lan_service> lan;
 
 private:
     task<result<void>> open_network(bool found);
@@ -136,8 +142,17 @@ private:
     void make_services(std::string listen_rather);
     task<result<void>> load_services();
     task<result<void>> load_discovery();
+    task<void> count_the_start();
+    bool promotes() const noexcept;
+    void begin_rendezvous(std::uint32_t edges_max);
+    task<void> promote();
+    task<void> step_down(device_id to);
+    void advertise();
+    void search_the_lan();
+    task<void> keep_enough_rendezvous();
     void add_routes();
     void add_registry_routes();
+    void add_rendezvous_routes();
     void enter_network();
     task<result<network_view>> join_now(std::string invitation);
     task<void> keep_joining();
@@ -182,6 +197,8 @@ private:
     bool nobody_asked_ = false;    // there was nobody to ask when this device was behind
     event in_step_;                // set while nothing is behind
     bool joining_ = false;
+    bool acting_ = false;  // as a rendezvous, because there was none
+    bool promoting_ = false;
     event behind_an_epoch_;           // some event of this device is, or may be
     std::set<event_id> introducing_;  // nobody has been told of their newest change yet
 };

@@ -28,7 +28,8 @@ result<void> router::permitted(const net::peer& from, wire::message_type type,
             allowed = from.member && !from.users.empty();
             break;
         case wire::sender::rendezvous:
-            allowed = from.member && (from.roles & wire::role::rendezvous) != 0;
+            allowed = from.member && ((from.roles & wire::role::rendezvous) != 0 ||
+                                      (promoted && promoted(from.device)));
             break;
     }
     if (!allowed) {

@@ -18,6 +18,8 @@ public:
 
     explicit router(const environment& env) : env_(env) {}
 
+    /// Is this member a promoted rendezvous? Set before anything arrives.
+    std::function<bool(const device_id& who)> promoted;
     /// Registers the one handler of a message; the table says whether it is answered. Before start
     /// only.
     void answer(wire::message_type type, request_handler handler);

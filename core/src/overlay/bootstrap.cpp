@@ -26,7 +26,9 @@ bootstrap::timers bootstrap::timers_of(profile which) noexcept {
                     .back_off_least = 25ms,
                     .back_off_most = 3s,
                     .check_time = 100ms,
-                    .gives_up = 2s};
+                    .gives_up = 2s,
+                    .seek_time = 750ms,
+                    .steady_time = 500ms};
     }
     return {};
 }
@@ -53,6 +55,7 @@ bool bootstrap::consider(const device_id& device) {
         if (worst->seed || worst->failures == 0) {
             return false;
         }
+        natures_.erase(worst->device);
         candidates_.erase(worst);
     }
     const auto at =
@@ -70,6 +73,9 @@ bootstrap::effects bootstrap::add(const std::vector<device_id>& rendezvous, bool
             entry->seed = true;
         }
     }
+    if (natures_.size() > candidates_.size()) {
+        std::erase_if(natures_, [this](const auto& one) { return known(one.first) == nullptr; });
+    }
     if (!fresh || phase_ != phase::waiting || spreading_) {
         return {};
     }
@@ -86,8 +92,13 @@ void bootstrap::on_load(const discovery::load& heard) noexcept {
 }
 
 std::optional<instant> bootstrap::deadline() const noexcept {
-    return deadline_ && gives_up_at_ ? std::min(*deadline_, *gives_up_at_)
-                                     : (deadline_ ? deadline_ : gives_up_at_);
+    std::optional<instant> first;
+    for (const auto& at : {deadline_, gives_up_at_, seek_at_}) {
+        if (at && (!first || *at < *first)) {
+            first = at;
+        }
+    }
+    return first;
 }
 
 bootstrap::effects bootstrap::start(instant now) {
@@ -108,6 +119,7 @@ bootstrap::effects bootstrap::stop() {
     moving_.reset();
     deadline_.reset();
     gives_up_at_.reset();
+    seek_at_.reset();
     return all;
 }
 
@@ -123,6 +135,14 @@ bootstrap::effects bootstrap::begin(instant now) {
     if (with_.as_the_report && known(chosen_) != nullptr) {
         queue_.insert(queue_.begin(), chosen_);
     }
+    std::vector<device_id> promoted;
+    for (const device_id& device : queue_) {
+        if (is_promoted(device)) {
+            promoted.push_back(device);
+        }
+    }
+    std::erase_if(queue_, [this](const device_id& device) { return is_promoted(device); });
+    queue_.insert(queue_.end(), promoted.begin(), promoted.end());
     return next_batch(now);
 }
 
@@ -130,10 +150,18 @@ bootstrap::effects bootstrap::next_batch(instant now) {
     offers_.clear();
     probing_.clear();
     effects all;
-    while (!queue_.empty() && probing_.size() < batch) {
-        const device_id device = queue_.front();
-        queue_.erase(queue_.begin());
+    std::map<std::uint64_t, std::size_t> from_prefix;
+    for (auto next = queue_.begin(); next != queue_.end() && probing_.size() < batch;) {
+        const auto its = natures_.find(*next);
+        const auto prefix = its == natures_.end() ? std::nullopt : its->second.prefix;
+        if (prefix && from_prefix[*prefix] >= same_prefix) {
+            ++next;  // in a later batch
+            continue;
+        }
+        const device_id device = *next;
+        next = queue_.erase(next);
         if (tried_.insert(device).second) {
+            from_prefix[prefix.value_or(0)] += prefix ? 1 : 0;
             probing_.insert(device);
             all.push_back(probe{device});
         }
@@ -158,6 +186,7 @@ void bootstrap::failed(const device_id& device, outcome how, instant now) {
     if (discovery::candidate* const entry = known(device)) {
         ++entry->failures;
         if (with_.as_the_report && how == outcome::unreachable) {
+            natures_.erase(device);
             candidates_.erase(candidates_.begin() + (entry - candidates_.data()));
         }
     }
@@ -170,7 +199,7 @@ bootstrap::effects bootstrap::on_offer(const device_id& from, const wire::offer&
     }
     on_load({from, what.edges, what.edges_max, now});
     if (phase_ != phase::probing || probing_.erase(from) == 0) {
-        return {};
+        return sought(from, now);
     }
     offers_.push_back({from, what.edges, what.edges_max, round_trip});
     if (probing_.empty()) {
@@ -182,6 +211,7 @@ bootstrap::effects bootstrap::on_offer(const device_id& from, const wire::offer&
 
 bootstrap::effects bootstrap::on_no_offer(const device_id& from, instant now) {
     failed(from, outcome::unreachable, now);
+    steady_since_.erase(from);
     if (phase_ != phase::probing || probing_.erase(from) == 0 || !probing_.empty()) {
         return {};
     }
@@ -192,9 +222,16 @@ bootstrap::effects bootstrap::choose(instant now) {
     if (offers_.empty()) {
         return next_batch(now);
     }
-    const std::size_t index = strategy_.choose(offers_, where(now));
-    chosen_ = offers_.at(index).device;
-    offers_.erase(offers_.begin() + static_cast<std::ptrdiff_t>(index));
+    // Promoted ones only where no other one has offered.
+    std::vector<discovery::offer> real;
+    for (const discovery::offer& one : offers_) {
+        if (!is_promoted(one.device)) {
+            real.push_back(one);
+        }
+    }
+    const auto& choice = real.empty() ? offers_ : real;
+    chosen_ = choice.at(strategy_.choose(choice, where(now))).device;
+    std::erase_if(offers_, [this](const auto& one) { return one.device == chosen_; });
     probing_.clear();
     phase_ = phase::leasing;
     deadline_ = now + with_.lease_time;
@@ -209,6 +246,10 @@ void bootstrap::held(const device_id& by, const wire::lease_reply& what, instant
     strategy_.learn(by, outcome::leased, where(now));
     last_pause_ = {};
     gives_up_at_.reset();
+    ever_held_ = true;
+    steady_since_.clear();
+    seeks_ = 0;
+    seek_at_ = is_promoted(by) ? std::optional(now + with_.seek_time) : std::nullopt;
     // Hours may pass until the next attempt; it begins with fresh ones.
     queue_ = {};
     offers_ = {};
@@ -278,7 +319,8 @@ bootstrap::effects bootstrap::on_no_lease(const device_id& from, instant now) {
 /// Leased from the other one first, and only then given back here: whoever looks for this edge
 /// finds it all the time. Only the lessor is believed, and not twice in ten minutes.
 bootstrap::effects bootstrap::on_move(const device_id& from, const device_id& to, instant now) {
-    if (from != lessor() || to == from || moving_ || (moved_at_ && now - *moved_at_ < move_again)) {
+    const bool rests = moved_at_ && now - *moved_at_ < move_again && !is_promoted(from);
+    if (from != lessor() || to == from || moving_ || rests) {
         return {};
     }
     moving_ = to;
@@ -315,6 +357,8 @@ void bootstrap::on_spread(const device_id& from, duration spread) noexcept {
 bootstrap::effects bootstrap::lose(instant now) {
     failed(chosen_, outcome::lost, now);
     effects all{lost{chosen_}};
+    seek_at_.reset();
+    gives_up_at_ = now + with_.gives_up;
     if (moving_) {
         // Its answer is on the way.
         chosen_ = *std::exchange(moving_, std::nullopt);
@@ -340,7 +384,10 @@ bootstrap::effects bootstrap::on_peer_gone(const device_id& device, instant now)
 bootstrap::effects bootstrap::on_time(instant now) {
     if (gives_up_at_ && now >= *gives_up_at_) {
         gives_up_at_.reset();
-        return {found_none{}};
+        return {found_none{!ever_held_}};
+    }
+    if (seek_at_ && now >= *seek_at_) {
+        return seek(now);
     }
     if (!deadline_ || now < *deadline_) {
         return {};

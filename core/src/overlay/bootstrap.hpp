@@ -1,8 +1,11 @@
 // How an edge gets and keeps a lease: probes a batch of rendezvous, chooses among the live offers,
-// leases, beats, suspects, starts again, and moves when its rendezvous asks it to. Sans-IO: inputs
-// with the time in, effects out; the discovery strategy decides the order and the choice.
+// leases, beats, suspects, starts again, and moves when its rendezvous asks it to. While its
+// rendezvous is a promoted one (an edge that found none), it goes on looking for a real one.
+// Sans-IO: inputs with the time in, effects out; the discovery strategy decides the order and the
+// choice.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <variant>
@@ -41,8 +44,11 @@ public:
     struct lost {
         device_id from;
     };
-    /// timers::gives_up has passed since the start, and nothing was ever leased. It goes on trying.
-    struct found_none {};
+    /// timers::gives_up has passed since the start, or since the last lease was lost. It goes on
+    /// trying.
+    struct found_none {
+        bool since_the_start = true;  // nothing was ever leased
+    };
     using effect = std::variant<probe, ask_lease, beat, leave, connected, moved, lost, found_none>;
     using effects = std::vector<effect>;
 
@@ -59,7 +65,12 @@ public:
     static constexpr duration check_time = std::chrono::seconds(1);
     static constexpr int checks = 3;
     static constexpr std::size_t candidates_most = 256;
+    static constexpr std::size_t same_prefix = 2;  // in one batch, so that nobody fills it alone
     static constexpr duration move_again = std::chrono::minutes(10);  // and not earlier
+    static constexpr duration seek_time = std::chrono::seconds(15);
+    static constexpr duration seek_time_most = std::chrono::seconds(60);
+    static constexpr int seeks_at_first = 20;  // before they become rarer
+    static constexpr duration steady_time = std::chrono::seconds(10);
 
     struct timers {
         duration offer_window = bootstrap::offer_window;
@@ -70,6 +81,9 @@ public:
         duration check_time = bootstrap::check_time;
         int checks = bootstrap::checks;
         duration gives_up = std::chrono::seconds(40);
+        duration seek_time = bootstrap::seek_time;
+        /// For so long must a real rendezvous have answered before it replaces a promoted one.
+        duration steady_time = bootstrap::steady_time;
         /// As the report has it: the rendezvous that was lost is asked first (5.4.2, case 2), and
         /// one that cannot be reached is not asked again until somebody names it (case 1).
         bool as_the_report = false;
@@ -91,8 +105,22 @@ public:
     effects add(const device_id& rendezvous, bool seed, instant now) {
         return add(std::vector{rendezvous}, seed, now);
     }
+    /// What its advertisement says of a rendezvous beside that it is one.
+    struct nature {
+        bool promoted = false;                // asked after all others, and left when one is found
+        std::optional<std::uint64_t> prefix;  // of its address, if that is a public one
+    };
+    /// Before it is added; of what is no candidate after that, nothing is kept.
+    void describe(const device_id& rendezvous, nature what);
+    /// It is none any more.
+    void forget(const device_id& rendezvous);
     effects start(instant now);
     effects stop();
+    /// This device became a rendezvous: it leases from itself, and looks for a real one, or for
+    /// another promoted one with a smaller id, which is the one that stays.
+    effects act(const device_id& self, instant now);
+    /// It is one no more.
+    effects rest(instant now);
     effects on_offer(const device_id& from, const wire::offer& what, duration round_trip,
                      instant now);
     effects on_no_offer(const device_id& from, instant now);
@@ -114,6 +142,8 @@ public:
     /// The rendezvous that holds this device's lease.
     std::optional<device_id> lessor() const noexcept;
     std::size_t candidates() const noexcept { return candidates_.size(); }
+    /// The lease is at a promoted rendezvous, or there is none.
+    bool seeks() const noexcept;
 
 private:
     discovery::context where(instant now) { return {now, entropy_}; }
@@ -121,6 +151,10 @@ private:
     effects next_batch(instant now);
     effects choose(instant now);
     effects lose(instant now);
+    effects seek(instant now);
+    effects sought(const device_id& from, instant now);
+    bool is_promoted(const device_id& device) const noexcept;
+    bool outranks(const device_id& device) const noexcept;
     discovery::candidate* known(const device_id& device) noexcept;
     bool consider(const device_id& device);
     void failed(const device_id& device, discovery::outcome how, instant now);
@@ -148,7 +182,12 @@ private:
     bool spreading_ = false;  // waiting for that long
     std::optional<device_id> moving_;
     std::optional<instant> moved_at_;
-    std::optional<instant> deadline_, gives_up_at_;
+    std::map<device_id, nature> natures_;        // of candidates; few say anything here
+    std::optional<device_id> acting_;            // this device, while it is a promoted rendezvous
+    std::map<device_id, instant> steady_since_;  // of what seeking has found
+    int seeks_ = 0;
+    bool ever_held_ = false;
+    std::optional<instant> deadline_, gives_up_at_, seek_at_;
 };
 
 }  // namespace calbox::overlay

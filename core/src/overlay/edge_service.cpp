@@ -29,7 +29,11 @@ void edge_service::start(bool only_self) {
     if (only_self) {
         carry_out(machine_.add(self_, true, env_.time.now()));
     } else {
-        consider(known_.with_roles(wire::role::rendezvous), false);
+        std::vector<device_id> rendezvous;
+        for (const wire::location& one : known_.with_roles(wire::role::rendezvous)) {
+            rendezvous.push_back(one.device);
+        }
+        consider(std::move(rendezvous), false);
         tasks_.spawn("look for rendezvous", look_for_rendezvous());
     }
     carry_out(machine_.start(env_.time.now()));
@@ -51,15 +55,33 @@ void edge_service::request_stop() noexcept {
     tasks_.request_stop();
 }
 
-void edge_service::consider(const std::vector<wire::location>& rendezvous, bool seed) {
-    std::vector<device_id> devices;
-    for (const wire::location& one : rendezvous) {
-        if (one.device != self_) {
-            devices.push_back(one.device);
-        }
+/// Those of them that say of themselves that they are rendezvous.
+void edge_service::consider(std::vector<device_id> rendezvous, bool seed) {
+    std::erase_if(rendezvous, [this](const device_id& one) {
+        return one == self_ || !known_.is_rendezvous(one);
+    });
+    if (only_self_ || rendezvous.empty()) {
+        return;
     }
-    if (!only_self_ && !devices.empty()) {
-        carry_out(machine_.add(devices, seed, env_.time.now()));
+    for (const device_id& one : rendezvous) {
+        const auto where = known_.find(one);
+        std::optional<std::uint64_t> prefix;
+        for (const std::string& address : where->addresses) {
+            prefix = prefix ? prefix : prefix_of(address);
+        }
+        machine_.describe(one, {known_.is_promoted(one), prefix});
+    }
+    carry_out(machine_.add(rendezvous, seed, env_.time.now()));
+}
+
+void edge_service::act() { carry_out(machine_.act(self_, env_.time.now())); }
+void edge_service::rest() { carry_out(machine_.rest(env_.time.now())); }
+
+void edge_service::on_advertised(const device_id& device) {
+    if (known_.is_rendezvous(device)) {
+        consider({device}, false);
+    } else if (device != self_ && machine_.lessor() != device) {
+        machine_.forget(device);
     }
 }
 
@@ -77,10 +99,12 @@ void edge_service::carry_out(bootstrap::effects all) {
         } else if (const auto* const moved = std::get_if<bootstrap::moved>(&one)) {
             env_.log.write(log_level::info, "overlay",
                            "moved from the rendezvous " + moved->from.hex().substr(0, 8) + " to " +
-                               moved->to.hex().substr(0, 8) + ", as it asked");
+                               moved->to.hex().substr(0, 8) +
+                               (moved->from == self_ ? ", a real one" : ", as it asked"));
             tasks_.spawn("after the move", after_lease(moved->to));
-        } else if (std::get_if<bootstrap::found_none>(&one) != nullptr) {
-            mediator_.found_none();
+            mediator_.moved(moved->from, moved->to);
+        } else if (const auto* const none = std::get_if<bootstrap::found_none>(&one)) {
+            mediator_.found_none(none->since_the_start);
         } else if (const auto* const held = std::get_if<bootstrap::connected>(&one)) {
             begin_lease(held->to);
         } else if (const auto* const gone = std::get_if<bootstrap::lost>(&one)) {
@@ -130,7 +154,14 @@ task<void> edge_service::ask_lease(device_id from) {
             }
         }
     }
-    consider(what->rendezvous, false);  // before it is read what load they have
+    // Before it is read what load they have, and without those that cannot prove what they are.
+    std::erase_if(what->rendezvous,
+                  [this](const auto& one) { return !known_.is_rendezvous(one.device); });
+    std::vector<device_id> named;
+    for (const wire::location& one : what->rendezvous) {
+        named.push_back(one.device);
+    }
+    consider(std::move(named), false);
     carry_out(machine_.on_lease(from, *what, env_.time.now()));
 }
 
@@ -193,26 +224,35 @@ void edge_service::hear_of(const std::vector<user_id>& users) {
     }
 }
 
+task<void> edge_service::ask_for_rendezvous(device_id whom, bool seed) {
+    const auto answer = co_await mediator_.request(
+        whom, wire::message_type::locate,
+        codec::encode(wire::locate{{}, {}, wire::role::rendezvous}), request_time);
+    auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
+    if (!found) {
+        co_return;
+    }
+    std::vector<device_id> rendezvous;
+    for (wire::location& one : found->found) {
+        if (one.device != self_ && (one.roles & wire::role::rendezvous) != 0) {
+            one.online = known_.is_online(one.device);
+            rendezvous.push_back(one.device);
+            known_.note(std::move(one));
+        }
+    }
+    consider(std::move(rendezvous), seed);
+}
+
 task<void> edge_service::look_for_rendezvous() {
-    // While there is no lease, those who may know of a rendezvous are asked again and again.
+    // While there is no lease, or a makeshift one, those who may know of a rendezvous are asked
+    // again and again: the helpers, and members that this device talks to.
     while (true) {
-        if (!machine_.lessor()) {
+        if (machine_.seeks()) {
             for (const device_id& helper : std::set(helpers_)) {
-                const auto answer = co_await mediator_.request(
-                    helper, wire::message_type::locate,
-                    codec::encode(wire::locate{{}, {}, wire::role::rendezvous}), request_time);
-                auto found =
-                    answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
-                std::vector<wire::location> rendezvous;
-                for (wire::location one :
-                     found ? std::move(found->found) : std::vector<wire::location>()) {
-                    if (one.device != self_ && (one.roles & wire::role::rendezvous) != 0) {
-                        one.online = known_.is_online(one.device);
-                        known_.note(one);
-                        rendezvous.push_back(std::move(one));
-                    }
-                }
-                consider(rendezvous, true);
+                co_await ask_for_rendezvous(helper, true);
+            }
+            for (const device_id& member : mediator_.some_members()) {
+                co_await ask_for_rendezvous(member, false);
             }
         }
         co_await sleep_for(env_, look_again);
@@ -266,8 +306,7 @@ std::vector<device_id> edge_service::backups() const {
 }
 
 void edge_service::on_presence(wire::presence what) {
-    std::vector<device_id> came;
-    std::vector<wire::location> rendezvous;
+    std::vector<device_id> came, rendezvous;
     for (wire::location& one : what.changed) {
         if (one.device == self_) {
             continue;
@@ -279,10 +318,10 @@ void edge_service::on_presence(wire::presence what) {
             came.push_back(device);
         }
         if (leases) {
-            rendezvous.push_back(*known_.find(device));
+            rendezvous.push_back(device);
         }
     }
-    consider(rendezvous, false);
+    consider(std::move(rendezvous), false);
     if (!came.empty()) {
         mediator_.came_online(came);
     }
@@ -296,6 +335,9 @@ void edge_service::on_move(const device_id& from, wire::location to) {
     if (machine_.lessor() == from) {
         to.online = true;
         known_.note(std::move(to));
+    }
+    if (!known_.is_rendezvous(where)) {
+        return;
     }
     carry_out(machine_.on_move(from, where, env_.time.now()));
 }
@@ -314,11 +356,10 @@ task<result<std::vector<wire::rendezvous_load>>> edge_service::ask_loads() {
     co_return std::move(found->loads);
 }
 
-void edge_service::on_peer(const device_id& device, bool up, std::uint32_t roles) {
-    if (up && (roles & wire::role::rendezvous) != 0) {
-        consider({{device, roles, {}, {}, true, {}}}, false);
-    }
-    if (!up) {
+void edge_service::on_peer(const device_id& device, bool up) {
+    if (up) {
+        on_advertised(device);
+    } else {
         carry_out(machine_.on_peer_gone(device, env_.time.now()));
     }
 }

@@ -23,8 +23,13 @@ public:
     virtual void leased() = 0;
     /// Some time after that: where its users' people are is known by now.
     virtual void connected(const device_id& rendezvous) = 0;
-    /// No rendezvous was found since the start, for as long as the profile says.
-    virtual void found_none() = 0;
+    /// A lease at another rendezvous took the place of the one before.
+    virtual void moved(const device_id& from, const device_id& to) = 0;
+    /// No rendezvous was found since the start, or since the last one was lost, for as long as the
+    /// profile says.
+    virtual void found_none(bool since_the_start) = 0;
+    /// Members with whom a session is open, a few by chance: they may know of a rendezvous.
+    virtual std::vector<device_id> some_members() const = 0;
     /// These devices came online since the last call.
     virtual void came_online(const std::vector<device_id>& devices) = 0;
 };
@@ -38,6 +43,12 @@ public:
     void start(bool only_self);
     /// Where to ask for rendezvous while none is known, for example the registry of the invitation.
     void ask_also(const device_id& helper);
+    /// This device is a rendezvous from now on, because it found none: it leases from itself, and
+    /// goes on looking.
+    void act();
+    void rest();
+    /// What was heard of this rendezvous is news: it is one, or not any more.
+    void on_advertised(const device_id& device);
     /// Gives the lease back.
     void request_stop() noexcept;
     task<void> join() { return tasks_.join(); }
@@ -58,6 +69,7 @@ public:
     std::optional<device_id> lessor() const noexcept { return machine_.lessor(); }
     /// A lease is held, and where it is held was asked who of this device's people is online.
     bool is_settled() const noexcept { return settled_at_ && machine_.lessor() == settled_at_; }
+    bool seeks() const noexcept { return machine_.seeks(); }
     bootstrap::phase now_in() const noexcept { return machine_.now_in(); }
     bool knows_rendezvous() const noexcept { return machine_.candidates() > 0; }
     std::size_t candidates() const noexcept { return machine_.candidates(); }
@@ -65,7 +77,7 @@ public:
     // Messages and news.
     /// A rendezvous (the message table sees to that) says who is where now.
     void on_presence(wire::presence what);
-    void on_peer(const device_id& device, bool up, std::uint32_t roles);
+    void on_peer(const device_id& device, bool up);
     /// A rendezvous asks this edge to lease from another one.
     void on_move(const device_id& from, wire::location to);
     /// Loads of all rendezvous, as the lessor has heard of them.
@@ -80,7 +92,8 @@ private:
     void begin_lease(const device_id& rendezvous);
     task<void> after_lease(device_id rendezvous);
     task<void> look_for_rendezvous();
-    void consider(const std::vector<wire::location>& rendezvous, bool seed);
+    void consider(std::vector<device_id> rendezvous, bool seed);
+    task<void> ask_for_rendezvous(device_id whom, bool seed);
 
     const environment& env_;
     locations& known_;

@@ -104,6 +104,11 @@ wire::lease_reply lessor::on_lease(wire::location who, instant now) {
     const device_id device = who.device;
     if (!leases_.contains(device) && device != self_) {
         wire::lease_reply reply;
+        if (retired_to_) {
+            reply.what = wire::lease_reply::verdict::redirect;
+            reply.rendezvous = places({*retired_to_});
+            return reply;
+        }
         if (const auto later = over_the_rate(device, now)) {
             reply.what = wire::lease_reply::verdict::busy;
             reply.retry_after_ms = in_ms(*later);

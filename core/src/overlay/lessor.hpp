@@ -81,6 +81,8 @@ public:
     effects on_room(const ask_room& asked, std::uint32_t edges, instant now);
     /// The session has ended: so has the lease.
     void on_peer_gone(const device_id& device, instant now);
+    /// This one stops soon: its edges are to go to `to`, and so is whoever comes.
+    effects retire(const device_id& to, instant now);
     /// deadline() has passed.
     effects on_time(instant now);
 
@@ -148,6 +150,7 @@ private:
     boost::container::flat_map<device_id, instant> coming_;   // until: by a move, not here yet
     boost::container::flat_map<device_id, instant> came_at_;  // of leases that came by a move
     std::vector<move> to_move_;                               // last first
+    std::optional<device_id> retired_to_;
     std::int64_t admissible_ = 0;  // leases now, in millionths: a token bucket
     std::optional<instant> admitted_at_;
     discovery::advice advised_ = discovery::advice::none;

@@ -133,6 +133,9 @@ std::vector<device_id> lessor::movable(std::size_t most, std::set<device_id>& ta
 }
 
 void lessor::plan_moves(instant now, effects& all) {
+    if (retired_to_) {
+        return;
+    }
     const std::vector<discovery::load> others = other_loads();
     const discovery::context where{now, entropy_};
     advised_ = strategy_.advise(my_load(now), others, where);
@@ -158,6 +161,19 @@ lessor::effects lessor::on_room(const ask_room& asked, std::uint32_t edges, inst
     if (!move_at_ && !to_move_.empty()) {
         move_some(now, all);
     }
+    return all;
+}
+
+lessor::effects lessor::retire(const device_id& to, instant now) {
+    retired_to_ = to;
+    to_move_.clear();
+    for (const auto& [device, until] : leases_) {
+        if (device != self_ && device != to) {
+            to_move_.push_back({device, to});
+        }
+    }
+    effects all;
+    move_some(now, all);
     return all;
 }
 

@@ -10,9 +10,10 @@ rendezvous_mediator::~rendezvous_mediator() = default;
 
 namespace {
 
-constexpr duration request_time = std::chrono::seconds(5);
-constexpr std::size_t locations_per_message = 500;  // stays far below the limit of a message
+constexpr duration question_time = std::chrono::seconds(5);
+constexpr std::size_t locations_per_message = 300;  // stays below the limit of a message
 constexpr std::size_t located_most = 2'000;
+constexpr std::size_t located_bytes_most = 512 * 1024;  // of advertisements
 constexpr std::size_t loads_most = 2'000;
 
 }  // namespace
@@ -33,8 +34,10 @@ wire::locate_reply locate_in(const locations& known, const wire::locate& what) {
         }
     }
     wire::locate_reply reply;
+    std::size_t said_bytes = 0;
     for (auto& [device, where] : found) {
-        if (reply.found.size() < located_most) {
+        said_bytes += where.said ? where.said->advertisement.size() : 0;
+        if (reply.found.size() < located_most && said_bytes < located_bytes_most) {
             reply.found.push_back(std::move(where));
         }
     }
@@ -126,7 +129,7 @@ task<void> rendezvous_service::ask_load(device_id whom) {
     const wire::offer mine = machine_.on_probe();
     const auto answer = co_await mediator_.request(
         whom, wire::message_type::probe, codec::encode(wire::probe{mine.edges, mine.edges_max}),
-        request_time);
+        question_time);
     const auto what = answer ? codec::decode<wire::offer>(*answer) : fail(answer.error());
     carry_out(machine_.on_load(whom, what ? std::optional(*what) : std::nullopt, env_.time.now()));
 }
@@ -134,7 +137,7 @@ task<void> rendezvous_service::ask_load(device_id whom) {
 task<void> rendezvous_service::ask_room(lessor::ask_room what) {
     const auto answer =
         co_await mediator_.request(what.whom, wire::message_type::make_room,
-                                   codec::encode(wire::make_room{what.edges}), request_time);
+                                   codec::encode(wire::make_room{what.edges}), question_time);
     const auto room = answer ? codec::decode<wire::room>(*answer) : fail(answer.error());
     carry_out(machine_.on_room(what, room ? room->edges : 0, env_.time.now()));
 }
@@ -166,8 +169,8 @@ task<result<bytes>> rendezvous_service::on_lease(const net::peer& from, wire::le
     }
     // What counts is proved: the device, its roles and its users. Only the addresses are its own
     // word.
-    wire::location who{from.device, from.roles, std::move(what.me.addresses),
-                       self_,       true,       from.user_ids};
+    wire::location who{from.device, from.roles,    std::move(what.me.addresses), self_,
+                       true,        from.user_ids, std::move(what.me.said)};
     const wire::lease_reply reply = machine_.on_lease(std::move(who), env_.time.now());
     arm();
     co_return codec::encode(reply);

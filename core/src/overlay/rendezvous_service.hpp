@@ -25,6 +25,8 @@ public:
                        rendezvous_mediator& mediator, device_id self, lessor::settings with);
 
     void start();
+    /// It stops soon, and its edges are to go to `to`.
+    void retire(const device_id& to) { carry_out(machine_.retire(to, env_.time.now())); }
     void request_stop() noexcept;
     task<void> join() { return tasks_.join(); }
 
@@ -42,6 +44,7 @@ public:
     void on_peer_gone(const device_id& device);
 
     std::uint32_t edges() const noexcept { return machine_.edges(); }
+    std::uint32_t edges_max() const noexcept { return machine_.on_probe().edges_max; }
     bool holds(const device_id& device) const noexcept { return machine_.holds(device); }
     std::vector<discovery::load> loads() const { return machine_.loads(env_.time.now()); }
     std::uint64_t moved_away() const noexcept { return machine_.moved_away(); }

@@ -27,6 +27,7 @@ const std::vector<message_rule>& message_table() {
         {message_type::make_room, "make_room", sender::rendezvous, true},
         {message_type::move, "move", sender::rendezvous, false},
         {message_type::loads, "loads", sender::member, true},
+        {message_type::advertise, "advertise", sender::member, false},
         {message_type::update, "update", sender::member, true},
         {message_type::consensus, "consensus", sender::member, false},
         {message_type::recovery, "recovery", sender::member, false},

@@ -44,6 +44,7 @@ enum class message_type : std::uint8_t {
     make_room = 29,
     move = 30,
     loads = 31,
+    advertise = 32,
     update = 40,
     consensus = 41,
     recovery = 42,
@@ -61,7 +62,7 @@ enum class sender : std::uint8_t {
     anyone,      // a device without a certificate of this network, too
     member,      // a device with a certificate of this network
     user,        // a member that has presented at least one signed-in user
-    rendezvous,  // a member whose certificate names that role
+    rendezvous,  // a member whose certificate names that role, or who was promoted to it
 };
 
 struct message_rule {
@@ -98,7 +99,35 @@ struct user_entry {
                    codec::field<3>(&user_entry::devices));
 };
 
-/// Where a device can be found. A hint: the TLS handshake decides.
+/// What a device that leases to others says of itself, or that it does so no more. `roles` beside
+/// rendezvous are those of the certificate; a rendezvous whose certificate does not name that role
+/// is a promoted one. Newer is the greater epoch, then the greater sequence.
+struct advertisement {
+    network_id network;
+    bytes certificate;  // DER, by the network's CA
+    std::uint32_t roles = 0;
+    std::vector<std::string> addresses;
+    std::uint64_t epoch = 0;  // how often the device has started
+    std::uint64_t sequence = 0;
+    timestamp not_before;
+    std::uint32_t lives_s = 0;  // after not_before
+    static constexpr auto fields = std::tuple(
+        codec::field<1>(&advertisement::network), codec::field<2>(&advertisement::certificate),
+        codec::field<3>(&advertisement::roles), codec::field<4>(&advertisement::addresses),
+        codec::field<5>(&advertisement::epoch), codec::field<6>(&advertisement::sequence),
+        codec::field<7>(&advertisement::not_before), codec::field<8>(&advertisement::lives_s));
+};
+/// Signed over "calbox advertisement 1" + the encoded advertisement, by the key of its certificate.
+struct signed_advertisement {
+    bytes advertisement;
+    bytes signature;
+    static constexpr auto fields = std::tuple(codec::field<1>(&signed_advertisement::advertisement),
+                                              codec::field<2>(&signed_advertisement::signature));
+    friend bool operator==(const signed_advertisement&, const signed_advertisement&) = default;
+};
+
+/// Where a device can be found. A hint: the TLS handshake decides. That it is a rendezvous, and
+/// where, counts only by its own advertisement.
 struct location {
     device_id device;
     std::uint32_t roles = 0;
@@ -106,10 +135,12 @@ struct location {
     std::optional<device_id> relay;      // the rendezvous that holds its lease
     bool online = false;
     std::vector<user_id> users;
+    std::optional<signed_advertisement> said = std::nullopt;  // by a rendezvous itself
     static constexpr auto fields =
         std::tuple(codec::field<1>(&location::device), codec::field<2>(&location::roles),
                    codec::field<3>(&location::addresses), codec::field<4>(&location::relay),
-                   codec::field<5>(&location::online), codec::field<6>(&location::users));
+                   codec::field<5>(&location::online), codec::field<6>(&location::users),
+                   codec::field<7>(&location::said));
 };
 
 /// The payload of a reply whose error flag is set.
@@ -168,13 +199,14 @@ struct hello {
     std::string software;
     /// Nothing: of a software that cannot follow a change of the strategy.
     std::optional<strategies> known;
+    std::optional<signed_advertisement> said;  // by a rendezvous
     static constexpr auto fields =
         std::tuple(codec::field<1>(&hello::protocol_min), codec::field<2>(&hello::protocol_max),
                    codec::field<3>(&hello::features), codec::field<4>(&hello::network),
                    codec::field<5>(&hello::roles), codec::field<6>(&hello::addresses),
                    codec::field<7>(&hello::consensus), codec::field<8>(&hello::consensus_settings),
                    codec::field<9>(&hello::users), codec::field<10>(&hello::software),
-                   codec::field<11>(&hello::known));
+                   codec::field<11>(&hello::known), codec::field<12>(&hello::said));
 };
 /// The users signed in on this device have changed: replaces hello::users.
 struct bindings {
@@ -357,6 +389,11 @@ struct move {
 struct loads_reply {
     std::vector<rendezvous_load> loads;
     static constexpr auto fields = std::tuple(codec::field<1>(&loads_reply::loads));
+};
+/// One-way: what the sender says of itself, when that has changed while sessions are open.
+struct advertise {
+    signed_advertisement said;
+    static constexpr auto fields = std::tuple(codec::field<1>(&advertise::said));
 };
 /// Locations of the devices of these users, of these devices, and of every device with one of these
 /// roles. Asked by an edge of the rendezvous that it leases from, also: presence of these users'

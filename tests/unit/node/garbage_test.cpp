@@ -112,6 +112,9 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
     strategies.known.emplace_back();
     wire::make_room room;
     room.edges = {device_id()};
+    wire::advertise advertise;
+    advertise.said.advertisement = codec::encode(wire::advertisement());
+    advertise.said.signature = bytes(64);
     wire::update update;
     update.what.header = codec::encode(envelope_header());
     return {{message_type::hello, codec::encode(wire::hello())},
@@ -134,6 +137,7 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
             {message_type::make_room, codec::encode(room)},
             {message_type::move, codec::encode(wire::move())},
             {message_type::loads, codec::encode(wire::nothing())},
+            {message_type::advertise, codec::encode(advertise)},
             {message_type::update, codec::encode(update)},
             {message_type::consensus, codec::encode(wire::consensus_message())},
             {message_type::recovery, codec::encode(wire::recovery_message())},
