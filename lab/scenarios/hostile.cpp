@@ -308,11 +308,12 @@ void siege::gather() {
             continue;
         }
         const std::string& strategy = in_.with.recovery;
-        add(message_type::recovery, wire::recovery_message{strategy, false, 7, question->body, {}});
+        add(message_type::recovery,
+            wire::recovery_message{strategy, false, 7, question->body, {}, {}});
         const auto answers =
             m_->recovering().respond(question->body, empty_view(), {m_->env().time.now(), chance_});
         for (const bytes& body : answers ? *answers : std::vector<bytes>()) {
-            add(message_type::recovery, wire::recovery_message{strategy, true, 7, body, {}});
+            add(message_type::recovery, wire::recovery_message{strategy, true, 7, body, {}, {}});
         }
     }
     add(message_type::strategies, wire::strategies{{wire::signed_strategy{}}});
@@ -327,7 +328,8 @@ void siege::gather() {
     add(message_type::file_hashes, wire::file_hashes{root, 0, 16});
     add(message_type::file_leaf, wire::file_leaf{root, 0});
     add(message_type::file_keep, wire::file_keep{root, 10});
-    add(message_type::file_kept, wire::file_kept{root});
+    add(message_type::file_kept, wire::file_kept{root, true});
+    add(message_type::holds, wire::holds{shared_, {root}});
     add(message_type::lock, wire::lock{shared_, alice_.id(), 7, {}, 30'000});
 }
 

@@ -8,20 +8,7 @@
 
 namespace calbox::node {
 
-files_mediator::~files_mediator() = default;
-
 namespace {
-
-/// Key <root, device>: whether that backup has kept the file, or is owed it. Keys of files
-/// themselves are roots alone.
-bytes copy_key(const file_root& root, const device_id& device) {
-    bytes key = to_bytes(root.view());
-    key.insert(key.end(), device.value.begin(), device.value.end());
-    return key;
-}
-
-/// How long an attach waits for a first backup before it goes on with "only on this device".
-constexpr duration copy_time = std::chrono::seconds(10);
 
 /// False where it is there already. `what` gets the name that it has then.
 result<bool> put_file(std::vector<model::attachment>& files, const std::string& name,
@@ -54,71 +41,31 @@ result<bool> put_file(std::vector<model::attachment>& files, const std::string& 
 
 }  // namespace
 
-files_service::files_service(const environment& env, replica::database& db,
-                             replica::replicator& replica, opened_events& opened,
-                             set_operations& sets, people& who, files_mediator& mediator,
-                             bool is_backup)
+files_service::files_service(const environment& env, replica::replicator& replica,
+                             opened_events& opened, set_operations& sets, people& who,
+                             held_files& held, file_copies& copies, files_mediator& mediator)
     : env_(env),
-      db_(db),
       replica_(replica),
       opened_(opened),
       sets_(sets),
       people_(who),
+      held_(held),
+      copies_(copies),
       mediator_(mediator),
-      is_backup_(is_backup),
-      store_(env, db),
-      transfer_(env, store_),
       tasks_(env, "files") {}
-
-task<result<void>> files_service::load() {
-    const auto rows = co_await db_.scan(replica::record_kind::file);
-    if (!rows) {
-        co_return fail(rows.error());
-    }
-    for (const auto& [key, value] : *rows) {
-        const byte_view view = key;
-        if (key.size() == file_root::size) {
-            const auto root = *file_root::from_bytes(view);
-            const auto size = co_await store_.size_if_held(root);
-            if (size && *size) {
-                sizes_[root] = **size;
-            }
-        } else if (key.size() == file_root::size + device_id::size) {
-            const auto kept = codec::decode<bool>(value);
-            auto& copy = copies_[*file_root::from_bytes(view.first(file_root::size))];
-            auto& where = kept && *kept ? copy.kept : copy.owed;
-            where.insert(*device_id::from_bytes(view.last(device_id::size)));
-        }
-    }
-    co_return result<void>();
-}
-
-std::uint64_t files_service::total_bytes() const noexcept {
-    std::uint64_t total = 0;
-    for (const auto& [root, size] : sizes_) {
-        total += size;
-    }
-    return total;
-}
-
-task<result<bytes>> files_service::ask(device_id to, wire::message_type type, bytes payload) {
-    co_return co_await mediator_.ask(to, type, std::move(payload));
-}
 
 file_view files_service::view_of(const model::attachment& what) const {
     file_view view;
     view.what = what;
-    const bool here = sizes_.contains(what.root);
-    const auto moving = progress_.find(what.root);
-    view.held = here ? "here" : moving != progress_.end() ? "fetching" : "elsewhere";
-    view.fetched = here ? what.size : moving != progress_.end() ? moving->second : 0;
+    const bool here = held_.has(what.root);
+    const auto moving = held_.progress(what.root);
+    view.held = here ? "here" : moving ? "fetching" : "elsewhere";
+    view.fetched = here ? what.size : moving.value_or(0);
     if (here) {
         view.stored_on.push_back("this device");
     }
-    if (const auto known = copies_.find(what.root); known != copies_.end()) {
-        for (const device_id& device : known->second.kept) {
-            view.stored_on.push_back("backup " + device.hex().substr(0, 8));
-        }
+    for (const device_id& device : copies_.kept(what.root)) {
+        view.stored_on.push_back("backup " + device.hex().substr(0, 8));
     }
     return view;
 }
@@ -139,48 +86,6 @@ result<void> files_service::may_attach(const opened_event& to, const user_id& as
                     "guests may not attach files to this event, nor take them off");
     }
     return {};
-}
-
-task<result<void>> files_service::owe_to_backups(file_root root, std::uint64_t size) {
-    replica::batch writes;
-    std::vector<device_id> backups = mediator_.backups();
-    for (const device_id& backup : backups) {
-        if (!copies_[root].kept.contains(backup)) {
-            copies_[root].owed.insert(backup);
-            writes.put(replica::record_kind::file, copy_key(root, backup), codec::encode(false));
-        }
-    }
-    if (writes.empty()) {
-        co_return result<void>();
-    }
-    auto stored = co_await db_.apply(std::move(writes));
-    for (const device_id& backup : backups) {
-        if (stored && mediator_.is_reachable(backup)) {
-            tasks_.spawn("offer", offer(backup, root, size));
-        }
-    }
-    co_return stored;
-}
-
-task<void> files_service::offer(device_id backup, file_root root, std::uint64_t size) {
-    const auto answer = co_await mediator_.ask(backup, wire::message_type::file_keep,
-                                               codec::encode(wire::file_keep{root, size}));
-    if (!answer) {
-        env_.log.write(log_level::debug, "files",
-                       "a backup does not take a file: " + answer.error().message());
-    }
-}
-
-task<void> files_service::wait_for_a_copy(file_root root) {
-    const instant until = env_.time.now() + copy_time;
-    while (copies_[root].kept.empty() && env_.time.now() < until) {
-        const bool anybody = std::ranges::any_of(
-            copies_[root].owed, [&](const device_id& d) { return mediator_.is_reachable(d); });
-        if (!anybody) {
-            co_return;
-        }
-        co_await sleep_for(env_, std::chrono::milliseconds(10));
-    }
 }
 
 task<result<file_view>> files_service::attach(user_id as, event_id which, std::string name,
@@ -210,16 +115,16 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, std::s
     if ((*opened)->content.files.size() >= wire::limits::files_per_event) {
         co_return fail(errc::too_large, "an event has at most 1,000 files");
     }
-    auto stored = co_await store_.import(from);
+    auto stored = co_await held_.store().import(from);
     if (!stored) {
         co_return fail(std::move(stored.error()));
     }
-    sizes_[stored->root] = stored->size;
-    auto owed = co_await owe_to_backups(stored->root, stored->size);
+    held_.note(stored->root, stored->size);
+    auto owed = co_await copies_.owe(stored->root, stored->size);
     if (!owed) {
         co_return fail(std::move(owed.error()));
     }
-    co_await wait_for_a_copy(stored->root);
+    co_await copies_.wait_for_one(stored->root);
     model::attachment what;
     what.size = stored->size;
     if (!media_type.empty()) {
@@ -282,48 +187,6 @@ result<std::vector<file_view>> files_service::list(user_id as, event_id which) c
     return views;
 }
 
-task<result<void>> files_service::fetch_file(file_root root, std::uint64_t size,
-                                             std::vector<device_id> sources) {
-    progress_[root] = 0;
-    const struct ending {
-        files_service& owner;
-        file_root root;
-        ~ending() { owner.progress_.erase(root); }
-    } however_it_ends{*this, root};
-    auto cleared = co_await store_.make_way(root, size);
-    if (!cleared) {
-        co_return cleared;
-    }
-    const auto report = [this, root](std::uint64_t done) { progress_[root] = done; };
-    auto fetched = co_await transfer_.fetch(root, size, std::move(sources), *this, report);
-    if (fetched) {
-        sizes_[root] = size;
-    }
-    co_return fetched;
-}
-
-/// What the disk has lost since is not here any more, and may be fetched again.
-task<result<bool>> files_service::is_here(file_root root) {
-    if (!sizes_.contains(root)) {
-        co_return false;
-    }
-    const auto size = co_await store_.size_if_held(root);
-    if (!size) {
-        co_return fail(size.error());
-    }
-    if (!*size) {
-        lost(root);
-    }
-    co_return size->has_value();
-}
-
-void files_service::lost(const file_root& root) {
-    if (sizes_.erase(root) != 0) {
-        env_.log.write(log_level::warn, "files",
-                       "the disk has lost a file, or a part of it: " + root.hex());
-    }
-}
-
 /// Who can be reached of those who take part in an event with this file; it may be in several.
 std::vector<device_id> files_service::sources_of(const user_id& as, const file_root& root) {
     std::vector<device_id> sources;
@@ -356,7 +219,7 @@ task<void> files_service::adopt_one(user_id as, event_id which, model::attachmen
                        "a copied event's file stays elsewhere: " + here.error().message());
         co_return;
     }
-    const auto owed = co_await owe_to_backups(what.root, what.size);
+    const auto owed = co_await copies_.owe(what.root, what.size);
     if (!owed) {
         env_.log.write(log_level::warn, "files",
                        "a file is not offered to the backups: " + owed.error().message());
@@ -373,10 +236,10 @@ task<result<file_view>> files_service::fetch(user_id as, event_id which, std::st
         co_return fail(what.error());
     }
     std::vector<device_id> sources = sources_of(as, what->root);
-    while (progress_.contains(what->root)) {  // somebody else asked for it already
+    while (held_.progress(what->root)) {  // somebody else asked for it already
         co_await sleep_for(env_, std::chrono::milliseconds(20));
     }
-    const auto here = co_await is_here(what->root);
+    const auto here = co_await held_.is_here(what->root);
     if (!here) {
         co_return fail(here.error());
     }
@@ -385,7 +248,7 @@ task<result<file_view>> files_service::fetch(user_id as, event_id which, std::st
             co_return fail(errc::unavailable,
                            "nobody who could have \"" + name + "\" can be reached now");
         }
-        const auto fetched = co_await fetch_file(what->root, what->size, std::move(sources));
+        const auto fetched = co_await held_.fetch(what->root, what->size, std::move(sources));
         if (!fetched) {
             co_return fail(fetched.error().code,
                            "\"" + name + "\" cannot be fetched now: " + fetched.error().message());
@@ -406,12 +269,11 @@ task<result<void>> files_service::read(user_id as, event_id which, std::string n
     }
     const std::uint64_t begin = std::min(first, what->size);
     const std::uint64_t most = what->size - begin;
-    auto done = co_await store_.read(what->root, what->size, what->key, begin,
-                                     length == 0 ? most : std::min(length, most), into);
+    auto done = co_await held_.store().read(what->root, what->size, what->key, begin,
+                                            length == 0 ? most : std::min(length, most), into);
     if (!done && done.error().code != errc::closed) {
-        const auto whole = co_await store_.verify(what->root);
+        const auto whole = co_await held_.verify(what->root);
         if (whole && !*whole) {
-            lost(what->root);
             co_return fail(errc::mismatch, "the copy of \"" + name +
                                                "\" on this device is damaged, and given up: try "
                                                "again, and it is fetched from the others");
@@ -421,13 +283,13 @@ task<result<void>> files_service::read(user_id as, event_id which, std::string n
 }
 
 task<result<bytes>> files_service::on_info(wire::file_info what) {
-    const auto size = sizes_.find(what.root);
-    const bool held = size != sizes_.end();
+    const auto size = held_.all().find(what.root);
+    const bool held = size != held_.all().end();
     co_return codec::encode(wire::file_info_reply{held, held ? size->second : 0});
 }
 
 task<result<bytes>> files_service::on_hashes(wire::file_hashes what) {
-    auto hashes = co_await store_.leaf_hashes(what.root, what.first, what.count);
+    auto hashes = co_await held_.store().leaf_hashes(what.root, what.first, what.count);
     if (!hashes) {
         co_return fail(std::move(hashes.error()));
     }
@@ -435,60 +297,11 @@ task<result<bytes>> files_service::on_hashes(wire::file_hashes what) {
 }
 
 task<result<bytes>> files_service::on_leaf(wire::file_leaf what) {
-    auto leaf = co_await store_.leaf(what.root, what.index);
+    auto leaf = co_await held_.store().leaf(what.root, what.index);
     if (!leaf) {
         co_return fail(std::move(leaf.error()));
     }
     co_return codec::encode(wire::file_leaf_reply{std::move(*leaf)});
-}
-
-task<result<bytes>> files_service::on_keep(device_id from, wire::file_keep what) {
-    if (!is_backup_) {
-        co_return fail(errc::unsupported, "this device is no backup");
-    }
-    if (what.size > wire::limits::file_bytes) {
-        co_return fail(errc::too_large, "the file is larger than a backup keeps");
-    }
-    if (!progress_.contains(what.root)) {
-        tasks_.spawn("keep", keep(from, what));
-    }
-    co_return codec::encode(wire::nothing{});
-}
-
-task<void> files_service::keep(device_id from, wire::file_keep what) {
-    const auto here = co_await is_here(what.root);
-    if (!here || !*here) {
-        const auto fetched = co_await fetch_file(what.root, what.size, {from});
-        if (!fetched) {
-            env_.log.write(log_level::warn, "files",
-                           "cannot keep a file: " + fetched.error().message());
-            co_return;
-        }
-    }
-    mediator_.send(from, wire::message_type::file_kept, codec::encode(wire::file_kept{what.root}));
-}
-
-task<void> files_service::on_kept(device_id from, wire::file_kept what) {
-    const auto known = copies_.find(what.root);
-    if (known == copies_.end() || known->second.owed.erase(from) == 0) {
-        co_return;
-    }
-    known->second.kept.insert(from);
-    replica::batch writes;
-    writes.put(replica::record_kind::file, copy_key(what.root, from), codec::encode(true));
-    const auto stored = co_await db_.apply(std::move(writes));
-    if (!stored) {
-        env_.log.write(log_level::warn, "files", "cannot note a copy: " + stored.error().message());
-    }
-}
-
-void files_service::on_peer(const device_id& device) {
-    for (const auto& [root, copy] : copies_) {
-        if (const auto size = sizes_.find(root);
-            copy.owed.contains(device) && size != sizes_.end()) {
-            tasks_.spawn("offer", offer(device, root, size->second));
-        }
-    }
 }
 
 }  // namespace calbox::node

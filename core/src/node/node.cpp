@@ -50,6 +50,7 @@ node_parts::node_parts(const environment& environment, storage::store& store,
       db(env, store),
       me(env, db),
       book(env, db),
+      lost(env, db),
       tasks(env, "node"),
       routes(env),
       relays(env),
@@ -110,6 +111,12 @@ task<result<void>> node_parts::start() {
     co_return result<void>();
 }
 
+replica::recovery_strategies node_parts::strategies_to_recover() const {
+    replica::recovery_strategies all{with.more_recovery, recovering.name};
+    all.known[recovering.name] = &recovering.strategy;
+    return all;
+}
+
 void node_parts::make_services(std::string listen_rather) {
     links = adapters::make(*this);
     net::pool_settings pool_with;
@@ -125,8 +132,6 @@ void node_parts::make_services(std::string listen_rather) {
                      account_service::settings{with.kdf_memory_bytes, with.kdf_passes});
     accounts->changed = [this](const account_view& who, bool in) { user_changed(who, in); };
     names.emplace(*users, *accounts);
-    replica::recovery_strategies recoveries{with.more_recovery, recovering.name};
-    recoveries.known[recovering.name] = &recovering.strategy;
     replica.emplace(
         env, db,
         replica::replicator::parts{me.mine().device_key,
@@ -134,7 +139,7 @@ void node_parts::make_services(std::string listen_rather) {
                                    plays(wire::role::backup),
                                    [this](network_epoch epoch) { return strategy_of(epoch); },
                                    [this] { return book.now(); },
-                                   std::move(recoveries),
+                                   strategies_to_recover(),
                                    {with.history_kept, with.trash_kept}},
         links->for_replica());
     opened.emplace(env, *replica, *names);
@@ -159,8 +164,11 @@ void node_parts::make_services(std::string listen_rather) {
     sets.emplace(env, *replica, *opened, *locks);
     events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets);
     past.emplace(env, *replica, *opened, *names, *this, *events);
-    files.emplace(env, db, *replica, *opened, *sets, *names, links->for_files(),
-                  plays(wire::role::backup));
+    shelf.emplace(env, db, links->for_files());
+    copies.emplace(env, db, *shelf, links->for_files());
+    keeper.emplace(env, *shelf, strategies_to_recover(), links->for_files(),
+                   file_keeper::settings{plays(wire::role::backup), with.backup_quota});
+    files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, links->for_files());
     branches.emplace(env, *replica, *opened, *names, *this, *events, *files);
     edge.emplace(env, known, discovers, links->for_edge(), me.self(),
                  overlay::bootstrap::timers_of(with.profile));
@@ -219,6 +227,9 @@ task<result<void>> node_parts::load_services() {
     if (auto loaded = co_await known.load(); !loaded) {
         co_return loaded;
     }
+    if (auto loaded = co_await lost.load(); !loaded) {
+        co_return loaded;
+    }
     users->set_ca(me.mine().ca_certificate);
     book.set_ca(me.mine().ca_certificate);
     if (auto loaded = co_await book.load(); !loaded) {
@@ -238,7 +249,10 @@ task<result<void>> node_parts::load_services() {
             co_return opened_all;
         }
     }
-    auto loaded = co_await files->load();
+    if (auto loaded = co_await shelf->load(); !loaded) {
+        co_return loaded;
+    }
+    auto loaded = co_await copies->load();
     branches->look();
     co_return loaded;
 }
@@ -262,6 +276,7 @@ void node_parts::enter_network() {
     search_the_lan();
     want_catching_up();
     tasks.spawn("look around", look_around());
+    tasks.spawn("lost devices", look_for_lost_devices());
     if (!accounts->signed_in().empty()) {
         for (const auto& [id, held] : replica->events().all()) {
             users->seek(held.header.participants);
@@ -363,6 +378,8 @@ void node_parts::request_stop() noexcept {
     if (edge) {
         edge->request_stop();
         files->request_stop();
+        copies->request_stop();
+        keeper->request_stop();
         branches->request_stop();
         locks->request_stop();
         replica->request_stop();
@@ -385,6 +402,8 @@ task<void> node_parts::join() {
     if (edge) {
         co_await edge->join();
         co_await files->join();
+        co_await copies->join();
+        co_await keeper->join();
         co_await branches->join();
         co_await locks->join();
         co_await replica->join();

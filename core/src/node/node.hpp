@@ -69,6 +69,7 @@ struct node_settings {
     std::uint32_t kdf_passes = 3;
     duration history_kept = std::chrono::days(365);  // earlier versions of events
     duration trash_kept = std::chrono::days(30);     // what deleted events said
+    std::uint64_t backup_quota = UINT64_MAX;         // of files that a backup keeps
     std::string version;                             // of the program
     std::function<std::vector<plugin_view>()> plugins;
     /// A new instance by name and settings, for another epoch than the one that the node was made

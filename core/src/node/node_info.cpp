@@ -160,7 +160,34 @@ recovery_view node_parts::recovery() const {
     return view;
 }
 
-result<void> node_parts::use_recovery(std::string name) { return replica->use_recovery(name); }
+result<void> node_parts::use_recovery(std::string name) {
+    auto used = replica->use_recovery(name);
+    return used ? keeper->use(name) : used;
+}
+
+backing_view node_parts::backing() const {
+    backing_view view;
+    std::uint64_t held_bytes = shelf->total_bytes();
+    for (const auto& [id, one] : replica->events().all()) {
+        ++view.events;
+        view.event_bytes += one.encoded.size();
+    }
+    held_bytes += view.event_bytes;
+    view.files = shelf->all().size();
+    view.file_bytes = shelf->total_bytes();
+    view.wanted_files = keeper->wanted_files();
+    view.wanted_bytes = keeper->wanted_bytes();
+    view.lost_files = shelf->lost().size();
+    view.refused = keeper->refused();
+    if (with.backup_quota != UINT64_MAX) {
+        view.quota_bytes = with.backup_quota;
+    }
+    view.asking = replica->is_catching_up() || !newcomers_.empty() || !caught_up();
+    const std::uint64_t all = held_bytes + view.wanted_bytes;
+    const bool whole = view.wanted_files == 0;
+    view.percent = whole || all == 0 ? 100 : std::min<std::uint64_t>(99, held_bytes * 100 / all);
+    return view;
+}
 
 status_view node_parts::status() const {
     using phase = overlay::bootstrap::phase;
@@ -198,8 +225,11 @@ status_view node_parts::status() const {
             held.header.type == event_kind::calendar && held.header.kind == envelope_kind::put ? 1
                                                                                                : 0;
     }
-    view.files = files->count();
-    view.file_bytes = files->total_bytes();
+    view.files = shelf->all().size();
+    view.file_bytes = shelf->total_bytes();
+    if (plays(wire::role::backup)) {
+        view.backing = backing();
+    }
     view.outbox = replica->outbox_size();
     view.edges = rendezvous ? rendezvous->edges() : 0;
     view.uptime_seconds = std::chrono::duration<double>(env.time.now() - started).count();

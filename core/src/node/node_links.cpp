@@ -146,6 +146,7 @@ private:
             return owner_.devices_of(user);
         }
         std::vector<device_id> backups() const override { return owner_.edge->backups(); }
+        bool is_lost(const device_id& device) const override { return owner_.is_lost(device); }
         device_id organizer_device(const event_id& which) const override {
             const auto mine = owner_.accounts->author_of(which.organizer);
             if (mine && mine->number == which.device()) {
@@ -207,7 +208,20 @@ private:
     class files_link final : public files_mediator {
     public:
         explicit files_link(node_parts& owner) : owner_(owner) {}
-        std::vector<device_id> backups() const override { return owner_.edge->backups(); }
+        std::vector<device_id> backups() const override {
+            auto all = owner_.edge->backups();
+            std::erase_if(all, [this](const device_id& one) { return owner_.is_lost(one); });
+            return all;
+        }
+        std::vector<device_id> connected() const override {
+            std::vector<device_id> members;
+            for (const net::peer& one : owner_.connections->peers()) {
+                if (one.member) {
+                    members.push_back(one.device);
+                }
+            }
+            return members;
+        }
         bool is_reachable(const device_id& device) const override {
             return owner_.edge->is_online(device);
         }

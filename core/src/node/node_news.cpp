@@ -15,6 +15,7 @@ constexpr duration caught_up_time =
 constexpr duration catch_up_again = std::chrono::seconds(10);
 constexpr duration meet_time = std::chrono::seconds(2);  // to dial those who are said to be online
 constexpr std::size_t friends_asked = 16;
+constexpr std::uint64_t dial_spread = 3000;                                 // ms
 constexpr std::uint64_t look_around_least = 240, look_around_spread = 240;  // seconds
 
 }  // namespace
@@ -79,9 +80,11 @@ task<void> node_parts::send_now(device_id to, message_type type, bytes payload) 
 }
 
 void node_parts::came(const net::peer& who) {
-    known.note({who.device, who.roles, who.addresses, std::nullopt, known.is_online(who.device),
-                who.user_ids, who.said});
-    edge->on_peer(who.device, true);
+    const wire::location where{
+        who.device,   who.roles, who.addresses, std::nullopt, known.is_online(who.device),
+        who.user_ids, who.said};
+    known.note(where);
+    edge->on_peer(who.device, true, who.roles);
     if (who.member) {
         if (who.strategies.known.size() > book.known().size()) {
             tasks.spawn("epochs", learn_strategies(who.strategies));
@@ -89,7 +92,13 @@ void node_parts::came(const net::peer& who) {
             tasks.spawn("epochs", tell_strategies_to(who.device));
         }
         replica->on_peer(who.device, true);
-        files->on_peer(who.device);
+        copies->on_peer(who.device);
+        keeper->on_peer(who.device);
+        take_the_place(where);
+    }
+    if (who.member && plays(wire::role::backup) && !who.user_ids.empty()) {
+        newcomers_.insert(who.device);  // he may have what no backup has
+        begin_catching_up();
     }
     if (unasked_.erase(who.device) > 0) {
         want_catching_up();
@@ -112,6 +121,7 @@ void node_parts::went(const device_id& who) {
         relaying->on_peer_gone(who);
     }
     relays.on_peer_gone(who);
+    newcomers_.erase(who);
     replica->on_peer(who, false);
 }
 
@@ -120,15 +130,26 @@ void node_parts::came_online(const std::vector<device_id>& devices) {
         ask_whoever_came();
     }
     std::vector<std::string> friends;
+    std::vector<device_id> backups;
     for (const device_id& device : devices) {
         replica->on_reachable(device);
-        files->on_peer(device);
+        copies->on_peer(device);
         const auto where = known.find(device);
+        if (where) {
+            take_the_place(*where);
+        }
+        if (where && (where->roles & wire::role::backup) != 0 &&
+            connections->open_to(device) == nullptr) {
+            backups.push_back(device);
+        }
         for (const user_id& user : where ? where->users : std::vector<user_id>()) {
             if (users->known(user) != nullptr && accounts->identity_of(user) == nullptr) {
                 friends.push_back(names->name_of(user));
             }
         }
+    }
+    if (!backups.empty() && !accounts->signed_in().empty()) {
+        tasks.spawn("dial backups", dial_backups(std::move(backups)));
     }
     for (const std::string& name : friends) {
         change what;
@@ -137,6 +158,15 @@ void node_parts::came_online(const std::vector<device_id>& devices) {
         what.by = name;
         what.text = name + " is online";
         watching.tell({}, std::move(what));
+    }
+}
+
+/// A backup asks whoever comes to it what it lacks; so people's devices go there. Not all of them
+/// in the same moment.
+task<void> node_parts::dial_backups(std::vector<device_id> backups) {
+    co_await sleep_for(env, std::chrono::milliseconds(env.entropy.below(dial_spread)));
+    for (const device_id& device : backups) {
+        (void)co_await connections->connect(device);
     }
 }
 
@@ -150,7 +180,7 @@ void node_parts::connected_to_overlay() {
     for (const auto& [device, where] : known.all()) {
         if (where.online) {
             replica->on_reachable(device);
-            files->on_peer(device);
+            copies->on_peer(device);
         }
     }
 }
@@ -177,6 +207,7 @@ void node_parts::user_changed(const account_view& who, bool in) {
 
 void node_parts::want_catching_up() {
     in_step_.reset();
+    ask_everybody_ = true;
     begin_catching_up();
 }
 
@@ -244,8 +275,43 @@ task<void> node_parts::look_around() {
     while (true) {
         const std::uint64_t wait = look_around_least + env.entropy.below(look_around_spread);
         co_await sleep_for(env, std::chrono::seconds(wait));
+        ask_everybody_ = true;
         begin_catching_up();
     }
+}
+
+/// A backup asks whoever came to it, some at a time; and everybody else only when it may have
+/// missed something.
+bool node_parts::whom_to_ask(std::vector<device_id>& friends, std::vector<device_id>& backups) {
+    while (friends.size() < friends_asked && !newcomers_.empty()) {
+        friends.push_back(*newcomers_.begin());
+        newcomers_.erase(newcomers_.begin());
+    }
+    if (!newcomers_.empty()) {
+        behind_ = true;
+    }
+    const bool everybody = std::exchange(ask_everybody_, false);
+    if (plays(wire::role::backup) && !everybody) {
+        return false;
+    }
+    for (const user_id& user : interests()) {
+        for (const device_id& device : devices_of(user)) {
+            if (device != me.self() && edge->is_online(device) && friends.size() < friends_asked &&
+                std::ranges::count(friends, device) == 0) {
+                friends.push_back(device);
+            }
+        }
+    }
+    for (const device_id& device : edge->backups()) {
+        if (edge->is_online(device)) {
+            backups.push_back(device);
+        } else {
+            unasked_.insert(device);  // nobody else may have what its author left there
+        }
+    }
+    std::erase_if(friends,
+                  [&](const device_id& one) { return std::ranges::count(backups, one) > 0; });
+    return true;
 }
 
 /// Asks the friends and backups that can be reached for what this device has missed, until one
@@ -277,33 +343,18 @@ task<void> node_parts::catch_up() {
             (void)co_await edge->locate({mine, {}, wire::role::backup});
         }
         std::vector<device_id> friends, backups;
-        for (const user_id& user : interests()) {
-            for (const device_id& device : devices_of(user)) {
-                if (device != me.self() && edge->is_online(device) &&
-                    friends.size() < friends_asked && std::ranges::count(friends, device) == 0) {
-                    friends.push_back(device);
-                }
-            }
-        }
-        for (const device_id& device : edge->backups()) {
-            if (edge->is_online(device)) {
-                backups.push_back(device);
-            } else {
-                unasked_.insert(device);  // nobody else may have what its author left there
-            }
-        }
-        std::erase_if(friends,
-                      [&](const device_id& one) { return std::ranges::count(backups, one) > 0; });
-        std::vector<device_id> everybody = friends;
-        everybody.insert(everybody.end(), backups.begin(), backups.end());
-        const auto met = co_await meet(std::move(everybody));
+        const bool everybody = whom_to_ask(friends, backups);
+        std::vector<device_id> all = friends;
+        all.insert(all.end(), backups.begin(), backups.end());
+        const auto met = co_await meet(std::move(all));
         const auto missing = [&](const device_id& one) {
             return std::ranges::count(met, one) == 0;
         };
         std::erase_if(friends, missing);
         std::erase_if(backups, missing);
-        nobody_asked_ = friends.empty() && backups.empty();
-        if (nobody_asked_) {
+        const bool nobody = friends.empty() && backups.empty();
+        nobody_asked_ = everybody ? nobody : nobody_asked_;
+        if (nobody) {
             continue;
         }
         replica::recovery_peers asked;
@@ -314,11 +365,13 @@ task<void> node_parts::catch_up() {
         }
         asked.backups = std::move(backups);
         asked.ours = std::move(mine);
+        const auto their_files = asked.backups;
         const auto report = co_await replica->catch_up(std::move(asked));
         if (report.applied > 0) {
             env.log.write(log_level::info, "node",
                           "caught up: " + std::to_string(report.applied) + " changes were missing");
         }
+        co_await keeper->level_with(their_files);
         // Whose session has ended is asked again when he comes back.
         bool somebody_is_late = false;
         for (const device_id& device : report.silent) {
@@ -335,6 +388,7 @@ task<void> node_parts::catch_up() {
                 in_step_.set();
             }
             behind_ = true;
+            ask_everybody_ = true;
             co_await sleep_for(env, catch_up_again);
         }
     }

@@ -1,5 +1,6 @@
 // Which handler takes which message: the roles that this node plays register theirs.
 #include "node/parts.hpp"
+#include "wire/limits.hpp"
 
 namespace calbox::node {
 
@@ -119,6 +120,9 @@ void node_parts::add_routes() {
     taken(std::type_identity<wire::recovery_message>(), message_type::recovery,
           [this](const peer& from, wire::recovery_message what) {
               const bool is_backup = (from.roles & wire::role::backup) != 0;
+              if (what.files.value_or(false)) {
+                  return keeper->on_recovery(from.device, is_backup, std::move(what));
+              }
               return replica->on_recovery(from.device, from.user_ids, is_backup, std::move(what));
           });
 
@@ -130,11 +134,13 @@ void node_parts::add_routes() {
             [this](const peer&, wire::file_leaf what) { return files->on_leaf(what); });
     decoded(std::type_identity<wire::file_keep>(), message_type::file_keep,
             [this](const peer& from, wire::file_keep what) {
-                return files->on_keep(from.device, what);
+                return keeper->on_keep(from.device, what);
             });
+    decoded(std::type_identity<wire::holds>(), message_type::holds,
+            [this](const peer& from, wire::holds what) { return on_holds(from, std::move(what)); });
     taken(std::type_identity<wire::file_kept>(), message_type::file_kept,
           [this](const peer& from, wire::file_kept what) {
-              return files->on_kept(from.device, what);
+              return copies->on_kept(from.device, what);
           });
 }
 
@@ -180,6 +186,28 @@ void node_parts::add_rendezvous_routes() {
         }
         co_return;
     });
+}
+
+/// Who takes part in an event, and a backup, is told which version of it is here. Whoever can name
+/// a file may have it, so that he may know whether it is here.
+task<result<bytes>> node_parts::on_holds(net::peer from, wire::holds what) {
+    wire::holds_reply reply;
+    if (what.files.size() > wire::limits::roots_per_message) {
+        co_return fail(errc::too_large, "a question names 2,000 files at most");
+    }
+    const auto* const held_now = what.event ? replica->events().find(*what.event) : nullptr;
+    if (held_now != nullptr && ((from.roles & wire::role::backup) != 0 ||
+                                std::ranges::any_of(from.user_ids, [&](const user_id& user) {
+                                    return held_now->header.involves(user);
+                                }))) {
+        reply.order = held_now->order;
+    }
+    for (const file_root& root : what.files) {
+        if (shelf->has(root)) {
+            reply.files.push_back(root);
+        }
+    }
+    co_return codec::encode(reply);
 }
 
 void node_parts::add_registry_routes() {

@@ -12,9 +12,11 @@
 #include "node/branch_service.hpp"
 #include "node/contacts_service.hpp"
 #include "node/enrolment.hpp"
+#include "node/file_keeper.hpp"
 #include "node/files_service.hpp"
 #include "node/history_service.hpp"
 #include "node/lock_service.hpp"
+#include "node/lost_devices.hpp"
 #include "node/node.hpp"
 #include "node/registry_service.hpp"
 #include "node/router.hpp"
@@ -87,6 +89,8 @@ public:
     void user_met(const user_id& who);
     /// From now on this device may be behind, until an exchange has ended.
     void want_catching_up();
+    /// It will not come back, as far as can be told here.
+    bool is_lost(const device_id& device) const;
     /// The devices of a user that can be reached now.
     std::vector<device_id> present(const user_id& user) const;
     /// Somebody knows more of the network's epochs, or says so.
@@ -107,6 +111,7 @@ public:
     replica::database db;
     enrolment me;
     strategy_book book;
+    lost_devices lost;
     task_scope tasks;
     router routes;
     net::relay_client relays;
@@ -130,6 +135,9 @@ public:
     std::optional<contacts_service> contacts;
     std::optional<calendar_service> events;
     std::optional<history_service> past;
+    std::optional<held_files> shelf;
+    std::optional<file_copies> copies;
+    std::optional<file_keeper> keeper;
     std::optional<files_service> files;
     std::optional<branch_service> branches;
     std::optional<overlay::edge_service> edge;
@@ -139,6 +147,7 @@ public:
 private:
     task<result<void>> open_network(bool found);
     task<result<void>> certify_self();
+    replica::recovery_strategies strategies_to_recover() const;
     void make_services(std::string listen_rather);
     task<result<void>> load_services();
     task<result<void>> load_discovery();
@@ -177,6 +186,14 @@ private:
     task<void> catch_up();
     task<void> look_around();
     void ask_whoever_came();
+    void give_up(const device_id& device);
+    void take_the_place(const wire::location& newcomer);
+    task<void> store_lost();
+    task<void> look_for_lost_devices();
+    task<void> dial_backups(std::vector<device_id> backups);
+    bool whom_to_ask(std::vector<device_id>& friends, std::vector<device_id>& backups);
+    backing_view backing() const;
+    task<result<bytes>> on_holds(net::peer from, wire::holds what);
     /// Tells of the change once the strangers among these are known, or cannot be.
     task<void> introduce(std::vector<user_id> people, std::optional<envelope_header> before,
                          envelope_header now, std::string answered);
@@ -193,6 +210,9 @@ private:
 
     bool behind_ = false;  // a user came, or the network did, and no exchange has ended since
     bool catching_up_ = false;
+    /// Of a backup: who came since it has asked him last. And whether it is to ask all the others.
+    std::set<device_id> newcomers_;
+    bool ask_everybody_ = false;
     std::set<device_id> unasked_;  // backups, and who was said to be online: not reached
     bool nobody_asked_ = false;    // there was nobody to ask when this device was behind
     event in_step_;                // set while nothing is behind

@@ -414,6 +414,17 @@ struct recovery_view {
     recovered_view friends, backups;      // sums of all of them
     last_recovery_view last;              // empty before the first has ended
 };
+/// What a backup keeps, and what it knows to be missing.
+struct backing_view {
+    std::uint64_t events = 0, event_bytes = 0;  // of all kinds, deleted ones included
+    std::uint64_t files = 0, file_bytes = 0;
+    std::uint64_t wanted_files = 0, wanted_bytes = 0;  // offered, and not here yet
+    std::uint64_t lost_files = 0;                      // that the disk has lost
+    std::uint64_t refused = 0;                         // offers beyond the quota since the start
+    std::optional<std::uint64_t> quota_bytes;          // of files
+    std::uint64_t percent = 100;                       // by bytes
+    bool asking = false;                               // others are being asked what they have
+};
 struct status_view {
     std::string version, device, network;
     std::vector<std::string> roles, addresses, users;
@@ -425,6 +436,7 @@ struct status_view {
     std::uint64_t edges = 0;  // leases held, where the rendezvous role runs
     double uptime_seconds = 0;
     recovery_view recovery;
+    std::optional<backing_view> backing;  // where the backup role runs
 };
 
 class node_info {

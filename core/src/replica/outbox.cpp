@@ -67,6 +67,19 @@ void outbox::wake(const device_id& device) {
     }
 }
 
+void outbox::give_up(const device_id& device) {
+    if (lines_.contains(device)) {
+        tasks_.spawn("give up", drain_all(device));
+    }
+}
+
+task<void> outbox::drain_all(device_id device) {
+    const auto all = lines_[device].events;
+    for (const event_id& which : all) {
+        (void)co_await deliver_one(device, which);
+    }
+}
+
 void outbox::start(const device_id& device) {
     line& waiting = lines_[device];
     if (waiting.draining || waiting.events.empty() || tasks_.stopping()) {

@@ -41,6 +41,9 @@ public:
     /// The device can be reached now: try what it is owed at once.
     void wake(const device_id& device);
 
+    /// The device takes part in nothing any more: erases what there is nobody to deliver to.
+    void give_up(const device_id& device);
+
     std::vector<device_id> owed(const event_id& which) const;
     /// The devices that are owed something.
     std::vector<device_id> owed() const;
@@ -51,6 +54,7 @@ public:
 
 private:
     task<void> drain(device_id device);
+    task<void> drain_all(device_id device);
     task<bool> deliver_one(device_id device, event_id which);
     void start(const device_id& device);
 

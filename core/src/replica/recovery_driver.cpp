@@ -5,6 +5,16 @@
 namespace calbox::replica {
 
 recovery_mediator::~recovery_mediator() = default;
+recovery_set::~recovery_set() = default;
+
+std::unique_ptr<recovery::view> event_set::to_ask(const recovery_peers& peers) const {
+    return std::make_unique<store_view>(store_, peers.ours, is_backup_, &peers.friends);
+}
+
+std::unique_ptr<recovery::view> event_set::to_answer(std::vector<user_id> users,
+                                                     bool everything) const {
+    return std::make_unique<store_view>(store_, std::move(users), everything);
+}
 
 recovery_source* recovery_report::source(const device_id& device) {
     for (auto* const side : {&friends, &backups}) {
@@ -28,13 +38,11 @@ struct recovery_driver::exchange {
     explicit exchange(const environment& env) : finished(env) {}
 };
 
-recovery_driver::recovery_driver(const environment& env, const event_store& store,
-                                 recovery_strategies strategies, bool is_backup,
-                                 recovery_mediator& mediator)
+recovery_driver::recovery_driver(const environment& env, const recovery_set& set,
+                                 recovery_strategies strategies, recovery_mediator& mediator)
     : env_(env),
-      store_(store),
+      set_(set),
       strategies_(std::move(strategies)),
-      is_backup_(is_backup),
       mediator_(mediator),
       tasks_(env, "recovery") {}
 
@@ -115,9 +123,7 @@ void recovery_driver::step(const recovery::input& what) {
         return;
     }
     std::vector<recovery::effect> effects;
-    mine->machine->step(what,
-                        store_view(store_, mine->peers.ours, is_backup_, &mine->peers.friends),
-                        where(), effects);
+    mine->machine->step(what, *set_.to_ask(mine->peers), where(), effects);
     for (auto& effect : effects) {
         mine->waiting.push_back(std::move(effect));
     }
@@ -148,7 +154,7 @@ task<void> recovery_driver::perform_one(exchange& mine, recovery::effect effect)
     if (auto* const message = std::get_if<recovery::send>(&effect)) {
         const device_id to = message->to;
         mine.report.bytes_sent += message->body.size();
-        wire::recovery_message out{mine.strategy, false, mine.id, std::move(message->body), {}};
+        wire::recovery_message out{mine.strategy, false, mine.id, std::move(message->body), {}, {}};
         const auto sent = co_await mediator_.send(to, std::move(out));
         if (!sent) {
             on_peer_lost(to);
@@ -249,18 +255,18 @@ task<void> recovery_driver::on_message(device_id from, std::vector<user_id> user
     if (found == strategies_.known.end()) {
         env_.log.write(log_level::debug, "recovery",
                        "a peer recovers by a strategy that is not here: " + what.strategy);
-        wire::recovery_message no{std::move(what.strategy), true, what.exchange, {}, true};
+        wire::recovery_message no{std::move(what.strategy), true, what.exchange, {}, true, {}};
         (void)co_await mediator_.send(from, std::move(no));
         co_return;
     }
-    const store_view theirs(store_, std::move(users), everything);
-    auto answers = found->second->respond(what.body, theirs, where());
+    const auto theirs = set_.to_answer(std::move(users), everything);
+    auto answers = found->second->respond(what.body, *theirs, where());
     if (!answers) {
         env_.log.write(log_level::debug, "recovery", "cannot answer: " + answers.error().message());
         co_return;
     }
     for (bytes& body : *answers) {
-        wire::recovery_message out{what.strategy, true, what.exchange, std::move(body), {}};
+        wire::recovery_message out{what.strategy, true, what.exchange, std::move(body), {}, {}};
         const auto sent = co_await mediator_.send(from, std::move(out));
         if (!sent) {
             co_return;

@@ -64,13 +64,37 @@ struct recovery_peers {
     std::vector<user_id> ours;  // unless this device is a backup, which asks for everything
 };
 
+/// What is recovered: events, or files. It outlives the exchanges.
+class recovery_set {
+public:
+    virtual ~recovery_set();
+    /// What this device holds, for an exchange that it begins. `peers` outlive the view.
+    virtual std::unique_ptr<recovery::view> to_ask(const recovery_peers& peers) const = 0;
+    /// What a device with these users may be told of. `everything`: it is a backup.
+    virtual std::unique_ptr<recovery::view> to_answer(std::vector<user_id> users,
+                                                      bool everything) const = 0;
+};
+
+/// The events of a store. A backup asks for all of them, others for those of their users.
+class event_set final : public recovery_set {
+public:
+    event_set(const event_store& store, bool is_backup) : store_(store), is_backup_(is_backup) {}
+    std::unique_ptr<recovery::view> to_ask(const recovery_peers& peers) const override;
+    std::unique_ptr<recovery::view> to_answer(std::vector<user_id> users,
+                                              bool everything) const override;
+
+private:
+    const event_store& store_;
+    bool is_backup_;
+};
+
 class recovery_driver {
 public:
     /// The strategy by which those are asked who do not know the chosen one.
     static constexpr std::string_view fallback = "naive";
 
-    recovery_driver(const environment& env, const event_store& store,
-                    recovery_strategies strategies, bool is_backup, recovery_mediator& mediator);
+    recovery_driver(const environment& env, const recovery_set& set, recovery_strategies strategies,
+                    recovery_mediator& mediator);
     ~recovery_driver();
 
     void request_stop() noexcept { tasks_.request_stop(); }
@@ -87,6 +111,7 @@ public:
     void on_peer_lost(const device_id& device);
     const recovery_report& last() const noexcept { return last_; }
     const recovery_totals& totals() const noexcept { return totals_; }
+    bool is_asking() const noexcept { return current_ != nullptr; }
 
 private:
     struct exchange;
@@ -103,9 +128,8 @@ private:
     recovery::context where() { return {env_.time.now(), env_.entropy}; }
 
     const environment& env_;
-    const event_store& store_;
+    const recovery_set& set_;
     recovery_strategies strategies_;
-    bool is_backup_;
     recovery_mediator& mediator_;
     task_scope tasks_;
     std::shared_ptr<exchange> current_;

@@ -129,7 +129,8 @@ replicator::replicator(const environment& env, database& db, parts with, replica
               {with_.self, with_.strategy_of,
                [this](network_epoch epoch) { return std::make_unique<voting>(*this, epoch); }}),
       outbox_(env, db, store_, *effects_),
-      recovery_(env, store_, with_.recovery, with_.is_backup, *effects_) {}
+      recovered_(store_, with_.is_backup),
+      recovery_(env, recovered_, with_.recovery, *effects_) {}
 
 replicator::~replicator() = default;
 
@@ -182,6 +183,7 @@ std::vector<device_id> replicator::recipients_of(const envelope_header& header) 
     std::ranges::sort(devices);
     devices.erase(std::unique(devices.begin(), devices.end()), devices.end());
     std::erase(devices, with_.self);
+    std::erase_if(devices, [this](const device_id& one) { return mediator_.is_lost(one); });
     return devices;
 }
 

@@ -27,6 +27,8 @@ public:
     /// Devices of a user as far as they are known here.
     virtual std::vector<device_id> devices_of(const user_id& user) const = 0;
     virtual std::vector<device_id> backups() const = 0;
+    /// It will not come back, as far as can be told here: it takes part in nothing any more.
+    virtual bool is_lost(const device_id& device) const = 0;
     /// The device that created the event; zero when it is not known here.
     virtual device_id organizer_device(const event_id& which) const = 0;
     /// For people: the user's name, or which backup it is.
@@ -171,6 +173,8 @@ public:
     void on_peer(const device_id& device, bool up);
     /// The device can be reached, though no session to it is open yet: delivers what it is owed.
     void on_reachable(const device_id& device) { outbox_.wake(device); }
+    /// The device is lost: what it is owed is owed no more, notices of a removal apart.
+    void give_up(const device_id& device) { outbox_.give_up(device); }
     task<recovery_report> catch_up(recovery_peers with);
 
     const event_store& events() const noexcept { return store_; }
@@ -189,6 +193,7 @@ public:
     const recovery_totals& all_recoveries() const noexcept { return recovery_.totals(); }
     const recovery_strategies& recoveries() const noexcept { return recovery_.strategies(); }
     result<void> use_recovery(std::string_view name) { return recovery_.use(name); }
+    bool is_catching_up() const noexcept { return recovery_.is_asking(); }
 
 private:
     class effects;
@@ -250,6 +255,7 @@ private:
     std::unique_ptr<effects> effects_;
     consensus_epochs epochs_;
     outbox outbox_;
+    event_set recovered_;
     recovery_driver recovery_;
     std::map<event_id, decision> deciding_;
     std::map<std::pair<event_id, user_id>, envelope> removals_;

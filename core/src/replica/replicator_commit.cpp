@@ -274,6 +274,9 @@ consensus::group replicator::group_of(const envelope_header& header) const {
         const auto his = mediator_.devices_of(user);
         members.devices.insert(members.devices.end(), his.begin(), his.end());
     }
+    const auto lost = [this](const device_id& one) { return mediator_.is_lost(one); };
+    std::erase_if(members.devices, lost);
+    std::erase_if(members.backups, lost);
     std::ranges::sort(members.devices);
     members.devices.erase(std::unique(members.devices.begin(), members.devices.end()),
                           members.devices.end());

@@ -24,6 +24,7 @@ inline constexpr std::size_t files_per_event = 1'000;
 inline constexpr std::uint64_t file_bytes = std::uint64_t{1} << 40;
 inline constexpr std::size_t leaf_bytes = 64 * 1024;  // plaintext of a file's leaf
 inline constexpr std::size_t leaf_hashes_per_message = 16'384;
+inline constexpr std::size_t roots_per_message = 2'000;
 inline constexpr std::size_t addresses_per_device = 8;
 inline constexpr std::size_t advertisement_bytes = 2048;
 inline constexpr std::size_t users_per_device = 64;

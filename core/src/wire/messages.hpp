@@ -55,6 +55,7 @@ enum class message_type : std::uint8_t {
     file_leaf = 52,
     file_keep = 53,
     file_kept = 54,
+    holds = 55,
 };
 
 /// Who may send a message; default deny. Checked by the router before a handler sees anything.
@@ -463,10 +464,11 @@ struct recovery_message {
     std::uint64_t exchange = 0;  // chosen by the initiator
     bytes body;
     std::optional<bool> refused;  // true in an answer: the responder has no such strategy
+    std::optional<bool> files;    // true: of files, between backups; else of events
     static constexpr auto fields = std::tuple(
         codec::field<1>(&recovery_message::strategy), codec::field<2>(&recovery_message::answer),
         codec::field<3>(&recovery_message::exchange), codec::field<4>(&recovery_message::body),
-        codec::field<5>(&recovery_message::refused));
+        codec::field<5>(&recovery_message::refused), codec::field<6>(&recovery_message::files));
 };
 
 /// One-way: `user` edits the event on the sending device. Sent again at each renewal. With
@@ -542,7 +544,22 @@ struct file_keep {
 };
 struct file_kept {
     file_root root;
-    static constexpr auto fields = std::tuple(codec::field<1>(&file_kept::root));
+    std::optional<bool> lost;  // true: the copy is gone, and another one is wanted
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&file_kept::root), codec::field<2>(&file_kept::lost));
+};
+/// What of this do you hold? Of an event, for who takes part in it, and for backups.
+struct holds {
+    std::optional<event_id> event;
+    std::vector<file_root> files;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&holds::event), codec::field<2>(&holds::files));
+};
+struct holds_reply {
+    std::optional<envelope_order> order;  // of the version that is held
+    std::vector<file_root> files;         // of those that were named
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&holds_reply::order), codec::field<2>(&holds_reply::files));
 };
 
 }  // namespace calbox::wire

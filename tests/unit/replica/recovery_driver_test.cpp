@@ -108,13 +108,14 @@ protected:
     test::faulty_store store_;
     database db_{in_.env, store_};
     event_store events_{in_.env, db_};
+    event_set set_{events_, false};
     one_question naive_{1}, better_{2};
     wire_between ours_{device(1)}, of_old_{device(2)}, of_new_{device(3)};
     recovery_driver asks_{
-        in_.env, events_, {{{"naive", &naive_}, {"better", &better_}}, "better"}, false, ours_};
-    recovery_driver old_{in_.env, events_, {{{"naive", &naive_}}, "naive"}, false, of_old_};
+        in_.env, set_, {{{"naive", &naive_}, {"better", &better_}}, "better"}, ours_};
+    recovery_driver old_{in_.env, set_, {{{"naive", &naive_}}, "naive"}, of_old_};
     recovery_driver new_{
-        in_.env, events_, {{{"naive", &naive_}, {"better", &better_}}, "naive"}, false, of_new_};
+        in_.env, set_, {{{"naive", &naive_}, {"better", &better_}}, "naive"}, of_new_};
 };
 
 TEST_F(recovery_driver_test, who_does_not_know_the_strategy_says_so_and_is_asked_by_naive) {

@@ -33,6 +33,7 @@ public:
         const auto found = known.find(user);
         return found == known.end() ? std::vector<device_id>() : std::vector{found->second->on};
     }
+    bool is_lost(const device_id&) const override { return false; }
     std::vector<device_id> backups() const override { return {}; }
     device_id organizer_device(const event_id&) const override { return {}; }
     std::string label_of(const device_id& device) const override {

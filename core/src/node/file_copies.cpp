@@ -1,0 +1,199 @@
+#include "node/file_copies.hpp"
+
+#include <algorithm>
+
+#include "wire/limits.hpp"
+
+namespace calbox::node {
+
+namespace {
+
+/// Key <root, device>: whether that backup has kept the file, or is owed it. Keys of files
+/// themselves are roots alone.
+bytes copy_key(const file_root& root, const device_id& device) {
+    bytes key = to_bytes(root.view());
+    key.insert(key.end(), device.value.begin(), device.value.end());
+    return key;
+}
+
+/// How long an attach waits for a first backup before it goes on with "only on this device".
+constexpr duration copy_time = std::chrono::seconds(10);
+
+}  // namespace
+
+task<result<void>> file_copies::load() {
+    const auto rows = co_await db_.scan(replica::record_kind::file);
+    if (!rows) {
+        co_return fail(rows.error());
+    }
+    const auto backups = mediator_.backups();
+    replica::batch gone;
+    for (const auto& [key, value] : *rows) {
+        if (key.size() != file_root::size + device_id::size) {
+            continue;
+        }
+        const byte_view view = key;
+        const auto device = *device_id::from_bytes(view.last(device_id::size));
+        if (std::ranges::count(backups, device) == 0) {
+            gone.erase(replica::record_kind::file, key);
+            continue;
+        }
+        const auto kept = codec::decode<bool>(value);
+        auto& copy = copies_[*file_root::from_bytes(view.first(file_root::size))];
+        (kept && *kept ? copy.kept : copy.owed).insert(device);
+    }
+    if (gone.empty()) {
+        co_return result<void>();
+    }
+    co_return co_await db_.apply(std::move(gone));
+}
+
+task<result<void>> file_copies::owe(file_root root, std::uint64_t size) {
+    replica::batch writes;
+    std::vector<device_id> to;
+    for (const device_id& backup : mediator_.backups()) {
+        if (!copies_[root].kept.contains(backup)) {
+            copies_[root].owed.insert(backup);
+            writes.put(replica::record_kind::file, copy_key(root, backup), codec::encode(false));
+            to.push_back(backup);
+        }
+    }
+    if (writes.empty()) {
+        co_return result<void>();
+    }
+    auto stored = co_await db_.apply(std::move(writes));
+    for (const device_id& backup : to) {
+        if (stored && mediator_.is_reachable(backup)) {
+            tasks_.spawn("offer", offer(backup, root, size));
+        }
+    }
+    co_return stored;
+}
+
+task<void> file_copies::offer(device_id backup, file_root root, std::uint64_t size) {
+    const auto answer = co_await mediator_.ask(backup, wire::message_type::file_keep,
+                                               codec::encode(wire::file_keep{root, size}));
+    if (!answer) {
+        env_.log.write(log_level::debug, "files",
+                       "a backup does not take a file: " + answer.error().message());
+    }
+}
+
+task<void> file_copies::wait_for_one(file_root root) {
+    const instant until = env_.time.now() + copy_time;
+    while (copies_[root].kept.empty() && env_.time.now() < until) {
+        const bool anybody = std::ranges::any_of(
+            copies_[root].owed, [&](const device_id& d) { return mediator_.is_reachable(d); });
+        if (!anybody) {
+            co_return;
+        }
+        co_await sleep_for(env_, std::chrono::milliseconds(10));
+    }
+}
+
+std::vector<device_id> file_copies::kept(const file_root& root) const {
+    const auto known = copies_.find(root);
+    return known == copies_.end()
+               ? std::vector<device_id>()
+               : std::vector<device_id>(known->second.kept.begin(), known->second.kept.end());
+}
+
+task<void> file_copies::on_kept(device_id from, wire::file_kept what) {
+    const auto held = held_.all().find(what.root);
+    const bool lost = what.lost.value_or(false);
+    const auto backups = mediator_.backups();
+    if ((held == held_.all().end() && (lost || !copies_.contains(what.root))) ||
+        std::ranges::count(backups, from) == 0) {
+        co_return;
+    }
+    copies& copy = copies_[what.root];
+    (lost ? copy.kept : copy.owed).erase(from);
+    (lost ? copy.owed : copy.kept).insert(from);
+    const std::uint64_t size = lost ? held->second : 0;
+    replica::batch writes;
+    writes.put(replica::record_kind::file, copy_key(what.root, from), codec::encode(!lost));
+    const auto stored = co_await db_.apply(std::move(writes));
+    if (!stored) {
+        env_.log.write(log_level::warn, "files", "cannot note a copy: " + stored.error().message());
+    }
+    if (lost) {
+        co_await offer(from, what.root, size);
+    }
+}
+
+void file_copies::on_peer(const device_id& device) {
+    const auto backups = mediator_.backups();
+    if (std::ranges::count(backups, device) != 0 && looking_.insert(device).second) {
+        tasks_.spawn("look after a backup", look_after(device));
+    }
+}
+
+task<void> file_copies::look_after(device_id backup) {
+    const struct ending {
+        file_copies& owner;
+        device_id backup;
+        ~ending() { owner.looking_.erase(backup); }
+    } however_it_ends{*this, backup};
+    std::vector<file_root> unsure;
+    for (const auto& [root, size] : held_.all()) {
+        const auto known = copies_.find(root);
+        const bool kept = known != copies_.end() && known->second.kept.contains(backup);
+        if (!kept || !looked_.contains(backup)) {
+            unsure.push_back(root);
+        }
+    }
+    for (std::size_t at = 0; at < unsure.size(); at += wire::limits::roots_per_message) {
+        const std::size_t end = std::min(unsure.size(), at + wire::limits::roots_per_message);
+        std::vector<file_root> some(unsure.begin() + static_cast<std::ptrdiff_t>(at),
+                                    unsure.begin() + static_cast<std::ptrdiff_t>(end));
+        const auto compared = co_await compare(backup, std::move(some));
+        if (!compared) {
+            env_.log.write(log_level::debug, "files",
+                           "a backup does not say what it has: " + compared.error().message());
+            co_return;  // again when it is met next
+        }
+    }
+    looked_.insert(backup);
+}
+
+task<result<void>> file_copies::compare(device_id backup, std::vector<file_root> some) {
+    const auto answer = co_await mediator_.ask(backup, wire::message_type::holds,
+                                               codec::encode(wire::holds{{}, some}));
+    const auto there = answer ? codec::decode<wire::holds_reply>(*answer) : fail(answer.error());
+    if (!there && there.error().code != errc::unsupported) {
+        co_return fail(there.error());
+    }
+    // One that does not know the question is offered everything.
+    const std::set<file_root> has =
+        there ? std::set<file_root>(there->files.begin(), there->files.end())
+              : std::set<file_root>();
+    replica::batch writes;
+    std::vector<std::pair<file_root, std::uint64_t>> lacking;
+    for (const file_root& root : some) {
+        const auto held = held_.all().find(root);
+        if (held == held_.all().end()) {
+            continue;
+        }
+        copies& copy = copies_[root];
+        const bool kept = has.contains(root);
+        (kept ? copy.owed : copy.kept).erase(backup);
+        if ((kept ? copy.kept : copy.owed).insert(backup).second) {
+            writes.put(replica::record_kind::file, copy_key(root, backup), codec::encode(kept));
+        }
+        if (!kept) {
+            lacking.emplace_back(root, held->second);
+        }
+    }
+    if (!writes.empty()) {
+        auto stored = co_await db_.apply(std::move(writes));
+        if (!stored) {
+            co_return stored;
+        }
+    }
+    for (const auto& [root, size] : lacking) {
+        co_await offer(backup, root, size);
+    }
+    co_return result<void>();
+}
+
+}  // namespace calbox::node

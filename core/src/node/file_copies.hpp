@@ -1,0 +1,55 @@
+// Which backups have a copy of the files of this device: kept, or owed until they have. Rows
+// survive restarts. A backup that can be reached is asked what it holds, so that a new one, or one
+// that has lost something, is offered what it lacks. Owned by the node; core thread only.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "base/task_scope.hpp"
+#include "node/held_files.hpp"
+#include "wire/messages.hpp"
+
+namespace calbox::node {
+
+class file_copies {
+public:
+    file_copies(const environment& env, replica::database& db, const held_files& held,
+                files_mediator& mediator)
+        : env_(env), db_(db), held_(held), mediator_(mediator), tasks_(env, "copies") {}
+
+    /// Rows for what is no backup of the network any more are erased.
+    task<result<void>> load();
+    void request_stop() noexcept { tasks_.request_stop(); }
+    task<void> join() { return tasks_.join(); }
+
+    /// Each backup that does not have the file is offered it, now or when it can be reached.
+    task<result<void>> owe(file_root root, std::uint64_t size);
+    /// Until a first backup has the file, at most for 10 s, and not where none can be reached.
+    task<void> wait_for_one(file_root root);
+    std::vector<device_id> kept(const file_root& root) const;
+
+    /// A backup has the file, or has it no more.
+    task<void> on_kept(device_id from, wire::file_kept what);
+    /// The device can be reached.
+    void on_peer(const device_id& device);
+
+private:
+    struct copies {
+        std::set<device_id> kept, owed;
+    };
+    /// Asks what the backup holds of what it is not known to hold, the first time of everything.
+    task<void> look_after(device_id backup);
+    task<result<void>> compare(device_id backup, std::vector<file_root> some);
+    task<void> offer(device_id backup, file_root root, std::uint64_t size);
+
+    const environment& env_;
+    replica::database& db_;
+    const held_files& held_;
+    files_mediator& mediator_;
+    task_scope tasks_;
+    std::map<file_root, copies> copies_;
+    std::set<device_id> looking_, looked_;
+};
+
+}  // namespace calbox::node

@@ -1,0 +1,108 @@
+#include "node/held_files.hpp"
+
+namespace calbox::node {
+
+files_mediator::~files_mediator() = default;
+
+held_files::held_files(const environment& env, replica::database& db, files_mediator& mediator)
+    : env_(env), db_(db), mediator_(mediator), store_(env, db), transfer_(env, store_) {}
+
+task<result<void>> held_files::load() {
+    const auto rows = co_await db_.scan(replica::record_kind::file);
+    if (!rows) {
+        co_return fail(rows.error());
+    }
+    for (const auto& [key, value] : *rows) {
+        if (key.size() != file_root::size) {
+            continue;
+        }
+        const auto root = *file_root::from_bytes(key);
+        const auto size = co_await store_.size_if_held(root);
+        if (size && *size) {
+            note(root, **size);
+        } else if (const auto record = codec::decode<replica::file_record>(value)) {
+            lost_[root] = record->size;
+        }
+    }
+    co_return result<void>();
+}
+
+void held_files::note(const file_root& root, std::uint64_t size) {
+    lost_.erase(root);
+    if (sizes_.emplace(root, size).second) {
+        total_bytes_ += size;
+    }
+}
+
+void held_files::lose(const file_root& root) {
+    if (const auto held = sizes_.find(root); held != sizes_.end()) {
+        env_.log.write(log_level::warn, "files",
+                       "the disk has lost a file, or a part of it: " + root.hex());
+        total_bytes_ -= held->second;
+        lost_[root] = held->second;
+        sizes_.erase(held);
+    }
+}
+
+std::optional<std::uint64_t> held_files::progress(const file_root& root) const {
+    const auto found = progress_.find(root);
+    return found == progress_.end() ? std::nullopt : std::optional(found->second);
+}
+
+task<result<bool>> held_files::is_here(file_root root) {
+    if (!sizes_.contains(root)) {
+        co_return false;
+    }
+    const auto size = co_await store_.size_if_held(root);
+    if (!size) {
+        co_return fail(size.error());
+    }
+    if (!*size) {
+        lose(root);
+    }
+    co_return size->has_value();
+}
+
+task<result<bool>> held_files::verify(file_root root) {
+    auto whole = co_await store_.verify(root);
+    if (whole && !*whole) {
+        lose(root);
+    }
+    co_return whole;
+}
+
+task<result<void>> held_files::fetch(file_root root, std::uint64_t size,
+                                     std::vector<device_id> sources) {
+    while (progress_.contains(root)) {
+        co_await sleep_for(env_, std::chrono::milliseconds(20));
+    }
+    const auto here = co_await is_here(root);
+    if (!here || *here) {
+        co_return here.map([](bool) {});
+    }
+    while (progress_.contains(root)) {
+        co_await sleep_for(env_, std::chrono::milliseconds(20));
+    }
+    progress_[root] = 0;
+    const struct ending {
+        held_files& owner;
+        file_root root;
+        ~ending() { owner.progress_.erase(root); }
+    } however_it_ends{*this, root};
+    auto cleared = co_await store_.make_way(root, size);
+    if (!cleared) {
+        co_return cleared;
+    }
+    const auto report = [this, root](std::uint64_t done) { progress_[root] = done; };
+    auto fetched = co_await transfer_.fetch(root, size, std::move(sources), *this, report);
+    if (fetched) {
+        note(root, size);
+    }
+    co_return fetched;
+}
+
+task<result<bytes>> held_files::ask(device_id to, wire::message_type type, bytes payload) {
+    co_return co_await mediator_.ask(to, type, std::move(payload));
+}
+
+}  // namespace calbox::node

@@ -1,0 +1,64 @@
+// The files whose ciphertext is on this device, and how more of them come here. Owned by the node;
+// core thread only.
+#pragma once
+
+#include <map>
+
+#include "replica/file_store.hpp"
+#include "replica/file_transfer.hpp"
+
+namespace calbox::node {
+
+/// What the keeping of files asks of the rest of the daemon.
+class files_mediator {
+public:
+    virtual ~files_mediator();
+    virtual std::vector<device_id> backups() const = 0;
+    /// Members with whom a session is open.
+    virtual std::vector<device_id> connected() const = 0;
+    virtual bool is_reachable(const device_id& device) const = 0;
+    virtual task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) = 0;
+    virtual void send(const device_id& to, wire::message_type type, bytes payload) = 0;
+};
+
+class held_files final : public replica::file_mediator {
+public:
+    using sizes = std::map<file_root, std::uint64_t>;  // of the plaintext
+
+    held_files(const environment& env, replica::database& db, files_mediator& mediator);
+
+    task<result<void>> load();
+
+    replica::file_store& store() noexcept { return store_; }
+    const sizes& all() const noexcept { return sizes_; }
+    /// That were here once, and that the disk has lost.
+    const sizes& lost() const noexcept { return lost_; }
+    std::uint64_t total_bytes() const noexcept { return total_bytes_; }
+    bool has(const file_root& root) const { return sizes_.contains(root); }
+    /// Plaintext bytes that have come of a file on its way; nothing where it is not.
+    std::optional<std::uint64_t> progress(const file_root& root) const;
+
+    void note(const file_root& root, std::uint64_t size);
+    /// What the disk has lost since is not here any more, and may be fetched again.
+    task<result<bool>> is_here(file_root root);
+    /// Reads every leaf. False: the file was not here, or is damaged, and given up.
+    task<result<bool>> verify(file_root root);
+    /// Waits for another fetch of the same file to end first.
+    task<result<void>> fetch(file_root root, std::uint64_t size, std::vector<device_id> sources);
+
+    task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) override;
+
+private:
+    void lose(const file_root& root);
+
+    const environment& env_;
+    replica::database& db_;
+    files_mediator& mediator_;
+    replica::file_store store_;
+    replica::file_transfer transfer_;
+    sizes sizes_, lost_;
+    std::uint64_t total_bytes_ = 0;
+    std::map<file_root, std::uint64_t> progress_;
+};
+
+}  // namespace calbox::node
