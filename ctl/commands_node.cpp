@@ -27,6 +27,28 @@ std::string recovered_text(const nlohmann::json& recovery) {
     return side("friends") + ", " + side("backups");
 }
 
+/// "1204 events and 31 files, 3.1 GB, 62 % there, 1.9 GB in 12 files to come"
+std::string backing_text(const nlohmann::json& backing) {
+    std::string text = fmt::format(
+        "{} events and {} files, {}", number_of(backing, "events"), number_of(backing, "files"),
+        byte_text(number_of(backing, "event_bytes") + number_of(backing, "file_bytes")));
+    if (const auto wanted = number_of(backing, "wanted_files"); wanted > 0) {
+        text += fmt::format(", {} % there, {} in {} files to come", number_of(backing, "percent"),
+                            byte_text(number_of(backing, "wanted_bytes")), wanted);
+    } else if (truth_of(backing, "asking")) {
+        text += ", asking the others for more";
+    } else {
+        text += ", all there is";
+    }
+    if (const auto lost = number_of(backing, "lost_files"); lost > 0) {
+        text += fmt::format("; the disk has lost {} files", lost);
+    }
+    if (const auto refused = number_of(backing, "refused"); refused > 0) {
+        text += fmt::format("; the quota is full, {} files were refused", refused);
+    }
+    return text;
+}
+
 answer<void> status(context& with) {
     const auto found = with.api.get("/v1/status");
     if (!found) {
@@ -50,6 +72,9 @@ answer<void> status(context& with) {
     with.out.field("events", std::to_string(number_of(*found, "events")));
     with.out.field("files", fmt::format("{}, {}", number_of(*found, "files"),
                                         byte_text(number_of(*found, "file_bytes"))));
+    if (const auto backing = found->find("backing"); backing != found->end()) {
+        with.out.field("backing up", backing_text(*backing));
+    }
     const auto owed = number_of(*found, "outbox");
     with.out.field("to deliver", owed == 0 ? "nothing" : std::to_string(owed));
     if (const auto edges = number_of(*found, "edges"); edges > 0) {

@@ -257,6 +257,12 @@ result<void> read_days(const toml::node& value, config& into) {
     });
 }
 
+result<void> read_quota(const toml::node& value, config& into) {
+    return number_of(value, 1, 1'000'000'000).map([&](std::int64_t n) {
+        into.node.backup_quota = static_cast<std::uint64_t>(n) << 20;
+    });
+}
+
 // 8 MiB is the least that Argon2 of libsodium calls sensible; more than 1 GiB would lock out
 // devices with less.
 result<void> read_memory(const toml::node& value, config& into) {
@@ -316,6 +322,7 @@ constexpr std::array keys{
     key{"recovery.settings", read_settings<&config::recovery>},
     key{"history.keep_days", read_days<&node::node_settings::history_kept>},
     key{"history.trash_days", read_days<&node::node_settings::trash_kept>},
+    key{"backup.quota_mib", read_quota},
     key{"plugins.directories", read_directories},
     key{"web.listen", read_web},
     key{"reach", read_reach},

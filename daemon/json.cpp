@@ -449,8 +449,31 @@ json to_json(const node::recovery_view& view) {
     };
 }
 
+namespace {
+
+json backing_json(const node::backing_view& view) {
+    json made{
+        {"events", view.events},
+        {"event_bytes", view.event_bytes},
+        {"files", view.files},
+        {"file_bytes", view.file_bytes},
+        {"wanted_files", view.wanted_files},
+        {"wanted_bytes", view.wanted_bytes},
+        {"lost_files", view.lost_files},
+        {"refused", view.refused},
+        {"percent", view.percent},
+        {"asking", view.asking},
+    };
+    if (view.quota_bytes) {
+        made["quota_bytes"] = *view.quota_bytes;
+    }
+    return made;
+}
+
+}  // namespace
+
 json to_json(const node::status_view& view) {
-    return {
+    json made{
         {"version", view.version},
         {"device", view.device},
         {"network", view.network},
@@ -468,6 +491,10 @@ json to_json(const node::status_view& view) {
         {"uptime_seconds", view.uptime_seconds},
         {"recovery", to_json(view.recovery)},
     };
+    if (view.backing) {
+        made["backing"] = backing_json(*view.backing);
+    }
+    return made;
 }
 
 json to_json(const node::change& view) {

@@ -175,8 +175,8 @@ result<void> file_keeper::want(const wire::file_keep& what, const device_id& sou
         if (what.size > with_.quota_bytes || used > with_.quota_bytes - what.size) {
             ++refused_;
             return fail(errc::disk_full,
-                        "this backup keeps " + std::to_string(with_.quota_bytes) +
-                            " bytes of files at most: its operator can raise backup.quota");
+                        "this backup keeps " + std::to_string(with_.quota_bytes >> 20) +
+                            " MiB of files at most: its operator can raise backup.quota_mib");
         }
         pending_bytes_ += what.size;
         queue_.push_back(what.root);

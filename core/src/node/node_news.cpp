@@ -84,7 +84,7 @@ void node_parts::came(const net::peer& who) {
         who.device,   who.roles, who.addresses, std::nullopt, known.is_online(who.device),
         who.user_ids, who.said};
     known.note(where);
-    edge->on_peer(who.device, true, who.roles);
+    edge->on_peer(who.device, true);
     if (who.member) {
         if (who.strategies.known.size() > book.known().size()) {
             tasks.spawn("epochs", learn_strategies(who.strategies));

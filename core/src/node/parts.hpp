@@ -188,6 +188,7 @@ private:
     void ask_whoever_came();
     void give_up(const device_id& device);
     void take_the_place(const wire::location& newcomer);
+    std::vector<wire::location> in_place_of(const wire::location& one) const;
     task<void> store_lost();
     task<void> look_for_lost_devices();
     task<void> dial_backups(std::vector<device_id> backups);

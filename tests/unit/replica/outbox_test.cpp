@@ -67,6 +67,18 @@ TEST_F(outbox_test, whoever_does_not_answer_is_asked_again) {
     EXPECT_TRUE(store.held.empty());
 }
 
+TEST_F(outbox_test, what_a_lost_device_takes_no_part_in_is_owed_no_more) {
+    by.refuses = errc::unavailable;
+    owe({device(1), device(2)});
+    by.refuses = errc::not_found;
+    out.give_up(device(1));
+    out.give_up(device(3));  // is owed nothing
+    in.settle();
+    EXPECT_EQ(out.owed(), std::vector<device_id>{device(2)});
+    EXPECT_EQ(by.arrived, 0U);
+    EXPECT_EQ(store.held.size(), 1U);
+}
+
 TEST_F(outbox_test, a_refusal_is_final) {
     for (const errc why : {errc::forbidden, errc::mismatch, errc::malformed, errc::not_found}) {
         by.refuses = why;

@@ -1,0 +1,230 @@
+// What a backup does with the files that it is offered, and what it gets from another one.
+#include "node/file_keeper.hpp"
+
+#include <gtest/gtest.h>
+
+#include "node/file_copies.hpp"
+#include "node/lost_devices.hpp"
+#include "support/faulty_store.hpp"
+#include "support/test_environment.hpp"
+
+namespace calbox::node {
+namespace {
+
+device_id device(std::uint8_t number) { return *device_id::from_bytes(bytes(32, number)); }
+
+class once final : public byte_source {
+public:
+    explicit once(bytes what) : what_(std::move(what)) {}
+    task<result<bytes>> next() override { co_return std::exchange(what_, {}); }
+
+private:
+    bytes what_;
+};
+
+/// Says to a device what another one says, by one question and one answer.
+class tells_all final : public recovery::strategy {
+    class asks final : public recovery::initiator {
+        void step(const recovery::input& what, const recovery::view& mine, recovery::context,
+                  std::vector<recovery::effect>& effects) override {
+            if (const auto* const all = std::get_if<recovery::begin>(&what)) {
+                effects.emplace_back(recovery::send{all->backups.at(0), {1}});
+            } else if (const auto* const said = std::get_if<recovery::message>(&what)) {
+                const auto file = *codec::decode<wire::file_keep>(said->body);
+                std::size_t held = 0;
+                mine.each([&](const event_id& id, const envelope_order& order) {
+                    held += mine.find(id) == order ? 1U : 0U;
+                    return true;
+                });
+                EXPECT_EQ(held, 0U);
+                effects.emplace_back(recovery::apply{said->from, codec::encode(file)});
+                effects.emplace_back(recovery::finished{true, 0, 1, {}});
+            }
+        }
+    };
+
+public:
+    std::unique_ptr<recovery::initiator> initiate() override { return std::make_unique<asks>(); }
+    result<std::vector<bytes>> respond(byte_view, const recovery::view& theirs,
+                                       recovery::context) override {
+        std::vector<bytes> all;
+        theirs.each([&](const event_id& id, const envelope_order&) {
+            all.push_back(*theirs.load(id));
+            return true;
+        });
+        return all;
+    }
+};
+
+/// One device: its files, and what it says to the other one.
+struct machine final : files_mediator {
+    machine(test::test_environment& in, device_id self_in, std::uint64_t quota)
+        : self(self_in),
+          db(in.env, store),
+          held(in.env, db, *this),
+          copies(in.env, db, held, *this),
+          keeper(in.env, held, {{{"naive", &strategy}}, "naive"}, *this, {true, quota}),
+          tasks(in.env, "machine") {}
+
+    std::vector<device_id> backups() const override { return {other->self}; }
+    std::vector<device_id> connected() const override { return {other->self}; }
+    bool is_reachable(const device_id&) const override { return true; }
+    task<result<bytes>> ask(device_id, wire::message_type type, bytes payload) override {
+        co_return co_await other->answer(self, type, std::move(payload));
+    }
+    void send(const device_id&, wire::message_type type, bytes payload) override {
+        tasks.spawn("send", other->take(self, type, std::move(payload)));
+    }
+    task<result<bytes>> answer(device_id from, wire::message_type type, bytes payload) {
+        ++asked[type];
+        if (type == wire::message_type::file_keep) {
+            co_return co_await keeper.on_keep(from, *codec::decode<wire::file_keep>(payload));
+        }
+        if (type == wire::message_type::holds) {
+            wire::holds_reply reply;
+            for (const file_root& root : codec::decode<wire::holds>(payload)->files) {
+                if (held.has(root)) {
+                    reply.files.push_back(root);
+                }
+            }
+            co_return codec::encode(reply);
+        }
+        if (type == wire::message_type::file_info) {
+            const auto size = held.all().find(codec::decode<wire::file_info>(payload)->root);
+            const bool there = size != held.all().end();
+            co_return codec::encode(wire::file_info_reply{there, there ? size->second : 0});
+        }
+        if (type == wire::message_type::file_hashes) {
+            const auto page = *codec::decode<wire::file_hashes>(payload);
+            const auto hashes =
+                co_await held.store().leaf_hashes(page.root, page.first, page.count);
+            co_return codec::encode(wire::file_hashes_reply{hashes.value_or(bytes())});
+        }
+        const auto leaf = *codec::decode<wire::file_leaf>(payload);
+        const auto data = co_await held.store().leaf(leaf.root, leaf.index);
+        co_return codec::encode(wire::file_leaf_reply{data.value_or(bytes())});
+    }
+    task<void> take(device_id from, wire::message_type type, bytes payload) {
+        if (type == wire::message_type::file_kept) {
+            co_await copies.on_kept(from, *codec::decode<wire::file_kept>(payload));
+        } else {
+            co_await keeper.on_recovery(from, true,
+                                        *codec::decode<wire::recovery_message>(payload));
+        }
+    }
+
+    device_id self;
+    machine* other = nullptr;
+    tells_all strategy;
+    test::faulty_store store;
+    replica::database db;
+    held_files held;
+    file_copies copies;
+    file_keeper keeper;
+    task_scope tasks;
+    std::map<wire::message_type, int> asked;
+};
+
+class file_keeper_test : public testing::Test {
+protected:
+    file_keeper_test() {
+        edge.other = &backup;
+        backup.other = &edge;
+    }
+    void TearDown() override {
+        for (machine* const one : {&edge, &backup}) {
+            one->copies.request_stop();
+            one->keeper.request_stop();
+            one->tasks.request_stop();
+        }
+        for (machine* const one : {&edge, &backup}) {
+            in.run(one->copies.join());
+            in.run(one->keeper.join());
+            in.run(one->tasks.join());
+        }
+    }
+    file_root add(std::size_t size) {
+        once from(bytes(size, 7));
+        const auto made = *in.run(edge.held.store().import(from));
+        edge.held.note(made.root, made.size);
+        return made.root;
+    }
+
+    test::test_environment in;
+    machine edge{in, device(1), UINT64_MAX};
+    machine backup{in, device(2), 100'000};
+};
+
+TEST_F(file_keeper_test, a_backup_that_is_met_is_offered_what_it_lacks_and_asked_once) {
+    const file_root one = add(10), other = add(70'000);
+    edge.copies.on_peer(backup.self);
+    in.settle();
+    EXPECT_TRUE(backup.held.has(one));
+    EXPECT_TRUE(backup.held.has(other));
+    EXPECT_EQ(backup.keeper.wanted_files(), 0U);
+    EXPECT_EQ(backup.keeper.wanted_bytes(), 0U);
+    EXPECT_EQ(edge.copies.kept(one), std::vector{backup.self});
+    edge.copies.on_peer(backup.self);
+    in.settle();
+    EXPECT_EQ(backup.asked[wire::message_type::file_keep], 2);
+    EXPECT_EQ(backup.asked[wire::message_type::holds], 1) << "all of it is known to be there";
+}
+
+TEST_F(file_keeper_test, the_quota_is_kept_and_what_is_beyond_stays_owed) {
+    const file_root first = add(60'000), second = add(60'000);
+    edge.copies.on_peer(backup.self);
+    in.settle();
+    EXPECT_EQ(backup.held.all().size(), 1U);
+    EXPECT_LE(backup.held.total_bytes(), 100'000U);
+    EXPECT_EQ(backup.keeper.refused(), 1U);
+    EXPECT_EQ(edge.copies.kept(first).size() + edge.copies.kept(second).size(), 1U);
+}
+
+TEST_F(file_keeper_test, what_the_disk_lost_is_offered_again) {
+    const file_root one = add(1'000);
+    edge.copies.on_peer(backup.self);
+    in.settle();
+    ASSERT_TRUE(backup.held.has(one));
+    ASSERT_TRUE(in.run(
+        backup.db.with_blobs([&](storage::blob_store& blobs) { return blobs.remove(one); })));
+    EXPECT_FALSE(*in.run(backup.held.is_here(one)));
+    EXPECT_EQ(backup.held.lost().size(), 1U);
+    backup.keeper.seek_lost();
+    in.settle();
+    EXPECT_TRUE(backup.held.has(one));
+    EXPECT_TRUE(backup.held.lost().empty());
+    EXPECT_EQ(edge.copies.kept(one), std::vector{backup.self});
+}
+
+TEST_F(file_keeper_test, another_backup_tells_by_a_recovery_strategy_what_it_has) {
+    const file_root one = add(1'000);
+    in.run(backup.keeper.level_with({edge.self}));
+    in.settle();
+    EXPECT_TRUE(backup.held.has(one));
+    EXPECT_EQ(backup.asked[wire::message_type::file_keep], 0);
+}
+
+TEST(lost_devices_test, a_device_is_given_up_after_its_time_and_counts_when_it_comes) {
+    test::test_environment in;
+    test::faulty_store store;
+    replica::database db(in.env, store);
+    lost_devices lost(in.env, db);
+    EXPECT_FALSE(lost.missed(device(1), true));
+    EXPECT_FALSE(lost.missed(device(2), false));
+    in.advance(lost_devices::backup_patience);
+    EXPECT_FALSE(lost.missed(device(2), false));
+    EXPECT_TRUE(lost.missed(device(1), true));
+    EXPECT_FALSE(lost.missed(device(1), true)) << "said once";
+    ASSERT_TRUE(in.run(lost.store()));
+    lost_devices again(in.env, db);
+    ASSERT_TRUE(in.run(again.load()));
+    EXPECT_TRUE(again.contains(device(1)));
+    EXPECT_FALSE(again.contains(device(2)));
+    again.came(device(1));
+    EXPECT_FALSE(again.contains(device(1)));
+    EXPECT_TRUE(again.replaced(device(2)));
+    EXPECT_FALSE(again.replaced(device(2)));
+}
+
+}  // namespace
+}  // namespace calbox::node
