@@ -82,11 +82,14 @@ kdf.passes = 1
 enrolment = "invited"
 found = false
 on_no_rendezvous = "exit"
+lan_search = false
 join = "calbox://join/127.0.0.1:1?network=)" +
                               network + R"(&token=00112233445566778899aabbccddeeff&roles=edge"
 [rendezvous]
 edges_max = 12
 heartbeat_s = 2
+min = 3
+open_command = ["/bin/open", "one"]
 [discovery]
 plugin = "first"
 profile = "report"
@@ -118,6 +121,9 @@ directories = ["/a", "/b"]
     EXPECT_EQ(made.node.profile, overlay::bootstrap::profile::report);
     EXPECT_TRUE(made.node.join.starts_with("calbox://join/"));
     EXPECT_EQ(made.node.edges_max, 12U);
+    EXPECT_EQ(made.node.rendezvous_min, 3U);
+    EXPECT_EQ(made.open_command, (std::vector<std::string>{"/bin/open", "one"}));
+    EXPECT_FALSE(made.lan_search);
     EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(2));
     EXPECT_EQ(made.node.history_kept, std::chrono::days(10));
     EXPECT_EQ(made.node.trash_kept, std::chrono::days(0));
@@ -151,6 +157,10 @@ TEST(config, refuses_values_that_do_not_fit_and_names_the_key) {
         {"history.trash_days = 36501", "36500"},
         {"history.trash_days = 0.5", "history.trash_days"},
         {"data_dir = \"\"", "data_dir"},
+        {"network.lan_search = 1", "network.lan_search"},
+        {"network.on_no_rendezvous = \"hope\"", "promote"},
+        {"rendezvous.min = 1001", "rendezvous.min"},
+        {"rendezvous.open_command = [\"open\"]", "absolute"},
         {"data_dir = \"relative\"", "absolute"},
         {"socket = \"relative\"", "absolute"},
         {"socket = \"/" + std::string(120, 's') + "\"", "too long"},
