@@ -544,8 +544,8 @@ public:
     }
     task<std::vector<node::rendezvous_view>> all_rendezvous() override {
         co_return std::vector<node::rendezvous_view>{
-            {"ab12", {"127.0.0.1:4"}, true, true, 7, 9, 1.5},
-            {"cd34", {}, false, false, {}, {}, 0}};
+            {"ab12", {"127.0.0.1:4"}, true, false, true, 7, 9, 1.5},
+            {"cd34", {}, false, false, false, {}, {}, 0}};
     }
     std::vector<node::route_view> known_routes() const override {
         return {{"ef56", {"bob"}, {"edge"}, {"127.0.0.1:5"}, "ab12", true, "direct"}};

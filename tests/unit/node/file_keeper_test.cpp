@@ -13,7 +13,7 @@ namespace {
 
 device_id device(std::uint8_t number) { return *device_id::from_bytes(bytes(32, number)); }
 
-class once final : public byte_source {
+class once final : public replica::byte_source {
 public:
     explicit once(bytes what) : what_(std::move(what)) {}
     task<result<bytes>> next() override { co_return std::exchange(what_, {}); }

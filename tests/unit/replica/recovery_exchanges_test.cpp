@@ -89,7 +89,8 @@ protected:
     scripted_recovery strategy;
     links by;
     recovery_strategies known{{{"scripted", &strategy}}, "scripted"};
-    recovery_driver driver{in.env, events, known, false, by};
+    event_set all{events, false};
+    recovery_driver driver{in.env, all, known, by};
     std::vector<recovery_report> ends;
 };
 
@@ -175,13 +176,13 @@ TEST_F(recovery_exchanges, whoever_cannot_be_sent_to_is_lost) {
 
 TEST_F(recovery_exchanges, it_answers_its_own_strategy_as_far_as_the_link_goes) {
     by.sends_most = 2;
-    in.run(driver.on_message(device(1), {}, true, {"scripted", false, 7, {5}, {}}));
+    in.run(driver.on_message(device(1), {}, true, {"scripted", false, 7, {5}, {}, {}}));
     ASSERT_EQ(by.sent.size(), 2U);
     EXPECT_TRUE(by.sent[0].second.answer);
     EXPECT_EQ(by.sent[0].second.exchange, 7U);
     by.sends_most = 100;
-    in.run(driver.on_message(device(1), {}, true, {"another", false, 7, {5}, {}}));
-    in.run(driver.on_message(device(1), {}, true, {"scripted", false, 7, {}, {}}));
+    in.run(driver.on_message(device(1), {}, true, {"another", false, 7, {5}, {}, {}}));
+    in.run(driver.on_message(device(1), {}, true, {"scripted", false, 7, {}, {}, {}}));
     ASSERT_EQ(by.sent.size(), 3U);
     EXPECT_EQ(by.sent[2].second.refused, true) << "a strategy that is not here";
     EXPECT_EQ(by.sent[2].second.strategy, "another");
@@ -192,7 +193,7 @@ TEST_F(recovery_exchanges, an_exchange_that_is_cut_off_leaves_no_timer) {
         out.push_back(recovery::set_timer{1, 5s});
     };
     {
-        recovery_driver another(in.env, events, known, false, by);
+        recovery_driver another(in.env, all, known, by);
         const auto run = [&]() -> task<void> { (void)co_await another.run({}); };
         task_scope caller(in.env, "caller");
         caller.spawn("run", run());

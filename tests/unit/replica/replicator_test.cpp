@@ -590,7 +590,7 @@ TEST_F(replicator_test, a_take_over_needs_a_strategy_that_knows_it_an_event_and_
 
 TEST_F(replicator_test, an_answer_for_others_goes_by_the_strategy_of_recovery) {
     at_alice();
-    wire::recovery_message ask{"scripted", false, 1, {}, {}};
+    wire::recovery_message ask{"scripted", false, 1, {}, {}, {}};
     in.run(replica->on_recovery(bob.on, {bob.id}, false, ask));
     EXPECT_EQ(rest.sent.size(), 2U);
     ask.strategy = "another";
