@@ -37,6 +37,17 @@ digest content_digest(const model::event_content& content, std::uint32_t guests_
     all.add(content.uid).add(content.title).add(content.info).add(content.place);
     all.add(content.time.start.text()).add(content.time.end.text()).add(content.time.zone);
     all.add(content.time.all_day ? 1 : 0).add(content.recurrence).add(content.organizer);
+    for (const model::local_time& one : content.added_times) {
+        all.add(one.text());
+    }
+    for (const auto& [id, change] : content.changed) {
+        all.add(id.text()).add(change ? 1 : 0);
+        if (change) {
+            all.add(change->title).add(change->info).add(change->place);
+            all.add(change->time.start.text()).add(change->time.end.text());
+            all.add(change->time.zone).add(change->time.all_day ? 1 : 0);
+        }
+    }
     all.add(content.participants.size());
     for (const std::string& one : content.participants) {
         all.add(one);

@@ -20,10 +20,27 @@ result<const component*> event_of(const component& calendar) {
     if (calendar.name != "VCALENDAR") {
         return fail(errc::malformed, "the event is not an iCalendar object");
     }
-    if (std::ranges::count(calendar.children, "VEVENT", &component::name) != 1) {
+    const component* found = nullptr;
+    for (const component& part : calendar.children) {
+        if (part.name != "VEVENT" || find(part, "RECURRENCE-ID") != nullptr) {
+            continue;
+        }
+        if (found != nullptr) {
+            return fail(errc::malformed, "the iCalendar object must have one event");
+        }
+        found = &part;
+    }
+    if (found == nullptr) {
         return fail(errc::malformed, "the iCalendar object must have one event");
     }
-    return &*std::ranges::find(calendar.children, "VEVENT", &component::name);
+    const std::string uid = text_of(*found, "UID");
+    for (const component& part : calendar.children) {
+        if (part.name == "VEVENT" && &part != found && text_of(part, "UID") != uid) {
+            return fail(errc::malformed,
+                        "the iCalendar object has a changed occurrence of another event");
+        }
+    }
+    return found;
 }
 
 std::string text_of(const component& event, std::string_view name) {
@@ -183,6 +200,119 @@ result<when> time_of(const component& event) {
     return time;
 }
 
+constexpr std::size_t dates_most = 10'000;
+
+/// As the recurrence id of a series that takes place at `time`.
+result<local_time> in_series(const property& line, const when& time) {
+    const auto read = moment_of(line);
+    if (!read) {
+        return fail(read.error());
+    }
+    local_time at = read->at;
+    if (!read->date && read->zone != time.zone && !time.all_day) {
+        const auto utc = to_utc(at, read->zone);
+        if (!utc) {
+            return fail(errc::malformed, utc.error().detail);
+        }
+        at = to_local(*utc, time.zone);
+    }
+    if (read->date || time.all_day) {
+        at.hour = time.start.hour;
+        at.minute = time.start.minute;
+        at.second = time.start.second;
+    }
+    return at;
+}
+
+}  // namespace
+
+result<std::vector<local_time>> dates_of(const component& event, std::string_view name,
+                                         const when& time) {
+    std::vector<local_time> all;
+    for (const property& line : event.properties) {
+        if (line.name != name) {
+            continue;
+        }
+        property one{line.name, line.parameters, {}};
+        for (std::string_view rest = line.value; !rest.empty();) {
+            const std::size_t end = std::min(rest.find(','), rest.size());
+            // Of a period (start/end) the start counts.
+            one.value = std::string(rest.substr(0, std::min(end, rest.find('/'))));
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+            const auto at = in_series(one, time);
+            if (!at) {  // perhaps in a zone of another calendar
+                continue;
+            }
+            if (all.size() == dates_most) {
+                return fail(errc::malformed, "the event has too many dates");
+            }
+            all.push_back(*at);
+        }
+    }
+    std::ranges::sort(all);
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return all;
+}
+
+result<local_time> recurrence_id_of(const component& part, const when& series) {
+    const property* const line = find(part, "RECURRENCE-ID");
+    return line == nullptr ? fail(errc::malformed, "a changed occurrence has no RECURRENCE-ID")
+                           : in_series(*line, series);
+}
+
+result<std::optional<changed_occurrence>> change_in(const component& part) {
+    if (text_of(part, "STATUS") == "CANCELLED") {
+        return std::optional<changed_occurrence>();
+    }
+    auto time = time_of(part);
+    if (!time) {
+        return fail(std::move(time.error()));
+    }
+    return std::optional(changed_occurrence{text_of(part, "SUMMARY"), text_of(part, "DESCRIPTION"),
+                                            text_of(part, "LOCATION"), std::move(*time)});
+}
+
+namespace {
+
+result<void> read_series(const component& calendar, const component& event,
+                         event_content& content) {
+    if (const property* const rule = find(event, "RRULE")) {
+        content.recurrence = rule->value;
+    }
+    auto added = dates_of(event, "RDATE", content.time);
+    if (!added) {
+        return fail(std::move(added.error()));
+    }
+    content.added_times = std::move(*added);
+    for (const component& part : calendar.children) {
+        if (part.name != "VEVENT" || &part == &event) {
+            continue;
+        }
+        const auto id = recurrence_id_of(part, content.time);
+        if (!id) {
+            return fail(id.error());
+        }
+        auto change = change_in(part);
+        if (!change) {
+            return fail(std::move(change.error()));
+        }
+        content.changed.insert_or_assign(*id, std::move(*change));
+    }
+    const auto taken_out = dates_of(event, "EXDATE", content.time);
+    if (!taken_out) {
+        return fail(taken_out.error());
+    }
+    for (const local_time& id : *taken_out) {
+        content.changed[id].reset();
+    }
+    for (const property& line : event.properties) {
+        if (line.name == "RELATED-TO") {
+            content.related.push_back(unescape_text(line.value));
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 result<event_content> parse_body(byte_view ical) {
@@ -205,8 +335,8 @@ result<event_content> parse_body(byte_view ical) {
         return fail(std::move(time.error()));
     }
     content.time = std::move(*time);
-    if (const property* const rule = find(event, "RRULE")) {
-        content.recurrence = rule->value;
+    if (auto series = read_series(*calendar, event, content); !series) {
+        return fail(std::move(series.error()));
     }
     const auto stamp = stamp_of(event, "DTSTAMP", {});
     const auto modified = stamp ? stamp_of(event, "LAST-MODIFIED", *stamp) : stamp;

@@ -1,6 +1,8 @@
 // Writing an event's body: typed fields over what the body before had besides. Core thread only.
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <map>
 #include <set>
 #include <span>
 
@@ -20,9 +22,14 @@ constexpr std::array<std::string_view, 2> stamp_parameters = {"TZID", millisecon
 constexpr std::array<std::string_view, 1> answer_parameters = {answer_parameter};
 
 /// Properties that are written from typed fields: those of `previous` do not pass.
-constexpr std::array<std::string_view, 13> typed = {
-    "UID",     "DTSTAMP", "CREATED",  "LAST-MODIFIED", "SUMMARY",   "DESCRIPTION", "LOCATION",
-    "DTSTART", "DTEND",   "DURATION", "RRULE",         "ORGANIZER", "X-LIC-ERROR"};
+constexpr std::array<std::string_view, 17> typed = {
+    "UID",      "DTSTAMP",       "CREATED",    "LAST-MODIFIED", "SUMMARY",    "DESCRIPTION",
+    "LOCATION", "DTSTART",       "DTEND",      "DURATION",      "RRULE",      "RDATE",
+    "EXDATE",   "RECURRENCE-ID", "RELATED-TO", "ORGANIZER",     "X-LIC-ERROR"};
+/// Those of a changed occurrence; its people and files, where it has any, are nobody's here.
+constexpr std::array<std::string_view, 12> typed_of_change = {
+    "UID",      "DTSTAMP", "CREATED", "LAST-MODIFIED", "SUMMARY",       "DESCRIPTION",
+    "LOCATION", "DTSTART", "DTEND",   "DURATION",      "RECURRENCE-ID", "X-LIC-ERROR"};
 
 /// Writes typed fields over an event, taking over from the event before what it does not know.
 class event_writer {
@@ -84,6 +91,53 @@ public:
                 return old && old->root == file.root && old->name == file.name;
             })));
     }
+    /// As they were, where they say the same.
+    void add_dates(std::string name, const std::vector<local_time>& dates, const when& time) {
+        if (before_ != nullptr && dates_of(*before_, name, time) == dates) {
+            keep(name);
+            return;
+        }
+        for (const property& line : before_ == nullptr ? none : before_->properties) {
+            const component alone{{}, {line}, {}};
+            const auto read =
+                line.name == name ? dates_of(alone, name, time) : fail(errc::not_found);
+            if (read && read->empty()) {  // nothing that we can read is left to who can
+                event_.properties.push_back(line);
+            }
+        }
+        if (dates.empty()) {
+            return;
+        }
+        std::string list;
+        for (const local_time& at : dates) {
+            list += (list.empty() ? "" : ",") +
+                    (time.all_day ? compact_text(at).substr(0, 8) : compact_text(at)) +
+                    (time.all_day || time.zone != "UTC" ? "" : "Z");
+        }
+        add_moment(std::move(name), dates.front(), time);
+        event_.properties.back().value = std::move(list);
+    }
+    void add_related(const std::string& uid) {
+        property line{"RELATED-TO", {}, escape_text(uid)};
+        const property* const old = find_before([&](const property& candidate) {
+            return candidate.name == line.name && unescape_text(candidate.value) == uid;
+        });
+        if (old == nullptr) {
+            line.set("RELTYPE", "SIBLING");
+        }
+        event_.properties.push_back(old != nullptr ? *old : std::move(line));
+    }
+    void keep_rest_of_change() {
+        if (before_ == nullptr) {
+            return;
+        }
+        for (const property& line : before_->properties) {
+            if (std::ranges::find(typed_of_change, line.name) == typed_of_change.end()) {
+                event_.properties.push_back(line);
+            }
+        }
+        event_.children = before_->children;
+    }
     void keep_rest() {
         if (before_ == nullptr) {
             return;
@@ -99,6 +153,15 @@ public:
     component take() { return std::move(event_); }
 
 private:
+    inline static const std::vector<property> none;
+
+    void keep(std::string_view name) {
+        for (const property& line : before_->properties) {
+            if (line.name == name) {
+                event_.properties.push_back(line);
+            }
+        }
+    }
     template <class Predicate>
     const property* find_before(Predicate matches) const {
         if (before_ == nullptr) {
@@ -119,20 +182,37 @@ private:
     component event_;
 };
 
+/// What a series and its changed occurrences say alike.
+template <class Said>
+void write_common(event_writer& out, const event_content& series, const Said& what) {
+    out.add("UID", escape_text(series.uid));
+    out.add_stamp("DTSTAMP", series.modified);
+    out.add_stamp("CREATED", series.created);
+    out.add_stamp("LAST-MODIFIED", series.modified);
+    out.add("SUMMARY", escape_text(what.title));
+    out.add("DESCRIPTION", escape_text(what.info));
+    out.add("LOCATION", escape_text(what.place));
+    out.add_moment("DTSTART", what.time.start, what.time);
+    if (what.time.end != what.time.start) {  // RFC 5545 knows no DTEND that equals DTSTART
+        out.add_moment("DTEND", what.time.end, what.time);
+    }
+}
+
 component write_event(const event_content& content, const component* before) {
     event_writer out(before);
-    out.add("UID", escape_text(content.uid));
-    out.add_stamp("DTSTAMP", content.modified);
-    out.add_stamp("CREATED", content.created);
-    out.add_stamp("LAST-MODIFIED", content.modified);
-    out.add("SUMMARY", escape_text(content.title));
-    out.add("DESCRIPTION", escape_text(content.info));
-    out.add("LOCATION", escape_text(content.place));
-    out.add_moment("DTSTART", content.time.start, content.time);
-    if (content.time.end != content.time.start) {  // RFC 5545 knows no DTEND that equals DTSTART
-        out.add_moment("DTEND", content.time.end, content.time);
-    }
+    write_common(out, content, content);
     out.add("RRULE", content.recurrence);
+    out.add_dates("RDATE", content.added_times, content.time);
+    std::vector<local_time> taken_out;
+    for (const auto& [id, change] : content.changed) {
+        if (!change) {
+            taken_out.push_back(id);
+        }
+    }
+    out.add_dates("EXDATE", taken_out, content.time);
+    for (const std::string& uid : content.related) {
+        out.add_related(uid);
+    }
     if (!content.organizer.empty()) {
         out.add_person("ORGANIZER", content.organizer);
     }
@@ -152,6 +232,38 @@ component write_event(const event_content& content, const component* before) {
     return out.take();
 }
 
+/// The VEVENTs of the changed occurrences. One that says what it said before stays to the letter.
+std::vector<component> write_changes(const event_content& content, const component& before) {
+    std::map<local_time, const component*> old;
+    for (const component& part : before.children) {
+        if (part.name != "VEVENT" || find(part, "RECURRENCE-ID") == nullptr) {
+            continue;
+        }
+        if (const auto id = recurrence_id_of(part, content.time)) {
+            old.insert_or_assign(*id, &part);
+        }
+    }
+    std::vector<component> made;
+    for (const auto& [id, change] : content.changed) {
+        if (!change) {
+            continue;
+        }
+        const auto found = old.find(id);
+        const component* const was = found == old.end() ? nullptr : found->second;
+        const auto said = was == nullptr ? fail(errc::not_found) : change_in(*was);
+        if (said && *said == change && text_of(*was, "UID") == content.uid) {
+            made.push_back(*was);
+            continue;
+        }
+        event_writer out(was);
+        write_common(out, content, *change);
+        out.add_moment("RECURRENCE-ID", id, content.time);
+        out.keep_rest_of_change();
+        made.push_back(out.take());
+    }
+    return made;
+}
+
 void collect_zones(const component& in, std::set<std::string>& zones) {
     for (const property& line : in.properties) {
         if (auto zone = line.get("TZID")) {
@@ -163,22 +275,45 @@ void collect_zones(const component& in, std::set<std::string>& zones) {
     }
 }
 
-/// The zones that `event` refers to: that of its times from our tables, others as they came.
-std::vector<component> zones_of(const component& event, const event_content& content,
-                                const component* before) {
+struct years {
+    int first = 9999, last = 1;
+};
+
+/// The zones that `events` refer to: those of their times from our tables, others as they came.
+std::vector<component> zones_of(const std::vector<component>& events, const event_content& content,
+                                const component& before) {
     std::set<std::string> named;
-    collect_zones(event, named);
-    std::vector<component> zones;
-    const std::string& own = content.time.zone;
-    if (const zone_data* const data = find_zone(own); data != nullptr && named.erase(own) != 0) {
-        zones.push_back(zone_component(own, *data, content.time.start.year, content.time.end.year,
-                                       !content.recurrence.empty()));
+    for (const component& event : events) {
+        collect_zones(event, named);
     }
-    if (before != nullptr) {
-        for (const component& part : before->children) {
-            if (part.name == "VTIMEZONE" && named.erase(text_of(part, "TZID")) != 0) {
-                zones.push_back(part);
-            }
+    std::map<std::string, years> own;
+    const auto use = [&](const std::string& zone, int first, int last) {
+        years& of = own[zone];
+        of.first = std::min(of.first, first);
+        of.last = std::max(of.last, last);
+    };
+    use(content.time.zone, content.time.start.year, content.time.end.year);
+    for (const local_time& at : content.added_times) {
+        use(content.time.zone, at.year, at.year);
+    }
+    for (const auto& [id, change] : content.changed) {
+        use(content.time.zone, id.year, id.year);
+        if (change) {
+            use(change->time.zone, change->time.start.year, change->time.end.year);
+        }
+    }
+    std::vector<component> zones;
+    for (const auto& [zone, of] : own) {
+        const zone_data* const data = find_zone(zone);
+        if (data != nullptr && named.erase(zone) != 0) {
+            zones.push_back(
+                zone_component(zone, *data, of.first, of.last,
+                               zone == content.time.zone && !content.recurrence.empty()));
+        }
+    }
+    for (const component& part : before.children) {
+        if (part.name == "VTIMEZONE" && named.erase(text_of(part, "TZID")) != 0) {
+            zones.push_back(part);
         }
     }
     return zones;
@@ -213,9 +348,10 @@ result<bytes> write_body(const event_content& content, byte_view previous) {
             calendar.properties.push_back(line);
         }
     }
-    component event = write_event(content, event_before);
-    calendar.children = zones_of(event, content, event_before == nullptr ? nullptr : &before);
-    calendar.children.push_back(std::move(event));
+    std::vector<component> events = write_changes(content, before);
+    events.insert(events.begin(), write_event(content, event_before));
+    calendar.children = zones_of(events, content, before);
+    std::ranges::move(events, std::back_inserter(calendar.children));
     for (component& part : before.children) {
         if (part.name != "VEVENT" && part.name != "VTIMEZONE") {
             calendar.children.push_back(std::move(part));

@@ -54,6 +54,52 @@ std::string file_text(const attachment& file) {
            file.root.hex().substr(0, 8) + ")";
 }
 
+/// What a change makes of one time of a series.
+std::string change_text(const local_time& id, const std::optional<changed_occurrence>& what,
+                        const event_content& series) {
+    const std::string name = series.time.all_day ? id.date_text() : id.text();
+    if (!what) {
+        return name + ": does not take place";
+    }
+    std::string text = name + ": " + start_text(what->time) + " - " + end_text(what->time);
+    if (what->time.zone != series.time.zone) {
+        text += " " + what->time.zone;
+    }
+    const auto add = [&](const std::string& own, const std::string& all) {
+        text += own == all ? "" : ", " + own;
+    };
+    add(what->title, series.title);
+    add(what->place, series.place);
+    add(what->info, series.info);
+    return text;
+}
+
+void compare_occurrences(const event_content& before, const event_content& after,
+                         std::vector<field_change>& into) {
+    for (const auto& [id, old] : before.changed) {
+        const auto now = after.changed.find(id);
+        if (now == after.changed.end() || now->second != old) {
+            into.push_back({"occurrences", shortened(change_text(id, old, before)),
+                            now == after.changed.end()
+                                ? std::string()
+                                : shortened(change_text(id, now->second, after))});
+        }
+    }
+    for (const auto& [id, now] : after.changed) {
+        if (!before.changed.contains(id)) {
+            into.push_back({"occurrences", {}, shortened(change_text(id, now, after))});
+        }
+    }
+}
+
+std::string times_text(const event_content& of) {
+    std::vector<std::string> words;
+    for (const local_time& at : of.added_times) {
+        words.push_back(of.time.all_day ? at.date_text() : at.text());
+    }
+    return joined(words);
+}
+
 void compare_files(const std::vector<attachment>& before, const std::vector<attachment>& after,
                    std::vector<field_change>& into) {
     const auto named = [](const std::vector<attachment>& files, const std::string& name) {
@@ -94,6 +140,8 @@ std::vector<field_change> difference(const compared_version& before,
     compare("place", old.place, now.place);
     compare("info", old.info, now.info);
     compare("recurrence", old.recurrence, now.recurrence);
+    compare("added_times", times_text(old), times_text(now));
+    compare_occurrences(old, now, all);
     compare("participants", by_name(old.participants), by_name(now.participants));
     compare("declined", by_name(old.declined), by_name(now.declined));
     compare("answers", answers_text(old), answers_text(now));

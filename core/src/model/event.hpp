@@ -1,6 +1,6 @@
 // What an event says: the plaintext inside an envelope, as values. The truth is the iCalendar text
 // (RFC 5545); these are its typed fields. Zoned wall time is the truth of when; UTC is computed.
-// Values. Zones and content lines are read here; libical checks recurrence rules and durations. The
+// Values. Zones, content lines and recurrence rules are read here; libical reads durations. The
 // core thread only: libical and the cache of zones are not thread-safe.
 #pragma once
 
@@ -69,14 +69,28 @@ std::string_view to_string(participation answer) noexcept;
 /// Reads that, in any case; nothing for every other word.
 std::optional<participation> participation_of(std::string_view word) noexcept;
 
+/// One time of a series that somebody has made different from the others: a VEVENT of its own with
+/// a RECURRENCE-ID (RFC 5545, 3.8.4.4). It says all of this itself.
+struct changed_occurrence {
+    std::string title, info, place;
+    when time;
+    friend bool operator==(const changed_occurrence&, const changed_occurrence&) = default;
+};
+/// By the wall time, in the zone of the series, that its rule makes of it (the recurrence id).
+/// Nothing: it does not take place (EXDATE).
+using exceptions = std::map<local_time, std::optional<changed_occurrence>>;
+
 struct event_content {
     std::string uid;  // iCalendar UID
     std::string title;
     std::string info;
     std::string place;
     when time;
-    std::string recurrence;  // RRULE value as written, or empty; kept, not expanded here
-    std::string organizer;   // user name
+    std::string recurrence;  // RRULE value as written, or empty; model/recurrence.hpp expands it
+    std::vector<local_time> added_times;    // RDATE, ascending, in the zone of `time`
+    exceptions changed;                     // of the times of a series
+    std::vector<std::string> related;       // UIDs that RELATED-TO names
+    std::string organizer;                  // user name
     std::vector<std::string> participants;  // user names, without the organizer
     std::vector<std::string> declined;      // who took it from his calendar, and takes no part
     /// Of those participants who have answered. parse_body() cannot tell a participant who declined
@@ -96,14 +110,14 @@ result<void> validate(const event_content& content);
 /// "..", 1..255 bytes of UTF-8.
 bool is_file_label(std::string_view name) noexcept;
 
-/// Typed fields of a VCALENDAR with one VEVENT. Bounded: 1 MiB, 10,000 properties. malformed
-/// otherwise.
+/// Typed fields of a VCALENDAR with one event: a VEVENT, and one for each changed occurrence of it.
+/// Bounded: 1 MiB, 10,000 properties. malformed otherwise.
 result<event_content> parse_body(byte_view ical);
 /// iCalendar text of `content`. Properties of `previous` (empty for a new event) that have no typed
 /// field are kept.
 result<bytes> write_body(const event_content& content, byte_view previous);
 
-/// Start and end in UTC, of the first occurrence; an all-day event is taken in `zone`.
+/// Start and end in UTC, of the first time of a series; an all-day event is taken in `zone`.
 struct interval {
     timestamp start, end;
     /// Share some time. An empty interval overlaps what it lies strictly inside of.

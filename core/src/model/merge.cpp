@@ -52,31 +52,47 @@ std::vector<attachment> merge_files(const std::vector<attachment>& base,
     return merged;
 }
 
-using answers = std::map<std::string, participation>;
-
-/// Somebody answers for himself, so that two answers of one person are of his two devices: theirs,
-/// which is committed.
-answers merge_answers(const answers& base, const answers& mine, const answers& theirs) {
-    const auto said = [](const answers& in, const std::string& person) {
-        const auto found = in.find(person);
-        return found == in.end() ? std::nullopt : std::optional(found->second);
+/// Somebody answers for himself, so that two answers of one person are of his two devices; and of
+/// two changes of one time of a series one can be had. Where both changed the same, theirs, which
+/// is committed.
+template <class Map>
+Map merge_maps(const Map& base, const Map& mine, const Map& theirs) {
+    using value = typename Map::mapped_type;
+    const auto said = [](const Map& in, const typename Map::key_type& key) {
+        const auto found = in.find(key);
+        return found == in.end() ? std::optional<value>() : std::optional<value>(found->second);
     };
-    answers merged = theirs;
-    for (const answers* side : {&base, &mine}) {
-        for (const auto& [person, ignored] : *side) {
-            const auto was = said(base, person);
-            const auto my = said(mine, person);
-            if (my == was || said(theirs, person) != was) {
+    Map merged = theirs;
+    for (const Map* side : {&base, &mine}) {
+        for (const auto& [key, ignored] : *side) {
+            const auto was = said(base, key);
+            const auto my = said(mine, key);
+            if (my == was || said(theirs, key) != was) {
                 continue;
             }
             if (my) {
-                merged[person] = *my;
+                merged.insert_or_assign(key, *my);
             } else {
-                merged.erase(person);
+                merged.erase(key);
             }
         }
     }
     return merged;
+}
+
+/// Has one time of the series been changed by both, and not to the same?
+bool same_occurrence_by_both(const exceptions& base, const exceptions& mine,
+                             const exceptions& theirs) {
+    const auto differs = [](const exceptions& a, const exceptions& b, const local_time& id) {
+        const auto in_a = a.find(id), in_b = b.find(id);
+        return in_a == a.end() || in_b == b.end() ? (in_a == a.end()) != (in_b == b.end())
+                                                  : in_a->second != in_b->second;
+    };
+    const auto both = [&](const auto& one) {
+        return differs(base, mine, one.first) && differs(base, theirs, one.first) &&
+               differs(mine, theirs, one.first);
+    };
+    return std::ranges::any_of(base, both) || std::ranges::any_of(mine, both);
 }
 
 class merging {
@@ -100,6 +116,15 @@ public:
     void set(std::string_view name, Get get, Unite unite) {
         changed(name, get);
         get(made_.text) = unite(get(base_), get(mine_), get(theirs_));
+    }
+    /// A set whose members can be changed by both.
+    void occurrences() {
+        const auto get = [](auto& of) -> auto& { return of.content.changed; };
+        if (changed("occurrences", get) &&
+            same_occurrence_by_both(get(base_), get(mine_), get(theirs_))) {
+            made_.both.push_back("occurrences");
+        }
+        get(made_.text) = merge_maps(get(base_), get(mine_), get(theirs_));
     }
     merged_text take() { return std::move(made_); }
 
@@ -136,13 +161,20 @@ merged_text merge(const version_text& base, const version_text& mine, const vers
     all.one("place", [](auto& of) -> auto& { return of.content.place; });
     all.one("info", [](auto& of) -> auto& { return of.content.info; });
     all.one("recurrence", [](auto& of) -> auto& { return of.content.recurrence; });
+    all.set("added_times", [](auto& of) -> auto& { return of.content.added_times; }, unite);
+    all.occurrences();
     all.one("guests_may", [](auto& of) -> auto& { return of.guests_may; });
     all.set("participants", [](auto& of) -> auto& { return of.content.participants; }, unite);
     all.set("declined", [](auto& of) -> auto& { return of.content.declined; }, unite);
-    all.set("answers", [](auto& of) -> auto& { return of.content.answers; }, merge_answers);
+    all.set(
+        "answers", [](auto& of) -> auto& { return of.content.answers; },
+        [](const auto& was, const auto& my, const auto& their) {
+            return merge_maps(was, my, their);
+        });
     all.set("files", [](auto& of) -> auto& { return of.content.files; }, merge_files);
     merged_text made = all.take();
     event_content& content = made.text.content;
+    std::ranges::sort(content.added_times);
     const auto takes_part = [&](const std::string& person) {
         return std::ranges::find(content.participants, person) != content.participants.end();
     };

@@ -29,7 +29,8 @@ struct merged_text {
 };
 
 /// Three-way merge of two versions that were made from `base`. Participants, those who declined,
-/// answers and files are sets: what either added is there, what either removed is not. A file that
+/// answers, files and single times of a series are sets: what either added is there, what either
+/// removed is not; one time that both changed is in `both`. A file that
 /// both changed is there twice: mine under the name that kept_beside() gives it, with the name of
 /// who added it and the day.
 merged_text merge(const version_text& base, const version_text& mine, const version_text& theirs);

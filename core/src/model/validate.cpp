@@ -2,10 +2,9 @@
 #include <algorithm>
 #include <set>
 
-#include <libical/ical.h>
-
 #include "model/characters.hpp"
 #include "model/event.hpp"
+#include "model/recurrence_rule.hpp"
 #include "model/times.hpp"
 #include "wire/limits.hpp"
 
@@ -14,6 +13,7 @@ namespace calbox::model {
 namespace {
 
 constexpr std::size_t recurrence_bytes = 1024;
+constexpr std::size_t occurrences_most = 2'000;
 constexpr std::size_t key_bytes = 64;
 
 enum class lines { one, many };
@@ -75,15 +75,8 @@ result<void> check_recurrence(const std::string& rule) {
     if (rule.size() > recurrence_bytes) {
         return fail(errc::too_large, "the recurrence is too long: at most 1,024 bytes");
     }
-    const auto plain = [](char c) {
-        return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '=' || c == ';' ||
-               c == ',' || c == '+' || c == '-';
-    };
-    // Parsing only: libical's iterator does not end on some rules.
-    if (!std::ranges::all_of(rule, plain) ||
-        icalrecurrencetype_from_string(rule.c_str()).freq == ICAL_NO_RECURRENCE) {
-        return fail(errc::invalid_argument, "not a recurrence rule: \"" + rule.substr(0, 80) +
-                                                "\" (write it as in FREQ=WEEKLY;COUNT=10)");
+    if (auto read = parse_recurrence_rule(rule); !read) {
+        return fail(std::move(read.error()));
     }
     return {};
 }
@@ -151,35 +144,61 @@ result<void> check_people(const event_content& content) {
                       lines::one);
 }
 
-result<void> check_texts(const event_content& content) {
-    if (std::ranges::all_of(content.title, [](char c) { return c == ' '; })) {
+/// Of an event, or of one of its times.
+template <class Said>
+result<void> check_said(const Said& what) {
+    if (std::ranges::all_of(what.title, [](char c) { return c == ' '; })) {
         return fail(errc::invalid_argument, "an event needs a title");
     }
-    if (auto good = check_text("the title", content.title, wire::limits::name_bytes, lines::one);
+    if (auto good = check_text("the title", what.title, wire::limits::name_bytes, lines::one);
         !good) {
         return good;
     }
-    if (auto good = check_text("the place", content.place, wire::limits::name_bytes, lines::one);
+    if (auto good = check_text("the place", what.place, wire::limits::name_bytes, lines::one);
         !good) {
         return good;
     }
-    if (auto good = check_text("the info", content.info, wire::limits::notes_bytes, lines::many);
+    if (auto good = check_text("the info", what.info, wire::limits::notes_bytes, lines::many);
         !good) {
         return good;
     }
-    return check_text("the uid", content.uid, wire::limits::name_bytes, lines::one);
+    return check_time(what.time);
+}
+
+result<void> check_occurrences(const event_content& content) {
+    if (content.added_times.size() > occurrences_most ||
+        content.changed.size() > occurrences_most) {
+        return fail(errc::too_large,
+                    "too many single times of this event were added or changed: at most 2,000");
+    }
+    for (const auto& [id, change] : content.changed) {
+        if (auto good = change ? check_said(*change) : result<void>(); !good) {
+            return good;
+        }
+    }
+    for (const std::string& uid : content.related) {
+        if (auto good = check_text("a related uid", uid, wire::limits::name_bytes, lines::one);
+            !good) {
+            return good;
+        }
+    }
+    return {};
 }
 
 }  // namespace
 
 result<void> validate(const event_content& content) {
-    if (auto good = check_texts(content); !good) {
+    if (auto good = check_said(content); !good) {
         return good;
     }
-    if (auto good = check_time(content.time); !good) {
+    if (auto good = check_text("the uid", content.uid, wire::limits::name_bytes, lines::one);
+        !good) {
         return good;
     }
     if (auto good = check_recurrence(content.recurrence); !good) {
+        return good;
+    }
+    if (auto good = check_occurrences(content); !good) {
         return good;
     }
     if (auto good = check_people(content); !good) {
