@@ -42,8 +42,9 @@ def random_rule(rng):
     if rng.random() < 0.35:
         parts["BYMONTH"] = some(rng, range(1, 13), 4)
     if every == "YEARLY" and rng.random() < 0.2:
-        # dateutil counts the last week of a year from the end only as -1.
-        parts["BYWEEKNO"] = some(rng, list(range(1, 54)) + [-1, -1, -1], 4)
+        # dateutil counts weeks from the end only as -1, and takes the last week of a year of 52 for a 53rd one where
+        # it reaches into the next year and WKST is not Monday (2014-01-01 with WKST=FR).
+        parts["BYWEEKNO"] = some(rng, list(range(1, 52)) + [-1, -1, -1], 4)
         parts["BYWEEKNO"] = sorted(set(parts["BYWEEKNO"]))
     if every in ("YEARLY", "HOURLY", "MINUTELY", "SECONDLY") and rng.random() < 0.2:
         parts["BYYEARDAY"] = signed(rng, 366, 40 if within_day else 8)
