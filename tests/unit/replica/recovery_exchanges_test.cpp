@@ -78,7 +78,7 @@ protected:
     }
     void answer(device_id from, bytes body) {
         in.run(driver.on_message(from, {}, false,
-                                 {"scripted", true, by.sent.back().second.exchange, body, {}}));
+                                 {"scripted", true, by.sent.back().second.exchange, body, {}, {}}));
         in.settle();
     }
 
