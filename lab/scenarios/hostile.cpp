@@ -317,6 +317,12 @@ void siege::gather() {
         }
     }
     add(message_type::strategies, wire::strategies{{wire::signed_strategy{}}});
+    add(message_type::earlier, wire::earlier{shared_, {}});
+    for (const auto& [device, place] : mine.known.all()) {
+        if (place.said) {
+            add(message_type::advertise, wire::advertise{*place.said});  // a replay
+        }
+    }
     add(message_type::make_room, wire::make_room{{a, mine.me.self()}});
     wire::move elsewhere;
     elsewhere.to.device = mine.me.self();
