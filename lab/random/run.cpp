@@ -22,7 +22,6 @@ constexpr duration rest_of_absent = 20min;  // what those who are gone owed is a
 constexpr duration file_most = 2min;        // after that
 constexpr duration count_most = 5min;       // after that
 constexpr std::size_t log_lines = 60;
-constexpr std::string_view first_port = ":32768";  // that a host gives
 
 }  // namespace
 
@@ -168,16 +167,15 @@ private:
     }
 
     /// What may happen to whose disk, as long as nobody stays away in the end. Survived is an old
-    /// copy at a backup whose vote does not count, and any loss at a rendezvous or a backup; not an
-    /// old copy at a device that makes events.
+    /// copy at a backup whose vote does not count, and any loss at a rendezvous; not an old copy at
+    /// a device that makes events. What a wiped backup is owed is given up late now and then.
     void harm_disk(const action& what) {
         if (plan_.absent != 0) {
             return;
         }
         const std::size_t backups = world_.promised().linearizable ? 0 : plan_.backups;
         const bool wiped = what.what == action_kind::wipe_disk;
-        device& machine =
-            *machines_[what.who % (plan_.rendezvous + (wiped ? plan_.backups : backups))];
+        device& machine = *machines_[what.who % (plan_.rendezvous + (wiped ? 0 : backups))];
         if (machine.drive() == nullptr || wiped_.contains(&machine)) {
             return;
         }
@@ -195,8 +193,6 @@ private:
         }
         if (wiped) {
             machine.drive()->wipe();
-            machine.settings.listen =
-                machine.name() + std::string(first_port);  // where the others know it
             wiped_.insert(&machine);
         } else {
             machine.drive()->restore(copy->second);
