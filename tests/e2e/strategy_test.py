@@ -1,10 +1,12 @@
 """A network changes its consensus strategy while it runs, by calboxctl over real daemons."""
 
+import json
 import sys
 
 sys.dont_write_bytecode = True
 
 import harness
+from etcd import Cluster
 from harness import EXIT_EXISTS, EXIT_DENIED, Daemon, World, expect, wait_until
 from hosts import PATIENCE
 
@@ -58,5 +60,34 @@ def changed(world: World) -> None:
     expect(all(one["usable"] for one in shown["epochs"]), f"{shown}")
 
 
+def to_an_engine(world: World) -> None:
+    """views, etcd, views, and etcd again, which still holds what it held; with the author's daemon killed in between."""
+    with Cluster(world) as cluster:
+        settings = json.dumps({"endpoints": cluster.clients})
+        hub = world.hub()
+        alice = world.edge("alice", hub).person("alice").register()
+        bob = world.edge("bob", hub).person("bob").register()
+        event = alice.add_event("Lecture", "2031-06-01 10:00+60m", ["bob"])
+        bob.wait_event(event, PATIENCE)
+        admin = hub.person("admin")
+        epoch = 1
+        for strategy in ("etcd", "views", "etcd"):
+            epoch += 1
+            admin.do("network", "strategy", "use", strategy, *(["--settings", settings] if strategy == "etcd" else []))
+            for one in (alice, bob):
+                wait_until(lambda one=one: now_at(one.daemon) == (epoch, 0), f"{one.name} has gone over", PATIENCE)
+            bob.edit_event(event, place=f"Room {epoch}")
+            alice.wait_event(event, PATIENCE, place=f"Room {epoch}", state="confirmed")
+            alice.daemon.kill()
+            alice.daemon.start()
+            alice.daemon.wait_connected(PATIENCE)
+            alice.edit_event(event, title=f"Lecture {epoch}")
+            bob.wait_event(event, PATIENCE, title=f"Lecture {epoch}", place=f"Room {epoch}")
+        cluster.kill(0)
+        cluster.kill(1)
+        done = bob.ctl("events", "edit", event, "--place", "Nowhere")
+        expect(done.returncode != 0 and "etcd" in done.stderr, f"{done.returncode}: {done.stdout} {done.stderr}")
+
+
 if __name__ == "__main__":
-    harness.main(changed)
+    harness.main(changed, to_an_engine)
