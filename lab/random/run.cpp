@@ -168,7 +168,7 @@ private:
 
     /// What may happen to whose disk, as long as nobody stays away in the end. Survived is an old
     /// copy at a backup whose vote does not count, and any loss at a rendezvous; not an old copy at
-    /// a device that makes events. What a wiped backup is owed is given up late now and then.
+    /// a device that makes events. Of a wiped backup docs/lab.md says why it is left out.
     void harm_disk(const action& what) {
         if (plan_.absent != 0) {
             return;
