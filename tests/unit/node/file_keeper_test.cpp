@@ -82,7 +82,8 @@ struct machine final : files_mediator {
         }
         if (type == wire::message_type::holds) {
             wire::holds_reply reply;
-            for (const file_root& root : codec::decode<wire::holds>(payload)->files) {
+            const auto question = codec::decode<wire::holds>(payload);
+            for (const file_root& root : question->files) {
                 if (held.has(root)) {
                     reply.files.push_back(root);
                 }
