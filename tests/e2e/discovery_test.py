@@ -16,7 +16,8 @@ class Place:
     """A registry, two rendezvous and some edges."""
 
     def __init__(self, world: World, edges: int, **config):
-        self.registry = world.daemon("registry", roles=["registry"], **config)
+        # Edges are looked at: the registry is not to be promoted before them.
+        self.registry = world.daemon("registry", roles=["registry"], **{**config, "network__on_no_rendezvous": "wait"})
         wait_until(lambda: self.registry.get("/v1/network")["id"], "the registry has founded a network")
         self.rendezvous = [self.join(world, name, "rendezvous", **config) for name in ("r1", "r2")]
         first, second = self.rendezvous
