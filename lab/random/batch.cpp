@@ -36,7 +36,7 @@ run_report crashed() {
 }
 
 /// In a process of its own. A plan whose copy cannot be made or ends without a word has crashed.
-[[noreturn]] void play_all(const std::vector<plan>& plans, const run_settings& with, int to) {
+void play_all(const std::vector<plan>& plans, const run_settings& with, int to) {
     founded_world founded(plans.front(), with);
     for (const plan& one : plans) {
         const pid_t copy = ::fork();
@@ -52,10 +52,27 @@ run_report crashed() {
             tell(to, one.seed, crashed());
         }
     }
-    ::_exit(0);
 }
 
 }  // namespace
+
+child start_child(const std::function<void(int to)>& work) {
+    int ends[2];
+    if (::pipe(ends) != 0) {
+        throw failure("cannot make a pipe");
+    }
+    const pid_t process = ::fork();
+    if (process < 0) {
+        throw failure("cannot start a process");
+    }
+    if (process == 0) {
+        ::close(ends[0]);
+        work(ends[1]);
+        ::_exit(0);
+    }
+    ::close(ends[1]);
+    return {process, ends[0]};
+}
 
 nlohmann::json line_of(std::uint64_t seed, const run_report& report) {
     nlohmann::json violations = nlohmann::json::array();
@@ -82,20 +99,9 @@ nlohmann::json line_of(std::uint64_t seed, const run_report& report) {
 }
 
 batch::batch(std::vector<plan> plans, const run_settings& with) : plans_(std::move(plans)) {
-    int ends[2];
-    if (::pipe(ends) != 0) {
-        throw failure("cannot make a pipe");
-    }
-    process_ = ::fork();
-    if (process_ < 0) {
-        throw failure("cannot start a process");
-    }
-    if (process_ == 0) {
-        ::close(ends[0]);
-        play_all(plans_, with, ends[1]);
-    }
-    ::close(ends[1]);
-    from_ = ::fdopen(ends[0], "r");
+    const child playing = start_child([&](int to) { play_all(plans_, with, to); });
+    process_ = playing.process;
+    from_ = ::fdopen(playing.from, "r");
 }
 
 batch::~batch() {

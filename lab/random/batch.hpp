@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdio>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -14,6 +15,14 @@
 #include "lab/random/run.hpp"
 
 namespace calbox::lab {
+
+/// A process of its own, and where what it writes is read. Whoever starts it closes and reaps it.
+struct child {
+    pid_t process = 0;
+    int from = -1;
+};
+/// It does `work`, which is given where to write, and ends. Throws failure.
+child start_child(const std::function<void(int to)>& work);
 
 /// What came of a plan, as processes tell each other: its seed, violations as pairs of a claim and
 /// a line, and the figures of its report.

@@ -47,32 +47,18 @@ namespace {
 
 class trial {
 public:
-    trial(const campaign_settings& with, const fault& what) : what_(what) {
-        int ends[2];
-        if (::pipe(ends) != 0) {
-            throw failure("cannot make a pipe");
-        }
-        process_ = ::fork();
-        if (process_ < 0) {
-            throw failure("cannot start a process");
-        }
-        if (process_ == 0) {
-            ::close(ends[0]);
-            play(with, ends[1]);
-        }
-        ::close(ends[1]);
-        from_ = ends[0];
-    }
+    trial(const campaign_settings& with, const fault& what)
+        : what_(what), running_(start_child([&](int to) { play(with, to); })) {}
 
     gate_row outcome() const {
         std::string text;
         char piece[4096];
-        for (auto got = ::read(from_, piece, sizeof piece); got > 0;
-             got = ::read(from_, piece, sizeof piece)) {
+        for (auto got = ::read(running_.from, piece, sizeof piece); got > 0;
+             got = ::read(running_.from, piece, sizeof piece)) {
             text.append(piece, static_cast<std::size_t>(got));
         }
-        ::close(from_);
-        ::waitpid(process_, nullptr, 0);
+        ::close(running_.from);
+        ::waitpid(running_.process, nullptr, 0);
         gate_row row{what_, 0, {}};
         // A dot for each seed that was played; then what was found, or that nothing was.
         const auto found = text.find(':');
@@ -96,7 +82,7 @@ private:
         return good;
     }
 
-    [[noreturn]] void play(const campaign_settings& with, int to) const {
+    void play(const campaign_settings& with, int to) const {
         const auto say = [to](std::string_view text) {
             if (::write(to, text.data(), text.size()) < 0) {
                 ::_exit(1);
@@ -113,17 +99,15 @@ private:
                 const auto seed = line->at("seed").get<std::uint64_t>();
                 if (!violated.empty() && holds_without(make_plan(seed, within), with.run)) {
                     say(": " + violated[0][1].get<std::string>());
-                    ::_exit(0);
+                    return;
                 }
             }
         }
         say("!");  // all were played, and nothing was found
-        ::_exit(0);
     }
 
     fault what_;
-    pid_t process_ = 0;
-    int from_ = -1;
+    child running_;
 };
 
 }  // namespace
