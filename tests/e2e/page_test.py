@@ -1,5 +1,7 @@
 """The page: who is let in, and what two people do with it in two browsers at two daemons (tests/browser/play.mjs)."""
 
+import contextlib
+import fcntl
 import gzip
 import http.client
 import json
@@ -174,13 +176,25 @@ def tools() -> str:
     if not shutil.which("chromium"):
         raise Skip("there is no chromium (scripts/setup --check installs it)")
     lock, stamp = (BROWSER / "package-lock.json").read_text(), BROWSER / "node_modules" / ".installed"
-    if not stamp.exists() or stamp.read_text() != lock:
-        done = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"], cwd=BROWSER,
-                              capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode != 0:
-            raise Skip(f"npm could not install playwright-core: {done.stderr.strip()[-300:]}")
-        stamp.write_text(lock)
+    with one_at_a_time(BROWSER):  # in a fresh clone, the first two tests come here together
+        if not stamp.exists() or stamp.read_text() != lock:
+            done = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"], cwd=BROWSER,
+                                  capture_output=True, text=True, timeout=300, check=False)
+            if done.returncode != 0:
+                raise Skip(f"npm could not install playwright-core: {done.stderr.strip()[-300:]}")
+            stamp.write_text(lock)
     return node
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: pathlib.Path):
+    """Of all processes that come with this folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def drive(world: World, script: str, *words: str, seconds: float = 170) -> None:
