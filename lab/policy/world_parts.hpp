@@ -58,6 +58,7 @@ public:
     std::vector<device_id> holders(std::uint32_t roles) const override {
         return (roles & wire::role::rendezvous) != 0 ? sorted_ : std::vector<device_id>();
     }
+    std::vector<device_id> leased_from(const device_id&) const override { return {}; }
     bool note(wire::location) override { return false; }
     bool note_offline(const device_id&) override { return false; }
 

@@ -22,6 +22,7 @@ constexpr duration rest_of_absent = 20min;  // what those who are gone owed is a
 constexpr duration file_most = 2min;        // after that
 constexpr duration count_most = 5min;       // after that
 constexpr std::size_t log_lines = 60;
+constexpr std::string_view first_port = ":32768";  // that a host gives
 
 }  // namespace
 
@@ -166,16 +167,17 @@ private:
         }
     }
 
-    /// What may happen to whose disk, as long as nobody stays away in the end. Survived is an old
-    /// copy at a backup whose vote does not count, and any loss at a rendezvous; not an old copy at
-    /// a device that makes events. Of a wiped backup docs/lab.md says why it is left out.
+    /// What may happen to whose disk, as long as nobody stays away in the end. Survived is a lost
+    /// disk at a backup, or an old copy at one whose vote does not count, and both at a rendezvous;
+    /// not an old copy at a device that makes events.
     void harm_disk(const action& what) {
         if (plan_.absent != 0) {
             return;
         }
-        const std::size_t backups = world_.promised().linearizable ? 0 : plan_.backups;
         const bool wiped = what.what == action_kind::wipe_disk;
-        device& machine = *machines_[what.who % (plan_.rendezvous + (wiped ? 0 : backups))];
+        const bool may_go_back = wiped || !world_.promised().linearizable;
+        device& machine =
+            *machines_[what.who % (plan_.rendezvous + (may_go_back ? plan_.backups : 0))];
         if (machine.drive() == nullptr || wiped_.contains(&machine)) {
             return;
         }
@@ -193,6 +195,8 @@ private:
         }
         if (wiped) {
             machine.drive()->wipe();
+            machine.settings.listen =
+                machine.name() + std::string(first_port);  // where the others know it
             wiped_.insert(&machine);
         } else {
             machine.drive()->restore(copy->second);

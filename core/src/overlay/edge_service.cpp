@@ -9,7 +9,8 @@ edge_mediator::~edge_mediator() = default;
 namespace {
 constexpr duration request_time = std::chrono::seconds(5);
 constexpr duration look_again = std::chrono::seconds(5);
-constexpr std::size_t users_per_question = 500;
+constexpr std::size_t ids_per_question = 500;
+constexpr duration hearsay_time = std::chrono::minutes(1);  // longer than a fail-over takes
 }  // namespace
 
 edge_service::edge_service(const environment& env, locations& known, discovery::strategy& strategy,
@@ -190,6 +191,8 @@ void edge_service::begin_lease(const device_id& rendezvous) {
 
 task<void> edge_service::after_lease(device_id rendezvous) {
     told_.clear();
+    confirmed_.clear();
+    const std::uint64_t lease = ++lease_number_;
     // Roles first, so that the backups are known when somebody asks for them.
     (void)co_await locate(
         {{}, {}, wire::role::backup | wire::role::rendezvous | wire::role::registry});
@@ -197,6 +200,34 @@ task<void> edge_service::after_lease(device_id rendezvous) {
     if (machine_.lessor() == rendezvous) {
         settled_at_ = rendezvous;
         mediator_.connected(rendezvous);
+        co_await doubt_hearsay(lease);
+    }
+}
+
+/// A rendezvous that ended took nothing back of what it had said. Once everybody has had the time to
+/// lease from another one, this one is asked of whom it has not said anything, and what it does not
+/// confirm is over.
+task<void> edge_service::doubt_hearsay(std::uint64_t lease) {
+    co_await sleep_for(env_, hearsay_time);
+    std::vector<device_id> doubtful;
+    for (const auto& [device, where] : known_.all()) {
+        if (where.online && !confirmed_.contains(device) && !mediator_.has_session(device)) {
+            doubtful.push_back(device);
+        }
+    }
+    for (std::size_t first = 0; first < doubtful.size(); first += ids_per_question) {
+        const auto begin = doubtful.begin() + static_cast<std::ptrdiff_t>(first);
+        const auto count = std::min(ids_per_question, doubtful.size() - first);
+        const auto asked =
+            co_await locate({{}, {begin, begin + static_cast<std::ptrdiff_t>(count)}, 0});
+        if (!asked || lease_number_ != lease) {
+            co_return;
+        }
+    }
+    for (const device_id& device : doubtful) {
+        if (!confirmed_.contains(device)) {
+            (void)known_.note_offline(device);
+        }
     }
 }
 
@@ -204,9 +235,9 @@ task<void> edge_service::care_about(std::vector<user_id> users) {
     // Without a lease there is nobody to tell: after the next one, all interests are told.
     const auto by = machine_.lessor();
     std::erase_if(users, [this](const user_id& user) { return told_.contains(user); });
-    for (std::size_t first = 0; by && first < users.size(); first += users_per_question) {
+    for (std::size_t first = 0; by && first < users.size(); first += ids_per_question) {
         const auto begin = users.begin() + static_cast<std::ptrdiff_t>(first);
-        const auto count = std::min(users_per_question, users.size() - first);
+        const auto count = std::min(ids_per_question, users.size() - first);
         const auto end = begin + static_cast<std::ptrdiff_t>(count);
         const auto asked = co_await locate({{begin, end}, {}, 0});
         if (!asked || machine_.lessor() != by) {
@@ -313,6 +344,11 @@ void edge_service::on_presence(wire::presence what) {
         }
         const device_id device = one.device;
         const bool online = one.online;
+        if (online) {
+            confirmed_.insert(device);
+        } else {
+            confirmed_.erase(device);
+        }
         const bool leases = (one.roles & wire::role::rendezvous) != 0;
         if (known_.note(std::move(one)) && online) {
             came.push_back(device);

@@ -91,6 +91,7 @@ private:
     task<void> beat(device_id to, duration limit);
     void begin_lease(const device_id& rendezvous);
     task<void> after_lease(device_id rendezvous);
+    task<void> doubt_hearsay(std::uint64_t lease);
     task<void> look_for_rendezvous();
     void consider(std::vector<device_id> rendezvous, bool seed);
     task<void> ask_for_rendezvous(device_id whom, bool seed);
@@ -103,7 +104,9 @@ private:
     task_scope tasks_;
     std::optional<timer_queue::id> timer_;
     std::set<device_id> helpers_;
-    std::set<user_id> told_;  // the rendezvous tells of them while this lease lasts
+    std::set<user_id> told_;         // the rendezvous tells of them while this lease lasts
+    std::set<device_id> confirmed_;  // online, as was said since the last lease began
+    std::uint64_t lease_number_ = 0;
     std::optional<device_id> settled_at_;
     bool only_self_ = false;
     bool started_ = false;

@@ -167,9 +167,13 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
     // Where devices lease from another rendezvous is its word alone; this one's own leases are not
     // touched by it.
     std::vector<device_id> news;
+    const auto doubted = doubts_.find(from);
     for (const wire::location& one : what.changed) {
         if (leases_.contains(one.device) || one.device == self_ || one.relay != from) {
             continue;
+        }
+        if (doubted != doubts_.end() && one.online) {
+            doubted->second.said_again.insert(one.device);
         }
         const auto before = book_.find(one.device);
         if (!one.online && before && before->online && before->relay != from) {
@@ -198,6 +202,7 @@ lessor::effects lessor::on_load(const device_id& from, const std::optional<wire:
         all.push_back(tell_leases{from});
     } else {
         loads_.erase(from);
+        doubts_.try_emplace(from, now);
     }
     ask_more(all);
     return all;
@@ -205,8 +210,11 @@ lessor::effects lessor::on_load(const device_id& from, const std::optional<wire:
 
 void lessor::on_peer_gone(const device_id& device, instant now) {
     end(device, now);
-    if (loads_.erase(device) > 0) {
+    loads_.erase(device);
+    if (const auto where = book_.find(device);
+        where && (where->roles & wire::role::rendezvous) != 0) {
         (void)book_.note_offline(device);
+        doubts_[device] = {now, {}};  // what it said again since an earlier loss is in doubt, too
     }
 }
 
@@ -230,6 +238,7 @@ lessor::effects lessor::on_time(instant now) {
     effects all;
     if (sweep_at_ && now >= *sweep_at_) {
         sweep(now);
+        forget_hearsay(now, all);
         sweep_at_ = now + with_.heartbeat / 2;
     }
     if (announce_at_ && now >= *announce_at_) {
@@ -269,6 +278,30 @@ void lessor::sweep(instant now) {
     }
     for (auto one = coming_.begin(); one != coming_.end();) {
         one = now >= one->second ? coming_.erase(one) : one + 1;
+    }
+}
+
+/// Nobody else takes it back: where a device and its rendezvous end together, all others would say
+/// for ever that it is online.
+void lessor::forget_hearsay(instant now, effects& all) {
+    std::vector<device_id> over;
+    for (auto one = doubts_.begin(); one != doubts_.end();) {
+        const auto& [rendezvous, about] = *one;
+        if (now - about.since < hearsay_kept) {
+            ++one;
+            continue;
+        }
+        for (const device_id& device : book_.leased_from(rendezvous)) {
+            if (!leases_.contains(device) && !about.said_again.contains(device) &&
+                book_.note_offline(device)) {
+                over.push_back(device);
+            }
+        }
+        one = doubts_.erase(one);
+    }
+    if (!over.empty()) {
+        all.push_back(heard{over});
+        spread(over, all);
     }
 }
 

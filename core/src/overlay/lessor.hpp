@@ -4,6 +4,7 @@
 // Owned by whoever carries its effects out; core thread only.
 #pragma once
 
+#include <map>
 #include <set>
 #include <variant>
 #include <vector>
@@ -103,6 +104,9 @@ public:
     static constexpr duration presence_delay =
         std::chrono::milliseconds(50);  // changes of a crowd go out together
     static constexpr duration exchange_every = std::chrono::seconds(60);
+    /// So long after a rendezvous was lost, what it had said of its leases is over, where it does
+    /// not say it again: its edges have gone elsewhere, and it itself would have told all it has.
+    static constexpr duration hearsay_kept = exchange_every * 3 / 2;
     static constexpr std::size_t exchanged_with = 64;  // of more, chance takes so many each time
     static constexpr std::size_t asked_at_once = 8;
     static constexpr std::size_t told = 32;  // rendezvous, and backups, in one grant
@@ -128,6 +132,7 @@ private:
     void changed(const device_id& device, instant now);
     void end(const device_id& device, instant now);
     void sweep(instant now);
+    void forget_hearsay(instant now, effects& all);
     void begin_exchange(instant now);
     void ask_more(effects& all);
     void plan_moves(instant now, effects& all);
@@ -143,6 +148,11 @@ private:
     // Flat, because each heartbeat looks one up: a tree of thousands is a cache miss at every step.
     boost::container::flat_map<device_id, instant> leases_;  // until
     boost::container::flat_map<device_id, discovery::load> loads_;
+    struct doubt {
+        instant since;
+        std::set<device_id> said_again;
+    };
+    std::map<device_id, doubt> doubts_;  // of what a rendezvous that was lost had said
     interests wanted_;
     std::set<device_id> changed_;
     std::vector<device_id> to_ask_;

@@ -183,6 +183,16 @@ bool locations::is_promoted(const device_id& device) const noexcept {
     return found != said_.end() && found->second.promoted;
 }
 
+std::vector<device_id> locations::leased_from(const device_id& rendezvous) const {
+    std::vector<device_id> found;
+    for (const auto& [device, where] : known_) {
+        if (where.online && where.relay == rendezvous && device != rendezvous) {
+            found.push_back(device);
+        }
+    }
+    return found;
+}
+
 bool locations::note_offline(const device_id& device) {
     const auto found = known_.find(device);
     return found != known_.end() && std::exchange(found->second.online, false);

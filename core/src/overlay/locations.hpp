@@ -40,6 +40,7 @@ public:
     std::optional<wire::location> find(const device_id& device) const override;
     /// Promoted rendezvous are left out: they serve where no other one is found.
     std::vector<device_id> holders(std::uint32_t roles) const override;
+    std::vector<device_id> leased_from(const device_id& rendezvous) const override;
     /// With promoted rendezvous.
     std::vector<wire::location> with_roles(std::uint32_t roles) const;
     bool is_rendezvous(const device_id& device) const noexcept;

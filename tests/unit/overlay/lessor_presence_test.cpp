@@ -1,0 +1,180 @@
+// The lessor alone: whom presence goes to, and when what others said is over.
+#include "unit/overlay/lessor_fixture.hpp"
+
+namespace calbox::overlay {
+namespace {
+
+TEST_F(lessor_test, tells_an_edge_of_the_users_that_it_asked_for_and_of_those_who_serve) {
+    rendezvous(other);
+    lessor machine = make(10);
+    (void)machine.start(now);
+    (void)machine.on_lease(edge(1, {user(1)}), now);
+    (void)machine.on_lease(edge(2, {user(2)}), now);
+    (void)machine.on_time(*machine.deadline());
+    machine.on_interest(device(1), {user(3), user(4)});
+    machine.on_interest(device(9), {user(3)});  // has no lease here
+
+    (void)machine.on_lease(edge(3, {user(3)}), now + 1s);
+    EXPECT_EQ(machine.deadline(), now + 1s + lessor::presence_delay);
+    const auto came = machine.on_time(now + 1s + lessor::presence_delay);
+    EXPECT_EQ(only<lessor::heard>(came).size(), 1u);
+    EXPECT_EQ(told(came), (std::map<device_id, std::size_t>{{device(1), 1}, {device(other), 1}}));
+
+    wire::location backup = edge(4);
+    backup.roles |= wire::role::backup;
+    (void)machine.on_lease(backup, now + 2s);
+    EXPECT_EQ(
+        told(machine.on_time(now + 3s)),
+        (std::map<device_id, std::size_t>{
+            {device(1), 1}, {device(2), 1}, {device(3), 1}, {device(4), 1}, {device(other), 1}}));
+
+    // Its going concerns the same; and an interest ends with its lease.
+    machine.on_leave(device(3), {}, now + 4s);
+    EXPECT_EQ(told(machine.on_time(now + 5s)),
+              (std::map<device_id, std::size_t>{{device(1), 1}, {device(other), 1}}));
+    machine.on_leave(device(1), {}, now + 6s);
+    EXPECT_EQ(machine.wanted().size(), 0u);
+    (void)machine.on_lease(edge(1, {user(1)}), now + 7s);
+    (void)machine.on_lease(edge(3, {user(3)}), now + 7s);
+    EXPECT_EQ(told(machine.on_time(now + 8s)),
+              (std::map<device_id, std::size_t>{{device(other), 2}}));
+}
+
+TEST_F(lessor_test, a_crowd_costs_what_it_is_interested_in_and_not_its_square) {
+    constexpr unsigned crowd = 500, friends = 4;
+    lessor machine{strategy, entropy, book, device(me), {10'000, 1h}};
+    (void)machine.start(now);
+    const auto announced = [&] {
+        std::size_t sent = 0;
+        for (const auto& [to, count] : told(machine.on_time(now + lessor::presence_delay))) {
+            sent += count;
+        }
+        return sent;
+    };
+    std::size_t came = 0, went = 0;
+    for (unsigned i = 0; i < crowd; ++i) {
+        now = now + 1s;
+        (void)machine.on_lease(edge(i, {user(i)}), now);
+        std::vector<user_id> wanted;
+        for (unsigned j = 1; j <= friends; ++j) {
+            wanted.push_back(user((i + j) % crowd));
+        }
+        machine.on_interest(device(i), wanted);
+        came += announced();
+    }
+    ASSERT_EQ(machine.edges(), crowd);
+    for (unsigned i = 0; i < crowd; ++i) {
+        now = now + 1s;
+        machine.on_leave(device(i), {}, now);
+        went += announced();
+    }
+    // Each has four friends who come and go after it, but for the last, whose friends were the
+    // first. To all it would have been 249,500.
+    constexpr std::size_t round_the_corner = friends * (friends + 1) / 2;
+    EXPECT_EQ(came, crowd * friends - round_the_corner);
+    EXPECT_EQ(went, round_the_corner);
+}
+
+TEST_F(lessor_test, those_who_hear_the_same_get_one_effect) {
+    lessor machine = make(10'000);
+    (void)machine.start(now);
+    for (unsigned i = 0; i < 100; ++i) {
+        (void)machine.on_lease(edge(i), now);
+        machine.on_interest(device(i), {user(500)});
+    }
+    (void)machine.on_time(now + 1s);
+    (void)machine.on_lease(edge(500, {user(500)}), now + 2s);
+    const auto all = only<lessor::tell>(machine.on_time(now + 3s));
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_EQ(all[0].to.size(), 100u);
+}
+
+TEST_F(lessor_test, passes_on_what_others_say_of_their_own_leases_when_it_is_news) {
+    rendezvous(other);
+    rendezvous(third);
+    lessor machine = make(10);
+    (void)machine.start(now);
+    (void)machine.on_lease(edge(1), now);
+    machine.on_interest(device(1), {user(7)});
+    (void)machine.on_time(now + 1s);
+
+    wire::location theirs = edge(7, {user(7)});
+    theirs.relay = device(other);
+    EXPECT_EQ(told(machine.on_presence(device(other), {{theirs}})),
+              (std::map<device_id, std::size_t>{{device(1), 1}}))
+        << "and not to other rendezvous, who hear it from where it comes";
+    EXPECT_TRUE(machine.on_presence(device(other), {{theirs}}).empty()) << "no news";
+    // Hearsay, and what concerns a lease of this one's own.
+    EXPECT_TRUE(machine.on_presence(device(third), {{theirs}}).empty());
+    wire::location mine = edge(1);
+    mine.relay = device(other);
+    mine.online = false;
+    EXPECT_TRUE(machine.on_presence(device(other), {{mine}}).empty());
+    EXPECT_TRUE(book.known.at(device(1)).online);
+
+    // It moves to the third, and the other is the last to notice.
+    wire::location moved = theirs, gone = theirs;
+    moved.relay = device(third);
+    gone.online = false;
+    EXPECT_FALSE(machine.on_presence(device(third), {{moved}}).empty());
+    EXPECT_TRUE(machine.on_presence(device(other), {{gone}}).empty());
+    EXPECT_TRUE(book.known.at(device(7)).online);
+}
+
+TEST_F(lessor_test, what_a_lost_rendezvous_had_said_is_over_where_it_does_not_say_it_again) {
+    rendezvous(other);
+    rendezvous(third);
+    lessor machine = make(100);
+    (void)machine.start(now);
+    ASSERT_EQ(machine.on_lease(edge(1), now).what, wire::lease_reply::verdict::grant);
+    machine.on_interest(device(1), {user(1)});
+    const auto leases = [](unsigned n, unsigned where) {
+        wire::location one = edge(n, {user(1)});
+        one.relay = device(where);
+        return one;
+    };
+    const auto online = [this](unsigned n) { return book.known.at(device(n)).online; };
+    const auto until = [&](instant end) {  // with whoever is lost not answering
+        std::map<device_id, std::size_t> all;
+        while (machine.deadline() && *machine.deadline() <= end) {
+            now = *machine.deadline();
+            for (const auto& [to, count] : told(machine.on_time(now))) {
+                all[to] += count;
+            }
+            (void)machine.on_lease(edge(1), now);
+        }
+        now = end;
+        return all;
+    };
+    (void)machine.on_load(device(other), wire::offer{3, 100}, now);
+    (void)machine.on_load(device(third), wire::offer{1, 100}, now);
+    (void)machine.on_presence(device(other),
+                              {{leases(7, other), leases(8, other), leases(9, other)}});
+    (void)machine.on_presence(device(third), {{leases(10, third)}});
+
+    machine.on_peer_gone(device(other), now);
+    const instant lost = now;
+    (void)until(lost + 30s);
+    (void)machine.on_presence(device(third), {{leases(8, third)}});  // it has gone there
+    (void)machine.on_presence(device(other), {{leases(9, other)}});  // it is back, with that one
+    (void)until(lost + (lessor::hearsay_kept - 1s));
+    EXPECT_TRUE(online(7) && online(8) && online(9) && online(10));
+    const auto said = until(lost + lessor::hearsay_kept + 6s);
+    EXPECT_FALSE(online(7));
+    EXPECT_TRUE(online(8) && online(9) && online(10));
+    EXPECT_EQ(said, (std::map<device_id, std::size_t>{{device(1), 1}}));
+
+    // A silent one is lost by its first question without an answer, however often it is asked.
+    const instant silent = now;
+    for (instant at = silent; at < silent + 2 * lessor::hearsay_kept;
+         at = at + lessor::exchange_every) {
+        (void)machine.on_load(device(third), std::nullopt, at);
+        (void)until(at);
+    }
+    EXPECT_FALSE(online(8));
+    EXPECT_FALSE(online(10));
+    EXPECT_TRUE(online(9));
+}
+
+}  // namespace
+}  // namespace calbox::overlay
