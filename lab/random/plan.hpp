@@ -56,7 +56,7 @@ struct plan {
     /// The seed of how the network is founded, joined and signed up in, which many plans may share;
     /// then chance is that of `seed`. Without, all is.
     std::optional<std::uint64_t> founding;
-    std::string consensus = "views", discovery = "random", recovery = "naive";
+    std::string consensus = "views", discovery = "random", recovery = "auto";
     std::string storage = "memory";  // or "sqlite", on simulated disks
     std::uint32_t people = 3, backups = 1, rendezvous = 1;
     std::uint32_t latency_ms = 5, jitter_ms = 0, lost_per_mille = 0;
@@ -68,7 +68,7 @@ struct plan {
 
 /// What a seed may choose from.
 struct plan_limits {
-    std::string consensus = "views", discovery = "random", recovery = "naive";
+    std::string consensus = "views", discovery = "random", recovery = "auto";
     std::uint32_t actions_most = 80;
 };
 

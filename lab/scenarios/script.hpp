@@ -17,7 +17,7 @@ namespace calbox::lab {
 /// What a run depends on, beside the program.
 struct scenario_options {
     std::uint64_t seed = 1;
-    std::string consensus = "views", discovery = "random", recovery = "naive";
+    std::string consensus = "views", discovery = "random", recovery = "auto";
     std::vector<std::string> plugin_directories;
     std::uint64_t size = 0;  // how much of it, in the scenario's own unit; 0: as much as usual
     bool keep_log = false;   // every line that the devices log goes into the report

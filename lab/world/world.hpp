@@ -28,7 +28,7 @@ class device;
 
 struct world_settings {
     std::uint64_t seed = 1;
-    std::string consensus = "views", discovery = "random", recovery = "naive";
+    std::string consensus = "views", discovery = "random", recovery = "auto";
     std::string consensus_settings, discovery_settings;  // JSON, or empty
     std::vector<std::string> plugin_directories;
     /// Where the devices keep their data: "memory" loses nothing; "sqlite" is that plugin's code on
