@@ -308,8 +308,11 @@ task<void> node_parts::keep_registry_near() {
             codec::encode(wire::locate{{}, {}, wire::role::rendezvous | wire::role::backup}));
         auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
         if (found) {
+            // Who there is, and where. Who leases from whom is for rendezvous to say: the registry
+            // may have heard it long ago.
             for (wire::location& one : found->found) {
                 one.online = known.is_online(one.device);
+                one.relay.reset();
                 if (one.device != me.self()) {
                     known.note(std::move(one));
                 }

@@ -138,8 +138,9 @@ wire::lease_reply lessor::on_lease(wire::location who, instant now) {
     who.relay = self_;
     who.online = true;
     const auto before = book_.find(device);
-    const bool news = !before || !before->online || before->users != who.users ||
-                      before->addresses != who.addresses || before->relay != who.relay;
+    const bool news = !leases_.contains(device) || !before || !before->online ||
+                      before->users != who.users || before->addresses != who.addresses ||
+                      before->relay != who.relay;
     leases_[device] = now + with_.heartbeat * missed_beats;
     (void)book_.note(std::move(who));
     if (news) {

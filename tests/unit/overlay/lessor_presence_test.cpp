@@ -121,6 +121,18 @@ TEST_F(lessor_test, passes_on_what_others_say_of_their_own_leases_when_it_is_new
     EXPECT_TRUE(book.known.at(device(7)).online);
 }
 
+TEST_F(lessor_test, a_new_lease_is_told_whatever_was_heard_of_the_device_before) {
+    rendezvous(other);
+    lessor machine = make(100);
+    (void)machine.start(now);
+    wire::location heard = edge(1, {user(1)});
+    heard.relay = device(me);  // from somebody who had not heard that this one restarted
+    book.known[device(1)] = heard;
+    ASSERT_EQ(machine.on_lease(edge(1, {user(1)}), now).what, wire::lease_reply::verdict::grant);
+    const auto told_of = told(machine.on_time(now + lessor::presence_delay));
+    EXPECT_EQ(told_of.at(device(other)), 1u);
+}
+
 TEST_F(lessor_test, what_a_lost_rendezvous_had_said_is_over_where_it_does_not_say_it_again) {
     rendezvous(other);
     rendezvous(third);
