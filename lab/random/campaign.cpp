@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <ostream>
@@ -38,7 +39,11 @@ bool fails_like(const plan& what, const run_settings& with, const std::string& v
 
 std::string keep(const plan& what, const std::string& directory) {
     const std::string file = fmt::format("{}/{}-{}.json", directory, what.consensus, what.seed);
-    std::ofstream(file) << to_json(what);
+    std::error_code ignored;  // what stands in the way shows at the file
+    std::filesystem::create_directories(directory, ignored);
+    if (!(std::ofstream(file) << to_json(what) << std::flush)) {
+        throw failure("the plan of a failure cannot be written to " + file);
+    }
     return file;
 }
 
@@ -113,8 +118,10 @@ campaign_report run_campaign(const campaign_settings& with, std::ostream& out) {
         plan what = make_plan(line->at("seed").get<std::uint64_t>(), with.within);
         if (with.shrinks) {
             const auto violated = line->at("violations")[0][0].get<std::string>();
+            run_settings silent = with.run;
+            silent.log.clear();  // it is of the whole plan
             what = shrink(std::move(what), [&](const plan& smaller) {
-                return fails_like(smaller, with.run, violated);
+                return fails_like(smaller, silent, violated);
             });
         }
         sum.kept.push_back(keep(what, with.keep_in));

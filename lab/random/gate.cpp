@@ -35,6 +35,8 @@ const std::vector<fault>& known_faults() {
          "what came from others is acknowledged, shown, and never written", "naive"},
         {"replicator.no_removal_notice", "who was removed from an event is not told", "views"},
         {"file_transfer.forgets_last_leaf", "the end of a file is not fetched", "naive"},
+        {"recovery_driver.asks_friends_only", "who was away does not ask the backups", "views"},
+        {"recovery_driver.drops_last", "the last event of an exchange is not taken in", "views"},
         {"storage.not_durable", "what is acknowledged does not survive a power cut", "naive"},
         {"views.decides_before_quorum", "one vote is enough", "views"},
         {"views.whoever_is_online", "those who are reachable are a quorum", "views"},

@@ -153,6 +153,10 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     made.storage = "sqlite";
     seeded disks(seed, "disks");
     add_disk_faults(made, disks);
+    seeded losses(seed, "losses");
+    if (made.absent == 0 && losses.below(4) == 0) {
+        made.loses_device = static_cast<std::uint32_t>(1 + losses.below(made.people));
+    }
     return made;
 }
 
@@ -185,6 +189,9 @@ std::string to_json(const plan& what) {
                                 {"lost_per_mille", what.lost_per_mille},
                                 {"trouble_ms", what.trouble_ms},
                                 {"absent", what.absent}};
+    if (what.loses_device != 0) {
+        head["loses_device"] = what.loses_device;
+    }
     if (what.founding) {
         head["founding"] = *what.founding;
     }
@@ -223,6 +230,7 @@ result<plan> plan_from_json(std::string_view text) {
         read.at("lost_per_mille").get_to(made.lost_per_mille);
         read.at("trouble_ms").get_to(made.trouble_ms);
         read.at("absent").get_to(made.absent);
+        made.loses_device = read.value("loses_device", 0u);
         for (const auto& line : read.at("actions")) {
             action one;
             line.at("at_ms").get_to(one.at_ms);

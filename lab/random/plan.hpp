@@ -62,6 +62,7 @@ struct plan {
     std::uint32_t latency_ms = 5, jitter_ms = 0, lost_per_mille = 0;
     std::int64_t trouble_ms = 60'000;  // then everything is healed, and must come to rest
     std::uint32_t absent = 0;          // people, as bits, who do not come back after it
+    std::uint32_t loses_device = 0;    // when all is at rest: the n-th of the people, or nobody
     std::vector<action> actions;       // by time
     friend bool operator==(const plan&, const plan&) = default;
 };

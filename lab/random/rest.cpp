@@ -74,4 +74,18 @@ std::string unrest(const std::vector<const person*>& people, bool everybody) {
     return disagreement(people, everybody);
 }
 
+std::string lost_from(const std::vector<node::event_view>& seen, const person& who) {
+    for (const node::event_view& one : seen) {
+        const auto now = who.sees(one.id);
+        if (!now) {
+            return who.name() + " does not see " + one.id_text + " any more";
+        }
+        if (!same(one, *now)) {
+            return fmt::format("{} sees version {} of {}, and saw {}", who.name(),
+                               now->version.value, one.id_text, one.version.value);
+        }
+    }
+    return {};
+}
+
 }  // namespace calbox::lab

@@ -13,4 +13,7 @@ namespace calbox::lab {
 /// to whom something may still be owed.
 std::string unrest(const std::vector<const person*>& people, bool everybody);
 
+/// What he does not see any more of what he saw, in words; empty when he sees all of it.
+std::string lost_from(const std::vector<node::event_view>& seen, const person& who);
+
 }  // namespace calbox::lab

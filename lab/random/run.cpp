@@ -35,6 +35,7 @@ public:
           log_(with.log),
           seen_(world_, with.log.empty() ? nullptr : &log_),
           errands_(people_, seen_, world_.promised().linearizable) {
+        world_.logged = with.log.empty() ? nullptr : &log_;
         attempt([this] { set_up(); });
     }
 
@@ -80,7 +81,7 @@ private:
         one.recovery = plan_.recovery;
         one.storage = plan_.storage;
         one.plugin_directories = with_.plugin_directories;
-        one.verbose = with_.verbose;
+        one.verbose = with_.verbose || !with_.log.empty();
         return one;
     }
 
@@ -334,31 +335,57 @@ private:
         }
     }
 
+    std::string not_at_rest() {
+        if (errands_.open()) {
+            return "an operation still runs";
+        }
+        std::string missing = unrest(present(), plan_.absent == 0);
+        return missing.empty() ? seen_.unshown(present())  // what only a backup has, say
+                               : missing;
+    }
+
     void come_to_rest() {
         heal();
         const instant healed = world_.now();
         pass_to(healed + 1s);
-        std::string missing;
-        const auto at_rest = [&] {
-            missing =
-                errands_.open() ? "an operation still runs" : unrest(present(), plan_.absent == 0);
-            if (missing.empty()) {
-                missing = seen_.unshown(present());  // what only a backup has, say
-            }
-            return missing.empty();
-        };
-        while (!at_rest()) {
-            if (world_.now() - healed > (plan_.absent == 0 ? rest_most : rest_of_absent)) {
-                seen_.failed("after all is healed, not in time: " + missing);
-                break;
+        wait_until_nothing_is("after all is healed", plan_.absent == 0 ? rest_most : rest_of_absent,
+                              [this] { return not_at_rest(); });
+        report_.rest_seconds = std::chrono::duration<double>(world_.now() - healed).count();
+    }
+
+    void wait_until_nothing_is(std::string_view when, duration most,
+                               const std::function<std::string()>& missing) {
+        const instant limit = world_.now() + most;
+        for (std::string what = missing(); !what.empty(); what = missing()) {
+            if (world_.now() > limit) {
+                seen_.failed(fmt::format("{}, not in time: {}", when, what));
+                return;
             }
             pass_to(world_.now() + 1s);
         }
-        report_.rest_seconds = std::chrono::duration<double>(world_.now() - healed).count();
+    }
+
+    /// His machine is gone, with its disk. On a new one his name and password bring everything
+    /// back.
+    void lose_a_device() {
+        if (plan_.loses_device == 0) {
+            return;
+        }
+        person& who = people_[(plan_.loses_device - 1) % people_.size()];
+        const auto before = who.sees_all();
+        kill(who.at(), ending::power);
+        const auto name = "another device of " + who.name();
+        who.sign_in(join_network(world_, name, wire::role::edge, *registry_));
+        seen_.knows(who);
+        wait_until_nothing_is("after a device was lost", rest_most, [&] {
+            const std::string missing = lost_from(before, who);
+            return missing.empty() ? not_at_rest() : missing;
+        });
     }
 
     void judge() {
         read_files();
+        lose_a_device();
         const instant limit = world_.now() + count_most;
         count();
         while (!seen_.claims.counters.violations().empty() && world_.now() < limit) {

@@ -63,7 +63,8 @@ private:
                 }
             }
         }
-        for (auto part : {&plan::lost_per_mille, &plan::jitter_ms, &plan::absent}) {
+        for (auto part :
+             {&plan::lost_per_mille, &plan::jitter_ms, &plan::absent, &plan::loses_device}) {
             plan other = best_;
             other.*part = 0;
             try_instead(std::move(other));

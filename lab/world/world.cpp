@@ -177,6 +177,9 @@ void world::note(std::string_view device, instant at, log_level level, std::stri
     if (level == log_level::error && errors_.size() < errors_kept) {
         errors_.push_back(entry);
     }
+    if (logged != nullptr) {
+        *logged << entry << '\n';
+    }
     if (lines_.size() < lines_kept) {
         lines_.push_back(std::move(entry));
     } else {

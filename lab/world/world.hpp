@@ -98,6 +98,7 @@ public:
     /// Somebody's disk lost its power, or was taken from its daemon, in an operation that it had
     /// counted to (disk::cut_power_in, kill_in): kills that device, before it can see that.
     std::function<void(device&, ending)> on_disk_lost;
+    std::ostream* logged = nullptr;  // where it is: gets the lines of the devices' logs; not owned
     /// All that could happen at this moment has happened. Lets no time pass itself.
     std::function<void()> settled;
 

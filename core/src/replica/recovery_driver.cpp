@@ -1,6 +1,9 @@
 #include "replica/recovery_driver.hpp"
 
+#include <algorithm>
 #include <deque>
+
+#include <calbox/mutant.hpp>
 
 namespace calbox::replica {
 
@@ -97,7 +100,9 @@ void recovery_driver::begin(const recovery_peers& with, const std::string& strat
     for (const auto& [device, users] : with.friends) {
         all.friends.push_back(device);
     }
-    all.backups = with.backups;
+    if (!mutant("recovery_driver.asks_friends_only")) {
+        all.backups = with.backups;
+    }
     step(all);
 }
 
@@ -171,6 +176,12 @@ task<void> recovery_driver::perform_one(exchange& mine, recovery::effect effect)
 task<void> recovery_driver::apply_one(exchange& mine, recovery::apply found) {
     if (recovery_source* const from = mine.report.source(found.from)) {
         ++from->envelopes;
+    }
+    const auto is_envelope = [](const recovery::effect& one) {
+        return std::holds_alternative<recovery::apply>(one);
+    };
+    if (mutant("recovery_driver.drops_last") && std::ranges::none_of(mine.waiting, is_envelope)) {
+        co_return;
     }
     const std::size_t size = found.envelope.size();
     const auto news = co_await mediator_.apply(found.from, std::move(found.envelope));
