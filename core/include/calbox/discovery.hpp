@@ -70,19 +70,22 @@ public:
                                            context where) = 0;
     /// Which of the live offers (one at least) to take: an index into `offers`.
     virtual std::size_t choose(const std::vector<offer>& offers, context where) = 0;
-    /// What came of a choice.
-    virtual void learn(const device_id& rendezvous, outcome what, context where) = 0;
+    /// What came of a choice. Without memory: nothing.
+    virtual void learn(const device_id& rendezvous, outcome what, context where);
 
     // Rendezvous side.
     virtual admission admit(const load& me, const std::vector<load>& others, context where) = 0;
-    /// Once a minute, after the loads were exchanged: whom to ask to take edges over.
+    /// Once a minute, after the loads were exchanged: whom to ask to take edges over. Unless a
+    /// strategy balances: nobody.
     virtual std::vector<migration> plan(const load& me, const std::vector<load>& others,
-                                        context where) = 0;
+                                        context where);
     /// Another rendezvous asks whether `asked` of its edges may move here: how many, 0 to `asked`.
-    /// `me.edges` counts those that were promised room already.
+    /// `me.edges` counts those that were promised room already. Unless a strategy is choosier: as
+    /// many as there is room for.
     virtual std::uint32_t take(const load& me, const std::vector<load>& others, std::uint32_t asked,
-                               context where) = 0;
-    virtual advice advise(const load& me, const std::vector<load>& others, context where) = 0;
+                               context where);
+    /// After that, too. Unless a strategy has an opinion: none.
+    virtual advice advise(const load& me, const std::vector<load>& others, context where);
 };
 
 }  // namespace calbox::discovery

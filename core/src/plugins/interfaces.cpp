@@ -1,5 +1,7 @@
-// Key functions of the plugin interfaces: their type information and tables exist once, in
-// libcalbox, and every plugin and program refers to those.
+// Key functions of the plugin interfaces, and what a strategy does where it has no opinion: type
+// information and tables exist once, in libcalbox, and every plugin and program refers to those.
+#include <algorithm>
+
 #include <calbox/consensus.hpp>
 #include <calbox/discovery.hpp>
 #include <calbox/recovery.hpp>
@@ -8,6 +10,18 @@
 namespace calbox {
 
 discovery::strategy::~strategy() = default;
+void discovery::strategy::learn(const device_id&, outcome, context) {}
+std::vector<discovery::migration> discovery::strategy::plan(const load&, const std::vector<load>&,
+                                                            context) {
+    return {};
+}
+std::uint32_t discovery::strategy::take(const load& me, const std::vector<load>&,
+                                        std::uint32_t asked, context) {
+    return std::min(asked, me.edges_max - std::min(me.edges, me.edges_max));
+}
+discovery::advice discovery::strategy::advise(const load&, const std::vector<load>&, context) {
+    return advice::none;
+}
 consensus::referee::~referee() = default;
 bool consensus::referee::is_last(byte_view) const { return false; }
 consensus::strategy::~strategy() = default;

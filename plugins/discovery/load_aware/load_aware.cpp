@@ -111,8 +111,6 @@ std::size_t load_aware::choose(const std::vector<offer>& offers, context where) 
     return *std::ranges::min_element(possible, {}, cost);
 }
 
-void load_aware::learn(const device_id&, outcome, context) {}
-
 admission load_aware::admit(const load& me, const std::vector<load>& others, context where) {
     if (me.edges < me.edges_max) {
         return {};

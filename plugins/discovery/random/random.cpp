@@ -24,8 +24,6 @@ std::size_t random_choice::choose(const std::vector<offer>& offers, context wher
                : possible[static_cast<std::size_t>(where.entropy.below(possible.size()))];
 }
 
-void random_choice::learn(const device_id&, outcome, context) {}
-
 admission random_choice::admit(const load& me, const std::vector<load>& others, context where) {
     if (me.edges < me.edges_max) {
         return {};
@@ -33,19 +31,6 @@ admission random_choice::admit(const load& me, const std::vector<load>& others, 
     std::vector<load> to = with_room(me, others, where.now);
     shuffle(to, where.entropy);
     return sent_on(to, where.entropy);
-}
-
-std::vector<migration> random_choice::plan(const load&, const std::vector<load>&, context) {
-    return {};
-}
-
-std::uint32_t random_choice::take(const load& me, const std::vector<load>&, std::uint32_t asked,
-                                  context) {
-    return std::min(asked, me.edges_max - std::min(me.edges, me.edges_max));
-}
-
-advice random_choice::advise(const load&, const std::vector<load>&, context) {
-    return advice::none;
 }
 
 }  // namespace calbox::discovery

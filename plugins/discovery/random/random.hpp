@@ -16,14 +16,8 @@ public:
     std::vector<std::size_t> order(const std::vector<candidate>& candidates,
                                    context where) override;
     std::size_t choose(const std::vector<offer>& offers, context where) override;
-    void learn(const device_id& rendezvous, outcome what, context where) override;
 
     admission admit(const load& me, const std::vector<load>& others, context where) override;
-    std::vector<migration> plan(const load& me, const std::vector<load>& others,
-                                context where) override;
-    std::uint32_t take(const load& me, const std::vector<load>& others, std::uint32_t asked,
-                       context where) override;
-    advice advise(const load& me, const std::vector<load>& others, context where) override;
 
 private:
     pick how_;

@@ -24,8 +24,6 @@ std::size_t two_choices::choose(const std::vector<offer>& offers, context where)
                                                                                  : possible[0];
 }
 
-void two_choices::learn(const device_id&, outcome, context) {}
-
 admission two_choices::admit(const load& me, const std::vector<load>& others, context where) {
     if (me.edges < me.edges_max) {
         return {};
@@ -40,16 +38,5 @@ admission two_choices::admit(const load& me, const std::vector<load>& others, co
     }
     return sent_on(to, where.entropy);
 }
-
-std::vector<migration> two_choices::plan(const load&, const std::vector<load>&, context) {
-    return {};
-}
-
-std::uint32_t two_choices::take(const load& me, const std::vector<load>&, std::uint32_t asked,
-                                context) {
-    return std::min(asked, me.edges_max - std::min(me.edges, me.edges_max));
-}
-
-advice two_choices::advise(const load&, const std::vector<load>&, context) { return advice::none; }
 
 }  // namespace calbox::discovery

@@ -33,19 +33,6 @@ public:
                                discovery::context) override {
         return {};
     }
-    std::vector<discovery::migration> plan(const discovery::load&,
-                                           const std::vector<discovery::load>&,
-                                           discovery::context) override {
-        return {};
-    }
-    std::uint32_t take(const discovery::load&, const std::vector<discovery::load>&,
-                       std::uint32_t asked, discovery::context) override {
-        return asked;
-    }
-    discovery::advice advise(const discovery::load&, const std::vector<discovery::load>&,
-                             discovery::context) override {
-        return discovery::advice::none;
-    }
     std::vector<discovery::outcome> learned;
     std::vector<discovery::candidate> seen;
 };

@@ -70,7 +70,6 @@ public:
     std::size_t choose(const std::vector<discovery::offer>&, discovery::context) override {
         return 0;
     }
-    void learn(const device_id&, discovery::outcome, discovery::context) override {}
     discovery::admission admit(const discovery::load& me, const std::vector<discovery::load>& all,
                                discovery::context) override {
         discovery::admission answer;
@@ -94,10 +93,6 @@ public:
     std::uint32_t take(const discovery::load&, const std::vector<discovery::load>&,
                        std::uint32_t asked, discovery::context) override {
         return asked;
-    }
-    discovery::advice advise(const discovery::load&, const std::vector<discovery::load>&,
-                             discovery::context) override {
-        return discovery::advice::none;
     }
 };
 

@@ -27,18 +27,9 @@ public:
                                discovery::context) override {
         return {};
     }
-    std::vector<discovery::migration> plan(const discovery::load&,
-                                           const std::vector<discovery::load>&,
-                                           discovery::context) override {
-        return {};
-    }
     std::uint32_t take(const discovery::load&, const std::vector<discovery::load>&, std::uint32_t,
                        discovery::context) override {
         return 1'000;
-    }
-    discovery::advice advise(const discovery::load&, const std::vector<discovery::load>&,
-                             discovery::context) override {
-        return discovery::advice::none;
     }
     std::vector<std::size_t> indices;
     std::size_t chosen = 0;
