@@ -81,6 +81,12 @@ public:
     result<storage::check_report> check() override {
         return records_.alive().and_then([&] { return opened_->check(); });
     }
+    result<storage::measures> measure() override {
+        return records_.alive().and_then([&] { return opened_->measure(); });
+    }
+    result<std::unique_ptr<storage::backup>> back_up(const std::string& file) override {
+        return records_.alive().and_then([&] { return opened_->back_up(file); });
+    }
 
 private:
     std::unique_ptr<storage::store> opened_;

@@ -13,6 +13,28 @@ result<storage::check_report> tapped_store::check() {
     return real_->check();
 }
 
+result<storage::measures> tapped_store::measure() {
+    if (revoked_) {
+        return gone();
+    }
+    return real_->measure();
+}
+
+result<std::unique_ptr<storage::backup>> tapped_store::back_up(const std::string& file) {
+    if (revoked_) {
+        return gone();
+    }
+    return real_->back_up(file);
+}
+
+result<void> tapped_store::set_aside(const file_root& root,
+                                     const std::vector<storage::blob_piece>& damaged) {
+    if (revoked_) {
+        return gone();
+    }
+    return real_->blobs().set_aside(root, damaged);
+}
+
 result<std::optional<bytes>> tapped_store::get(storage::record_kind kind, byte_view key) {
     if (revoked_) {
         return gone();

@@ -20,6 +20,8 @@ public:
     storage::record_store& records() noexcept override { return *this; }
     storage::blob_store& blobs() noexcept override { return *this; }
     result<storage::check_report> check() override;
+    result<storage::measures> measure() override;
+    result<std::unique_ptr<storage::backup>> back_up(const std::string& file) override;
 
 private:
     result<std::optional<bytes>> get(storage::record_kind kind, byte_view key) override;
@@ -36,6 +38,8 @@ private:
     result<std::optional<std::uint64_t>> length(const file_root& root) override;
     result<bytes> read(const file_root& root, std::uint64_t offset, std::size_t length) override;
     result<void> remove(const file_root& root) override;
+    result<void> set_aside(const file_root& root,
+                           const std::vector<storage::blob_piece>& damaged) override;
 
     std::unique_ptr<storage::store> real_;
     std::string device_;

@@ -86,6 +86,47 @@ TEST_P(storage_blobs, an_empty_file_is_a_file) {
     EXPECT_EQ(*blobs().read(root_of(10), 0, 0), bytes());
 }
 
+TEST_P(storage_blobs, a_damaged_blob_is_a_part_again_and_its_damage_is_kept) {
+    const file_root root = root_of(31);
+    const bytes data = random_bytes(engine_, 10'000);
+    make_part(root, data);
+    ASSERT_TRUE(blobs().finish(root));
+    EXPECT_EQ(blobs().set_aside(root_of(32), {}).error().code, errc::not_found);
+    ASSERT_TRUE(blobs().set_aside(root, {{4096, 100}, {20'000, 5}}));
+    reopen();
+    EXPECT_EQ(*blobs().length(root), std::nullopt);
+    EXPECT_EQ(*blobs().open_part(root), data.size());
+    EXPECT_TRUE(*blobs().read_part(root, 0, data.size()) == data);
+    const auto found = store_->measure();
+    ASSERT_TRUE(found) << found.error().message();
+    EXPECT_EQ(found->pieces, 1U) << "the other one lies behind the end";
+    EXPECT_EQ(found->piece_bytes, 100U);
+    // Damaged in the same place again.
+    ASSERT_TRUE(blobs().finish(root));
+    ASSERT_TRUE(blobs().set_aside(root, {{4096, 100}}));
+    EXPECT_EQ(store_->measure()->pieces, 2U);
+}
+
+TEST_P(storage_blobs, what_there_is_is_measured) {
+    make_part(root_of(33), bytes(1'000, 1));
+    ASSERT_TRUE(blobs().finish(root_of(33)));
+    make_part(root_of(34), bytes(10, 1));
+    put(record_kind::envelope, "a", "1");
+    put(record_kind::envelope, "b", "2");
+    put(record_kind::meta, "c", "3");
+    const auto found = store_->measure();
+    ASSERT_TRUE(found) << found.error().message();
+    EXPECT_EQ(found->blobs, 1U);
+    EXPECT_EQ(found->blob_bytes, 1'000U);
+    EXPECT_EQ(found->parts, 1U);
+    EXPECT_EQ(found->part_bytes, 10U);
+    EXPECT_EQ(found->pieces, 0U);
+    EXPECT_EQ(found->records[static_cast<std::size_t>(record_kind::envelope)], 2U);
+    EXPECT_EQ(found->records[static_cast<std::size_t>(record_kind::meta)], 1U);
+    EXPECT_GE(found->layout, 1U);
+    EXPECT_GT(found->database_bytes + found->log_bytes, 0U);
+}
+
 INSTANTIATE_TEST_SUITE_P(plugin, storage_blobs, testing::ValuesIn(names()), name_of);
 
 }  // namespace

@@ -118,6 +118,77 @@ TEST_P(storage_sqlite, a_file_that_is_no_database_is_refused) {
     EXPECT_EQ(to_string(opened.error().code), "malformed") << opened.error().message();
 }
 
+TEST_P(storage_sqlite, a_copy_of_an_open_store_is_whole_and_has_what_came_meanwhile) {
+    std::mt19937_64 engine(5);
+    for (std::uint8_t i = 0; i < 200; ++i) {
+        batch writes;
+        writes.put(record_kind::envelope, {i}, random_bytes(engine, 20'000));
+        ASSERT_TRUE(records().apply(writes));
+    }
+    const std::string copy = directory_ + "/copy.db";
+    EXPECT_EQ(store_->back_up("copy.db").error().code, errc::invalid_argument);
+    EXPECT_EQ(store_->back_up(path()).error().code, errc::already_exists);
+    EXPECT_EQ(store_->back_up(directory_ + "/nowhere/copy.db").error().code, errc::not_found);
+    auto made = store_->back_up(copy);
+    ASSERT_TRUE(made) << made.error().message();
+    int steps = 0;
+    while (true) {
+        const auto all = (*made)->copy();
+        ASSERT_TRUE(all) << all.error().message();
+        if (*all) {
+            break;
+        }
+        put(record_kind::meta, "meanwhile", std::to_string(++steps));
+        EXPECT_FALSE(std::filesystem::exists(copy)) << "half a copy has its final name";
+    }
+    EXPECT_GT(steps, 1);
+    ASSERT_TRUE((*made)->finish());
+    made->reset();
+    put(record_kind::meta, "meanwhile", "later");
+    EXPECT_FALSE(std::filesystem::exists(copy + ".part"));
+    EXPECT_FALSE(std::filesystem::exists(copy + "-wal"));
+    struct stat about{};
+    ASSERT_EQ(::stat(copy.c_str(), &about), 0);
+    EXPECT_EQ(about.st_mode & 0777, 0600U);
+    {
+        SQLite::Database opened(copy, SQLite::OPEN_READONLY);
+        EXPECT_EQ(opened.execAndGet("PRAGMA integrity_check").getString(), "ok");
+        EXPECT_EQ(opened.execAndGet("PRAGMA user_version").getInt(), 1);
+        EXPECT_EQ(opened.execAndGet("SELECT count(*) FROM envelope").getInt(), 200);
+        EXPECT_EQ(opened.execAndGet("SELECT value FROM meta WHERE key = x'6d65616e7768696c65'")
+                      .getString(),
+                  std::to_string(steps));
+    }
+    // A store can be begun with it.
+    const std::string other = directory_ + "/other";
+    std::filesystem::create_directory(other);
+    std::filesystem::copy_file(copy, other + "/calbox.db");
+    const auto begun = (*strategy_)->open(other);
+    ASSERT_TRUE(begun) << begun.error().message();
+    EXPECT_TRUE((*begun)->check()->sound);
+}
+
+TEST_P(storage_sqlite, a_copy_that_is_given_up_leaves_nothing_and_replaces_nothing) {
+    put(record_kind::meta, "a", "1");
+    const std::string copy = directory_ + "/copy.db";
+    {
+        const auto made = store_->back_up(copy);
+        ASSERT_TRUE(made);
+        EXPECT_TRUE(std::filesystem::exists(copy + ".part"));
+        EXPECT_EQ(store_->back_up(copy).error().code, errc::already_exists);
+        EXPECT_EQ((*made)->finish().error().code, errc::invalid_argument);
+    }
+    EXPECT_FALSE(std::filesystem::exists(copy + ".part"));
+    auto made = store_->back_up(copy);
+    ASSERT_TRUE(made);
+    EXPECT_TRUE(*(*made)->copy());
+    std::ofstream(copy) << "somebody else's";
+    EXPECT_EQ((*made)->finish().error().code, errc::already_exists);
+    made->reset();
+    EXPECT_EQ(as_text(contents(copy)), "somebody else's");
+    EXPECT_FALSE(std::filesystem::exists(copy + ".part"));
+}
+
 INSTANTIATE_TEST_SUITE_P(plugin, storage_sqlite, testing::Values("sqlite"), name_of);
 
 }  // namespace

@@ -15,6 +15,7 @@ public:
     using record_key = std::pair<storage::record_kind, bytes>;
     std::map<record_key, bytes> held;
     std::map<file_root, bytes> parts, blobs_held;
+    std::vector<bytes> aside;
     /// Batches for which it says yes are not written.
     std::function<bool(const storage::batch&)> refuses;
     bool unreadable = false;
@@ -26,6 +27,17 @@ public:
     storage::blob_store& blobs() noexcept override { return *this; }
     result<storage::check_report> check() override {
         return storage::check_report{true, "in memory"};
+    }
+    result<storage::measures> measure() override {
+        storage::measures found;
+        for (const auto& [key, value] : held) {
+            ++found.records[static_cast<std::size_t>(key.first)];
+        }
+        found.blobs = blobs_held.size();
+        return found;
+    }
+    result<std::unique_ptr<storage::backup>> back_up(const std::string&) override {
+        return fail(errc::unsupported, "in memory");
     }
 
 private:
@@ -125,6 +137,17 @@ private:
         }
         parts.erase(root);
         blobs_held.erase(root);
+        return {};
+    }
+    result<void> set_aside(const file_root& root,
+                           const std::vector<storage::blob_piece>& damaged) override {
+        if (blob_fails()) {
+            return broken();
+        }
+        for (const auto& one : damaged) {
+            aside.push_back(piece(blobs_held[root], one.offset, one.length));
+        }
+        parts[root] = blobs_held.extract(root).mapped();
         return {};
     }
     static bytes piece(const bytes& of, std::uint64_t offset, std::size_t length) {

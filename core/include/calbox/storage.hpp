@@ -4,6 +4,7 @@
 // plugin.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -67,6 +68,11 @@ public:
     virtual result<void> apply(const batch& writes) = 0;
 };
 
+struct blob_piece {
+    std::uint64_t offset = 0;
+    std::size_t length = 0;
+};
+
 /// File bytes (ciphertext) by root. A blob is written under a part name and appears under its root
 /// by finish() alone.
 class blob_store {
@@ -91,11 +97,41 @@ public:
     virtual result<bytes> read(const file_root& root, std::uint64_t offset, std::size_t length) = 0;
     /// Removes the blob and its part; no error when there is none.
     virtual result<void> remove(const file_root& root) = 0;
+    /// Makes a blob that is damaged a part again, so that what is good of it stays and the rest can
+    /// be written anew. What stands in the damaged pieces is kept beside, for people to look at,
+    /// where it can be read at all; nothing here reads it again. not_found: there is no such blob.
+    virtual result<void> set_aside(const file_root& root,
+                                   const std::vector<blob_piece>& damaged) = 0;
 };
 
 struct check_report {
     bool sound = false;
     std::string text;  // what was checked and found, one line
+};
+
+/// What a store holds, in numbers.
+struct measures {
+    std::uint32_t layout = 0;          // version of its format
+    std::uint64_t database_bytes = 0;  // where the records are
+    std::uint64_t log_bytes = 0;       // of writes that are not moved there yet
+    std::array<std::uint64_t, record_kinds> records{};
+    std::uint64_t blobs = 0, blob_bytes = 0;    // finished
+    std::uint64_t parts = 0, part_bytes = 0;    // on their way
+    std::uint64_t pieces = 0, piece_bytes = 0;  // damaged, and set aside
+};
+
+/// A copy of the records that is being made in a file. Destroyed on the storage executor, before
+/// the store; one that was not finished leaves nothing behind.
+class backup {
+public:
+    virtual ~backup();
+    /// Copies some more, for a few milliseconds, and says whether that was all. What is written to
+    /// the store meanwhile is in the copy. Storage executor.
+    virtual result<bool> copy() = 0;
+    /// When all is copied: verifies the copy, makes it durable, gives it its name, and says how
+    /// many bytes it has. On any thread. malformed: the copy is not sound; already_exists: the name
+    /// was taken meanwhile.
+    virtual result<std::uint64_t> finish() = 0;
 };
 
 /// An open store. Destroyed on the storage executor.
@@ -106,6 +142,11 @@ public:
     virtual blob_store& blobs() noexcept = 0;
     /// Verifies the structure of what is stored; may take long.
     virtual result<check_report> check() = 0;
+    virtual result<measures> measure() = 0;
+    /// Begins a copy of the records, as they are when it ends, in `file` (an absolute path), which
+    /// nothing may stand at. already_exists; io_failed, disk_full; unsupported: this store cannot
+    /// be copied while it is open.
+    virtual result<std::unique_ptr<backup>> back_up(const std::string& file) = 0;
 };
 
 /// What a storage plugin's factory makes.

@@ -38,6 +38,7 @@ recovery::initiator::~initiator() = default;
 recovery::strategy::~strategy() = default;
 storage::record_store::~record_store() = default;
 storage::blob_store::~blob_store() = default;
+storage::backup::~backup() = default;
 storage::store::~store() = default;
 storage::strategy::~strategy() = default;
 

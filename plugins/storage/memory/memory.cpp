@@ -75,6 +75,15 @@ std::size_t memory_records::count() const noexcept {
     return rows;
 }
 
+void memory_records::measure(measures& into) const {
+    for (std::size_t kind = 0; kind < record_kinds; ++kind) {
+        into.records[kind] = tables_[kind].size();
+        for (const auto& [key, value] : tables_[kind]) {
+            into.database_bytes += key.size() + value.size();
+        }
+    }
+}
+
 result<std::uint64_t> memory_blobs::open_part(const file_root& root) { return parts_[root].size(); }
 
 result<void> memory_blobs::write_part(const file_root& root, std::uint64_t offset, byte_view data) {
@@ -147,6 +156,49 @@ result<void> memory_blobs::remove(const file_root& root) {
     parts_.erase(root);
     finished_.erase(root);
     return {};
+}
+
+result<void> memory_blobs::set_aside(const file_root& root,
+                                     const std::vector<blob_piece>& damaged) {
+    const auto blob = finished_.find(root);
+    if (blob == finished_.end()) {
+        return fail(errc::not_found, "no file " + root.hex());
+    }
+    for (const blob_piece& one : damaged) {
+        if (bytes piece = cut(blob->second, one.offset, one.length); !piece.empty()) {
+            aside_.push_back(std::move(piece));
+        }
+    }
+    parts_[root] = std::move(blob->second);
+    finished_.erase(blob);
+    return {};
+}
+
+void memory_blobs::measure(measures& into) const {
+    const auto sum = [](const auto& all, std::uint64_t& number, std::uint64_t& size) {
+        for (const auto& [root, data] : all) {
+            ++number;
+            size += data.size();
+        }
+    };
+    sum(finished_, into.blobs, into.blob_bytes);
+    sum(parts_, into.parts, into.part_bytes);
+    for (const bytes& piece : aside_) {
+        ++into.pieces;
+        into.piece_bytes += piece.size();
+    }
+}
+
+result<measures> memory_store::measure() {
+    measures found;
+    found.layout = 1;
+    contents_.records.measure(found);
+    contents_.blobs.measure(found);
+    return found;
+}
+
+result<std::unique_ptr<backup>> memory_store::back_up(const std::string&) {
+    return fail(errc::unsupported, "a store in memory cannot be copied to a file");
 }
 
 result<check_report> memory_store::check() {

@@ -19,6 +19,7 @@ public:
     result<void> apply(const batch& writes) override;
 
     std::size_t count() const noexcept;
+    void measure(measures& into) const;
 
 private:
     std::array<std::map<bytes, bytes>, record_kinds> tables_;
@@ -35,12 +36,15 @@ public:
     result<std::optional<std::uint64_t>> length(const file_root& root) override;
     result<bytes> read(const file_root& root, std::uint64_t offset, std::size_t length) override;
     result<void> remove(const file_root& root) override;
+    result<void> set_aside(const file_root& root, const std::vector<blob_piece>& damaged) override;
 
     std::size_t count() const noexcept { return finished_.size(); }
+    void measure(measures& into) const;
 
 private:
     std::map<file_root, bytes> parts_;
     std::map<file_root, bytes> finished_;
+    std::vector<bytes> aside_;
 };
 
 /// What outlives the closing of a store.
@@ -62,6 +66,8 @@ public:
     record_store& records() noexcept override { return contents_.records; }
     blob_store& blobs() noexcept override { return contents_.blobs; }
     result<check_report> check() override;
+    result<measures> measure() override;
+    result<std::unique_ptr<backup>> back_up(const std::string& file) override;
 
 private:
     memory_contents& contents_;

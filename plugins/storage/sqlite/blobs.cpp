@@ -1,13 +1,18 @@
 #include "blobs.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace calbox::storage {
 
 using opening = file_system::opening;
 
 file_blobs::file_blobs(file_system& files, const std::string& directory)
-    : files_(files), parts_(directory + "/parts"), finished_(directory + "/files") {}
+    : files_(files),
+      directory_(directory),
+      parts_(directory + "/parts"),
+      finished_(directory + "/files"),
+      aside_(directory + "/aside") {}
 
 std::string file_blobs::part_path(const file_root& root) const { return parts_ + "/" + root.hex(); }
 std::string file_blobs::folder_of(const file_root& root) const {
@@ -19,6 +24,52 @@ std::string file_blobs::blob_path(const file_root& root) const {
 
 result<void> file_blobs::prepare() {
     return files_.make_directory(parts_).and_then([&] { return files_.make_directory(finished_); });
+}
+
+/// How many files a directory has, and of how many bytes. None where it is not there.
+result<std::pair<std::uint64_t, std::uint64_t>> file_blobs::measure_folder(
+    const std::string& path) {
+    const auto names = files_.list(path);
+    if (!names && names.error().code == errc::not_found) {
+        return std::pair<std::uint64_t, std::uint64_t>();
+    }
+    if (!names) {
+        return fail(names.error());
+    }
+    std::uint64_t found = 0;
+    std::uint64_t size = 0;
+    for (const auto& name : *names) {
+        const auto length = files_.length(path + "/" + name);
+        if (!length) {
+            return fail(length.error());
+        }
+        found += length->has_value() ? 1 : 0;
+        size += length->value_or(0);
+    }
+    return std::pair(found, size);
+}
+
+result<void> file_blobs::measure(measures& into) {
+    const auto parts = measure_folder(parts_);
+    const auto pieces = parts ? measure_folder(aside_) : parts;
+    if (!pieces) {
+        return fail(pieces.error());
+    }
+    std::tie(into.parts, into.part_bytes) = *parts;
+    std::tie(into.pieces, into.piece_bytes) = *pieces;
+    const auto folders = files_.list(finished_);
+    if (!folders) {
+        return fail(folders.error());
+    }
+    for (const auto& folder : *folders) {
+        const auto inside = measure_folder(finished_ + "/" + folder);
+        if (!inside) {
+            return fail(inside.error());
+        }
+        into.blobs += inside->first;
+        into.blob_bytes += inside->second;
+    }
+    return {};
 }
 
 result<std::uint64_t> file_blobs::count() {
@@ -149,6 +200,60 @@ result<bytes> file_blobs::read(const file_root& root, std::uint64_t offset, std:
 
 result<void> file_blobs::remove(const file_root& root) {
     return files_.remove(blob_path(root)).and_then([&] { return files_.remove(part_path(root)); });
+}
+
+/// Under a name of its own, durable: one that is damaged twice is kept twice.
+result<void> file_blobs::keep_piece(const file_root& root, std::uint64_t offset, byte_view data) {
+    if (auto made = files_.make_directory(aside_).and_then(
+            [&] { return files_.sync_directory(directory_); });
+        !made) {
+        return made;
+    }
+    const std::string first = aside_ + "/" + root.hex() + "." + std::to_string(offset);
+    std::string path = first;
+    for (int again = 2;; ++again) {
+        const auto there = files_.length(path);
+        if (!there) {
+            return fail(there.error());
+        }
+        if (!there->has_value()) {
+            break;
+        }
+        path = first + "." + std::to_string(again);
+    }
+    const auto made = files_.open(path, opening::fresh);
+    if (!made) {
+        return fail(made.error());
+    }
+    auto done = (*made)->write(0, data).and_then([&] { return (*made)->sync(); });
+    if (!done) {
+        (void)files_.remove(path);
+        return done;
+    }
+    return files_.sync_directory(aside_);
+}
+
+result<void> file_blobs::set_aside(const file_root& root, const std::vector<blob_piece>& damaged) {
+    const auto there = length(root);
+    if (!there) {
+        return fail(there.error());
+    }
+    if (!there->has_value()) {
+        return fail(errc::not_found, "no file " + root.hex());
+    }
+    for (const blob_piece& one : damaged) {
+        const auto data = read_at(blob_path(root), one.offset, one.length);
+        if (!data || data->empty()) {
+            continue;  // the disk does not give it, or the file ends before
+        }
+        if (auto kept = keep_piece(root, one.offset, *data); !kept) {
+            return kept;
+        }
+    }
+    return files_.rename(blob_path(root), part_path(root))
+        .map([&] { spoiled_.erase(root); })
+        .and_then([&] { return files_.sync_directory(parts_); })
+        .and_then([&] { return files_.sync_directory(folder_of(root)); });
 }
 
 }  // namespace calbox::storage

@@ -1,5 +1,6 @@
 // Blobs as files: <directory>/parts/<hex> while they are written, <directory>/files/<first
-// byte>/<hex> once finished. Owned by the store; storage thread.
+// byte>/<hex> once finished; <directory>/aside/<hex>.<offset> are damaged pieces of them. Owned by
+// the store; storage thread.
 #pragma once
 
 #include <set>
@@ -18,6 +19,8 @@ public:
     result<void> prepare();
     /// How many finished blobs there are.
     result<std::uint64_t> count();
+    /// Fills in what there is of blobs, parts and pieces.
+    result<void> measure(measures& into);
 
     result<std::uint64_t> open_part(const file_root& root) override;
     result<void> write_part(const file_root& root, std::uint64_t offset, byte_view data) override;
@@ -28,6 +31,7 @@ public:
     result<std::optional<std::uint64_t>> length(const file_root& root) override;
     result<bytes> read(const file_root& root, std::uint64_t offset, std::size_t length) override;
     result<void> remove(const file_root& root) override;
+    result<void> set_aside(const file_root& root, const std::vector<blob_piece>& damaged) override;
 
 private:
     std::string part_path(const file_root& root) const;
@@ -36,10 +40,14 @@ private:
     result<bytes> read_at(const std::string& path, std::uint64_t offset, std::size_t length);
     result<void> make_folder(const std::string& path);
     result<void> discard_if_spoiled(const file_root& root);
+    result<void> keep_piece(const file_root& root, std::uint64_t offset, byte_view data);
+    result<std::pair<std::uint64_t, std::uint64_t>> measure_folder(const std::string& path);
 
     file_system& files_;
+    std::string directory_;
     std::string parts_;
     std::string finished_;
+    std::string aside_;
     std::set<std::string> durable_folders_;
     std::set<file_root> spoiled_;  // parts whose sync failed, and that are still there
 };

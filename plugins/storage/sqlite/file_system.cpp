@@ -8,6 +8,17 @@ namespace calbox::storage {
 file::~file() = default;
 file_system::~file_system() = default;
 
+result<void> file_system::rename_new(const std::string& from, const std::string& to) {
+    const auto there = length(to);
+    if (!there) {
+        return fail(there.error());
+    }
+    if (there->has_value()) {
+        return fail(errc::already_exists, to + " exists already");
+    }
+    return rename(from, to);
+}
+
 bool means_full(int number) noexcept {
     return number == ENOSPC || number == EDQUOT || number == EFBIG;
 }

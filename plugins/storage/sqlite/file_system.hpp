@@ -48,6 +48,9 @@ public:
     virtual result<std::optional<std::uint64_t>> length(const std::string& path) = 0;
     /// Over what stands at `to`. Fails with not_found.
     virtual result<void> rename(const std::string& from, const std::string& to) = 0;
+    /// As rename(), but fails with already_exists when something stands at `to`. Here by a look
+    /// before, which is enough where nobody else writes.
+    virtual result<void> rename_new(const std::string& from, const std::string& to);
     /// No error when there is none.
     virtual result<void> remove(const std::string& path) = 0;
     /// For its owner only. No error when it is there already.

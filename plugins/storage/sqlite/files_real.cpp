@@ -141,6 +141,17 @@ result<void> posix_files::rename(const std::string& from, const std::string& to)
     return {};
 }
 
+/// link() never replaces; a file system without hard links has to do with a look before.
+result<void> posix_files::rename_new(const std::string& from, const std::string& to) {
+    if (::link(from.c_str(), to.c_str()) == 0) {
+        return remove(from);
+    }
+    if (errno == EEXIST) {
+        return fail(errc::already_exists, to + " exists already");
+    }
+    return file_system::rename_new(from, to);
+}
+
 result<void> posix_files::remove(const std::string& path) {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
         return fail(file_error("remove", path, errno));

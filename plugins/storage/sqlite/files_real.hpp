@@ -12,6 +12,7 @@ public:
     result<std::unique_ptr<file>> lock(const std::string& path) override;
     result<std::optional<std::uint64_t>> length(const std::string& path) override;
     result<void> rename(const std::string& from, const std::string& to) override;
+    result<void> rename_new(const std::string& from, const std::string& to) override;
     result<void> remove(const std::string& path) override;
     result<void> make_directory(const std::string& path) override;
     result<void> sync_directory(const std::string& path) override;

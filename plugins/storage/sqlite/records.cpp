@@ -80,6 +80,19 @@ error database_error(const SQLite::Database& database, const SQLite::Exception& 
     return {errc::io_failed, sentence};
 }
 
+result<std::string> verdict_of(SQLite::Database& database, const char* pragma) {
+    errno = 0;
+    SQLite::Statement query(database, pragma);
+    std::string text;
+    while (query.executeStep()) {
+        text += (text.empty() ? "" : "; ") + query.getColumn(0).getString();
+    }
+    if (text != "ok" && errno == EIO) {
+        return fail(errc::io_failed, "cannot read all of the database to check it: " + text);
+    }
+    return text;
+}
+
 SQLite::Statement& table_records::statement(record_kind kind, action what) {
     auto& slot =
         statements_[static_cast<std::size_t>(kind) * actions + static_cast<std::size_t>(what)];

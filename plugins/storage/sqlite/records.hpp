@@ -19,6 +19,11 @@ const char* table_name(record_kind kind) noexcept;
 error database_error(const SQLite::Database& database, const SQLite::Exception& problem,
                      const std::string& doing);
 
+/// "ok", or what is wrong, of PRAGMA quick_check and integrity_check. They call a page damaged when
+/// they could not read it; that is io_failed here, and says nothing about the store. Throws what
+/// SQLite throws.
+result<std::string> verdict_of(SQLite::Database& database, const char* pragma);
+
 class table_records final : public record_store {
 public:
     explicit table_records(SQLite::Database& database) noexcept : database_(database) {}

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "backup.hpp"
 #include "migrations.hpp"
 
 namespace calbox::storage {
@@ -43,21 +44,6 @@ result<bool> secure_log(file_system& files, const std::string& log) {
         return fail(done.error());
     }
     return true;
-}
-
-/// "ok", or what is wrong, of PRAGMA quick_check and integrity_check. They call a page damaged when
-/// they could not read it; that is io_failed here, and says nothing about the store.
-result<std::string> verdict_of(SQLite::Database& database, const char* pragma) {
-    errno = 0;
-    SQLite::Statement query(database, pragma);
-    std::string text;
-    while (query.executeStep()) {
-        text += (text.empty() ? "" : "; ") + query.getColumn(0).getString();
-    }
-    if (text != "ok" && errno == EIO) {
-        return fail(errc::io_failed, "cannot read all of the database to check it: " + text);
-    }
-    return text;
 }
 
 result<void> set_up(SQLite::Database& database, file_system& files, const std::string& path,
@@ -139,15 +125,18 @@ result<std::unique_ptr<store>> sqlite_store::open(file_system& files, const std:
         if (auto done = files.sync_directory(directory); !done) {
             return fail(std::move(done.error()));
         }
-        return std::make_unique<sqlite_store>(std::move(*lock), std::move(database),
+        return std::make_unique<sqlite_store>(files, path, std::move(*lock), std::move(database),
                                               std::move(blobs));
     } catch (const SQLite::Exception& problem) {
         return fail(errc::io_failed, "cannot open the store " + path + ": " + problem.what());
     }
 }
 
-sqlite_store::sqlite_store(std::unique_ptr<file> lock, SQLite::Database database, file_blobs blobs)
-    : lock_(std::move(lock)),
+sqlite_store::sqlite_store(file_system& files, std::string path, std::unique_ptr<file> lock,
+                           SQLite::Database database, file_blobs blobs)
+    : files_(files),
+      path_(std::move(path)),
+      lock_(std::move(lock)),
       database_(std::move(database)),
       records_(database_),
       blobs_(std::move(blobs)) {}
@@ -175,6 +164,32 @@ result<check_report> sqlite_store::check() {
     } catch (const SQLite::Exception& problem) {
         return fail(database_error(database_, problem, "check the store"));
     }
+}
+
+result<measures> sqlite_store::measure() {
+    measures found;
+    found.layout = layout_version;
+    const auto database = files_.length(path_);
+    const auto log = database ? files_.length(path_ + "-wal") : database;
+    if (!log) {
+        return fail(log.error());
+    }
+    found.database_bytes = database->value_or(0);
+    found.log_bytes = log->value_or(0);
+    try {
+        for (std::size_t kind = 0; kind < record_kinds; ++kind) {
+            const std::string table = table_name(static_cast<record_kind>(kind));
+            found.records[kind] = static_cast<std::uint64_t>(
+                database_.execAndGet("SELECT count(*) FROM \"" + table + "\"").getInt64());
+        }
+    } catch (const SQLite::Exception& problem) {
+        return fail(database_error(database_, problem, "count the records"));
+    }
+    return blobs_.measure(found).map([&] { return found; });
+}
+
+result<std::unique_ptr<backup>> sqlite_store::back_up(const std::string& file) {
+    return database_copy::begin(files_, database_, file);
 }
 
 }  // namespace calbox::storage

@@ -22,13 +22,18 @@ public:
     static result<std::unique_ptr<store>> open(file_system& files, const std::string& directory,
                                                durability durable = durability::full);
 
-    sqlite_store(std::unique_ptr<file> lock, SQLite::Database database, file_blobs blobs);
+    sqlite_store(file_system& files, std::string path, std::unique_ptr<file> lock,
+                 SQLite::Database database, file_blobs blobs);
 
     record_store& records() noexcept override { return records_; }
     blob_store& blobs() noexcept override { return blobs_; }
     result<check_report> check() override;
+    result<measures> measure() override;
+    result<std::unique_ptr<backup>> back_up(const std::string& file) override;
 
 private:
+    file_system& files_;
+    std::string path_;            // of the database
     std::unique_ptr<file> lock_;  // first, so that it is let go of last
     SQLite::Database database_;
     table_records records_;
