@@ -72,7 +72,8 @@ public:
             : network(in),
               called(std::move(name)),
               settings(std::move(with)),
-              storing(must(in.plugins.storage("memory", ""))),
+              storing(must(in.plugins.storage(in.storing_by, ""))),
+              directory(in.storing_in + called),
               finding(must(in.plugins.discovery("random", ""))),
               locking(must(in.plugins.consensus(in.consensus, ""))),
               recovering(must(in.plugins.recovery("naive", ""))) {}
@@ -80,6 +81,7 @@ public:
         std::string called;
         node::node_settings settings;
         plugins::loaded<storage::strategy> storing;
+        std::string directory;
         plugins::loaded<discovery::strategy> finding;
         plugins::loaded<calbox::consensus::strategy> locking;
         plugins::loaded<recovery::strategy> recovering;
@@ -127,7 +129,7 @@ public:
                 return open_strategy(name, with);
             };
         }
-        one.store = must(one.storing->open(one.called));
+        one.store = must(one.storing->open(one.directory));
         one.running = std::make_unique<node::node>(
             env, *one.store, node::chosen<discovery::strategy>{*one.finding, "random", "1.0", ""},
             node::chosen<calbox::consensus::strategy>{*one.locking, consensus, "1.0.0", ""},
@@ -181,6 +183,9 @@ public:
 
     test_environment world;
     const std::string consensus;  // the name of the strategy that all use
+    /// Of the devices that are added from now on: the storage plugin, and what their directories'
+    /// names begin with.
+    std::string storing_by = "memory", storing_in;
     net::memory_transport transport{world.env};
     environment env{world.context.get_executor(),
                     world.time,

@@ -226,6 +226,25 @@ task<void> files_service::adopt_one(user_id as, event_id which, model::attachmen
     }
 }
 
+task<result<void>> files_service::bring_back(file_root root) {
+    for (const account_view& user : people_.accounts().signed_in()) {
+        for (const opened_event* const one : opened_.all(user.id)) {
+            const auto& files = one->content.files;
+            const auto what = std::ranges::find(files, root, &model::attachment::root);
+            if (what == files.end()) {
+                continue;
+            }
+            const std::uint64_t size = what->size;
+            auto sources = sources_of(user.id, root);
+            if (sources.empty()) {
+                co_return fail(errc::unavailable, "nobody who could have it can be reached now");
+            }
+            co_return co_await held_.fetch(root, size, std::move(sources));
+        }
+    }
+    co_return fail(errc::not_found, "no event here names the file");
+}
+
 task<result<file_view>> files_service::fetch(user_id as, event_id which, std::string name) {
     const auto opened = opened_.open(which, as);
     if (!opened) {

@@ -30,6 +30,10 @@ public:
     /// to it. What is not here is fetched, if that can be.
     void adopt(const user_id& as, const event_id& which);
 
+    /// Fetches a file that was here, and that the disk has lost, for an event of somebody who is
+    /// signed in. not_found: no such event names it any more; else as fetch().
+    task<result<void>> bring_back(file_root root);
+
     // Handlers of messages.
     task<result<bytes>> on_info(wire::file_info what);
     task<result<bytes>> on_hashes(wire::file_hashes what);

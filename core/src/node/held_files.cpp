@@ -22,6 +22,9 @@ task<result<void>> held_files::load() {
             note(root, **size);
         } else if (const auto record = codec::decode<replica::file_record>(value)) {
             lost_[root] = record->size;
+        } else {
+            env_.log.write(log_level::warn, "files",
+                           "the disk has damaged the record of a file: " + root.hex());
         }
     }
     co_return result<void>();
@@ -63,6 +66,14 @@ task<result<bool>> held_files::is_here(file_root root) {
     co_return size->has_value();
 }
 
+task<result<void>> held_files::give_up(file_root root, std::vector<std::uint64_t> bad) {
+    auto moved = co_await store_.set_aside(root, std::move(bad));
+    if (moved) {
+        lose(root);
+    }
+    co_return moved;
+}
+
 task<result<bool>> held_files::verify(file_root root) {
     auto whole = co_await store_.verify(root);
     if (whole && !*whole) {
@@ -73,16 +84,16 @@ task<result<bool>> held_files::verify(file_root root) {
 
 task<result<void>> held_files::fetch(file_root root, std::uint64_t size,
                                      std::vector<device_id> sources) {
-    while (progress_.contains(root)) {
-        co_await sleep_for(env_, std::chrono::milliseconds(20));
-    }
-    const auto here = co_await is_here(root);
-    if (!here || *here) {
-        co_return here.map([](bool) {});
-    }
-    while (progress_.contains(root)) {
-        co_await sleep_for(env_, std::chrono::milliseconds(20));
-    }
+    // Another fetch may begin while this one asks the disk, so that both are asked again.
+    do {
+        while (progress_.contains(root)) {
+            co_await sleep_for(env_, std::chrono::milliseconds(20));
+        }
+        const auto here = co_await is_here(root);
+        if (!here || *here) {
+            co_return here.map([](bool) {});
+        }
+    } while (progress_.contains(root) || sizes_.contains(root));
     progress_[root] = 0;
     const struct ending {
         held_files& owner;

@@ -41,6 +41,12 @@ public:
     void note(const file_root& root, std::uint64_t size);
     /// What the disk has lost since is not here any more, and may be fetched again.
     task<result<bool>> is_here(file_root root);
+    /// As file_store::look.
+    task<result<replica::file_store::leaves_seen>> look(file_root root, std::uint64_t first) {
+        return store_.look(root, first);
+    }
+    /// These leaves are damaged: they are set aside, and the file is not here any more.
+    task<result<void>> give_up(file_root root, std::vector<std::uint64_t> bad);
     /// Reads every leaf. False: the file was not here, or is damaged, and given up.
     task<result<bool>> verify(file_root root);
     /// Waits for another fetch of the same file to end first.

@@ -30,8 +30,8 @@ void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
-    return {*all.accounts, *all.events, *all.locks,    *all.files, *all.contacts, all, all,
-            all.watching,  *all.past,   *all.branches, all};
+    return {*all.accounts, *all.events,  *all.locks, *all.files,    *all.contacts, all,
+            all,           all.watching, *all.past,  *all.branches, all,           *all.store};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -100,6 +100,7 @@ task<result<void>> node_parts::start() {
     }
     tasks.spawn("certificate", keep_certificate());
     tasks.spawn("history", clean_history());
+    store->start();
     if (me.in_network()) {
         enter_network();
     } else if (!with.join.empty()) {
@@ -170,6 +171,9 @@ void node_parts::make_services(std::string listen_rather) {
                    file_keeper::settings{plays(wire::role::backup), with.backup_quota});
     files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, links->for_files());
     branches.emplace(env, *replica, *opened, *names, *this, *events, *files);
+    store.emplace(env, store_service::parts{db, *replica, *opened, *names, *shelf, *files, *keeper,
+                                            [this] { want_catching_up(); },
+                                            [this] { return storage_engine(); }, with.scrubbing});
     edge.emplace(env, known, discovers, links->for_edge(), me.self(),
                  overlay::bootstrap::timers_of(with.profile));
     if (plays(wire::role::rendezvous)) {
@@ -252,9 +256,11 @@ task<result<void>> node_parts::load_services() {
     if (auto loaded = co_await shelf->load(); !loaded) {
         co_return loaded;
     }
-    auto loaded = co_await copies->load();
+    if (auto loaded = co_await copies->load(); !loaded) {
+        co_return loaded;
+    }
     branches->look();
-    co_return loaded;
+    co_return co_await store->load();
 }
 
 void node_parts::enter_network() {
@@ -380,6 +386,7 @@ void node_parts::request_stop() noexcept {
     watching.request_stop();
     if (edge) {
         edge->request_stop();
+        store->request_stop();
         files->request_stop();
         copies->request_stop();
         keeper->request_stop();
@@ -404,6 +411,7 @@ void node_parts::request_stop() noexcept {
 task<void> node_parts::join() {
     if (edge) {
         co_await edge->join();
+        co_await store->join();
         co_await files->join();
         co_await copies->join();
         co_await keeper->join();

@@ -18,6 +18,7 @@
 #include "node/services.hpp"
 #include "overlay/bootstrap.hpp"
 #include "replica/database.hpp"
+#include "replica/scrub.hpp"
 
 namespace calbox::node {
 
@@ -70,6 +71,7 @@ struct node_settings {
     duration history_kept = std::chrono::days(365);  // earlier versions of events
     duration trash_kept = std::chrono::days(30);     // what deleted events said
     std::uint64_t backup_quota = UINT64_MAX;         // of files that a backup keeps
+    replica::scrub_terms scrubbing;                  // when what is stored is read again
     std::string version;                             // of the program
     std::function<std::vector<plugin_view>()> plugins;
     /// A new instance by name and settings, for another epoch than the one that the node was made

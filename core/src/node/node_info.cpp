@@ -165,6 +165,15 @@ result<void> node_parts::use_recovery(std::string name) {
     return used ? keeper->use(name) : used;
 }
 
+std::string node_parts::storage_engine() const {
+    for (const plugin_view& one : plugins()) {
+        if (one.kind == "storage" && one.status == "in use") {
+            return one.name;
+        }
+    }
+    return {};
+}
+
 backing_view node_parts::backing() const {
     backing_view view;
     std::uint64_t held_bytes = shelf->total_bytes();
@@ -302,6 +311,15 @@ task<std::vector<finding>> node_parts::doctor() {
     add("store", checked && checked->sound, checked ? checked->text : checked.error().message(),
         "stop the daemon, keep its data directory, and restore it from friends and backups on a "
         "fresh one");
+    const std::size_t lost_events = replica->events().lost().size();
+    const std::size_t lost_files = shelf->lost().size();
+    if (lost_events + lost_files > 0) {
+        add("damage", false,
+            "the disk has damaged or lost " + std::to_string(lost_events) + " events and " +
+                std::to_string(lost_files) + " files, which are not here again yet",
+            "they come from friends and backups when those are online: calboxctl store scrub asks "
+            "again; look after the disk");
+    }
     for (const plugin_view& one : plugins()) {
         if (one.status != "in use" && one.status != "available") {
             add("plugin " + one.kind + "/" + one.name, false, one.status,

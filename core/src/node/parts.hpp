@@ -20,6 +20,7 @@
 #include "node/node.hpp"
 #include "node/registry_service.hpp"
 #include "node/router.hpp"
+#include "node/store_service.hpp"
 #include "node/strategy_book.hpp"
 #include "node/watch_service.hpp"
 #include "overlay/edge_service.hpp"
@@ -140,6 +141,7 @@ public:
     std::optional<file_keeper> keeper;
     std::optional<files_service> files;
     std::optional<branch_service> branches;
+    std::optional<store_service> store;
     std::optional<overlay::edge_service> edge;
     std::optional<overlay::rendezvous_service> rendezvous;
     std::optional<overlay::lan_service> lan;
@@ -194,6 +196,8 @@ private:
     task<void> dial_backups(std::vector<device_id> backups);
     bool whom_to_ask(std::vector<device_id>& friends, std::vector<device_id>& backups);
     backing_view backing() const;
+    /// The name of the storage plugin in use; empty where it is not known.
+    std::string storage_engine() const;
     task<result<bytes>> on_holds(net::peer from, wire::holds what);
     /// Tells of the change once the strangers among these are known, or cannot be.
     task<void> introduce(std::vector<user_id> people, std::optional<envelope_header> before,

@@ -17,6 +17,7 @@
 #include "model/difference.hpp"
 #include "model/event.hpp"
 #include "node/overlay_admin.hpp"
+#include "node/store_admin.hpp"
 #include "replica/file_store.hpp"
 
 namespace calbox::node {
@@ -489,6 +490,7 @@ struct services {
     history& past;
     branches& branch;
     overlay_admin& overlay;
+    store_admin& store;
 };
 
 }  // namespace calbox::node

@@ -91,4 +91,64 @@ task<result<storage::check_report>> database::check() {
     co_return co_await offload(env_, env_.disk, std::move(job));
 }
 
+task<result<storage::measures>> database::measure() {
+    storage::store* const store = &store_;
+    auto job = [store] { return store->measure(); };
+    co_return co_await offload(env_, env_.disk, std::move(job));
+}
+
+task<result<std::uint64_t>> database::back_up(std::string file) {
+    storage::store* const store = &store_;
+    // Shared with the jobs: one may still run when this is cancelled, and the last one ends it on
+    // the storage worker.
+    auto begin = [store, file]() -> result<std::shared_ptr<std::unique_ptr<storage::backup>>> {
+        auto begun = store->back_up(file);
+        if (!begun) {
+            return fail(std::move(begun.error()));
+        }
+        return std::make_shared<std::unique_ptr<storage::backup>>(std::move(*begun));
+    };
+    auto begun = co_await offload(env_, env_.disk, std::move(begin));
+    if (!begun) {
+        co_return fail(std::move(begun.error()));
+    }
+    const auto copy = std::move(*begun);
+    struct ending {
+        worker& disk;
+        std::shared_ptr<std::unique_ptr<storage::backup>> copy;
+        ~ending() {
+            disk.post([kept = std::move(copy)] { kept->reset(); });
+        }
+    } const however_it_ends{env_.disk, copy};
+    co_return co_await copy_into(copy);
+}
+
+task<result<std::uint64_t>> database::copy_into(
+    std::shared_ptr<std::unique_ptr<storage::backup>> copy) {
+    while (true) {
+        // Each step is a job of its own, so that commits come between.
+        auto step = [copy] { return (*copy)->copy(); };
+        const auto all = co_await offload(env_, env_.disk, std::move(step));
+        if (!all) {
+            co_return fail(all.error());
+        }
+        if (*all) {
+            break;
+        }
+    }
+    auto finish = [copy] { return (*copy)->finish(); };
+    co_return co_await offload(env_, env_.compute, std::move(finish));
+}
+
+void set_aside(batch& writes, record_kind kind, byte_view key, byte_view value, timestamp now) {
+    bytes name = to_bytes(aside_name);
+    name.push_back(static_cast<std::uint8_t>(kind));
+    for (int shift = 56; shift >= 0; shift -= 8) {
+        name.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(now.ms) >> shift));
+    }
+    name.insert(name.end(), key.begin(), key.end());
+    writes.put(record_kind::meta, std::move(name), to_bytes(value));
+    writes.erase(kind, to_bytes(key));
+}
+
 }  // namespace calbox::replica

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -38,12 +39,18 @@ public:
         return offload(env_, env_.disk, std::move(bound));
     }
     task<result<storage::check_report>> check();
+    task<result<storage::measures>> measure();
+    /// A verified copy of the records in a new file, while everything goes on: how many bytes it
+    /// has. As store::back_up.
+    task<result<std::uint64_t>> back_up(std::string file);
 
     /// Waits for what was begun, whether or not anybody still waits for it. Before this and the
     /// store are destroyed, when nobody begins anything any more.
     task<void> rest();
 
 private:
+    task<result<std::uint64_t>> copy_into(std::shared_ptr<std::unique_ptr<storage::backup>> copy);
+
     struct waiting;
     void start_commit();
 
@@ -52,5 +59,11 @@ private:
     std::vector<std::shared_ptr<waiting>> queue_;
     bool committing_ = false;
 };
+
+/// Adds to `writes` what moves a damaged record out of the way: it stays in the store, where
+/// nothing reads it (docs/disk.md). `now`: UTC, so that one that is damaged twice is kept twice.
+void set_aside(batch& writes, record_kind kind, byte_view key, byte_view value, timestamp now);
+/// How the names of those begin, among the records of kind meta, and what is behind all of them.
+inline constexpr std::string_view aside_name = "aside ", after_aside = "aside!";
 
 }  // namespace calbox::replica

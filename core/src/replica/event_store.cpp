@@ -36,12 +36,33 @@ struct stream_record {
         std::tuple(codec::field<1>(&stream_record::stream), codec::field<2>(&stream_record::last));
 };
 
+/// The event whose current version was set aside under that name.
+std::optional<event_id> damaged_event(byte_view name) {
+    constexpr std::size_t before_key = aside_name.size() + 1 + 8;
+    if (name.size() != before_key + user_id::size + 8 ||
+        name[aside_name.size()] != static_cast<std::uint8_t>(record_kind::envelope)) {
+        return std::nullopt;
+    }
+    return event_of_key(name.subspan(before_key));
+}
+
 }  // namespace
 
 bytes event_key(const event_id& event) {
     bytes key = to_bytes(event.organizer.view());
     append_number(key, event.seq);
     return key;
+}
+
+std::optional<event_id> event_of_key(byte_view key) noexcept {
+    if (key.size() < user_id::size + 8) {
+        return std::nullopt;
+    }
+    event_id event{*user_id::from_bytes(key.first(user_id::size)), 0};
+    for (const std::uint8_t byte : key.subspan(user_id::size, 8)) {
+        event.seq = event.seq << 8 | byte;
+    }
+    return event;
 }
 
 bytes version_key(const event_id& event, generation_number generation, version_number version) {
@@ -83,19 +104,39 @@ task<result<void>> event_store::load() {
     if (!rows) {
         co_return fail(std::move(rows.error()));
     }
+    batch damaged;
     for (auto& [key, value] : *rows) {
         auto what = codec::decode<envelope>(value);
-        if (!what) {
-            co_return fail(errc::malformed, "the store holds an envelope that cannot be read");
+        auto header = what ? crypto::read_header(*what) : fail(what.error());
+        if (!header && header.error().code == errc::unsupported) {
+            co_return fail(header.error());
         }
-        auto header = crypto::read_header(*what);
-        if (!header) {
-            co_return fail(errc::malformed,
-                           "the store holds a damaged envelope: " + header.error().message());
+        if (!header || event_key(header->event) != key) {
+            env_.log.write(log_level::warn, "store",
+                           "the disk has damaged an event, which is set aside and asked for anew" +
+                               (header ? std::string() : ": " + header.error().message()));
+            set_aside(damaged, record_kind::envelope, key, value, env_.time.wall());
+            continue;
         }
         const envelope_order order{header->generation, header->version,
                                    crypto::envelope_hash(*what)};
         publish({std::move(*what), std::move(*header), order});
+    }
+    if (!damaged.empty()) {
+        if (auto moved = co_await db_.apply(std::move(damaged)); !moved) {
+            co_return moved;
+        }
+    }
+    const auto aside =
+        co_await db_.scan(record_kind::meta, to_bytes(aside_name), to_bytes(after_aside));
+    if (!aside) {
+        co_return fail(aside.error());
+    }
+    for (const auto& [key, value] : *aside) {
+        const auto event = damaged_event(key);
+        if (event && find(*event) == nullptr) {
+            lose(*event);
+        }
     }
     const auto streams = co_await db_.scan(record_kind::stream);
     if (!streams) {
@@ -229,9 +270,16 @@ void event_store::write_to(batch& writes, const verified_envelope& next) const {
     writes.put(record_kind::envelope, event_key(next.header.event), codec::encode(next.what));
 }
 
+void event_store::lose(const event_id& event) {
+    note_number(event);
+    events_.erase(event);
+    lost_.insert(event);
+}
+
 void event_store::publish(verified_envelope next) {
     const event_id event = next.header.event;
     note_number(event);
+    lost_.erase(event);
     bytes encoded = codec::encode(next.what);
     events_.insert_or_assign(event,
                              held_event{std::move(next.header), next.order, std::move(encoded)});

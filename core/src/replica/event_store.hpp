@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include <calbox/envelope.hpp>
 #include <calbox/recovery.hpp>
@@ -40,13 +41,19 @@ class event_store {
 public:
     event_store(const environment& env, database& db) : env_(env), db_(db) {}
 
-    /// Reads everything at start. Fails when a record cannot be read: nothing is dropped in
-    /// silence.
+    /// Reads everything at start. A current version that is damaged is set aside, and its event
+    /// lost until it comes again; fails when another record cannot be read, and with unsupported
+    /// for a version of a later program.
     task<result<void>> load();
 
     /// Valid until the next suspension.
     const held_event* find(const event_id& event) const noexcept;
     const std::map<event_id, held_event>& all() const noexcept { return events_; }
+
+    /// Events whose current version was damaged, and has not come again.
+    const std::set<event_id>& lost() const noexcept { return lost_; }
+    /// Its current version is damaged, in memory too, and no record of it is left.
+    void lose(const event_id& event);
 
     /// A version that was held here and replaced; nothing when it is not in the history.
     task<result<std::optional<held_event>>> earlier(event_id event, generation_number generation,
@@ -93,6 +100,7 @@ private:
     const environment& env_;
     database& db_;
     std::map<event_id, held_event> events_;
+    std::set<event_id> lost_;
     std::map<event_id, std::shared_ptr<event>> locks_;
     std::map<stream_id, stream_number> streams_;
     std::map<std::pair<user_id, std::uint64_t>, std::uint32_t> last_n_;
@@ -128,6 +136,9 @@ private:
 };
 
 bytes event_key(const event_id& event);
+/// The event that a key of kind envelope, history or consensus begins with; nothing when it is too
+/// short.
+std::optional<event_id> event_of_key(byte_view key) noexcept;
 /// How the keys of this version begin among the history; a hash follows.
 bytes version_key(const event_id& event, generation_number generation, version_number version);
 /// Of an earlier version, among the history.

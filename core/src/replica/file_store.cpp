@@ -164,27 +164,123 @@ task<result<std::optional<std::uint64_t>>> file_store::size_if_held(file_root ro
     co_return whole ? std::optional(size) : std::nullopt;
 }
 
-task<result<bool>> file_store::verify(file_root root) {
+namespace {
+
+/// 8 MiB: the storage worker is not held up for long, and the record not read too often.
+constexpr std::uint64_t leaves_per_look = 128;
+
+std::vector<digest> separate(byte_view hashes) {
+    std::vector<digest> leaves;
+    for (std::size_t at = 0; at + digest::size <= hashes.size(); at += digest::size) {
+        leaves.push_back(*digest::from_bytes(hashes.subspan(at, digest::size)));
+    }
+    return leaves;
+}
+
+bool fits(const file_root& root, const file_record& what) {
+    return what.size <= wire::limits::file_bytes &&
+           what.hashes.size() == crypto::leaf_count(what.size) * digest::size &&
+           crypto::root_of(separate(what.hashes), what.size) == root;
+}
+
+}  // namespace
+
+task<result<file_store::leaves_seen>> file_store::look(file_root root, std::uint64_t first) {
     const auto known = co_await record(root);
     if (!known) {
         co_return fail(known.error());
     }
     if (!*known) {
-        co_return false;
+        co_return fail(errc::not_found, "the file is not here");
     }
-    auto checking = [root, what = **known](storage::blob_store& blobs) -> result<bool> {
+    auto looking = [root, first,
+                    what = **known](storage::blob_store& blobs) -> result<leaves_seen> {
+        if (first == 0 && !fits(root, what)) {
+            return fail(errc::malformed, "the record of the file is damaged");
+        }
+        const auto length = blobs.length(root);
+        if (!length) {
+            return fail(length.error());
+        }
+        leaves_seen seen;
         const std::uint64_t leaves = what.hashes.size() / digest::size;
-        for (std::uint64_t i = 0; i < leaves; ++i) {
-            const auto data = blobs.read(root, i * crypto::leaf_sealed_bytes,
-                                         crypto::sealed_leaf_bytes(what.size, i));
+        seen.next = std::min<std::uint64_t>(leaves, first + leaves_per_look);
+        seen.more = seen.next < leaves;
+        for (std::uint64_t i = first; i < seen.next; ++i) {
+            const std::size_t size = crypto::sealed_leaf_bytes(what.size, i);
+            const auto data = blobs.read(root, i * crypto::leaf_sealed_bytes, size);
             const auto wanted = byte_view(what.hashes).subspan(i * digest::size, digest::size);
             if (!data || !std::ranges::equal(crypto::leaf_hash(*data).view(), wanted)) {
-                return blobs.remove(root).map([] { return false; });
+                seen.bad.push_back(i);
             }
+            seen.bytes += size;
         }
-        return true;
+        // What stands behind the end would come back with every attempt.
+        if (!seen.more && *length && **length > crypto::sealed_file_bytes(what.size)) {
+            seen.bad.push_back(leaves);
+        }
+        return seen;
     };
-    co_return co_await db_.with_blobs(std::move(checking));
+    co_return co_await db_.with_blobs(std::move(looking));
+}
+
+task<result<void>> file_store::set_aside(file_root root, std::vector<std::uint64_t> bad) {
+    auto stored = co_await db_.get(record_kind::file, to_bytes(root.view()));
+    if (!stored) {
+        co_return fail(std::move(stored.error()));
+    }
+    const auto what = *stored ? codec::decode<file_record>(**stored) : fail(errc::not_found);
+    if (*stored && (!what || !fits(root, *what))) {
+        batch writes;
+        replica::set_aside(writes, record_kind::file, root.view(), **stored, env_.time.wall());
+        auto moved = co_await db_.apply(std::move(writes));
+        if (!moved) {
+            co_return moved;
+        }
+    }
+    auto moving = [root, bad = std::move(bad)](storage::blob_store& blobs) -> result<void> {
+        const auto length = blobs.length(root);
+        if (!length) {
+            return fail(length.error());
+        }
+        if (!*length) {
+            return {};  // the disk has lost all of it
+        }
+        std::vector<storage::blob_piece> pieces;
+        for (const std::uint64_t leaf : bad) {
+            pieces.push_back({leaf * crypto::leaf_sealed_bytes, crypto::leaf_sealed_bytes});
+        }
+        return blobs.set_aside(root, pieces);
+    };
+    co_return co_await db_.with_blobs(std::move(moving));
+}
+
+task<result<bool>> file_store::verify(file_root root) {
+    std::vector<std::uint64_t> bad;
+    bool record_damaged = false;
+    for (std::uint64_t at = 0;;) {
+        const auto seen = co_await look(root, at);
+        if (!seen && seen.error().code == errc::not_found) {
+            co_return false;
+        }
+        record_damaged = !seen && seen.error().code == errc::malformed;
+        if (!seen && !record_damaged) {
+            co_return fail(seen.error());
+        }
+        if (record_damaged) {
+            break;
+        }
+        bad.insert(bad.end(), seen->bad.begin(), seen->bad.end());
+        at = seen->next;
+        if (!seen->more) {
+            break;
+        }
+    }
+    if (bad.empty() && !record_damaged) {
+        co_return true;
+    }
+    auto moved = co_await set_aside(root, std::move(bad));
+    co_return moved.map([] { return false; });
 }
 
 task<result<void>> file_store::make_way(file_root root, std::uint64_t size) {
@@ -274,7 +370,10 @@ task<result<std::vector<bool>>> file_store::resume(file_root root, std::uint64_t
                                                    const std::vector<digest>& leaves) {
     auto checking = [root, size, leaves](storage::blob_store& blobs) -> result<std::vector<bool>> {
         std::vector<bool> there(leaves.size(), false);
-        const auto length = blobs.open_part(root);
+        auto length = blobs.open_part(root);
+        if (length && *length > crypto::sealed_file_bytes(size)) {
+            length = blobs.remove(root).and_then([&] { return blobs.open_part(root); });
+        }
         if (!length) {
             return fail(length.error());
         }

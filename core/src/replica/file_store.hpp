@@ -50,8 +50,21 @@ public:
                             std::uint64_t length, byte_sink& into);
     /// Plaintext size of a file that is wholly here.
     task<result<std::optional<std::uint64_t>>> size_if_held(file_root root);
-    /// Reads every leaf: is the file here, and as its root says? What is not is removed, so that it
-    /// can be fetched again.
+    /// What a look at some leaves of a file has found.
+    struct leaves_seen {
+        std::vector<std::uint64_t> bad;  // their indexes
+        std::uint64_t bytes = 0;         // that were read
+        std::uint64_t next = 0;          // leaf to go on with
+        bool more = false;
+    };
+    /// Reads some leaves from `first` on. not_found: there is no record of the
+    /// file; malformed: the record is damaged.
+    task<result<leaves_seen>> look(file_root root, std::uint64_t first);
+    /// Keeps the bad leaves beside, and makes the rest what a transfer resumes with. The record is
+    /// set aside, too, where that is damaged.
+    task<result<void>> set_aside(file_root root, std::vector<std::uint64_t> bad);
+    /// Reads every leaf: is the file here, and as its root says? What is damaged is set aside, so
+    /// that it can be fetched again.
     task<result<bool>> verify(file_root root);
     /// Hashes of at most `count` leaves from `first` on, one after the other; not_found when the
     /// file is not here.

@@ -20,10 +20,6 @@ std::uint64_t number_at(byte_view key, std::size_t at) {
     return value;
 }
 
-event_id event_in(byte_view key) {
-    return {*user_id::from_bytes(key.first(user_id::size)), number_at(key, user_id::size)};
-}
-
 /// The smallest key behind this one.
 bytes after(bytes key) {
     key.push_back(0);
@@ -157,7 +153,7 @@ task<result<std::size_t>> history::sweep() {
         if (next->empty() || next->front().first.size() < event_key_bytes) {
             break;
         }
-        const event_id which = event_in(next->front().first);
+        const event_id which = *event_of_key(next->front().first);
         const auto settled = co_await settle(which);
         if (!settled) {
             co_return fail(settled.error());

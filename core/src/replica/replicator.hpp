@@ -100,6 +100,18 @@ struct left_out {
         std::tuple(codec::field<1>(&left_out::copy), codec::field<2>(&left_out::lost));
 };
 
+/// What a look at some records has found.
+struct records_seen {
+    struct damage {
+        event_id event;
+        std::optional<std::pair<generation_number, version_number>> version;  // an earlier one
+        bool healed = false;
+    };
+    std::uint64_t count = 0, size = 0;
+    bytes next;  // key to go on with; empty: that was all
+    std::vector<damage> damaged;
+};
+
 class replicator {
 public:
     struct parts {
@@ -177,6 +189,11 @@ public:
     void give_up(const device_id& device) { outbox_.give_up(device); }
     task<recovery_report> catch_up(recovery_peers with);
 
+    /// Verifies some records of kind envelope or history from that key on. What is damaged is
+    /// healed: the current version of an event from memory, an earlier one from those who have it.
+    /// What cannot be is set aside; an event is lost then, and comes back by recovery.
+    task<result<records_seen>> look(record_kind kind, bytes from);
+
     const event_store& events() const noexcept { return store_; }
     history& earlier() noexcept { return earlier_; }
     /// The key of an event for one of its participants that is signed in here.
@@ -229,6 +246,10 @@ private:
     task<result<verified_envelope>> accept(envelope what);
     task<result<envelope_order>> take(verified_envelope what);
     bool skips_versions(const envelope_header& next) const;
+    task<result<std::optional<records_seen::damage>>> heal(record_kind kind, bytes key);
+    task<result<bool>> heal_current(event_id which, batch writes);
+    task<bool> ask_for_version(event_id which, generation_number line, version_number number,
+                               bytes key);
     task<void> take_earlier(envelope_header than, device_id from);
     result<std::vector<device_id>> write_removals(batch& writes, const envelope_header& next);
     std::vector<user_id> removed_by(const envelope_header& next) const;

@@ -54,15 +54,38 @@ TEST_F(event_store_test, what_is_stored_is_there_after_a_restart) {
               stream_number(10));
 }
 
-TEST_F(event_store_test, what_cannot_be_read_stops_the_start) {
+TEST_F(event_store_test, a_damaged_version_is_set_aside_and_its_event_lost_until_it_comes) {
     const bytes key = event_key(which);
-    store.held[{record_kind::envelope, key}] = {1};
-    EXPECT_EQ(in.run(events.load()).error().code, errc::malformed);
-    envelope damaged = first();
-    damaged.body[0] ^= 1;
-    store.held[{record_kind::envelope, key}] = codec::encode(damaged);
-    EXPECT_EQ(in.run(events.load()).error().code, errc::malformed);
-    store.held.clear();
+    envelope torn = first();
+    torn.body[0] ^= 1;
+    event_id another = which;
+    ++another.seq;
+    const envelope good = first();
+    const std::vector<std::pair<bytes, bytes>> cases{
+        {key, {1}}, {key, codec::encode(torn)}, {event_key(another), codec::encode(good)}};
+    for (const auto& [at, value] : cases) {
+        store.held.clear();
+        store.held[{record_kind::envelope, at}] = value;
+        event_store damaged(in.env, db);
+        ASSERT_TRUE(in.run(damaged.load()));
+        EXPECT_TRUE(damaged.all().empty());
+        EXPECT_EQ(damaged.lost(), std::set{*event_of_key(at)});
+        ASSERT_EQ(store.held.size(), 1U) << "it is kept";
+        EXPECT_EQ(store.held.begin()->first.first, record_kind::meta);
+        EXPECT_EQ(store.held.begin()->second, value);
+        EXPECT_GE(damaged.next_n(alice.id, device_number(1)), 2U) << "its number is given";
+        // It is remembered, and comes again.
+        event_store again(in.env, db);
+        ASSERT_TRUE(in.run(again.load()));
+        EXPECT_EQ(again.lost(), std::set{*event_of_key(at)});
+        if (at == key) {
+            again.publish(*verify(good));
+            EXPECT_TRUE(again.lost().empty());
+        }
+    }
+}
+
+TEST_F(event_store_test, what_cannot_be_read_stops_the_start) {
     store.held[{record_kind::stream, {1}}] = {1};
     EXPECT_FALSE(in.run(events.load()));
     store.held.clear();

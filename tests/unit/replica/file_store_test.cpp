@@ -114,7 +114,7 @@ TEST_F(file_store_test, knows_what_it_holds) {
     EXPECT_FALSE(in.run(files.verify(made->root)));
 }
 
-TEST_F(file_store_test, a_damaged_file_is_removed_so_that_it_can_come_again) {
+TEST_F(file_store_test, a_damaged_file_is_set_aside_so_that_it_can_come_again) {
     const auto made = import();
     ASSERT_TRUE(made);
     EXPECT_EQ(in.run(files.verify(made->root)), true);
@@ -122,14 +122,51 @@ TEST_F(file_store_test, a_damaged_file_is_removed_so_that_it_can_come_again) {
     ASSERT_TRUE(in.run(files.make_way(made->root, made->size)));
     EXPECT_EQ(store.blobs_held.size(), 1U);
     store.blobs_held[made->root][70'000] ^= 1;
+    const auto seen = in.run(files.look(made->root, 0));
+    ASSERT_TRUE(seen);
+    EXPECT_EQ(seen->bad, std::vector<std::uint64_t>{1});
+    EXPECT_FALSE(seen->more);
     EXPECT_EQ(in.run(files.verify(made->root)), false);
     EXPECT_TRUE(store.blobs_held.empty());
+    ASSERT_EQ(store.aside.size(), 1U);
+    EXPECT_EQ(store.aside[0].size(), crypto::leaf_sealed_bytes);
+    // The good leaves need not come again.
+    const bytes hashes = *in.run(files.leaf_hashes(made->root, 0, 99));
+    std::vector<digest> leaves;
+    for (std::size_t at = 0; at < hashes.size(); at += digest::size) {
+        leaves.push_back(*digest::from_bytes(byte_view(hashes).subspan(at, digest::size)));
+    }
+    EXPECT_EQ(in.run(files.resume(made->root, made->size, leaves)),
+              (std::vector<bool>{true, false, true}));
+    // What is longer than the file is no part of it.
+    store.parts[made->root].resize(500'000);
+    EXPECT_EQ(in.run(files.resume(made->root, made->size, leaves)),
+              (std::vector<bool>{false, false, false}));
+    EXPECT_TRUE(store.parts[made->root].empty());
     store.blobs_held[made->root] = {1, 2, 3};
     ASSERT_TRUE(in.run(files.make_way(made->root, made->size)));
     EXPECT_TRUE(store.blobs_held.empty());
     // A record that cannot be read is no record of another file.
     store.held[{record_kind::file, to_bytes(made->root.view())}] = {0xff};
     EXPECT_FALSE(in.run(files.size_if_held(made->root)));
+    EXPECT_EQ(in.run(files.look(made->root, 0)).error().code, errc::malformed);
+    EXPECT_EQ(in.run(files.verify(made->root)), false);
+    EXPECT_FALSE((store.held.contains({record_kind::file, to_bytes(made->root.view())})));
+    EXPECT_EQ(store.held.begin()->second, bytes{0xff}) << "it is kept";
+    EXPECT_EQ(in.run(files.look(made->root, 0)).error().code, errc::not_found);
+}
+
+TEST_F(file_store_test, a_record_of_another_file_is_seen) {
+    const auto made = import();
+    ASSERT_TRUE(made);
+    const bytes key = to_bytes(made->root.view());
+    auto record = *codec::decode<file_record>(store.held[{record_kind::file, key}]);
+    record.hashes[0] ^= 1;
+    store.held[{record_kind::file, key}] = codec::encode(record);
+    EXPECT_EQ(in.run(files.look(made->root, 0)).error().code, errc::malformed);
+    record.hashes.pop_back();
+    store.held[{record_kind::file, key}] = codec::encode(record);
+    EXPECT_EQ(in.run(files.look(made->root, 0)).error().code, errc::malformed);
 }
 
 }  // namespace
