@@ -87,6 +87,7 @@ std::vector<command> network_commands();
 std::vector<command> net_commands();
 std::vector<command> node_commands();
 std::vector<command> recovery_commands();
+std::vector<command> store_commands();
 std::vector<command> web_commands();
 
 /// Every command, in the order in which the help shows them.

@@ -110,7 +110,7 @@ const std::vector<command>& all_commands() {
         for (auto* group :
              {session_commands, event_commands, branch_commands, history_commands, lock_commands,
               file_commands, people_commands, network_commands, net_commands, node_commands,
-              recovery_commands, web_commands, completion_commands}) {
+              recovery_commands, store_commands, web_commands, completion_commands}) {
             auto commands = group();
             std::move(commands.begin(), commands.end(), std::back_inserter(made));
         }
@@ -151,6 +151,9 @@ std::string_view group_summary(std::string_view group) {
     }
     if (group == "recovery") {
         return "Recovery: how this device learns what it missed";
+    }
+    if (group == "store") {
+        return "The store: what this device keeps on its disk";
     }
     if (group == "lock") {
         return "Locks: who is editing an event now";

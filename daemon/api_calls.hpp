@@ -128,6 +128,11 @@ outcome get_file(call& one);
 outcome fetch_file(call& one);
 outcome delete_file(call& one);
 
+outcome get_store(call& one);
+outcome get_store_check(call& one);
+outcome post_store_backup(call& one);
+outcome post_store_scrub(call& one);
+
 outcome get_watch(call& one);
 
 outcome get_web(call& one);

@@ -257,6 +257,19 @@ result<void> read_days(const toml::node& value, config& into) {
     });
 }
 
+result<void> read_scrub_days(const toml::node& value, config& into) {
+    constexpr std::int64_t ten_years = 3'650;
+    return number_of(value, 0, ten_years).map([&](std::int64_t n) {
+        into.node.scrubbing.every = std::chrono::days(n);
+    });
+}
+
+result<void> read_scrub_speed(const toml::node& value, config& into) {
+    return number_of(value, 1, 10'000).map([&](std::int64_t n) {
+        into.node.scrubbing.bytes_per_second = static_cast<std::uint64_t>(n) << 20;
+    });
+}
+
 result<void> read_quota(const toml::node& value, config& into) {
     return number_of(value, 1, 1'000'000'000).map([&](std::int64_t n) {
         into.node.backup_quota = static_cast<std::uint64_t>(n) << 20;
@@ -323,6 +336,8 @@ constexpr std::array keys{
     key{"history.keep_days", read_days<&node::node_settings::history_kept>},
     key{"history.trash_days", read_days<&node::node_settings::trash_kept>},
     key{"backup.quota_mib", read_quota},
+    key{"scrub.every_days", read_scrub_days},
+    key{"scrub.mib_per_second", read_scrub_speed},
     key{"plugins.directories", read_directories},
     key{"web.listen", read_web},
     key{"reach", read_reach},
@@ -444,6 +459,7 @@ result<config> parse_config(std::string_view text, const std::string& file, cons
         return fail(parsed.error());
     }
     config made;
+    made.node.scrubbing.every = std::chrono::days(30);
     made.node.roles =
         wire::role::edge | wire::role::rendezvous | wire::role::backup | wire::role::registry;
     if (auto good = file_reader(file, made).read(*parsed, {}); !good) {

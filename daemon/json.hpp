@@ -73,6 +73,8 @@ json to_json(const node::plugin_view& view);
 json to_json(const node::finding& view);
 json to_json(const node::recovery_view& view);
 json to_json(const node::status_view& view);
+json to_json(const node::scrub_view& view);
+json to_json(const node::store_view& view);
 json to_json(const node::change& view);
 
 template <class Views>

@@ -45,8 +45,8 @@ http::fields with_guards(http::fields head) {
 /// What the page's users do with calboxctl only: the network and its strategies are the device's,
 /// and not one user's.
 bool is_for_page(std::string_view method, std::string_view path) {
-    static constexpr std::array<std::string_view, 4> shown{"/v1/network", "/v1/plugins",
-                                                           "/v1/discovery", "/v1/recovery"};
+    static constexpr std::array<std::string_view, 5> shown{
+        "/v1/network", "/v1/plugins", "/v1/discovery", "/v1/recovery", "/v1/store"};
     if (std::ranges::any_of(shown, [&](auto prefix) { return path.starts_with(prefix); })) {
         return is_safe(method);
     }

@@ -77,8 +77,9 @@ protected:
     fake_history past{events};
     fake_branches branch{events};
     fake_overlay overlay;
+    fake_store store;
     node::services all{account, events,  lock, file,   contact, network,
-                       info,    changes, past, branch, overlay};
+                       info,    changes, past, branch, overlay, store};
     web_sessions pages{world.env};
     api subject{world.env, all, pages};
     std::filesystem::path directory;

@@ -44,6 +44,27 @@ TEST_F(api_test, tells_of_recovery_and_changes_its_strategy) {
     EXPECT_EQ(say("PUT", "/v1/recovery/strategy", R"({"nam":"naive"})").status, 400);
 }
 
+TEST_F(api_test, shows_and_looks_after_the_store) {
+    const json shown = ask("GET", "/v1/store").document();
+    EXPECT_EQ(shown["engine"], "sqlite");
+    EXPECT_EQ(shown["database_bytes"], 4096);
+    EXPECT_EQ(shown["scrub"]["running"], false);
+    EXPECT_EQ(shown["scrub"]["began"], "1970-01-01T00:00:01Z");
+    EXPECT_EQ(shown["scrub"]["ended"], nullptr);
+    EXPECT_EQ(shown["scrub"]["found"][0]["name"], "alice/1.7");
+    EXPECT_EQ(ask("GET", "/v1/store/check").document()["sound"], true);
+    const auto made = say("POST", "/v1/store/backup", R"({"file":"/mnt/copy.db"})");
+    EXPECT_EQ(made.status, 201);
+    EXPECT_EQ(made.document(), json({{"file", "/mnt/copy.db"}, {"bytes", 4096}}));
+    EXPECT_EQ(say("POST", "/v1/store/backup", R"({"file":"/mnt/copy.db"})").status, 409);
+    EXPECT_EQ(say("POST", "/v1/store/backup", R"({"file":"copy.db"})").status, 400);
+    EXPECT_EQ(say("POST", "/v1/store/backup", R"({"file":"/a\u0000b"})").status, 400);
+    EXPECT_EQ(say("POST", "/v1/store/backup", "{}").status, 400);
+    const auto begun = say("POST", "/v1/store/scrub", "{}");
+    EXPECT_EQ(begun.status, 202);
+    EXPECT_EQ(begun.document()["running"], true);
+}
+
 TEST_F(api_test, shows_the_overlay_and_exchanges_its_strategy) {
     const json net = ask("GET", "/v1/net").document();
     EXPECT_EQ(net["edges_max"], 9);

@@ -561,6 +561,44 @@ public:
     std::string used = "random";
 };
 
+class fake_store final : public node::store_admin {
+public:
+    task<result<node::store_view>> show() override {
+        node::store_view view;
+        view.engine = "sqlite";
+        view.size.layout = 1;
+        view.size.database_bytes = 4096;
+        view.events = 3;
+        view.scrub = scrubbed();
+        co_return view;
+    }
+    task<result<storage::check_report>> check() override {
+        co_return storage::check_report{sound, sound ? "all is well" : "a page is torn"};
+    }
+    task<result<node::backup_view>> back_up(std::string file) override {
+        if (file == last) {
+            co_return fail(errc::already_exists, file + " exists already");
+        }
+        last = file;
+        co_return node::backup_view{std::move(file), 4096};
+    }
+    node::scrub_view scrub() override {
+        running = true;
+        return scrubbed();
+    }
+    node::scrub_view scrubbed() const override {
+        node::scrub_view view;
+        view.running = running;
+        view.began = timestamp{1000};
+        view.events = 2;
+        view.damaged = 1;
+        view.found.push_back({"event", "alice/1.7", false});
+        return view;
+    }
+    bool sound = true, running = false;
+    std::string last;
+};
+
 class fake_watch final : public node::watch {
 public:
     explicit fake_watch(const environment& env) : env_(env), news_(std::make_shared<event>(env)) {}
