@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "model/recurrence.hpp"
 #include "node/drafts.hpp"
 #include "wire/limits.hpp"
 
@@ -13,6 +14,19 @@ group_source::~group_source() = default;
 namespace {
 
 constexpr duration given_back_within = std::chrono::seconds(2);
+
+/// Has it something in the range that is asked for?
+bool is_within(const opened_event& event, const event_query& query) {
+    if (!model::is_series(event.content) || (!query.from && !query.to)) {
+        return (!query.from || event.utc.end >= *query.from) &&
+               (!query.to || event.utc.start < *query.to);
+    }
+    constexpr std::int64_t end_of_all = 253'402'300'799'000;
+    const model::interval range{query.from.value_or(event.utc.start),
+                                query.to.value_or(timestamp{end_of_all})};
+    const auto made = model::expand(event.content, range, {50'000, 1});
+    return !made.occurrences.empty() || !made.complete;  // rather too many than one lost
+}
 
 std::string lower(std::string_view text) {
     std::string out(text);
@@ -128,6 +142,7 @@ result<calendar_service::proposal> calendar_service::propose(
     if (auto fits = apply_draft(change, made.text.content, false); !fits) {
         return fail(std::move(fits.error()));
     }
+    model::carry_over(from.content, made.text.content);
     if (guests) {
         made.participants = std::move(*guests);
         std::erase(made.participants, from.header.event.organizer);
@@ -401,7 +416,7 @@ event_view calendar_service::view_of(const opened_event& opened,
     }
     view.utc = opened.utc;
     for (const opened_event* other : others) {
-        if (other->header.event != view.id && other->utc.overlaps(opened.utc)) {
+        if (other->header.event != view.id && overlap(*other, opened)) {
             view.conflicts.push_back(people_.id_text(other->header.event));
         }
     }
@@ -418,8 +433,7 @@ std::vector<event_view> calendar_service::list(user_id as, const event_query& qu
     const std::string wanted = lower(query.text);
     std::vector<event_view> found;
     for (const opened_event* one : all) {
-        if ((query.from && one->utc.end < *query.from) ||
-            (query.to && one->utc.start >= *query.to)) {
+        if (!is_within(*one, query)) {
             continue;
         }
         const auto& content = one->content;
@@ -447,9 +461,8 @@ std::vector<std::pair<event_view, event_view>> calendar_service::conflicts(user_
     const auto all = opened_.all(as);
     std::vector<std::pair<event_view, event_view>> pairs;
     for (std::size_t i = 0; i < all.size(); ++i) {
-        // Sorted by start: once one starts after this one's end, so do all that follow.
-        for (std::size_t j = i + 1; j < all.size() && all[j]->utc.start <= all[i]->utc.end; ++j) {
-            if (all[i]->utc.overlaps(all[j]->utc)) {
+        for (std::size_t j = i + 1; j < all.size(); ++j) {
+            if (overlap(*all[i], *all[j])) {
                 pairs.emplace_back(view_of(*all[i], all), view_of(*all[j], all));
             }
         }

@@ -4,7 +4,48 @@
 
 #include <calbox/mutant.hpp>
 
+#include "model/recurrence.hpp"
+
 namespace calbox::node {
+
+namespace {
+
+constexpr std::int64_t day_ms = 86'400'000;
+constexpr std::int64_t kept_back = 31 * day_ms;
+constexpr std::int64_t kept_ahead = 366 * day_ms;
+constexpr std::int64_t again_after = 7 * day_ms;
+constexpr model::expansion_limits at_most = {20'000, 1'000};
+
+}  // namespace
+
+bool overlap(const opened_event& one, const opened_event& other) noexcept {
+    auto a = one.times.begin(), b = other.times.begin();
+    while (a != one.times.end() && b != other.times.end()) {
+        if (a->overlaps(*b)) {
+            return true;
+        }
+        if (a->end <= b->start) {
+            ++a;
+        } else {
+            ++b;
+        }
+    }
+    return false;
+}
+
+/// A single event has its one time, wherever that is.
+void opened_events::expand(opened_event& event) const {
+    event.expanded = env_.time.wall();
+    event.times.clear();
+    if (!model::is_series(event.content)) {
+        event.times.push_back(event.utc);
+        return;
+    }
+    const model::interval kept{{event.expanded.ms - kept_back}, {event.expanded.ms + kept_ahead}};
+    for (const auto& one : model::expand(event.content, kept, at_most).occurrences) {
+        event.times.push_back(one.utc);
+    }
+}
 
 result<const opened_event*> opened_events::open(const event_id& which, const user_id& as) {
     const replica::held_event* const held = replica_.events().find(which);
@@ -19,12 +60,16 @@ result<const opened_event*> opened_events::open(const event_id& which, const use
     const auto known = opened_.find(which);
     if (known != opened_.end() &&
         (known->second.order == held->order || mutant("opened_events.keeps_old"))) {
+        if (env_.time.wall().ms - known->second.expanded.ms > again_after) {
+            expand(known->second);
+        }
         return &known->second;
     }
     auto opened = read(*held, as);
     if (!opened) {
         return fail(std::move(opened.error()));
     }
+    expand(*opened);
     return &opened_.insert_or_assign(which, std::move(*opened)).first->second;
 }
 

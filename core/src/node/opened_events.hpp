@@ -16,7 +16,12 @@ struct opened_event {
     model::event_content content;
     bytes body;  // the iCalendar text
     model::interval utc;
+    /// When it takes place, by start: of a series, from a month before `expanded` to a year after.
+    std::vector<model::interval> times = {};
+    timestamp expanded = {};
 };
+/// Does one take place while the other does?
+bool overlap(const opened_event& one, const opened_event& other) noexcept;
 
 class opened_events {
 public:
@@ -41,6 +46,8 @@ public:
     void forget_all() { opened_.clear(); }
 
 private:
+    void expand(opened_event& event) const;
+
     const environment& env_;
     const replica::replicator& replica_;
     const people& people_;

@@ -57,6 +57,61 @@ protected:
 
 TEST_F(body_test, comes_back) { expect_round_trip(sample_content()); }
 
+TEST_F(body_test, single_times_of_a_series_come_back) {
+    event_content content = sample_content();
+    content.added_times = {{2026, 5, 9, 14, 0, 0}, {2026, 5, 10, 9, 0, 0}};
+    content.related = {"earlier@calendarbox"};
+    content.changed[{2026, 5, 18, 14, 0, 0}].reset();
+    changed_occurrence moved{"Party; moved", "why\n", "Room 2", content.time};
+    moved.time = {{2026, 6, 1, 9, 0, 0}, {2026, 6, 1, 10, 0, 0}, "America/New_York", false};
+    content.changed[{2026, 5, 20, 14, 0, 0}] = moved;
+    expect_round_trip(content);
+    const std::string text = text_of(write_body(content, {}));
+    EXPECT_TRUE(has_line(text, "EXDATE;TZID=Europe/Berlin:20260518T140000"));
+    EXPECT_TRUE(has_line(text, "RDATE;TZID=Europe/Berlin:20260509T140000,20260510T090000"));
+    EXPECT_TRUE(has_line(text, "RECURRENCE-ID;TZID=Europe/Berlin:20260520T140000"));
+    EXPECT_TRUE(has_line(text, "RELATED-TO;RELTYPE=SIBLING:earlier@calendarbox"));
+    EXPECT_TRUE(has_line(text, "TZID:America/New_York"));
+    content.time = {{2026, 5, 3, 0, 0, 0}, {2026, 5, 4, 0, 0, 0}, "UTC", true};
+    content.changed.clear();
+    content.changed[{2026, 5, 18, 0, 0, 0}].reset();
+    content.added_times = {{2026, 5, 9, 0, 0, 0}};
+    expect_round_trip(content);
+}
+
+TEST_F(body_test, keeps_what_is_foreign_in_a_single_time) {
+    const std::string foreign = event_text(
+        "SUMMARY:a\r\nDTSTART:20260503T100000Z\r\nRRULE:FREQ=DAILY;COUNT=9\r\n"
+        "EXDATE;X-WHY=1:20260504T100000Z\r\nRDATE;VALUE=PERIOD:20260601T100000Z/PT3H\r\n"
+        "END:VEVENT\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:b\r\n"
+        "DTSTART:20260505T110000Z\r\nRECURRENCE-ID;X-P=1:20260505T100000Z\r\n"
+        "CATEGORIES:A\r\nATTENDEE:mailto:x@example.org\r\n");
+    auto content = parse_body(as_bytes(foreign));
+    ASSERT_TRUE(content) << content.error().message();
+    EXPECT_EQ(content->changed.size(), 2U);
+    EXPECT_EQ(content->added_times, (std::vector<local_time>{{2026, 6, 1, 10, 0, 0}}));
+    content->info = "new";
+    std::string text = text_of(write_body(*content, as_bytes(foreign)));
+    for (const char* const line :
+         {"EXDATE;X-WHY=1:20260504T100000Z", "RDATE;VALUE=PERIOD:20260601T100000Z/PT3H",
+          "RECURRENCE-ID;X-P=1:20260505T100000Z", "CATEGORIES:A"}) {
+        EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+    }
+    content->changed.at({2026, 5, 5, 10, 0, 0})->place = "Room";
+    text = text_of(write_body(*content, as_bytes(foreign)));
+    for (const char* const line : {"RECURRENCE-ID;X-P=1:20260505T100000Z", "CATEGORIES:A",
+                                   "ATTENDEE:mailto:x@example.org", "LOCATION:Room"}) {
+        EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+    }
+    expect_malformed(
+        event_text("SUMMARY:a\r\nRECURRENCE-ID:20260505T100000Z\r\n"
+                   "DTSTART:20260503T100000Z\r\n"));
+    expect_malformed(
+        event_text("DTSTART:20260503T100000Z\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\n"
+                   "UID:2\r\nDTSTART:20260503T100000Z\r\n"
+                   "RECURRENCE-ID:20260505T100000Z\r\n"));
+}
+
 TEST_F(body_test, comes_back_with_little_in_it) {
     event_content content;
     content.title = "x";

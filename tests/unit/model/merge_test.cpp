@@ -166,5 +166,20 @@ TEST(kept_beside, is_always_a_free_label) {
     EXPECT_TRUE(kept_beside(long_name + ".pdf", "bob", day, free).ends_with(".pdf"));
 }
 
+TEST_F(merge_test, single_times_of_a_series_are_a_set) {
+    const local_time first{2026, 5, 4, 14, 0, 0}, second{2026, 5, 11, 14, 0, 0};
+    version_text base, mine, theirs;
+    base.content.recurrence = mine.content.recurrence = theirs.content.recurrence = "FREQ=WEEKLY";
+    mine.content.changed[first].reset();
+    theirs.content.changed[second] = changed_occurrence{"Moved", "", "", {}};
+    merged_text made = merge(base, mine, theirs);
+    EXPECT_TRUE(made.fits());
+    EXPECT_EQ(made.text.content.changed.size(), 2U);
+    theirs.content.changed[first] = changed_occurrence{"Moved", "", "", {}};
+    made = merge(base, mine, theirs);
+    EXPECT_EQ(made.both, std::vector<std::string_view>{"occurrences"});
+    EXPECT_TRUE(made.text.content.changed.at(first));
+}
+
 }  // namespace
 }  // namespace calbox::model

@@ -275,6 +275,14 @@ TEST_F(recurrence_test, single_times_follow_the_series) {
     EXPECT_EQ(now.changed.at(wall("2026-05-26T15:00"))->title, "Party");
     EXPECT_EQ(now.changed.at(wall("2026-05-26T15:00"))->time.end, wall("2026-05-26T17:00"));
 
+    event_content monday = before;
+    monday.recurrence = "FREQ=WEEKLY;BYDAY=MO,FR";
+    now = monday;
+    now.time.start = wall("2026-05-05T01:00");
+    now.time.end = wall("2026-05-05T02:00");
+    carry_over(monday, now);
+    EXPECT_EQ(now.recurrence, "FREQ=WEEKLY;BYDAY=TU,SA");
+
     now = before;
     now.recurrence = "FREQ=WEEKLY;INTERVAL=2";  // not on the 11th, nor on the 25th
     carry_over(before, now);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/times.hpp"
 #include "node/registry_records.hpp"
 #include "support/test_network.hpp"
 
@@ -100,6 +101,40 @@ TEST_P(share, event_reaches_the_guest_and_his_edit_the_organizer) {
     });
     must(all.net.run(all.alice.api().events.remove(all.alice.me(), made.id, std::nullopt)));
     all.net.until([&] { return !all.bob.api().events.show(all.bob.me(), made.id).has_value(); });
+}
+
+TEST_P(share, a_series_meets_what_is_later_in_its_way) {
+    two_people all(GetParam());
+    auto weekly = all.draft("choir");
+    weekly.recurrence = "FREQ=WEEKLY;COUNT=4";
+    weekly.zone = "UTC";
+    auto& calendar = all.alice.api().events;
+    const auto now = model::to_local(all.net.env.time.wall(), "UTC");
+    weekly.start = now.date_text() + " 14:00";
+    weekly.end = now.date_text() + " 15:00";
+    const auto series = must(all.net.run(calendar.create(all.alice.me(), weekly)));
+    auto once = all.draft("lunch");
+    once.zone = "UTC";
+    const auto later = [&](int days) {
+        return model::from_wall_seconds(model::wall_seconds(now) + days * 86'400).date_text();
+    };
+    once.start = later(14) + " 14:30";
+    once.end = later(14) + " 16:00";
+    const auto lunch = must(all.net.run(calendar.create(all.alice.me(), once)));
+    EXPECT_EQ(lunch.conflicts, std::vector{series.id_text});
+    EXPECT_EQ(must(calendar.show(all.alice.me(), series.id)).conflicts, std::vector{lunch.id_text});
+    EXPECT_EQ(calendar.conflicts(all.alice.me()).size(), 1U);
+    node::event_query week;
+    week.from = model::parse_utc(later(21)).value();
+    week.to = model::parse_utc(later(22)).value();
+    EXPECT_EQ(calendar.list(all.alice.me(), week).size(), 1U);
+    week.from = model::parse_utc(later(28)).value();
+    week.to = model::parse_utc(later(29)).value();
+    EXPECT_TRUE(calendar.list(all.alice.me(), week).empty());
+    once.start = later(28) + " 14:30";
+    once.end = later(28) + " 16:00";
+    must(all.net.run(calendar.modify(all.alice.me(), lunch.id, once, std::nullopt)));
+    EXPECT_TRUE(calendar.conflicts(all.alice.me()).empty());
 }
 
 TEST_P(share, files_of_all_sizes) {
