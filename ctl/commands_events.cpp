@@ -59,6 +59,47 @@ answer<void> add(context& with) {
     return {};
 }
 
+/// A series stands where its next time is.
+json by_shown_time(json events) {
+    const auto start = [](const json& event) {
+        const auto next = event.find("next");
+        return text_of(next != event.end() && next->is_object() ? *next : event, "start_utc");
+    };
+    std::sort(events.begin(), events.end(), [&](const json& one, const json& other) {
+        return std::pair(start(one), text_of(one, "id")) <
+               std::pair(start(other), text_of(other, "id"));
+    });
+    return events;
+}
+
+/// One time of a series, and for which times a change of it is: what --occurrence and --scope say,
+/// as a query; empty without them.
+answer<std::string> chosen_times(context& with, const std::string& target, bool with_scope) {
+    const auto& values = with.values;
+    const auto scope = values.has("scope") ? values.one("scope") : std::string("this");
+    if (!values.has("occurrence")) {
+        if (values.has("scope") && scope != "all") {
+            return refuse("invalid_argument",
+                          "--scope needs --occurrence: which time of the series, as events list "
+                          "--to shows it");
+        }
+        return std::string();
+    }
+    const auto event = with.api.get(target);
+    if (!event) {
+        return refuse(event.error());
+    }
+    bool day_only = false;
+    const auto typed = parse_point(values.one("occurrence"), with.now_here(), day_only);
+    if (!typed) {
+        return refuse(typed.error());
+    }
+    const auto its_zone = named_zone(text_of(*event, "zone"));
+    const wall there = its_zone ? wall_at(moment_of(*typed, with.mine), *its_zone) : *typed;
+    const auto id = day_only || truth_of(*event, "all_day") ? wire_day(*typed) : wire_time(there);
+    return "?recurrence_id=" + encode_segment(id) + (with_scope ? "&scope=" + scope : "");
+}
+
 answer<void> list(context& with) {
     std::string query;
     const auto put = [&](const char* key, const std::string& value) {
@@ -80,6 +121,9 @@ answer<void> list(context& with) {
     if (with.values.has("search")) {
         put("q", with.values.one("search"));
     }
+    if (with.values.has("to")) {  // without an end a series would have none
+        put("expand", "true");
+    }
     const auto found = with.api.get("/v1/events" + query);
     if (!found) {
         return refuse(found.error());
@@ -89,7 +133,7 @@ answer<void> list(context& with) {
         return {};
     }
     with.out.table({"ID", "WHEN", "TITLE", "PLACE", "WITH", ""},
-                   event_rows(list_of(*found, "events"), with.mine), "no events");
+                   event_rows(by_shown_time(list_of(*found, "events")), with.mine), "no events");
     return {};
 }
 
@@ -98,7 +142,11 @@ answer<void> show(context& with) {
     if (!target) {
         return refuse(target.error());
     }
-    const auto event = with.api.get(*target);
+    const auto times = chosen_times(with, *target, false);
+    if (!times) {
+        return refuse(times.error());
+    }
+    const auto event = with.api.get(*target + *times);
     if (!event) {
         return refuse(event.error());
     }
@@ -147,9 +195,15 @@ problem kept(context& with, const std::string& form, const problem& why) {
     return {why.code, why.detail + "; your text is in " + *file + advice};
 }
 
+/// The event at the time that `times` says, or as a whole.
+std::string read_from(const std::string& target, const std::string& times) {
+    return target + times.substr(0, times.find('&'));
+}
+
 /// With the lock held by `session`, or without one where it is empty.
-answer<void> edit_in_editor(context& with, const std::string& target, const std::string& session) {
-    const auto got = fetch(with, target);
+answer<void> edit_in_editor(context& with, const std::string& target, const std::string& times,
+                            const std::string& session) {
+    const auto got = fetch(with, read_from(target, times));
     if (!got) {
         return refuse(got.error());
     }
@@ -167,15 +221,16 @@ answer<void> edit_in_editor(context& with, const std::string& target, const std:
         return {};
     }
     patience patient(with);
-    auto done = patch(with, target, *draft, got->etag, session);
+    auto done = patch(with, target + times, *draft, got->etag, session);
     while (!done && patient.waits(done.error())) {
-        done = patch(with, target, *draft, got->etag, session);
+        done = patch(with, target + times, *draft, got->etag, session);
     }
     for (int attempt = 1; !done && attempt < edit_attempts; ++attempt) {
         if (!wants_merged(with, done.error())) {
             break;
         }
-        done = patch(with, target + "?merge=yes", *draft, got->etag, session);
+        done = patch(with, target + times + (times.empty() ? "?" : "&") + "merge=yes", *draft,
+                     got->etag, session);
     }
     if (!done) {
         return refuse(kept(with, *form, done.error()));
@@ -186,11 +241,11 @@ answer<void> edit_in_editor(context& with, const std::string& target, const std:
 
 /// The lock lasts as long as the stream that tells of it, which is as long as the editor is open
 /// and what was written is saved.
-answer<void> edit_under_lock(context& with, const std::string& target) {
+answer<void> edit_under_lock(context& with, const std::string& target, const std::string& times) {
     std::optional<answer<void>> edited;
     event_stream session([&](const std::string&, const std::string& data) -> answer<void> {
         const auto first = json::parse(data, nullptr, false);
-        edited = edit_in_editor(with, target, text_of(first, "session"));
+        edited = edit_in_editor(with, target, times, text_of(first, "session"));
         return refuse("closed", "the session is over");
     });
     request what{.method = "POST",
@@ -204,13 +259,13 @@ answer<void> edit_under_lock(context& with, const std::string& target) {
         return *edited;
     }
     if (problem why = ended ? problem() : ended.error(); !ended && patience(with).waits(why)) {
-        return edit_under_lock(with, target);
+        return edit_under_lock(with, target, times);
     } else if (why.code == "cancelled") {
         return refuse(why);
     }
     if (!ended && ended.error().code == "unsupported") {
         with.out.note("without a lock: " + ended.error().detail);
-        return edit_in_editor(with, target, {});
+        return edit_in_editor(with, target, times, {});
     }
     return ended ? refuse("closed", "the daemon gave no session") : refuse(ended.error());
 }
@@ -220,18 +275,22 @@ answer<void> edit(context& with) {
     if (!target) {
         return refuse(target.error());
     }
+    const auto times = chosen_times(with, *target, true);
+    if (!times) {
+        return refuse(times.error());
+    }
     if (!names_a_change(with.values)) {
         if (!with.world.in_is_terminal || !with.world.out_is_terminal) {
             return refuse("invalid_argument",
                           "nothing to change: name an option; see calboxctl events edit --help");
         }
-        return edit_under_lock(with, *target);
+        return edit_under_lock(with, *target, *times);
     }
     // What is changed is computed from the version that was read. Somebody else's change in between
     // is no reason to bother the person: it is computed again from theirs.
     patience patient(with);
     for (int attempt = 1;;) {
-        const auto got = fetch(with, *target);
+        const auto got = fetch(with, read_from(*target, *times));
         if (!got) {
             return refuse(got.error());
         }
@@ -239,7 +298,7 @@ answer<void> edit(context& with) {
         if (!draft) {
             return refuse(draft.error());
         }
-        auto done = patch(with, *target, *draft, got->etag);
+        auto done = patch(with, *target + *times, *draft, got->etag);
         if (done) {
             print_changed(with, "Changed", *done);
             return {};
@@ -285,13 +344,18 @@ answer<void> remove(context& with) {
     if (!target) {
         return refuse(target.error());
     }
-    if (auto done = with.api.remove(*target); !done) {
+    const auto times = chosen_times(with, *target, true);
+    if (!times) {
+        return refuse(times.error());
+    }
+    if (auto done = with.api.remove(*target + *times); !done) {
         return done;
     }
     if (with.out.json()) {
         with.out.document(json::object());
     }
-    with.out.done("Removed " + clean(id));
+    with.out.done("Removed " + clean(id) +
+                  (times->empty() ? "" : " at " + clean(with.values.one("occurrence"))));
     return {};
 }
 
@@ -320,6 +384,20 @@ answer<void> conflicts(context& with) {
 const argument id_argument{
     .name = "ID", .help = "the event, for example alice/1.7", .kind = word_kind::event};
 
+const option occurrence_option{.name = "occurrence",
+                               .brief = {},
+                               .value = "TIME",
+                               .help = "of a series, the time meant, as events list --to shows it"};
+const option scope_option{.name = "scope",
+                          .brief = {},
+                          .value = "WHICH",
+                          .help =
+                              "with --occurrence: this time, those following, or all; this "
+                              "without it",
+                          .many = false,
+                          .kind = word_kind::choice,
+                          .choices = {"this", "following", "all"}};
+
 std::vector<option> draft_options() {
     return {
         {.name = "end",
@@ -346,8 +424,8 @@ std::vector<option> draft_options() {
          .many = true},
         {.name = "repeat",
          .brief = {},
-         .value = "RRULE",
-         .help = "a rule of RFC 5545, for example FREQ=WEEKLY;COUNT=10"},
+         .value = "RULE",
+         .help = "how it repeats, in words as below, or a rule of RFC 5545; never ends it"},
     };
 }
 
@@ -358,7 +436,10 @@ constexpr const char* when_details =
     "  time    14:00, 9am, 2:15pm, noon, midnight; alone it is today's\n"
     "  both    friday 9:30, 2026-05-03T14:00, now; a day alone is the whole day\n"
     "  end     START - END, START to END, or START+LENGTH; an hour later without it\n"
-    "  length  90m, 2h, 1h30m; of whole days 3d, 2w";
+    "  length  90m, 2h, 1h30m; of whole days 3d, 2w\n"
+    "RULE says how it repeats, from its start on: \"weekly\", \"every 2 weeks on mon,wed until\n"
+    "2026-12-31\", \"monthly on the last friday\", \"monthly on the 15th\", \"daily 10 times\",\n"
+    "\"every weekday\", \"yearly in may on the 2nd sunday\"; or FREQ=WEEKLY;COUNT=10.";
 
 command add_command() {
     auto options = draft_options();
@@ -377,7 +458,7 @@ command add_command() {
             {{"events add \"DS meeting\" \"tomorrow 14:00+60m\" --with bob --file slides.pdf",
               "one hour, shared with bob, with a file"},
              {"events add Holidays 2026-08-03 --end 2026-08-14 --all-day", "two weeks"},
-             {"events add Choir \"thursday 20:00+2h\" --with @choir --repeat FREQ=WEEKLY",
+             {"events add Choir \"thursday 20:00+2h\" --with @choir --repeat weekly",
               "every week, with everybody of a group"}},
         .details = when_details,
         .run = add};
@@ -400,6 +481,8 @@ command edit_command() {
     for (auto& one : draft_options()) {
         options.push_back(std::move(one));
     }
+    options.push_back(occurrence_option);
+    options.push_back(scope_option);
     options.push_back({.name = "wait",
                        .brief = {},
                        .value = {},
@@ -418,6 +501,12 @@ command edit_command() {
                           "moves it"},
                          {"events edit alice/1.7 --with carol --without bob",
                           "carol in the place of bob"},
+                         {"events edit alice/1.7 --occurrence \"2026-05-18 20:00\" --when "
+                          "\"2026-05-19 20:00\"",
+                          "one time of a series is moved"},
+                         {"events edit alice/1.7 --occurrence 2026-06-01 --scope following "
+                          "--place \"Room 4\"",
+                          "from then on it is an event of its own"},
                          {"events edit alice/1.7",
                           "opens it in $EDITOR, and keeps others from changing it meanwhile"}},
             .details = when_details,
@@ -439,14 +528,15 @@ std::vector<command> event_commands() {
                .value = "TIME",
                .help = "those that start before it; a day is included"},
               {.name = "search", .brief = {}, .value = "TEXT", .help = "those that contain it"}},
-         .examples = {{"events list --from today --to sunday", "this week's"},
+         .examples = {{"events list --from today --to sunday",
+                       "this week's, of a series each time of it"},
                       {"events list --search budget", "by words"}},
-         .details = {},
+         .details = "Without --to a series is listed once, at its next time.",
          .run = list},
         {.path = "events show",
          .summary = "Shows one event",
          .arguments = {id_argument},
-         .options = {},
+         .options = {occurrence_option},
          .examples = {{"events show alice/1.7", "its time, people, files and state"}},
          .details = {},
          .run = show},
@@ -464,8 +554,12 @@ std::vector<command> event_commands() {
         {.path = "events rm",
          .summary = "Removes an event, for everybody when it is yours",
          .arguments = {id_argument},
-         .options = {},
-         .examples = {{"events rm alice/1.7", "a guest who may not delete it declines it"}},
+         .options = {occurrence_option, scope_option},
+         .examples = {{"events rm alice/1.7", "a guest who may not delete it declines it"},
+                      {"events rm alice/1.7 --occurrence 2026-05-18",
+                       "one time of a series does not take place"},
+                      {"events rm alice/1.7 --occurrence 2026-05-18 --scope following",
+                       "it ends before that time"}},
          .details = {},
          .run = remove},
         {.path = "events conflicts",

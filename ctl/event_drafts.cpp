@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rules.hpp"
 #include "text.hpp"
 
 namespace calbox::ctl {
@@ -49,7 +50,7 @@ json guests_may_of(const given& values) {
     return made;
 }
 
-/// What is said as it is: texts, permissions, the rule.
+/// What is said as it is: texts, permissions.
 void put_plain(const given& values, json& draft) {
     const auto put = [&](const char* option, const char* key) {
         if (values.has(option)) {
@@ -59,10 +60,24 @@ void put_plain(const given& values, json& draft) {
     put("title", "title");
     put("info", "info");
     put("place", "place");
-    put("repeat", "recurrence");
     if (values.has("guests-may")) {
         draft["guests_may"] = guests_may_of(values);
     }
+}
+
+/// The repetition, of an event that is there in `event` or in the draft.
+answer<void> put_rule(json& draft, const given& values, const json& event, wall now,
+                      const time_zones& zones) {
+    if (!values.has("repeat")) {
+        return {};
+    }
+    const bool all_day = truth_of(draft.contains("all_day") ? draft : event, "all_day");
+    auto rule = parse_rule(values.one("repeat"), now, all_day, zones.sent);
+    if (!rule) {
+        return refuse(rule.error());
+    }
+    draft["recurrence"] = std::move(*rule);
+    return {};
 }
 
 /// `text` as the end of an event that starts at `start`: "16:00" is on that day.
@@ -161,6 +176,9 @@ answer<json> changed_draft(const context& with, const json& event) {
     } else if (values.has("zone")) {
         draft["zone"] = zones->sent.name;
     }
+    if (auto put = put_rule(draft, values, event, with.now_here(), *zones); !put) {
+        return refuse(put.error());
+    }
     return draft;
 }
 
@@ -175,6 +193,9 @@ answer<json> new_draft(const context& with) {
     if (auto put = put_span(draft, values, values.one("WHEN"),
                             wall_at(with.world.now(), zones->typed), *zones);
         !put) {
+        return refuse(put.error());
+    }
+    if (auto put = put_rule(draft, values, draft, with.now_here(), *zones); !put) {
         return refuse(put.error());
     }
     if (const auto guests = split_lists(values.all("with")); !guests.empty()) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "rules.hpp"
 #include "text.hpp"
 
 namespace calbox::ctl {
@@ -107,8 +108,10 @@ std::string quorum_text(const json& lacks) {
 }
 
 std::string event_line(const json& event, const zone& mine) {
-    return fmt::format("{} {}, {}", clean_text(event, "id"), clean_text(event, "title"),
-                       when_text(event, mine));
+    const bool whole = text_of(event, "recurrence_id").empty();
+    const auto repeats = whole ? clean_text(event, "repeats") : std::string();
+    return fmt::format("{} {}, {}{}", clean_text(event, "id"), clean_text(event, "title"),
+                       when_text(event, mine), repeats.empty() ? "" : ", " + repeats);
 }
 
 void show_event(output& out, const json& event, const zone& mine) {
@@ -122,7 +125,11 @@ void show_event(output& out, const json& event, const zone& mine) {
                   fmt::format("{} - {} in {}", clean(start), clean_text(event, "end"), its_zone));
     }
     out.field("place", clean_text(event, "place"));
-    out.field("repeats", clean_text(event, "recurrence"));
+    out.field("repeats", clean_text(event, "repeats"));
+    out.field("occurrence", clean_text(event, "recurrence_id"));
+    if (const auto next = event.find("next"); next != event.end() && next->is_object()) {
+        out.field("next", when_text(*next, mine));
+    }
     out.field("organizer", clean_text(event, "organizer"));
     out.field("with", guests_text(event));
     out.field("declined", clean_list(event, "declined"));
@@ -160,8 +167,14 @@ std::vector<std::vector<std::string>> event_rows(const json& events, const zone&
         if (!list_of(event, "conflicts").empty()) {
             remarks += remarks.empty() ? "overlaps" : ", overlaps";
         }
-        rows.push_back({clean_text(event, "id"), when_text(event, mine), clean_text(event, "title"),
-                        clean_text(event, "place"), clean_list(event, "participants"), remarks});
+        const auto next = event.find("next");
+        const bool whole = next != event.end() && next->is_object();
+        if (const auto repeats = clean_text(event, "repeats"); !repeats.empty()) {
+            remarks += (remarks.empty() ? "" : ", ") + repeats;
+        }
+        rows.push_back({clean_text(event, "id"), when_text(whole ? *next : event, mine),
+                        clean_text(event, "title"), clean_text(event, "place"),
+                        clean_list(event, "participants"), remarks});
     }
     return rows;
 }
@@ -214,7 +227,8 @@ std::string form_value(const json& event, const form_field& field) {
     if (field.list) {
         return clean_list(event, field.key);
     }
-    const auto value = clean_text(event, field.key);
+    const bool rule = std::string_view(field.key) == "recurrence";
+    const auto value = clean_text(event, rule && event.contains("repeats") ? "repeats" : field.key);
     return is_time(field) ? typed_time(value) : value;
 }
 
@@ -227,6 +241,12 @@ std::string trimmed(const std::string& text) {
 
 answer<json> changed_value(const json& event, const form_field& field, const std::string& value,
                            wall now) {
+    if (std::string_view(field.key) == "recurrence") {
+        const auto where = named_zone(text_of(event, "zone"));
+        auto rule = parse_rule(value, now, truth_of(event, "all_day"),
+                               where ? *where : zone{"UTC0", "UTC"});
+        return rule ? answer<json>(json(std::move(*rule))) : refuse(rule.error());
+    }
     if (field.list) {
         return json(split_lists({value}));
     }

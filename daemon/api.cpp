@@ -1,5 +1,6 @@
 #include "api.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -217,7 +218,8 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
     if (auto read = read_query(query, one); !read) {
         co_return fail(std::move(read.error()));
     }
-    if (made.chosen->run != get_events && made.chosen->run != patch_event) {
+    constexpr std::array queried = {&get_events, &get_event, &patch_event, &delete_event};
+    if (std::ranges::find(queried, made.chosen->run) == queried.end()) {
         if (auto none = one.only({}); !none) {
             co_return fail(std::move(none.error()));
         }

@@ -147,9 +147,32 @@ result<node::edit_terms> terms_of(const call& one, user_id as, event_id which) {
     return node::edit_terms(*expect, session == nullptr ? std::string() : *session);
 }
 
+/// The times of a series that the query names.
+result<node::chosen_times> times_of(const call& one) {
+    node::chosen_times times;
+    const std::string* const id = one.asked_for("recurrence_id");
+    const std::string* const scope = one.asked_for("scope");
+    if (id != nullptr) {
+        times = {*id, node::edit_scope::one};
+    }
+    if (scope == nullptr || *scope == "this" || *scope == "following" || *scope == "all") {
+        if (scope != nullptr && *scope != "this") {
+            times.scope = *scope == "all" ? node::edit_scope::all : node::edit_scope::following;
+        }
+    } else {
+        return fail(errc::invalid_argument, "scope is this, following or all");
+    }
+    if (times.occurrence.empty() && (id != nullptr || (scope != nullptr && *scope != "all"))) {
+        return fail(errc::invalid_argument,
+                    "say which time of the series is meant: recurrence_id, as in "
+                    "2026-05-03T14:00:00");
+    }
+    return times;
+}
+
 /// The same for a change that may be merged with what others have made of the event since.
 result<node::edit_terms> terms_of_change(const call& one, user_id as, event_id which) {
-    if (auto known = one.only({"merge"}); !known) {
+    if (auto known = one.only({"merge", "recurrence_id", "scope"}); !known) {
         return fail(std::move(known.error()));
     }
     const std::string* const merge = one.asked_for("merge");
@@ -218,7 +241,7 @@ outcome get_events(call& one) {
     if (!as) {
         co_return fail(as.error());
     }
-    if (auto known = one.only({"from", "to", "q"}); !known) {
+    if (auto known = one.only({"from", "to", "q", "expand"}); !known) {
         co_return fail(std::move(known.error()));
     }
     const auto from = time_asked_for(one, "from");
@@ -230,8 +253,18 @@ outcome get_events(call& one) {
     if (const std::string* const text = one.asked_for("q")) {
         query.text = *text;
     }
+    const std::string* const expand = one.asked_for("expand");
+    if (expand != nullptr && *expand != "true" && *expand != "false") {
+        co_return fail(errc::invalid_argument, "expand is true or false");
+    }
+    const auto found = expand != nullptr && *expand == "true"
+                           ? one.on.events.occurrences(*as, query)
+                           : result<std::vector<node::event_view>>(one.on.events.list(*as, query));
+    if (!found) {
+        co_return fail(found.error());
+    }
     json list = json::array();
-    for (const node::event_view& event : one.on.events.list(*as, query)) {
+    for (const node::event_view& event : *found) {
         list.push_back(document_of(one, *as, event));
     }
     co_return json_response(200, {{"events", std::move(list)}});
@@ -263,7 +296,12 @@ outcome get_event(call& one) {
         co_return fail(at.error());
     }
     const auto& [as, which] = *at;
-    const auto event = one.on.events.show(as, which);
+    if (auto known = one.only({"recurrence_id"}); !known) {
+        co_return fail(std::move(known.error()));
+    }
+    const std::string* const id = one.asked_for("recurrence_id");
+    const auto event =
+        id == nullptr ? one.on.events.show(as, which) : one.on.events.show_at(as, which, *id);
     if (!event) {
         co_return fail(event.error());
     }
@@ -284,6 +322,11 @@ outcome patch_event(call& one) {
     if (!draft) {
         co_return fail(std::move(draft.error()));
     }
+    auto times = times_of(one);
+    if (!times) {
+        co_return fail(std::move(times.error()));
+    }
+    draft->times = std::move(*times);
     auto terms = terms_of_change(one, as, which);
     if (!terms && terms.error().code == errc::conflict) {
         co_return co_await refusal(one, as, which, std::move(*draft), terms.error());
@@ -298,6 +341,9 @@ outcome patch_event(call& one) {
     if (!changed) {
         co_return fail(changed.error());
     }
+    if (changed->id != which) {  // the times that follow are an event of their own now
+        co_return new_event_response(one, as, *changed);
+    }
     co_return event_response(one, as, 200, *changed);
 }
 
@@ -307,11 +353,18 @@ outcome delete_event(call& one) {
         co_return fail(at.error());
     }
     const auto& [as, which] = *at;
+    if (auto known = one.only({"recurrence_id", "scope"}); !known) {
+        co_return fail(std::move(known.error()));
+    }
+    auto times = times_of(one);
+    if (!times) {
+        co_return fail(std::move(times.error()));
+    }
     auto terms = terms_of(one, as, which);
     if (!terms) {
         co_return fail(std::move(terms.error()));
     }
-    auto removed = co_await one.on.events.remove(as, which, std::move(*terms));
+    auto removed = co_await one.on.events.take_out(as, which, std::move(*times), std::move(*terms));
     if (!removed) {
         co_return fail(std::move(removed.error()));
     }

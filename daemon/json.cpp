@@ -4,6 +4,7 @@
 #include <set>
 
 #include "model/guest_rights.hpp"
+#include "model/recurrence_rule.hpp"
 #include "model/times.hpp"
 
 namespace calbox::daemon {
@@ -273,6 +274,30 @@ json answers_of(const model::event_content& content) {
     return list;
 }
 
+/// A recurrence id; of whole days the day.
+std::string id_of(const model::local_time& id, const model::when& time) {
+    return time.all_day ? id.date_text() : id.text();
+}
+
+/// The rule in words; the rule itself where it cannot be read.
+std::string repeats(const model::event_content& content) {
+    if (content.recurrence.empty()) {
+        return {};
+    }
+    const auto rule = model::parse_recurrence_rule(content.recurrence);
+    return rule ? model::words_of(*rule, content.time.zone) : content.recurrence;
+}
+
+json to_json(const model::occurrence& one) {
+    return {{"recurrence_id", id_of(one.id, one.time)},
+            {"start", model::start_text(one.time)},
+            {"end", model::end_text(one.time)},
+            {"zone", one.time.zone},
+            {"all_day", one.time.all_day},
+            {"start_utc", model::utc_text(one.utc.start)},
+            {"end_utc", model::utc_text(one.utc.end)}};
+}
+
 }  // namespace
 
 json to_json(const node::event_view& view, const std::vector<node::file_view>& files) {
@@ -293,6 +318,10 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
         {"start_utc", model::utc_text(view.utc.start)},
         {"end_utc", model::utc_text(view.utc.end)},
         {"recurrence", content.recurrence},
+        {"repeats", repeats(content)},
+        {"series", view.series},
+        {"recurrence_id", view.occurrence ? id_of(*view.occurrence, time) : std::string()},
+        {"next", view.next ? to_json(*view.next) : json()},
         {"organizer", view.organizer},
         {"participants", content.participants},
         {"declined", content.declined},

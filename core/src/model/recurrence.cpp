@@ -141,6 +141,40 @@ std::optional<occurrence> changed_at(const local_time& id, const changed_occurre
     return utc ? std::optional(occurrence{id, what.time, *utc, true}) : std::nullopt;
 }
 
+std::int64_t day_of(const local_time& at) noexcept {
+    return wall_seconds({at.year, at.month, at.day, 0, 0, 0}) / one_day;
+}
+
+/// Where the rule of a series that is moved ends: as much later. The end of a day stays one.
+std::string until_moved(const compact_time& until, const when& before, const when& now) {
+    const std::int64_t days = day_of(now.start) - day_of(before.start);
+    const local_time local =
+        until.utc ? to_local({wall_seconds(until.at) * 1000}, before.zone) : until.at;
+    const bool by_days = until.date || (local.hour == 23 && local.minute == 59);
+    const std::int64_t moved =
+        by_days ? days * one_day : wall_seconds(now.start) - wall_seconds(before.start);
+    local_time later = from_wall_seconds(wall_seconds(local) + moved);
+    later = is_real(later) ? later : local;
+    if (!until.utc) {
+        return until.date ? compact_text(later).substr(0, 8) : compact_text(later);
+    }
+    const auto utc = to_utc(later, now.zone);
+    return compact_utc_text(utc.value_or(timestamp{wall_seconds(later) * 1000}));
+}
+
+/// The rule of a series that is moved: on other days of the week, and with another end.
+std::string rule_moved(const event_content& before, const event_content& now) {
+    const auto rule = parse_recurrence_rule(before.recurrence);
+    if (!rule || before.time == now.time) {
+        return before.recurrence;
+    }
+    const std::int64_t days = day_of(now.time.start) - day_of(before.time.start);
+    std::string made = with_weekdays_moved(before.recurrence, days);
+    return rule->until
+               ? with_end(made, std::nullopt, until_moved(*rule->until, before.time, now.time))
+               : made;
+}
+
 }  // namespace
 
 bool is_series(const event_content& content) noexcept {
@@ -217,6 +251,16 @@ result<occurrence> find_occurrence(const event_content& content, const std::stri
     for (const local_time& added : content.added_times) {
         take(wall_seconds(added));
     }
+    if (found.empty()) {  // perhaps it is named by the time that it was moved to
+        for (const auto& [at, what] : content.changed) {
+            auto one = what ? changed_at(at, *what) : std::nullopt;
+            const std::int64_t its =
+                one ? wall_seconds(to_local(one->utc.start, content.time.zone)) : 0;
+            if (one && its >= wall && its < wall + length) {
+                found.push_back(std::move(*one));
+            }
+        }
+    }
     if (found.empty()) {
         return fail(errc::not_found, "the event does not take place at " +
                                          (day_only ? id->date_text() : id->text()));
@@ -254,6 +298,16 @@ result<std::int64_t> count_before(const event_content& content, const local_time
     return count;
 }
 
+bool starts_by_rule(const event_content& content) {
+    const auto rule = parse_recurrence_rule(content.recurrence);
+    if (!rule) {
+        return true;
+    }
+    const std::int64_t start = wall_seconds(content.time.start);
+    std::size_t steps = expansion_limits().steps;
+    return rule_walk(*rule, start).next(start, steps) == start;
+}
+
 void carry_over(const event_content& before, event_content& now) {
     if (now.recurrence.empty() && !before.recurrence.empty()) {
         now.changed.clear();
@@ -289,7 +343,9 @@ void carry_over(const event_content& before, event_content& now) {
     for (local_time& added : now.added_times) {
         added = from_wall_seconds(wall_seconds(added) + moved);
     }
-    if (now.recurrence != before.recurrence) {
+    if (now.recurrence == before.recurrence) {
+        now.recurrence = rule_moved(before, now);
+    } else {
         event_content plain = now;
         plain.changed.clear();
         std::erase_if(now.changed,

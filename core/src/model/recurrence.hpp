@@ -41,7 +41,8 @@ bool is_series(const event_content& content) noexcept;
 /// start. A rule that cannot be read makes none but the start.
 expansion expand(const event_content& content, const interval& range, expansion_limits limits = {});
 
-/// The time that is named by its recurrence id; by a day alone, the one of that day. not_found;
+/// The time that is named by its recurrence id, or else by the time that it was moved to; by a day
+/// alone, the one of that day. not_found;
 /// invalid_argument where a day has several.
 result<occurrence> find_occurrence(const event_content& content, const std::string& named);
 
@@ -52,9 +53,12 @@ event_content content_at(const event_content& series, const occurrence& at);
 /// not to be counted within the limits.
 result<std::int64_t> count_before(const event_content& content, const local_time& at);
 
-/// Keeps what is said of single times when the series has become another one: it follows a start
-/// that was moved; a text that was the same as that of the series stays so; and what the rule makes
-/// no more is forgotten.
+/// Is its start one of the times that its rule makes? True without a rule.
+bool starts_by_rule(const event_content& content);
+
+/// Keeps what is said of single times when the series has become another one. It follows a start
+/// that was moved, and so do the weekdays and the end of a rule that was left as it is; a text that
+/// was the same as that of the series stays so; and what the rule makes no more is forgotten.
 void carry_over(const event_content& before, event_content& now);
 
 }  // namespace calbox::model

@@ -5,6 +5,7 @@
 
 #include "model/recurrence.hpp"
 #include "node/drafts.hpp"
+#include "node/series_edits.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -14,25 +15,6 @@ group_source::~group_source() = default;
 namespace {
 
 constexpr duration given_back_within = std::chrono::seconds(2);
-
-/// Has it something in the range that is asked for?
-bool is_within(const opened_event& event, const event_query& query) {
-    if (!model::is_series(event.content) || (!query.from && !query.to)) {
-        return (!query.from || event.utc.end >= *query.from) &&
-               (!query.to || event.utc.start < *query.to);
-    }
-    constexpr std::int64_t end_of_all = 253'402'300'799'000;
-    const model::interval range{query.from.value_or(event.utc.start),
-                                query.to.value_or(timestamp{end_of_all})};
-    const auto made = model::expand(event.content, range, {50'000, 1});
-    return !made.occurrences.empty() || !made.complete;  // rather too many than one lost
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
-    return out;
-}
 
 /// "title, time"
 std::string listed(const std::vector<std::string_view>& words) {
@@ -48,7 +30,7 @@ std::string listed(const std::vector<std::string_view>& words) {
 calendar_service::calendar_service(const environment& env, replica::replicator& replica,
                                    opened_events& opened, people& who, readiness& ready,
                                    const group_source& groups, lock_service& locks,
-                                   set_operations& sets)
+                                   set_operations& sets, series_splits& splits)
     : env_(env),
       replica_(replica),
       opened_(opened),
@@ -56,7 +38,8 @@ calendar_service::calendar_service(const environment& env, replica::replicator& 
       ready_(ready),
       groups_(groups),
       locks_(locks),
-      sets_(sets) {}
+      sets_(sets),
+      splits_(splits) {}
 
 task<result<std::vector<user_id>>> calendar_service::participants_of(
     user_id as, std::vector<std::string> names) {
@@ -139,10 +122,11 @@ result<calendar_service::proposal> calendar_service::propose(
     std::optional<std::vector<user_id>> guests) const {
     proposal made{{from.content, change.guests_may.value_or(from.header.guests_may)},
                   from.header.participants};
-    if (auto fits = apply_draft(change, made.text.content, false); !fits) {
-        return fail(std::move(fits.error()));
+    auto changed = apply_change(change, from.content);
+    if (!changed) {
+        return fail(std::move(changed.error()));
     }
-    model::carry_over(from.content, made.text.content);
+    made.text.content = std::move(*changed);
     if (guests) {
         made.participants = std::move(*guests);
         std::erase(made.participants, from.header.event.organizer);
@@ -180,13 +164,23 @@ task<result<event_view>> calendar_service::modify(user_id as, event_id which, ev
     if (auto allowed = may_modify(as, now.header, change); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
+    if (change.times.scope == edit_scope::following) {
+        const auto parts = split_at(change, now.content);
+        if (!parts) {
+            co_return fail(parts.error());
+        }
+        if (*parts) {
+            co_return co_await split(now, as, std::move(change), std::move(*guests),
+                                     std::move(terms));
+        }
+        change.times.scope = edit_scope::all;
+    }
     auto made = propose(now, change, *guests);
     if (!made) {
         co_return fail(std::move(made.error()));
     }
     if (terms.merge && terms.expect && *terms.expect != now.header.version) {
-        auto merged =
-            co_await merge(as, which, std::move(change), std::move(*guests), *terms.expect);
+        auto merged = co_await merge(as, which, change, std::move(*guests), *terms.expect);
         if (!merged) {
             co_return fail(
                 merged.error().code == errc::not_found ? errc::conflict : merged.error().code,
@@ -214,6 +208,9 @@ task<result<event_view>> calendar_service::modify(user_id as, event_id which, ev
     auto done = co_await commit(std::move(what), std::move(terms));
     if (!done) {
         co_return fail(done.error());
+    }
+    if (change.times.scope == edit_scope::one) {
+        co_return show_at(as, which, change.times.occurrence);
     }
     co_return show(as, which);
 }
@@ -366,108 +363,6 @@ task<result<void>> calendar_service::remove(user_id as, event_id which, edit_ter
         what.body = std::move(*body);
     }
     co_return co_await commit(std::move(what), std::move(terms));
-}
-
-std::string calendar_service::device_label(const device_id& device,
-                                           const envelope_header& of) const {
-    std::vector<user_id> all = of.participants;
-    all.push_back(of.event.organizer);
-    for (const user_id& user : all) {
-        const user_info* const known = people_.users().known(user);
-        for (const author& one : known != nullptr ? known->devices : std::vector<author>()) {
-            if (crypto::device_of(one.device_key) == device) {
-                // Which of his devices matters to somebody with several.
-                return known->devices.size() == 1
-                           ? known->card.name
-                           : known->card.name + ", device " + std::to_string(one.number.value);
-            }
-        }
-    }
-    return "backup " + device.hex().substr(0, 8);
-}
-
-event_view calendar_service::view_of(const opened_event& opened,
-                                     const std::vector<const opened_event*>& others) const {
-    event_view view;
-    view.id = opened.header.event;
-    view.organizer = people_.name_of(view.id.organizer);
-    view.id_text = people_.id_text(view.id);
-    view.generation = opened.header.generation;
-    view.version = opened.header.version;
-    view.content = opened.content;
-    view.guests_may = opened.header.guests_may;
-    if (const auto author = crypto::author_user(opened.header.by)) {
-        view.written_by = people_.name_of(*author);
-    }
-    view.written = opened.header.written;
-    view.lock = locks_.who_edits(view.id);
-    const auto* const lacks = replica_.lacks_quorum(view.id);
-    view.state = !ready_.caught_up()             ? event_state::behind
-                 : replica_.is_doubtful(view.id) ? event_state::unknown
-                 : view.lock                     ? event_state::locked
-                 : replica_.is_forked(view.id)   ? event_state::forked
-                 : lacks != nullptr              ? event_state::no_quorum
-                                                 : event_state::confirmed;
-    if (view.state == event_state::no_quorum) {
-        view.lacks.emplace().needed = lacks->needed;
-        for (const device_id& device : lacks->missing) {
-            view.lacks->missing.push_back(device_label(device, opened.header));
-        }
-    }
-    view.utc = opened.utc;
-    for (const opened_event* other : others) {
-        if (other->header.event != view.id && overlap(*other, opened)) {
-            view.conflicts.push_back(people_.id_text(other->header.event));
-        }
-    }
-    const auto owed = replica_.owed(view.id);
-    for (const device_id& device : replica_.recipients_of(opened.header)) {
-        auto& where = std::ranges::count(owed, device) > 0 ? view.owed : view.stored_on;
-        where.push_back(device_label(device, opened.header));
-    }
-    return view;
-}
-
-std::vector<event_view> calendar_service::list(user_id as, const event_query& query) const {
-    const auto all = opened_.all(as);
-    const std::string wanted = lower(query.text);
-    std::vector<event_view> found;
-    for (const opened_event* one : all) {
-        if (!is_within(*one, query)) {
-            continue;
-        }
-        const auto& content = one->content;
-        const bool matches = wanted.empty() ||
-                             lower(content.title).find(wanted) != std::string::npos ||
-                             lower(content.info).find(wanted) != std::string::npos ||
-                             lower(content.place).find(wanted) != std::string::npos;
-        if (matches) {
-            found.push_back(view_of(*one, all));
-        }
-    }
-    return found;
-}
-
-result<event_view> calendar_service::show(user_id as, event_id which) const {
-    const auto opened = opened_.open(which, as);
-    if (!opened) {
-        return fail(opened.error());
-    }
-    const opened_event* const one = *opened;
-    return view_of(*one, opened_.all(as));
-}
-
-std::vector<std::pair<event_view, event_view>> calendar_service::conflicts(user_id as) const {
-    const auto all = opened_.all(as);
-    std::vector<std::pair<event_view, event_view>> pairs;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        for (std::size_t j = i + 1; j < all.size(); ++j) {
-            if (overlap(*all[i], *all[j])) {
-                pairs.emplace_back(view_of(*all[i], all), view_of(*all[j], all));
-            }
-        }
-    }
-    return pairs;
 }
 
 result<event_id> calendar_service::find(user_id as, const std::string& id_text) const {

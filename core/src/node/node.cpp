@@ -163,7 +163,8 @@ void node_parts::make_services(std::string listen_rather) {
                                                watching.tell({who}, std::move(what));
                                            }});
     sets.emplace(env, *replica, *opened, *locks);
-    events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets);
+    splits.emplace(env, db, *replica, *opened, *names, *this);
+    events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets, *splits);
     past.emplace(env, *replica, *opened, *names, *this, *events);
     shelf.emplace(env, db, links->for_files());
     copies.emplace(env, db, *shelf, links->for_files());
@@ -259,7 +260,11 @@ task<result<void>> node_parts::load_services() {
     if (auto loaded = co_await copies->load(); !loaded) {
         co_return loaded;
     }
+    if (auto loaded = co_await splits->load(); !loaded) {
+        co_return loaded;
+    }
     branches->look();
+    splits->look();
     co_return co_await store->load();
 }
 
@@ -391,6 +396,7 @@ void node_parts::request_stop() noexcept {
         copies->request_stop();
         keeper->request_stop();
         branches->request_stop();
+        splits->request_stop();
         locks->request_stop();
         replica->request_stop();
         users->request_stop();
@@ -416,6 +422,7 @@ task<void> node_parts::join() {
         co_await copies->join();
         co_await keeper->join();
         co_await branches->join();
+        co_await splits->join();
         co_await locks->join();
         co_await replica->join();
         co_await users->join();

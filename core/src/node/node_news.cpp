@@ -202,6 +202,7 @@ void node_parts::user_changed(const account_view& who, bool in) {
     if (in) {
         want_catching_up();
         branches->look();
+        splits->look();
     }
 }
 

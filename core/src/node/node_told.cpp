@@ -80,6 +80,7 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     opened->forget(now.event);
     locks->event_changed(now);
     branches->look();
+    splits->look();
     if (now.next_in < book.now()) {
         look_who_is_behind();
     }

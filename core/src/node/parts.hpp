@@ -134,6 +134,7 @@ public:
     std::optional<lock_service> locks;
     std::optional<set_operations> sets;
     std::optional<contacts_service> contacts;
+    std::optional<series_splits> splits;
     std::optional<calendar_service> events;
     std::optional<history_service> past;
     std::optional<held_files> shelf;

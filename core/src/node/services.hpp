@@ -16,6 +16,7 @@
 #include "base/async.hpp"
 #include "model/difference.hpp"
 #include "model/event.hpp"
+#include "model/recurrence.hpp"
 #include "node/overlay_admin.hpp"
 #include "node/store_admin.hpp"
 #include "replica/file_store.hpp"
@@ -89,6 +90,17 @@ struct event_view {
         stored_on;                  // "backup ab12..", "bob": who has acknowledged this version
     std::vector<std::string> owed;  // who has not yet
     model::interval utc;
+    bool series = false;  // takes place more than once
+    /// The view is of that one of its times (its recurrence id); nothing: of the whole event.
+    std::optional<model::local_time> occurrence = {};
+    std::optional<model::occurrence> next = {};  // of a whole series: the first that is not over
+};
+
+/// Which of a series' times a change is made for.
+enum class edit_scope { all, one, following };
+struct chosen_times {
+    std::string occurrence;  // a recurrence id, as find_occurrence reads it; empty: the whole event
+    edit_scope scope = edit_scope::all;
 };
 
 /// What to create or change; an absent member stays as it is. Participants are user names, or
@@ -99,6 +111,7 @@ struct event_draft {
     std::optional<bool> all_day;
     std::optional<std::vector<std::string>> participants;
     std::optional<std::uint32_t> guests_may;
+    chosen_times times = {};  // of an event that exists
 };
 
 struct event_query {
@@ -135,6 +148,10 @@ public:
     /// the sentence says who, since when, on which device and until when at most. With a session,
     /// which must name the version: the change is made under its lock and ends it; where the lock
     /// was lost meanwhile, as a change without one.
+    /// Of a series, for the times that the draft chooses: one time says its own title, info, place
+    /// and time from then on; a time that is moved for all moves all by as much. Those that follow
+    /// become an event of their own, which is what is shown; only the organizer may do that.
+    /// not_found: it does not take place then.
     virtual task<result<event_view>> modify(user_id as, event_id which, event_draft change,
                                             edit_terms terms) = 0;
     /// What a change that was made from version `base` and the newest version have to do with each
@@ -148,10 +165,22 @@ public:
     /// The organizer deletes for all. A guest without the right takes it from his own calendar, and
     /// the host sees that.
     virtual task<result<void>> remove(user_id as, event_id which, edit_terms terms) = 0;
+    /// A series does not take place at that time any more, or from it on; where no time would be
+    /// left, as remove(). Errors as of modify().
+    virtual task<result<void>> take_out(user_id as, event_id which, chosen_times times,
+                                        edit_terms terms) = 0;
     /// By start. Only what `as` takes part in.
     virtual std::vector<event_view> list(user_id as, const event_query& query) const = 0;
+    /// The same with a view of each time that lies in the range, which must have an end, and at
+    /// most 10,000: too_large.
+    virtual result<std::vector<event_view>> occurrences(user_id as,
+                                                        const event_query& query) const = 0;
     virtual result<event_view> show(user_id as, event_id which) const = 0;
-    /// Pairs of overlapping events, by start.
+    /// At one of its times. not_found: it does not take place then.
+    virtual result<event_view> show_at(user_id as, event_id which,
+                                       const std::string& occurrence) const = 0;
+    /// Pairs of overlapping events, by start. Of a series the time at which they meet: the first
+    /// that is not over, from a month ago to a year from now.
     virtual std::vector<std::pair<event_view, event_view>> conflicts(user_id as) const = 0;
     /// Reads "alice/1.7"; "1.7" means one's own.
     virtual result<event_id> find(user_id as, const std::string& id_text) const = 0;

@@ -108,6 +108,38 @@ TEST_F(events, add_with_files_checks_them_first) {
     EXPECT_EQ(seen[1].body, "the bytes");
 }
 
+TEST_F(events, times_of_a_series_are_chosen_on_the_clock_of_its_zone) {
+    script = [](const asked& what) {
+        auto event = event_of("alice/1.7", "Choir");  // in Lisbon
+        event["repeats"] = "every week";
+        event["series"] = true;
+        event["recurrence_id"] = what.target.find('?') == std::string::npos ? "" : "given";
+        return http_answer(200, event.dump(), "ETag: \"1-3\"\r\n");
+    };
+    alice.variables["TZ"] = "Europe/Berlin";
+    const std::string path = "/v1/events/alice/1.7";
+    const auto id = "?recurrence_id=2026-12-01T14%3A00%3A00";
+    auto done = alice.run(
+        {"events", "edit", "alice/1.7", "--occurrence", "2026-12-01 15:00", "--place", "Room 3"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(done.out, "Changed alice/1.7 Choir, Tue 2026-11-24 15:00 - 16:00\n");
+    const auto seen = daemon.requests();
+    ASSERT_EQ(seen.size(), 3U);
+    EXPECT_EQ(seen[1].target, path + id);
+    EXPECT_EQ(seen[2].method, "PATCH");
+    EXPECT_EQ(seen[2].target, path + id + "&scope=this");
+    EXPECT_EQ(alice
+                  .run({"events", "rm", "alice/1.7", "--occurrence", "2026-12-01", "--scope",
+                        "following"})
+                  .status,
+              0);
+    EXPECT_EQ(daemon.last().method, "DELETE");
+    EXPECT_EQ(daemon.last().target, path + "?recurrence_id=2026-12-01&scope=following");
+    EXPECT_EQ(alice.run({"events", "rm", "alice/1.7", "--scope", "following"}).status, 2);
+    EXPECT_EQ(alice.run({"events", "rm", "alice/1.7", "--scope", "some"}).status, 2);
+    EXPECT_NE(alice.run({"events", "show", "alice/1.7"}).out.find("every week"), std::string::npos);
+}
+
 TEST_F(events, list_is_tabs_in_a_pipe_and_json_on_demand) {
     const json events{{"events", {event_of("alice/1.7", "DS \033[1mmeeting")}}};
     answer = http_answer(200, events.dump());
@@ -115,8 +147,9 @@ TEST_F(events, list_is_tabs_in_a_pipe_and_json_on_demand) {
         {"events", "list", "--from", "2026-11-01", "--to", "2026-11-30", "--search", "a&b"});
     EXPECT_EQ(done.out,
               "alice/1.7\tTue 2026-11-24 14:00 - 15:00\tDS [1mmeeting\tRoom 2\tbob, carol\t\n");
-    EXPECT_EQ(daemon.last().target,
-              "/v1/events?from=2026-11-01T00%3A00%3A00Z&to=2026-12-01T00%3A00%3A00Z&q=a%26b");
+    EXPECT_EQ(
+        daemon.last().target,
+        "/v1/events?from=2026-11-01T00%3A00%3A00Z&to=2026-12-01T00%3A00%3A00Z&q=a%26b&expand=true");
     EXPECT_EQ(json::parse(alice.run({"events", "list", "--json"}).out), events);
     EXPECT_EQ(daemon.last().target, "/v1/events");
     answer = http_answer(200, R"({"events":[]})");

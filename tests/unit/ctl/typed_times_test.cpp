@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "ctl/output.hpp"
+#include "ctl/rules.hpp"
 #include "ctl/times.hpp"
 
 namespace calbox::ctl {
@@ -34,6 +35,62 @@ TEST(typed_times, points) {
     EXPECT_EQ(wire_day(*parse_point("sunday", tuesday, day_only)), "2026-11-29");
     EXPECT_TRUE(day_only);
     EXPECT_EQ(wire_day(*parse_point("yesterday", tuesday, day_only)), "2026-11-23");
+}
+
+TEST(typed_rules, say_how_an_event_repeats) {
+    const zone berlin{"Europe/Berlin", "Europe/Berlin"};
+    const std::pair<const char*, const char*> cases[] = {
+        {"weekly", "FREQ=WEEKLY"},
+        {"every week", "FREQ=WEEKLY"},
+        {"every 2 weeks on mon,wed until 2026-12-31",
+         "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;UNTIL=20261231T225959Z"},
+        {"every 2 weeks on Monday and Wednesday, until 2026-12-31",
+         "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;UNTIL=20261231T225959Z"},
+        {"monthly on the last friday", "FREQ=MONTHLY;BYDAY=-1FR"},
+        {"every month on the 2nd last Friday", "FREQ=MONTHLY;BYDAY=-2FR"},
+        {"monthly on the first mon and third mon", "FREQ=MONTHLY;BYDAY=1MO,3MO"},
+        {"monthly on the 15th", "FREQ=MONTHLY;BYMONTHDAY=15"},
+        {"every month on the 1st and 15th of the month", "FREQ=MONTHLY;BYMONTHDAY=1,15"},
+        {"monthly on the last day of the month", "FREQ=MONTHLY;BYMONTHDAY=-1"},
+        {"monthly on day 3", "FREQ=MONTHLY;BYMONTHDAY=3"},
+        {"daily 10 times", "FREQ=DAILY;COUNT=10"},
+        {"Daily, for 10 times", "FREQ=DAILY;COUNT=10"},
+        {"every other day twice", "FREQ=DAILY;INTERVAL=2;COUNT=2"},
+        {"every second year", "FREQ=YEARLY;INTERVAL=2"},
+        {"every weekday", "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"},
+        {"every tuesday and thu until sunday", "FREQ=WEEKLY;BYDAY=TU,TH;UNTIL=20261129T225959Z"},
+        {"yearly in may on the 2nd sunday", "FREQ=YEARLY;BYMONTH=5;BYDAY=2SU"},
+        {"hourly 3 times", "FREQ=HOURLY;COUNT=3"},
+        {"RRULE:FREQ=WEEKLY;COUNT=3", "FREQ=WEEKLY;COUNT=3"},
+        {"FREQ=WEEKLY;COUNT=3", "FREQ=WEEKLY;COUNT=3"},
+        {"never", ""},
+        {"", ""},
+    };
+    for (const auto& [typed, expected] : cases) {
+        const auto rule = parse_rule(typed, tuesday, false, berlin);
+        ASSERT_TRUE(rule.has_value()) << typed << ": " << rule.error().detail;
+        EXPECT_EQ(*rule, expected) << typed;
+    }
+    EXPECT_EQ(*parse_rule("daily until friday", tuesday, true, berlin),
+              "FREQ=DAILY;UNTIL=20261127");
+    const std::pair<const char*, const char*> wrong[] = {
+        {"sometimes", "\"sometimes\""},
+        {"every", "missing at its end"},
+        {"every 2 moons", "\"moons\""},
+        {"weekly on", "missing at its end"},
+        {"weekly on mon bla", "\"bla\""},
+        {"weekly until whenever", "\"whenever\""},
+        {"weekly until 2026-12-31 14:00", "not understood"},
+        {"weekly 0 times", "\"0\""},
+        {"daily 3 times 4 times", "\"4\""},
+        {"monthly on friday", "which one of the month"},
+    };
+    for (const auto& [typed, why] : wrong) {
+        const auto rule = parse_rule(typed, tuesday, false, berlin);
+        ASSERT_FALSE(rule.has_value()) << typed << ": " << *rule;
+        EXPECT_NE(rule.error().detail.find(why), std::string::npos) << rule.error().detail;
+        EXPECT_NE(rule.error().detail.find("for example"), std::string::npos);
+    }
 }
 
 TEST(typed_times, spans) {

@@ -260,6 +260,32 @@ TEST_F(api_test, shows_both_texts_where_edits_meet_and_merges_them) {
     EXPECT_EQ(say("PATCH", merging, "{}", "If-Match: *\r\n").code(), "invalid_argument");
 }
 
+TEST_F(api_test, takes_changes_of_single_times_of_a_series) {
+    const std::string path(event_path);
+    const std::string id = "recurrence_id=2026-05-10T14%3A00%3A00";
+    EXPECT_EQ(say("PATCH", path + "?" + id, R"({"title":"a"})").status, 200);
+    EXPECT_EQ(events.last.times.occurrence, "2026-05-10T14:00:00");
+    EXPECT_EQ(events.last.times.scope, node::edit_scope::one);
+    EXPECT_EQ(say("PATCH", path + "?" + id + "&scope=following", "{}").status, 200);
+    EXPECT_EQ(events.last.times.scope, node::edit_scope::following);
+    EXPECT_EQ(say("PATCH", path + "?scope=all", "{}").status, 200);
+    EXPECT_EQ(events.last.times.scope, node::edit_scope::all);
+    for (const char* query :
+         {"?scope=this", "?scope=some", "?recurrence_id=", "?scope=following"}) {
+        EXPECT_EQ(say("PATCH", path + query, "{}").code(), "invalid_argument") << query;
+        EXPECT_EQ(ask("DELETE", path + query).code(), "invalid_argument") << query;
+    }
+    const auto shown = ask("GET", path + "?" + id).document();
+    EXPECT_EQ(shown["recurrence_id"], "2026-05-10T14:00:00");
+    EXPECT_EQ(shown["series"], true);
+    const auto listed = ask("GET", "/v1/events?expand=true&to=2026-06-01").document()["events"];
+    EXPECT_EQ(listed[0]["recurrence_id"], "2026-05-03T14:00:00");
+    EXPECT_EQ(ask("GET", "/v1/events").document()["events"][0]["recurrence_id"], "");
+    EXPECT_EQ(ask("GET", "/v1/events?expand=maybe").code(), "invalid_argument");
+    EXPECT_EQ(ask("DELETE", path + "?" + id + "&scope=following").status, 204);
+    EXPECT_EQ(events.last.times.scope, node::edit_scope::following);
+}
+
 TEST_F(api_test, takes_answers) {
     const std::string path = std::string(event_path) + "/answer";
     for (const char* word : {"accepted", "tentative", "declined"}) {

@@ -130,6 +130,30 @@ public:
         std::erase_if(all, [&](const auto& one) { return one.id == which; });
         co_return result<void>();
     }
+    task<result<void>> take_out(user_id as, event_id which, node::chosen_times times,
+                                node::edit_terms terms) override {
+        last.times = std::move(times);
+        co_return co_await remove(as, which, std::move(terms));
+    }
+    result<std::vector<node::event_view>> occurrences(
+        user_id as, const node::event_query& query) const override {
+        auto found = list(as, query);
+        for (node::event_view& one : found) {
+            one.series = true;
+            one.occurrence = one.content.time.start;
+        }
+        return found;
+    }
+    result<node::event_view> show_at(user_id as, event_id which,
+                                     const std::string& occurrence) const override {
+        auto found = show(as, which);
+        bool day_only = false;
+        if (found) {
+            found->series = true;
+            found->occurrence = model::parse_local_time(occurrence, day_only).value();
+        }
+        return found;
+    }
     std::vector<node::event_view> list(user_id as, const node::event_query& query) const override {
         asked = query;
         asked_as = as;

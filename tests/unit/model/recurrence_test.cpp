@@ -283,6 +283,19 @@ TEST_F(recurrence_test, single_times_follow_the_series) {
     carry_over(monday, now);
     EXPECT_EQ(now.recurrence, "FREQ=WEEKLY;BYDAY=TU,SA");
 
+    // Its end, too: the last time is not lost, and the end of a day stays one.
+    for (const auto& [until, later] :
+         {std::pair("20260525T120000Z", "20260526T130000Z"),
+          std::pair("20260525T215959Z", "20260526T215959Z"), std::pair("20260525", "20260526")}) {
+        monday = before;
+        monday.recurrence = std::string("FREQ=WEEKLY;UNTIL=") + until;
+        now = monday;
+        now.time.start = from_wall_seconds(wall_seconds(before.time.start) + 25 * 3600);
+        now.time.end = from_wall_seconds(wall_seconds(before.time.end) + 25 * 3600);
+        carry_over(monday, now);
+        EXPECT_EQ(now.recurrence, std::string("FREQ=WEEKLY;UNTIL=") + later);
+    }
+
     now = before;
     now.recurrence = "FREQ=WEEKLY;INTERVAL=2";  // not on the 11th, nor on the 25th
     carry_over(before, now);

@@ -1,0 +1,320 @@
+// What a user sees of his events: lists, single times of a series, and what overlaps.
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "model/recurrence.hpp"
+#include "node/calendar_service.hpp"
+#include "node/overlaps.hpp"
+
+namespace calbox::node {
+
+namespace {
+
+constexpr timestamp end_of_all{253'402'300'799'000};
+constexpr std::size_t next_steps = 20'000;
+constexpr std::size_t listed_most = 10'000;
+
+/// Has it something in the range that is asked for?
+bool is_within(const opened_event& event, const event_query& query) {
+    if (!model::is_series(event.content) || (!query.from && !query.to)) {
+        return (!query.from || event.utc.end >= *query.from) &&
+               (!query.to || event.utc.start < *query.to);
+    }
+    const model::interval range{query.from.value_or(event.utc.start),
+                                query.to.value_or(end_of_all)};
+    const auto made = model::expand(event.content, range, {50'000, 1});
+    return !made.occurrences.empty() || !made.complete;  // rather too many than one lost
+}
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
+    return out;
+}
+
+/// `wanted` in small letters.
+bool says(const model::event_content& content, const std::string& wanted) {
+    const auto has = [&](const std::string& text) {
+        return lower(text).find(wanted) != std::string::npos;
+    };
+    return wanted.empty() || has(content.title) || has(content.info) || has(content.place);
+}
+
+/// The times of a single event are its own, wherever they are.
+std::vector<model::occurrence> times_in(const opened_event& event, const event_query& query) {
+    if (!model::is_series(event.content)) {
+        return is_within(event, query)
+                   ? std::vector{model::occurrence{event.content.time.start, event.content.time,
+                                                   event.utc, false}}
+                   : std::vector<model::occurrence>();
+    }
+    const model::interval range{query.from.value_or(event.utc.start), *query.to};
+    return model::expand(event.content, range, {50'000, listed_most + 1}).occurrences;
+}
+
+}  // namespace
+
+std::string calendar_service::device_label(const device_id& device,
+                                           const envelope_header& of) const {
+    std::vector<user_id> all = of.participants;
+    all.push_back(of.event.organizer);
+    for (const user_id& user : all) {
+        const user_info* const known = people_.users().known(user);
+        for (const author& one : known != nullptr ? known->devices : std::vector<author>()) {
+            if (crypto::device_of(one.device_key) == device) {
+                // Which of his devices matters to somebody with several.
+                return known->devices.size() == 1
+                           ? known->card.name
+                           : known->card.name + ", device " + std::to_string(one.number.value);
+            }
+        }
+    }
+    return "backup " + device.hex().substr(0, 8);
+}
+
+event_view calendar_service::view_of(const opened_event& opened,
+                                     std::vector<std::string> conflicts) const {
+    event_view view;
+    view.id = opened.header.event;
+    view.organizer = people_.name_of(view.id.organizer);
+    view.id_text = people_.id_text(view.id);
+    view.generation = opened.header.generation;
+    view.version = opened.header.version;
+    view.content = opened.content;
+    view.guests_may = opened.header.guests_may;
+    if (const auto author = crypto::author_user(opened.header.by)) {
+        view.written_by = people_.name_of(*author);
+    }
+    view.written = opened.header.written;
+    view.lock = locks_.who_edits(view.id);
+    const auto* const lacks = replica_.lacks_quorum(view.id);
+    view.state = !ready_.caught_up()             ? event_state::behind
+                 : replica_.is_doubtful(view.id) ? event_state::unknown
+                 : view.lock                     ? event_state::locked
+                 : replica_.is_forked(view.id)   ? event_state::forked
+                 : lacks != nullptr              ? event_state::no_quorum
+                                                 : event_state::confirmed;
+    if (view.state == event_state::no_quorum) {
+        view.lacks.emplace().needed = lacks->needed;
+        for (const device_id& device : lacks->missing) {
+            view.lacks->missing.push_back(device_label(device, opened.header));
+        }
+    }
+    view.utc = opened.utc;
+    view.conflicts = std::move(conflicts);
+    view.series = model::is_series(opened.content);
+    if (view.series) {
+        const model::interval ahead{env_.time.wall(), end_of_all};
+        auto times = model::expand(opened.content, ahead, {next_steps, 1}).occurrences;
+        if (!times.empty()) {
+            view.next = std::move(times.front());
+        }
+    }
+    const auto owed = replica_.owed(view.id);
+    for (const device_id& device : replica_.recipients_of(opened.header)) {
+        auto& where = std::ranges::count(owed, device) > 0 ? view.owed : view.stored_on;
+        where.push_back(device_label(device, opened.header));
+    }
+    return view;
+}
+
+event_view calendar_service::view_at(const opened_event& opened, const model::occurrence& at,
+                                     std::vector<std::string> conflicts) const {
+    event_view view = view_of(opened, std::move(conflicts));
+    if (view.series) {
+        view.content = model::content_at(opened.content, at);
+        view.occurrence = at.id;
+        view.next.reset();
+    }
+    view.utc = at.utc;
+    return view;
+}
+
+std::vector<std::string> calendar_service::conflicts_at(
+    const event_id& which, const model::interval& utc,
+    const std::vector<const opened_event*>& others) const {
+    std::vector<std::string> names;
+    const event_query meanwhile{utc.start, timestamp{utc.end.ms + 1}, {}};
+    for (const opened_event* other : others) {
+        const bool meets = other->header.event != which &&
+                           std::ranges::any_of(times_in(*other, meanwhile), [&](const auto& one) {
+                               return one.utc.overlaps(utc);
+                           });
+        if (meets) {
+            names.push_back(people_.id_text(other->header.event));
+        }
+    }
+    return names;
+}
+
+std::vector<std::string> calendar_service::conflicts_of(
+    const opened_event& opened, const std::vector<const opened_event*>& others) const {
+    if (!model::is_series(opened.content)) {
+        return conflicts_at(opened.header.event, opened.utc, others);
+    }
+    std::vector<std::string> names;
+    for (const opened_event* other : others) {
+        if (other->header.event != opened.header.event && overlap(*other, opened)) {
+            names.push_back(people_.id_text(other->header.event));
+        }
+    }
+    return names;
+}
+
+std::vector<event_view> calendar_service::list(user_id as, const event_query& query) const {
+    const auto all = opened_.all(as);
+    const std::string wanted = lower(query.text);
+    std::vector<taken_time> times;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        for (const model::interval& one : all[i]->times) {
+            times.push_back({one, i});
+        }
+    }
+    std::vector<std::set<std::size_t>> meets(all.size());
+    find_overlaps(std::move(times), [&](const taken_time& one, const taken_time& other) {
+        meets[one.owner].insert(other.owner);
+        meets[other.owner].insert(one.owner);
+    });
+    std::vector<event_view> found;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (is_within(*all[i], query) && says(all[i]->content, wanted)) {
+            std::vector<std::string> conflicts;
+            for (const std::size_t other : meets[i]) {
+                conflicts.push_back(people_.id_text(all[other]->header.event));
+            }
+            found.push_back(view_of(*all[i], std::move(conflicts)));
+        }
+    }
+    return found;
+}
+
+result<std::vector<event_view>> calendar_service::occurrences(user_id as,
+                                                              const event_query& query) const {
+    if (!query.to) {
+        return fail(errc::invalid_argument, "expand needs to: an event that repeats may never end");
+    }
+    struct listed {
+        const opened_event* of = nullptr;
+        model::occurrence at;
+        std::set<std::size_t> meets = {};
+    };
+    const auto all = opened_.all(as);
+    const std::string wanted = lower(query.text);
+    std::vector<listed> found;
+    event_query around{query.from, query.to, {}};  // what may overlap one of them
+    for (const opened_event* one : all) {
+        for (model::occurrence& at : times_in(*one, query)) {
+            if (!says(model::content_at(one->content, at), wanted)) {
+                continue;
+            }
+            if (found.size() == listed_most) {
+                return fail(errc::too_large,
+                            "there is too much in that range: ask for a shorter one");
+            }
+            around.from = around.from ? std::min(*around.from, at.utc.start) : around.from;
+            around.to = std::max(*around.to, at.utc.end);
+            found.push_back({one, std::move(at)});
+        }
+    }
+    std::ranges::sort(found, {}, [](const listed& one) {
+        return std::tuple(one.at.utc.start, one.at.utc.end, one.of->header.event, one.at.id);
+    });
+    // Listed times have their own owners; what they are compared with has those behind these.
+    std::vector<taken_time> times;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        times.push_back({found[i].at.utc, i});
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        for (const model::occurrence& at : times_in(*all[i], around)) {
+            times.push_back({at.utc, found.size() + i});
+        }
+    }
+    const auto note = [&](std::size_t one, std::size_t other) {
+        if (one < found.size() && other >= found.size() &&
+            all[other - found.size()] != found[one].of) {
+            found[one].meets.insert(other - found.size());
+        }
+    };
+    find_overlaps(std::move(times), [&](const taken_time& one, const taken_time& other) {
+        note(one.owner, other.owner);
+        note(other.owner, one.owner);
+    });
+    std::vector<event_view> views;
+    for (const listed& one : found) {
+        std::vector<std::string> conflicts;
+        for (const std::size_t other : one.meets) {
+            conflicts.push_back(people_.id_text(all[other]->header.event));
+        }
+        views.push_back(view_at(*one.of, one.at, std::move(conflicts)));
+    }
+    return views;
+}
+
+result<event_view> calendar_service::show(user_id as, event_id which) const {
+    const auto opened = opened_.open(which, as);
+    if (!opened) {
+        return fail(opened.error());
+    }
+    const opened_event* const one = *opened;
+    return view_of(*one, conflicts_of(*one, opened_.all(as)));
+}
+
+result<event_view> calendar_service::show_at(user_id as, event_id which,
+                                             const std::string& occurrence) const {
+    const auto opened = opened_.open(which, as);
+    if (!opened) {
+        return fail(opened.error());
+    }
+    const auto at = model::find_occurrence((*opened)->content, occurrence);
+    if (!at) {
+        return fail(at.error());
+    }
+    return view_at(**opened, *at, conflicts_at(which, at->utc, opened_.all(as)));
+}
+
+std::vector<std::pair<event_view, event_view>> calendar_service::conflicts(user_id as) const {
+    const auto all = opened_.all(as);
+    std::vector<taken_time> times;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        for (const model::interval& one : all[i]->times) {
+            times.push_back({one, i});
+        }
+    }
+    using meeting = std::pair<taken_time, taken_time>;
+    std::map<std::pair<std::size_t, std::size_t>, meeting> meetings;
+    const timestamp now = env_.time.wall();
+    find_overlaps(std::move(times), [&](const taken_time& one, const taken_time& other) {
+        const auto key = std::minmax(one.owner, other.owner);
+        const auto [known, fresh] = meetings.try_emplace(key, one, other);
+        const auto& [first, second] = known->second;
+        if (!fresh && std::min(first.utc.end, second.utc.end) <= now) {
+            known->second = {one, other};
+        }
+    });
+    const auto view = [&](const taken_time& time, std::size_t other) {
+        const opened_event& event = *all[time.owner];
+        std::vector<std::string> names{people_.id_text(all[other]->header.event)};
+        const model::interval range{time.utc.start, {time.utc.end.ms + 1}};
+        for (const model::occurrence& at : model::expand(event.content, range).occurrences) {
+            if (at.utc.start == time.utc.start && at.utc.end == time.utc.end) {
+                return view_at(event, at, std::move(names));
+            }
+        }
+        return view_of(event, std::move(names));
+    };
+    std::vector<meeting> sorted;
+    for (const auto& [ignored, one] : meetings) {
+        sorted.push_back(one);
+    }
+    std::ranges::sort(sorted, {}, [](const meeting& one) {
+        return std::tuple(one.first.utc.start, one.first.owner, one.second.owner);
+    });
+    std::vector<std::pair<event_view, event_view>> pairs;
+    for (const auto& [one, other] : sorted) {
+        pairs.emplace_back(view(one, other.owner), view(other, one.owner));
+    }
+    return pairs;
+}
+
+}  // namespace calbox::node

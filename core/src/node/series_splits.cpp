@@ -1,0 +1,136 @@
+#include "node/series_splits.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/drafts.hpp"
+#include "node/series_edits.hpp"
+
+namespace calbox::node {
+
+namespace {
+
+constexpr std::string_view note_prefix = "split ";
+
+bytes note_key(const std::string& uid) { return to_bytes(std::string(note_prefix) + uid); }
+
+}  // namespace
+
+task<result<void>> series_splits::load() {
+    bytes last = to_bytes(note_prefix);
+    ++last.back();
+    const auto rows =
+        co_await db_.scan(replica::record_kind::meta, to_bytes(note_prefix), std::move(last));
+    if (!rows) {
+        co_return fail(rows.error());
+    }
+    for (const auto& [key, value] : *rows) {
+        auto read = codec::decode<note>(value);
+        if (!read) {
+            co_return fail(std::move(read.error()));
+        }
+        notes_.insert_or_assign(std::string(as_text(key).substr(note_prefix.size())),
+                                std::move(*read));
+    }
+    co_return result<void>();
+}
+
+task<result<void>> series_splits::begin(std::string uid, event_id series, std::string at) {
+    const note what{series, std::move(at)};
+    replica::batch writes;
+    writes.put(replica::record_kind::meta, note_key(uid), codec::encode(what));
+    auto written = co_await db_.apply(std::move(writes));
+    if (written) {
+        notes_.insert_or_assign(uid, what);
+        going_on_.insert(std::move(uid));
+    }
+    co_return written;
+}
+
+task<result<void>> series_splits::end(std::string uid) {
+    replica::batch writes;
+    writes.erase(replica::record_kind::meta, note_key(uid));
+    auto written = co_await db_.apply(std::move(writes));
+    going_on_.erase(uid);
+    doubtful_.erase(uid);
+    if (written) {
+        notes_.erase(uid);
+    }
+    co_return written;
+}
+
+void series_splits::leave(const std::string& uid) {
+    going_on_.erase(uid);
+    look();
+}
+
+void series_splits::leave_in_doubt(const std::string& uid) {
+    doubtful_.insert(uid);
+    leave(uid);
+}
+
+bool series_splits::is_made(const std::string& uid, const note& what) {
+    return std::ranges::any_of(opened_.all(what.series.organizer),
+                               [&](const opened_event* one) { return one->content.uid == uid; });
+}
+
+void series_splits::look() {
+    if (!notes_.empty() && !std::exchange(finishing_, true)) {
+        tasks_.spawn("finish", finish_all());
+    }
+}
+
+task<void> series_splits::finish_all() {
+    const auto is_due = [this](const auto& one) {
+        return !going_on_.contains(one.first) &&
+               people_.accounts().identity_of(one.second.series.organizer) != nullptr &&
+               (!doubtful_.contains(one.first) || is_made(one.first, one.second));
+    };
+    while (true) {
+        const auto found = std::ranges::find_if(notes_, is_due);
+        if (found == notes_.end()) {
+            break;
+        }
+        const std::string uid = found->first;
+        const note what = found->second;
+        const auto done = co_await finish(uid, what);
+        if (!done) {
+            env_.log.write(log_level::warn, "splits",
+                           "a series that was split is not cut yet: " + done.error().message());
+            co_await sleep_for(env_, again_after);
+        }
+    }
+    finishing_ = false;
+}
+
+task<result<void>> series_splits::finish(std::string uid, note what) {
+    const auto ready = co_await ready_.wait_until_caught_up();
+    if (!ready) {
+        co_return fail(ready.error());
+    }
+    const user_id as = what.series.organizer;
+    const bool made = is_made(uid, what);
+    const auto opened = opened_.open(what.series, as);
+    if (!made || !opened) {
+        co_return co_await end(std::move(uid));
+    }
+    const auto rest = without({what.at, edit_scope::following}, (*opened)->content);
+    if (!rest || !*rest) {  // it does not take place then any more
+        co_return co_await end(std::move(uid));
+    }
+    replica::change cut = change_of((*opened)->header, as);
+    model::event_content content = **rest;
+    content.modified = env_.time.wall();
+    auto body = model::write_body(content, (*opened)->body);
+    if (!body) {
+        co_return fail(std::move(body.error()));
+    }
+    cut.body = std::move(*body);
+    const auto done = co_await replica_.commit(std::move(cut));
+    if (!done) {
+        co_return fail(done.error());
+    }
+    co_return co_await end(std::move(uid));
+}
+
+}  // namespace calbox::node
