@@ -8,9 +8,11 @@ import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import urllib.parse
+import zlib
 
 sys.dont_write_bytecode = True
 
@@ -243,5 +245,24 @@ def played(world: World) -> None:
     expect(sha256(pathlib.Path(saved)) == sha256(file), "what Bob downloaded is another file")
 
 
+def png(width: int, height: int, colour: tuple) -> bytes:
+    """A picture of one colour (PNG, RFC 2083)."""
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    lines = (b"\0" + bytes(colour) * width) * height
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
+
+
+def by_keyboard(world: World) -> None:
+    """Without a mouse; photos; and 200 hostile texts (tests/browser/keyboard.mjs)."""
+    alice = world.edge("alice", world.hub()).person("alice").register()
+    address(alice.daemon)
+    photo = world.path / "harbour.png"
+    photo.write_bytes(png(640, 400, (200, 30, 60)))
+    drive(world, "keyboard.mjs", alice.do("web", "--print").strip(), str(photo), str(world.file("slides.bin", 3000)))
+
+
 if __name__ == "__main__":
-    harness.main(gate, bundle_is_small, daemon_restarts, played)
+    harness.main(gate, bundle_is_small, daemon_restarts, played, by_keyboard)

@@ -36,6 +36,8 @@ class Store {
   help = $state(false)
   /** The panel that opens next begins to edit. */
   editNow = false
+  /** The panel that opens next asks whether to delete the event. */
+  deleteNow = false
 
   #toastNumber = 0
   #stop: AbortController | null = null
@@ -87,6 +89,13 @@ class Store {
     setTimeout(() => this.dismiss(id), (more.seconds ?? (more.bad || more.action ? 9 : 4)) * 1000)
   }
   dismiss(id: number) { this.toasts = this.toasts.filter((one) => one.id !== id) }
+  /** What the newest notice offers to undo. */
+  undo() {
+    const one = this.toasts.findLast((each) => each.action?.label === 'Undo')
+    if (!one) return
+    this.dismiss(one.id)
+    one.action!.run()
+  }
   /** Tells a refusal; of a session that is over, signs out. */
   refused(why: unknown, before = '') {
     const problem = problemOf(why)
