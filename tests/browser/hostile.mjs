@@ -16,7 +16,7 @@ const others = [
   '%s%s%s%n', '%x%x%x', '%1$n', '{0}', '%d', '\\n\\r\\t', '\\0', '\\u0000', '%00', '%0d%0aSet-Cookie: a=b', 'BEGIN:VEVENT', 'DTSTART:19700101T000000Z', '=cmd()', '@SUM(1+1)', '+1+1',
   '\u202egpj.exe', 'a\u202eb\u202cc', '\u2066hidden\u2069', '\u200f\u200e', 'a\u200bb', 'zero\u200d\u200cwidth', '\ufeffmark', 'soft\u00adhyphen', '\u0301\u0301\u0301e\u0301', 'Z\u0351\u036b\u0343\u036aa\u0352\u0364lgo',
   '👩‍👩‍👧‍👦 family', '🏳️‍🌈', '🇵🇹🇩🇪', '👍🏿', '😀'.repeat(50), 'ﷺ', '𝕋𝕙𝕖', 'ﬀ', 'İi̇ıI', 'ß ẞ', 'العربية', 'עברית', '日本語', 'ไทย', '\ud83d\udca9',
-  'x'.repeat(900), 'W'.repeat(300), 'word '.repeat(150).trim(), '<'.repeat(200), '"'.repeat(100), '&amp;&amp;', '&#60;b&#62;', 'null', 'undefined', 'NaN', 'true', '__proto__',
+  'x'.repeat(255), 'W'.repeat(200), 'word '.repeat(50).trim(), '<'.repeat(200), '"'.repeat(100), '&amp;&amp;', '&#60;b&#62;', 'null', 'undefined', 'NaN', 'true', '__proto__',
   'constructor', 'toString', 'hasOwnProperty', '[object Object]', '0', '-1', '1e309',
 ]
 export const hostile = [...scripts.flatMap((js) => frames.map((frame) => frame(js))), ...others]

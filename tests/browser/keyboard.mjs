@@ -107,10 +107,12 @@ try {
 
   // As titles, places and infos; as names of files.
   expect(new Set(hostile).size >= 200, 'fewer than 200 hostile texts')
+  const home = page.url().split('#')[0]
+  await page.goto(`${home}icon.svg`) // the same origin, and no page that follows each change
   const refused = await page.evaluate(async ([texts, files]) => {
     const head = { 'Calbox-Page': '1', 'Content-Type': 'application/json' }, refused = []
     for (const [at, text] of texts.entries()) {
-      const made = await fetch('/v1/events', { method: 'POST', headers: head, body: JSON.stringify({ title: text, place: text, info: text, start: `2031-01-01T${String(at % 24).padStart(2, '0')}:00:00` }) })
+      const made = await fetch('/v1/events', { method: 'POST', headers: head, body: JSON.stringify({ title: text, place: text, info: text, start: new Date(Date.UTC(2031, 0, 1, at)).toISOString().slice(0, 19) }) })
       if (made.status !== 201) refused.push(text)
       else if (at % 20 === 0) {
         const one = await made.json()
@@ -120,12 +122,14 @@ try {
         }
       }
     }
+    for (const long of ['x'.repeat(256), '😀'.repeat(64)]) {
+      const made = await fetch('/v1/events', { method: 'POST', headers: head, body: JSON.stringify({ title: long, start: '2031-01-01T00:00:00' }) })
+      if (made.status !== 413) refused.push(`${made.status} for a title of more than 255 bytes`)
+    }
     return refused
   }, [hostile, names])
   expect(refused.length === 0, `refused: ${refused}`)
-  await page.reload()
-  await page.getByRole('navigation').waitFor()
-  await page.goto(`${page.url().split('#')[0]}#/events`)
+  await page.goto(`${home}#/events`)
   await page.getByRole('table').waitFor()
   const rows = () => page.evaluate(() => [...document.querySelectorAll('td button')].map((one) => one.textContent.trim()))
   await page.getByRole('button', { name: 'DROP TABLE events' }).first().waitFor()
