@@ -32,6 +32,7 @@ constexpr std::array table = {
     route{"GET", "/openapi.json", get_openapi},
     route{"GET", "/v1/status", get_status},
     route{"GET", "/v1/doctor", get_doctor},
+    route{"POST", "/v1/stop", post_stop},
     route{"GET", "/v1/plugins", get_plugins},
     route{"GET", "/v1/peers", get_peers},
     route{"GET", "/v1/net", get_net},
@@ -189,8 +190,8 @@ std::vector<api::route_name> api::routes() {
     return all;
 }
 
-api::api(const environment& env, node::services on, web_sessions& pages)
-    : env_(env), on_(on), pages_(pages) {}
+api::api(const environment& env, node::services on, web_sessions& pages, std::function<void()> stop)
+    : env_(env), on_(on), pages_(pages), stop_(std::move(stop)) {}
 
 task<result<http::response>> api::dispatch(http::exchange& line) {
     const std::string_view target = without_host(line.asked().target);
@@ -206,7 +207,7 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
         refusal.head.push_back({"Allow", made.allowed});
         co_return refusal;
     }
-    call one{env_, on_, pages_, metrics_, line, {}, {}};
+    call one{env_, on_, pages_, stop_, metrics_, line, {}, {}};
     for (const std::string_view part : made.parts) {
         auto text = decoded(part, false);
         if (!text) {

@@ -2,6 +2,7 @@
 // they say into answers. Owned by the composition root; core thread only.
 #pragma once
 
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -15,7 +16,8 @@ class web_sessions;
 class api final : public http::handler {
 public:
     /// The services outlive the API, and so do the sessions of the page, which make its links.
-    api(const environment& env, node::services on, web_sessions& pages);
+    /// `stop` has the daemon end in good order, after the answers that are on their way.
+    api(const environment& env, node::services on, web_sessions& pages, std::function<void()> stop);
 
     /// Answers exactly once, whatever happens; only cancellation leaves it by an exception.
     task<void> serve(http::exchange& line) override;
@@ -33,6 +35,7 @@ private:
     const environment& env_;
     node::services on_;
     web_sessions& pages_;
+    std::function<void()> stop_;
     metrics metrics_;
 };
 

@@ -2,6 +2,7 @@
 // core thread only.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,7 @@ struct call {
     const environment& env;
     node::services& on;
     web_sessions& pages;
+    const std::function<void()>& stop;
     const metrics& counted;
     http::exchange& line;
     std::vector<std::string> parts;  // what stands for the path's {...}, decoded
@@ -66,6 +68,7 @@ outcome get_metrics(call& one);
 outcome get_openapi(call& one);
 outcome get_status(call& one);
 outcome get_doctor(call& one);
+outcome post_stop(call& one);
 outcome get_plugins(call& one);
 outcome get_recovery(call& one);
 outcome put_recovery_strategy(call& one);

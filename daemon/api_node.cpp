@@ -27,6 +27,16 @@ outcome get_doctor(call& one) {
     co_return json_response(200, {{"findings", list_of(found)}});
 }
 
+outcome post_stop(call& one) {
+    auto read = co_await one.nothing();
+    if (!read) {
+        co_return fail(std::move(read.error()));
+    }
+    one.env.log.write(log_level::info, "api", "told to stop");
+    one.stop();
+    co_return empty_response();
+}
+
 outcome get_plugins(call& one) {
     co_return json_response(200, {{"plugins", list_of(one.on.info.plugins())}});
 }

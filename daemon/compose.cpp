@@ -120,12 +120,15 @@ private:
         signals_.add(SIGTERM);
         signals_.async_wait([this](boost::system::error_code problem, int) {
             if (!problem) {
-                std::signal(SIGALRM, end_late);
-                ::alarm(stop_seconds);
-                signals_.clear();  // the next one does what it does to any program
-                stop_.set();
+                begin_to_stop();
             }
         });
+    }
+    void begin_to_stop() {
+        std::signal(SIGALRM, end_late);
+        ::alarm(stop_seconds);
+        signals_.clear();  // the next one does what it does to any program
+        stop_.set();
     }
 
     task<void> live() {
@@ -166,7 +169,7 @@ private:
             co_return entered;
         }
         pages_ = std::make_unique<web_sessions>(env_);
-        api_ = std::make_unique<api>(env_, node_->api(), *pages_);
+        api_ = std::make_unique<api>(env_, node_->api(), *pages_, [this] { begin_to_stop(); });
         http::server_settings settings;
         settings.socket = with_.socket;
         server_ = std::make_unique<http::server>(env_, std::move(settings), *api_);

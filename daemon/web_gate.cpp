@@ -42,6 +42,8 @@ http::fields with_guards(http::fields head) {
     return head;
 }
 
+constexpr std::string_view stop_path = "/v1/stop";
+
 /// What the page's users do with calboxctl only: the network and its strategies are the device's,
 /// and not one user's.
 bool is_for_page(std::string_view method, std::string_view path) {
@@ -50,14 +52,16 @@ bool is_for_page(std::string_view method, std::string_view path) {
     if (std::ranges::any_of(shown, [&](auto prefix) { return path.starts_with(prefix); })) {
         return is_safe(method);
     }
-    return path != "/v1/web" && (path != "/v1/session" || method == "DELETE");
+    return path != "/v1/web" && path != stop_path && (path != "/v1/session" || method == "DELETE");
 }
 
-/// What a browser of nobody's may see.
+/// What a browser of nobody's may see. Who was let in as nobody came by calboxctl on this machine
+/// and runs the device: he may stop it, and a user whom it serves may not.
 bool is_for_nobody(std::string_view method, std::string_view path) {
     static constexpr std::array<std::string_view, 4> seen{"/v1/status", "/v1/peers", "/v1/doctor",
                                                           "/v1/network"};
-    return is_safe(method) && std::find(seen.begin(), seen.end(), path) != seen.end();
+    return path == stop_path ||
+           (is_safe(method) && std::find(seen.begin(), seen.end(), path) != seen.end());
 }
 
 }  // namespace
@@ -150,7 +154,9 @@ task<result<http::response>> web_gate::dispatch(guarded& line) {
         if (!owner) {
             co_return fail(errc::unauthorised, "sign in on the page first, or by calboxctl web");
         }
-        if (!is_for_page(asked.method, path) || (!*owner && !is_for_nobody(asked.method, path))) {
+        const bool fitting =
+            *owner ? is_for_page(asked.method, path) : is_for_nobody(asked.method, path);
+        if (!fitting) {
             co_return fail(errc::forbidden, "this is not done on the page: use calboxctl");
         }
         std::optional<std::string> name;

@@ -42,6 +42,28 @@ try {
   }, there)
   await becomes(`${there}T10:00:00 ${there}T11:00:00`)
 
+  // A second zone beside the hours of the day that is shown, and in the form of a new event.
+  await keys.press('d')
+  await page.locator('.ec-slot time').nth(16).waitFor()
+  await tab_to('One time zone')
+  await keys.type('New York')
+  await page.locator('.ec-slot time span').nth(32).waitFor()
+  const wrong = await page.evaluate(() => {
+    const clock = (zone, moment) => new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: 'numeric', minute: '2-digit' }).format(moment)
+    const hours = [...document.querySelectorAll('.ec-slot time')].map((one) => [...one.children].map((text) => text.textContent))
+    const today = new Date().toISOString().slice(0, 10)
+    return hours.length < 24 ? [hours.length] : hours.filter(([here, there]) => {
+      const moment = new Date(`${today}T${here.padStart(5, '0')}:00Z`)
+      return clock('UTC', moment) !== here || !there.endsWith(clock('America/New_York', moment))
+    })
+  })
+  expect(wrong.length === 0, `hours of two zones: ${JSON.stringify(wrong)}`)
+  await keys.press('Tab')
+  await keys.press('c')
+  await page.getByText(/^Your \d+:\d\d is ([A-Z][a-z]+,? )?\d+:\d\d in New York\.$/).waitFor()
+  await keys.press('Escape')
+  await page.locator('dialog[open]').waitFor({ state: 'detached' })
+
   await keys.press('a')
   await page.locator('.ec-event', { hasText: 'Keys' }).waitFor()
   await tab_to('Keys')

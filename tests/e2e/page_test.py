@@ -114,7 +114,7 @@ def gate(world: World) -> None:
     bob = alice.daemon.person("bob").register()
     status, seen, _ = one.ask("GET", "/v1/events", Calbox_User="bob")
     expect(status == 200 and seen["events"][0]["organizer"] == "alice", "the page showed somebody else's events")
-    for method, path in (("POST", "/v1/web"), ("POST", "/v1/session"), ("POST", "/v1/network"), ("POST", "/v1/network/invitations"),
+    for method, path in (("POST", "/v1/stop"), ("POST", "/v1/web"), ("POST", "/v1/session"), ("POST", "/v1/network"), ("POST", "/v1/network/invitations"),
                          ("POST", "/v1/network/strategy"), ("PUT", "/v1/discovery/strategy"), ("PUT", "/v1/recovery/strategy"), ("GET", "/v1/web")):
         expect(one.ask(method, path, {} if method != "GET" else None)[0] == 403, f"the page may {method} {path}")
 
@@ -255,6 +255,18 @@ def png(width: int, height: int, colour: tuple) -> bytes:
             + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
 
 
+def stopped(world: World) -> None:
+    """A backup is stopped from its status page, which asks twice (tests/browser/stop.mjs)."""
+    hub = world.hub()
+    backup = world.daemon("store", roles=["backup"])
+    backup.join(hub.invite("backup"))
+    backup.wait_connected()
+    address(backup)
+    drive(world, "stop.mjs", backup.person("operator").do("web", "--print").strip())
+    expect(backup.process.wait(20) == 0, "the backup did not end well")
+    expect(hub.get("/health")["ok"], "it took the rendezvous along")
+
+
 def by_keyboard(world: World) -> None:
     """Without a mouse; photos; and 200 hostile texts (tests/browser/keyboard.mjs)."""
     alice = world.edge("alice", world.hub()).person("alice").register()
@@ -265,4 +277,4 @@ def by_keyboard(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(gate, bundle_is_small, daemon_restarts, played, by_keyboard)
+    harness.main(gate, bundle_is_small, daemon_restarts, played, stopped, by_keyboard)

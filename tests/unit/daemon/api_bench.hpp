@@ -81,7 +81,8 @@ protected:
     node::services all{account, events,  lock, file,   contact, network,
                        info,    changes, past, branch, overlay, store};
     web_sessions pages{world.env};
-    api subject{world.env, all, pages};
+    int stops = 0;
+    api subject{world.env, all, pages, [this] { ++stops; }};
     std::filesystem::path directory;
     std::string socket_path;
     std::unique_ptr<http::server> server;

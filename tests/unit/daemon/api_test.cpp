@@ -82,6 +82,15 @@ TEST_F(api_test, shows_the_overlay_and_exchanges_its_strategy) {
     EXPECT_EQ(ask("GET", "/v1/discovery").document()["strategy"], "load_aware");
 }
 
+TEST_F(api_test, stops_when_told_and_by_nothing_else) {
+    EXPECT_EQ(ask("GET", "/v1/stop").status, 405);
+    EXPECT_EQ(say("POST", "/v1/stop", R"({"now":true})").status, 400);
+    EXPECT_EQ(ask("POST", "/v1/stop?now=yes").status, 400);
+    EXPECT_EQ(stops, 0);
+    EXPECT_EQ(ask("POST", "/v1/stop").status, 204);
+    EXPECT_EQ(stops, 1);
+}
+
 TEST_F(api_test, answers_head_with_the_head_alone) {
     const auto got = ask("HEAD", "/v1/status");
     EXPECT_EQ(got.status, 200);

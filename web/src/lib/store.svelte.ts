@@ -3,7 +3,7 @@ import {
   ask, eventPath, get, call, Problem, problemOf, stream,
   type Account, type CalEvent, type Change, type Friend, type Session, type Status, type User,
 } from './api'
-import { addDays, span } from './when'
+import { addDays, span, zones } from './when'
 
 export interface Toast { id: number; text: string; bad: boolean; action?: { label: string; run: () => void } }
 export type View = 'home' | 'calendar' | 'events' | 'people' | 'trash' | 'status'
@@ -30,6 +30,13 @@ class Store {
   /** The day that the calendar shows. */
   day = $state.raw(new Date())
   search = $state('')
+  /** A second zone whose times are shown beside this browser's; '' for none. */
+  #zone = $state(zones.find((one) => one === localStorage.getItem('second zone')) ?? '')
+  get zone(): string { return this.#zone }
+  set zone(chosen: string) {
+    this.#zone = chosen
+    localStorage.setItem('second zone', chosen)
+  }
   /** The open panel: an event's id, or a new event with its times. */
   open = $state.raw<{ id: string; files?: File[] } | { start: Date; end: Date; allDay: boolean } | null>(null)
   toasts = $state.raw<Toast[]>([])

@@ -76,13 +76,31 @@ export function timesOf(one: Parameters<typeof span>[0]): string {
 
 export const spanText = (one: Parameters<typeof span>[0]) => `${longDayOf(span(one).start)}, ${timesOf(one)}`
 
-/** The same time on the wall of the event's own zone, where that differs: "09:00 – 10:00, Europe/Lisbon". */
-export function elsewhereText(one: CalEvent): string {
+export const zones = Intl.supportedValuesOf('timeZone')
+/** "New York" of "America/New_York" */
+export const cityOf = (zone: string) => zone.split('/').at(-1)!.replaceAll('_', ' ')
+const clockIn = (zone: string, moment: Date, more: Intl.DateTimeFormatOptions = {}) =>
+  new Intl.DateTimeFormat(locale, { timeZone: zone, hour: 'numeric', minute: '2-digit', ...more }).format(moment)
+/** "GMT-4": what a zone is called at that moment. */
+export const zoneOf = (zone: string, moment: Date) =>
+  new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: 'short' }).formatToParts(moment).find((part) => part.type === 'timeZoneName')?.value ?? zone
+/** What full hours of this browser's clock are there: "10:00", and the day where that is another one. */
+export function hourIn(zone: string, moment: Date): string {
+  return clockIn(zone, moment, wallIn(zone, moment).slice(0, 10) === dateText(moment) ? {} : { weekday: 'short' })
+}
+/** The same time on a wall in `zone`, where that differs from here: "Mon, 09:00 – 10:00 in Lisbon". */
+export function timesIn(zone: string, start: Date, end: Date): string {
+  if (wallIn(zone, start) === wallIn(here, start)) return ''
+  return `${clockIn(zone, start, { weekday: 'short' })} – ${clockIn(zone, end)} in ${cityOf(zone)}`
+}
+/** So for an event, in its own zone and in a second one ('': none). */
+export function elsewhere(one: CalEvent, second: string): string[] {
   const { start, end } = span(one)
-  if (one.all_day || wallIn(one.zone, start) === wallIn(here, start)) return ''
-  const format = new Intl.DateTimeFormat(locale, { timeZone: one.zone, weekday: 'short', hour: 'numeric', minute: '2-digit' })
-  const endFormat = new Intl.DateTimeFormat(locale, { timeZone: one.zone, hour: 'numeric', minute: '2-digit' })
-  return `${format.format(start)} – ${endFormat.format(end)} in ${one.zone.replace('_', ' ')}`
+  return one.all_day ? [] : [...new Set([one.zone, second || here])].map((zone) => timesIn(zone, start, end)).filter((text) => text !== '')
+}
+/** "Your 14:00 is 10:00 in New York." Nothing where the clocks agree. */
+export function comparedText(zone: string, start: Date): string {
+  return wallIn(zone, start) === wallIn(here, start) ? '' : `Your ${clockOf(start)} is ${hourIn(zone, start)} in ${cityOf(zone)}.`
 }
 
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
