@@ -170,14 +170,15 @@ TEST_F(api_test, makes_shows_and_removes_events) {
     EXPECT_EQ(made.head.at("location"), "/v1/events/alice/1.2");
     const auto event = made.document();
     for (const char* key :
-         {"id",        "generation", "version",   "uid",          "title",      "info",
-          "place",     "start",      "end",       "zone",         "all_day",    "start_utc",
-          "end_utc",   "recurrence", "organizer", "participants", "declined",   "guests_may",
-          "files",     "state",      "locked_by", "conflicts",    "written_by", "written",
-          "stored_on", "owed",       "lock",      "lacks",        "answers"}) {
+         {"id",        "generation", "version",      "uid",          "title",      "info",
+          "place",     "start",      "end",          "zone",         "all_day",    "start_utc",
+          "end_utc",   "recurrence", "organizer",    "participants", "declined",   "guests_may",
+          "files",     "state",      "locked_by",    "conflicts",    "written_by", "written",
+          "stored_on", "owed",       "lock",         "lacks",        "answers",    "series",
+          "repeats",   "next",       "recurrence_id"}) {
         EXPECT_TRUE(event.contains(key)) << key;
     }
-    EXPECT_EQ(event.size(), 29u);
+    EXPECT_EQ(event.size(), 33u);
     EXPECT_EQ(event["start"], "2026-05-03T14:00:00");
     EXPECT_EQ(event["start_utc"], "2026-05-03T13:00:00Z");
     EXPECT_EQ(event["guests_may"], json({"modify", "attach"}));

@@ -286,7 +286,7 @@ TEST_F(recurrence_test, single_times_follow_the_series) {
     // Its end, too: the last time is not lost, and the end of a day stays one.
     for (const auto& [until, later] :
          {std::pair("20260525T120000Z", "20260526T130000Z"),
-          std::pair("20260525T215959Z", "20260526T215959Z"), std::pair("20260525", "20260526")}) {
+          std::pair("20260525T225959Z", "20260526T225959Z"), std::pair("20260525", "20260526")}) {
         monday = before;
         monday.recurrence = std::string("FREQ=WEEKLY;UNTIL=") + until;
         now = monday;
