@@ -21,6 +21,7 @@ export async function open(browser, options = {}) {
   page.on('console', (said) => {
     if (/Content.Security.Policy|Refused to/i.test(said.text())) complaints.push(said.text())
   })
+  page.on('filechooser', () => {}) // from now on they are caught, not only from the moment that one is waited for
   page.on('dialog', (dialog) => {
     complaints.push(`a dialog opened: ${dialog.message()}`)
     void dialog.dismiss()
@@ -30,6 +31,7 @@ export async function open(browser, options = {}) {
 
 /** What axe-core calls serious or critical. By CDP, which the page's policy does not bind. */
 export async function check_accessibility(page, where) {
+  await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished.catch(() => {}))))
   const session = await page.context().newCDPSession(page)
   const evaluate = (expression) => session.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true })
   await evaluate(axe)

@@ -245,6 +245,14 @@ def played(world: World) -> None:
     expect(sha256(pathlib.Path(saved)) == sha256(file), "what Bob downloaded is another file")
 
 
+def series(world: World) -> None:
+    """A weekly event in two pages: one time moved, one taken out, the rest split off (tests/browser/series.mjs)."""
+    hub = world.hub()
+    people = [world.edge(name, hub).person(name).register() for name in ("alice", "bob")]
+    address(people[0].daemon)
+    drive(world, "series.mjs", *(one.do("web", "--print").strip() for one in people))
+
+
 def png(width: int, height: int, colour: tuple) -> bytes:
     """A picture of one colour (PNG, RFC 2083)."""
     def chunk(kind: bytes, data: bytes) -> bytes:
@@ -277,4 +285,4 @@ def by_keyboard(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(gate, bundle_is_small, daemon_restarts, played, stopped, by_keyboard)
+    harness.main(gate, bundle_is_small, daemon_restarts, played, series, stopped, by_keyboard)

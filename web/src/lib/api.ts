@@ -8,10 +8,13 @@ export interface FileInfo {
   name: string; size: number; type: string; root: string; added_by: string; added: string
   held: 'here' | 'fetching' | 'elsewhere'; fetched: number; stored_on: string[]
 }
+export interface Times { start: string; end: string; zone: string; all_day: boolean; start_utc: string; end_utc: string }
 export interface CalEvent {
   id: string; generation: number; version: number; title: string; info: string; place: string
   start: string; end: string; zone: string; all_day: boolean; start_utc: string; end_utc: string
-  recurrence: string; organizer: string; participants: string[]; declined: string[]
+  /** The rule, and in words; '' for what does not repeat. `series`: it has more than one time, of which this is the one of that id ('': all). */
+  recurrence: string; repeats: string; series: boolean; recurrence_id: string; next: Times | null
+  organizer: string; participants: string[]; declined: string[]
   answers: { name: string; answer: Answer }[]; guests_may: string[]; files: FileInfo[]
   state: 'confirmed' | 'locked' | 'behind' | 'unknown' | 'forked' | 'no_quorum'
   locked_by: string; lock: Lock | null; lacks: Lacks | null; conflicts: string[]
@@ -19,8 +22,10 @@ export interface CalEvent {
 }
 export interface Draft {
   title?: string; info?: string; place?: string; start?: string; end?: string; zone?: string
-  all_day?: boolean; participants?: string[]; guests_may?: string[]
+  all_day?: boolean; participants?: string[]; guests_may?: string[]; recurrence?: string
 }
+/** Which times of a series a change is made for. */
+export type Scope = 'this' | 'following' | 'all'
 export interface User { name: string; id: string; online: boolean; friend: boolean }
 export interface Friend { name: string; state: 'friend' | 'asked' | 'asks'; online: boolean }
 export interface Peer { device: string; users: string[]; roles: string[]; address: string; relayed: boolean }
@@ -99,6 +104,17 @@ export const get = <T>(path: string) => call<T>('GET', path)
 export function eventPath(id: string, ...more: string[]): string {
   return ['/v1/events', ...id.split('/').map(encodeURIComponent), ...more.map(encodeURIComponent)].join('/')
 }
+
+/** Where a change of what is shown goes: of one time of a series, for these times. */
+export function changePath(one: CalEvent, scope: Scope, more: Record<string, string> = {}): string {
+  const query = new URLSearchParams({ ...(one.recurrence_id ? { recurrence_id: one.recurrence_id, scope } : {}), ...more }).toString()
+  return eventPath(one.id) + (query ? `?${query}` : '')
+}
+
+/** Tells one time of a series from the others; of other events the id. */
+export const keyOf = (one: CalEvent) => (one.recurrence_id ? `${one.id}@${one.recurrence_id}` : one.id)
+/** The event that a key is of. */
+export const idOf = (key: string) => key.split('@')[0]!
 
 export const tag = (one: { generation: number; version: number }) => `"${one.generation}-${one.version}"`
 

@@ -1,11 +1,17 @@
-import { call, eventPath, problemOf, tag, type CalEvent } from './api'
+import { call, changePath, eventPath, problemOf, tag, type CalEvent, type Scope } from './api'
 import { store } from './store.svelte'
 
-/** Deletes it, or takes it from one's own calendar; brings it back by the toast. */
-export async function removeEvent(one: CalEvent, session = ''): Promise<boolean> {
+/** Deletes it, or takes it from one's own calendar; brings it back by the toast. Of one time of a series, those times. */
+export async function removeEvent(one: CalEvent, scope: Scope = 'all'): Promise<boolean> {
   const whole = store.mayDelete(one)
   try {
-    await call('DELETE', eventPath(one.id), undefined, { 'If-Match': tag(one), ...(session ? { 'Calbox-Lock': session } : {}) })
+    await call('DELETE', changePath(one, scope), undefined, { 'If-Match': tag(one) })
+    if (one.recurrence_id && scope !== 'all') {
+      await store.refresh([one.id])
+      const undo = { label: 'Undo', run: () => void restore(one.id, one.version) }
+      store.toast(scope === 'this' ? 'That time was taken out' : 'It ends before that time now', { action: undo })
+      return true
+    }
     store.drop(one.id)
     const undo = { label: 'Undo', run: () => void restore(one.id) }
     store.toast(whole ? `“${one.title}” was deleted` : `“${one.title}” was taken from your calendar`, whole ? { action: undo } : {})
@@ -22,6 +28,7 @@ export async function restore(id: string, version?: number): Promise<boolean> {
   try {
     const made = await call<CalEvent>('POST', eventPath(id, 'restore'), version === undefined ? {} : { version })
     store.put(made)
+    await store.refresh([id])
     store.toast(version === undefined ? `“${made.title}” is back` : `Version ${version} is the newest again`)
     return true
   } catch (why) {

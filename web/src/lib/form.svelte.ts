@@ -1,4 +1,5 @@
 import type { CalEvent, Draft } from './api'
+import { joined, parted, repeats } from './repeat'
 import { addDays, clockText, dateText, draftTimes, here, localDate, span, spanText } from './when'
 
 const same = (a: string[], b: string[]) => a.length === b.length && [...a].sort().join() === [...b].sort().join()
@@ -16,6 +17,10 @@ export class Form {
   people = $state<string[]>([])
   guestsMay = $state<string[]>(['modify', 'attach'])
   zone = here
+  rule = $state('') // without its last day
+  until = $state('') // that day, or ''
+  /** How it repeats cannot be told of one time of a series, nor who comes. */
+  oneTime = $state(false)
 
   static fresh(start: Date, end: Date, allDay: boolean): Form {
     const made = new Form()
@@ -29,6 +34,7 @@ export class Form {
     Object.assign(made, { title: one.title, info: one.info, place: one.place, zone: one.zone })
     made.people = [...one.participants]
     made.guestsMay = [...one.guests_may]
+    Object.assign(made, parted(one.recurrence))
     return made
   }
   #setTimes(start: Date, end: Date, allDay: boolean) {
@@ -40,7 +46,14 @@ export class Form {
   }
   get start(): Date { return localDate(this.startDate, this.allDay ? '00:00' : this.startClock) }
   get end(): Date { return this.allDay ? addDays(localDate(this.endDate), 1) : localDate(this.endDate, this.endClock) }
+  get recurrence(): string { return joined(this.rule, this.until, this.allDay) }
+  /** The rules to choose from, with the one that it has. */
+  repeats(inWords = ''): { rule: string; label: string }[] {
+    const all = repeats(this.startDate ? this.start : new Date())
+    return all.some((one) => one.rule === this.rule) ? all : [...all, { rule: this.rule, label: inWords || this.rule }]
+  }
   get wrong(): string {
+    if (this.rule && this.until && this.startDate && this.until < this.startDate) return 'It stops repeating before it begins.'
     if (!this.startDate || !this.endDate || (!this.allDay && (!this.startClock || !this.endClock))) return ''
     return this.end < this.start ? 'It ends before it begins.' : ''
   }
@@ -57,7 +70,7 @@ export class Form {
   draft(): Draft {
     return {
       title: this.title, info: this.info, place: this.place, participants: [...this.people], guests_may: [...this.guestsMay],
-      ...draftTimes(this.start, this.end, this.allDay, this.zone),
+      ...draftTimes(this.start, this.end, this.allDay, this.zone), ...(this.rule ? { recurrence: this.recurrence } : {}),
     }
   }
   /** What differs from the event that was opened. */
@@ -66,8 +79,12 @@ export class Form {
     if (all.title !== from.title) made.title = all.title!
     if (all.info !== from.info) made.info = all.info!
     if (all.place !== from.place) made.place = all.place!
-    if (!same(all.participants!, from.participants)) made.participants = all.participants!
-    if (!same(all.guests_may!, from.guests_may)) made.guests_may = all.guests_may!
+    if (!this.oneTime) {
+      if (!same(all.participants!, from.participants)) made.participants = all.participants!
+      if (!same(all.guests_may!, from.guests_may)) made.guests_may = all.guests_may!
+      const was = parted(from.recurrence)
+      if (this.rule !== was.rule || (this.rule && this.until !== was.until)) made.recurrence = this.recurrence
+    }
     const was = span(from)
     if (this.allDay !== from.all_day || this.start.getTime() !== Math.floor(was.start.getTime() / 60000) * 60000 ||
         this.end.getTime() !== Math.floor(was.end.getTime() / 60000) * 60000) {
@@ -82,6 +99,7 @@ export class Form {
     const rows: [string, string, string][] = []
     if (change.title !== undefined) rows.push(['Title', this.title, now.title])
     if (change.start !== undefined) rows.push(['Time', spanText(mine), spanText(now)])
+    if (change.recurrence !== undefined) rows.push(['Repeats', this.recurrence, now.recurrence])
     if (change.place !== undefined) rows.push(['Place', this.place, now.place])
     if (change.info !== undefined) rows.push(['Info', this.info, now.info])
     if (change.participants) rows.push(['People', this.people.join(', '), now.participants.join(', ')])

@@ -1,6 +1,6 @@
 // What the page knows, kept up to date by the daemon's stream of changes. One for the page.
 import {
-  ask, eventPath, get, call, Problem, problemOf, stream,
+  ask, eventPath, get, idOf, keyOf, call, Problem, problemOf, stream,
   type Account, type CalEvent, type Change, type Friend, type Session, type Status, type User,
 } from './api'
 import { addDays, span, zones } from './when'
@@ -11,12 +11,15 @@ export type Grid = 'dayGridMonth' | 'timeGridWeek' | 'timeGridDay' | 'listMonth'
 
 const views: View[] = ['home', 'calendar', 'events', 'people', 'trash', 'status']
 const silenceMs = 45_000 // the stream says something every 15 s
+const utc = (moment: Date) => moment.toISOString().slice(0, 19) + 'Z'
 const pauseMinMs = 300, pauseMaxMs = 5_000
 
 class Store {
   /** undefined: not known yet; null: nobody is signed in here. */
   session = $state.raw<Session | null | undefined>(undefined)
   events = $state.raw(new Map<string, CalEvent>())
+  /** Of series, each time in the range that the calendar shows and in the next month; by keyOf. */
+  times = $state.raw(new Map<string, CalEvent>())
   users = $state.raw<User[]>([])
   friends = $state.raw<Friend[]>([])
   status = $state.raw<Status | null>(null)
@@ -37,7 +40,7 @@ class Store {
     this.#zone = chosen
     localStorage.setItem('second zone', chosen)
   }
-  /** The open panel: an event's id, or a new event with its times. */
+  /** The open panel: what keyOf says of an event, or a new event with its times. */
   open = $state.raw<{ id: string; files?: File[] } | { start: Date; end: Date; allDay: boolean } | null>(null)
   toasts = $state.raw<Toast[]>([])
   help = $state(false)
@@ -51,8 +54,12 @@ class Store {
 
   get user(): Account | null { return this.session?.user ?? null }
 
-  sorted = $derived([...this.events.values()].sort((a, b) => span(a).start.getTime() - span(b).start.getTime() || a.id.localeCompare(b.id)))
-  invitations = $derived(this.sorted.filter((one) => this.isInvitation(one) && span(one).end > this.now))
+  /** Everything that takes place, at each of its times. */
+  sorted = $derived([...[...this.events.values()].filter((one) => !one.series), ...[...this.times.values()].filter((one) => this.events.has(one.id))]
+    .sort((a, b) => span(a).start.getTime() - span(b).start.getTime() || a.id.localeCompare(b.id)))
+  /** Every event once, a series at its next time. */
+  listed = $derived([...this.events.values()].sort((a, b) => this.timesOf(a).start.getTime() - this.timesOf(b).start.getTime() || a.id.localeCompare(b.id)))
+  invitations = $derived(this.listed.filter((one) => this.isInvitation(one) && this.timesOf(one).end > this.now))
 
   constructor() {
     const follow = () => {
@@ -73,6 +80,9 @@ class Store {
     const me = this.user?.name
     return !!me && one.organizer !== me && !one.answers.some((answer) => answer.name === me)
   }
+  timesOf(one: CalEvent) { return span(one.next ?? one) }
+  /** What is shown by that key; the whole series where that time is not known, or not any more. */
+  find(key: string): CalEvent | undefined { return this.times.get(key) ?? this.events.get(idOf(key)) }
   answerOf(one: CalEvent) {
     return one.answers.find((answer) => answer.name === this.user?.name)?.answer
   }
@@ -144,6 +154,7 @@ class Store {
     this.session = null
     this.open = null
     this.events = new Map()
+    this.times = new Map()
     this.users = []
     this.friends = []
     this.loaded = this.live = false
@@ -169,7 +180,26 @@ class Store {
     this.events = new Map(events.events.map((one) => [one.id, one]))
     if (users) this.users = users.users
     this.friends = friends.friends
+    await this.#loadTimes()
     this.loaded = true
+  }
+  #range: [Date, Date] | null = null
+  #asked = 0
+  /** The calendar shows these days now. */
+  look(from: Date, to: Date) {
+    if (this.#range?.[0].getTime() === from.getTime() && this.#range[1].getTime() === to.getTime()) return
+    this.#range = [from, to]
+    void this.#loadTimes().catch((why: unknown) => this.refused(why))
+  }
+  async #loadTimes() {
+    const asked = ++this.#asked
+    const series = [...this.events.values()].some((one) => one.series)
+    if (!series && this.times.size === 0) return // what is the same is not drawn anew
+    const ranges = [[addDays(new Date(), -1), addDays(new Date(), 31)], ...(this.#range ? [this.#range] : [])]
+    const lists = series
+      ? await Promise.all(ranges.map(([from, to]) => get<{ events: CalEvent[] }>(`/v1/events?expand=true&from=${utc(from!)}&to=${utc(to!)}`))) : []
+    if (asked !== this.#asked) return
+    this.times = new Map(lists.flatMap((list) => list.events).filter((one) => one.recurrence_id).map((one) => [keyOf(one), one]))
   }
   async loadStatus() {
     try {
@@ -184,7 +214,10 @@ class Store {
     if (users) this.users = users.users
     if (friends) this.friends = friends.friends
   }
-  put(one: CalEvent) { this.events = new Map(this.events).set(one.id, one) }
+  put(one: CalEvent) {
+    if (one.recurrence_id) this.times = new Map(this.times).set(keyOf(one), one)
+    else this.events = new Map(this.events).set(one.id, one)
+  }
   drop(id: string) {
     const left = new Map(this.events)
     left.delete(id)
@@ -210,7 +243,9 @@ class Store {
         one.conflicts.filter((other) => !all.has(other)).forEach((other) => more.add(other))
       } else next.delete(id)
     }
+    const series = [...all].some((id) => this.events.get(id)?.series || next.get(id)?.series)
     this.events = next
+    if (series) await this.#loadTimes()
     if (more.size > 0 && more.size < 50) await this.refresh(more)
   }
 
