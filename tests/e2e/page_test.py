@@ -159,7 +159,7 @@ def gate(world: World) -> None:
 
 
 def bundle_is_small(world: World) -> None:
-    """All scripts and styles, compressed as they are sent: at most 90 kB."""
+    """All scripts and styles, compressed as they are sent: at most 90 kB; and the icons of its manifest."""
     page = address(world.daemon("one", roles=["edge"]))
     visitor = Visitor(page)
     _, html, _ = visitor.ask("GET", "/")
@@ -167,6 +167,14 @@ def bundle_is_small(world: World) -> None:
     expect(any(name.endswith(".js") for name in names) and any(name.endswith(".css") for name in names), f"assets: {names}")
     total = sum(int(visitor.ask("HEAD", name)[2]["Content-Length"]) for name in set(names))
     expect(total <= 90_000, f"scripts and styles are {total} bytes")
+    _, manifest, _ = visitor.ask("GET", "/calendarbox.webmanifest")
+    icons = json.loads(manifest)["icons"]
+    for icon in icons:
+        status, picture, head = visitor.ask("GET", icon["src"])
+        expect(status == 200 and head["Content-Type"] == icon["type"], f"{icon}: {status} {head['Content-Type']}")
+        if icon["type"] == "image/png":
+            expect(picture.startswith(b"\x89PNG") and "{}x{}".format(*struct.unpack(">II", picture[16:24])) == icon["sizes"], f"{icon} is another size")
+    expect({"192x192", "512x512"} <= {icon["sizes"] for icon in icons}, f"icons: {icons}")
     expect(b"http://" not in html and b"https://" not in html and b"<style" not in html, "the page needs other places")
 
 
