@@ -207,13 +207,18 @@ def one_at_a_time(folder: pathlib.Path):
         os.close(handle)
 
 
+def surroundings(world: World) -> dict:
+    """Of a browser that leaves nothing behind."""
+    home = world.path / "browser"
+    home.mkdir(exist_ok=True)
+    return {**os.environ, "HOME": str(home), "CHROMIUM": shutil.which("chromium")}
+
+
 def drive(world: World, script: str, *words: str, seconds: float = 170) -> None:
     """A script of tests/browser; its failure is this test's."""
     node = tools()
-    home = world.path / "browser"
-    home.mkdir(exist_ok=True)
     done = subprocess.run([node, str(BROWSER / script), *words], capture_output=True, text=True, timeout=seconds, check=False,
-                          env={**os.environ, "HOME": str(home), "CHROMIUM": shutil.which("chromium")})
+                          env=surroundings(world))
     expect(done.returncode == 0, f"{script}: {(done.stdout + done.stderr).strip()[-3000:]}")
 
 
@@ -226,7 +231,7 @@ def daemon_restarts(world: World) -> None:
     node = tools()
     with subprocess.Popen([node, str(BROWSER / "restart.mjs"), alice.do("web", "--print").strip()], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env={**os.environ, "HOME": str(world.path), "CHROMIUM": shutil.which("chromium")}) as watcher:
+                          env=surroundings(world)) as watcher:
 
         def says(word: str) -> None:
             line = watcher.stdout.readline().strip()
