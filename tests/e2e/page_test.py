@@ -168,7 +168,7 @@ def bundle_is_small(world: World) -> None:
     total = sum(int(visitor.ask("HEAD", name)[2]["Content-Length"]) for name in set(names))
     expect(total <= 90_000, f"scripts and styles are {total} bytes")
     _, manifest, _ = visitor.ask("GET", "/calendarbox.webmanifest")
-    icons = json.loads(manifest)["icons"]
+    icons = manifest["icons"]
     for icon in icons:
         status, picture, head = visitor.ask("GET", icon["src"])
         expect(status == 200 and head["Content-Type"] == icon["type"], f"{icon}: {status} {head['Content-Type']}")

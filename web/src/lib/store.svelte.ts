@@ -10,6 +10,7 @@ export type View = 'home' | 'calendar' | 'events' | 'people' | 'trash' | 'status
 export type Grid = 'dayGridMonth' | 'timeGridWeek' | 'timeGridDay' | 'listMonth'
 
 const views: View[] = ['home', 'calendar', 'events', 'people', 'trash', 'status']
+const nearDays = 45 // a month as the calendar shows it, and more
 const silenceMs = 45_000 // the stream says something every 15 s
 const utc = (moment: Date) => moment.toISOString().slice(0, 19) + 'Z'
 const pauseMinMs = 300, pauseMaxMs = 5_000
@@ -171,17 +172,23 @@ class Store {
 
   // Lists
   async load() {
+    const read = (list: { events: CalEvent[] }) => (this.events = new Map(list.events.map((one) => [one.id, one])))
+    if (!this.loaded) { // what is near first, so that a large calendar is there at once
+      const [from, to] = [addDays(this.day, -nearDays), addDays(this.day, nearDays)]
+      read(await get<{ events: CalEvent[] }>(`/v1/events?from=${utc(from)}&to=${utc(to)}`))
+      await this.#loadTimes()
+      this.loaded = true
+    }
     const [events, users, friends] = await Promise.all([
       get<{ events: CalEvent[] }>('/v1/events'),
       get<{ users: User[] }>('/v1/users').catch(() => null),
       get<{ friends: Friend[] }>('/v1/friends'),
       this.loadStatus(),
     ])
-    this.events = new Map(events.events.map((one) => [one.id, one]))
+    read(events)
     if (users) this.users = users.users
     this.friends = friends.friends
     await this.#loadTimes()
-    this.loaded = true
   }
   #range: [Date, Date] | null = null
   #asked = 0
@@ -260,9 +267,9 @@ class Store {
       let quiet = setTimeout(end, silenceMs)
       try {
         const answer = await ask('GET', '/v1/watch', undefined, last ? { 'Last-Event-ID': last } : {}, line.signal)
+        this.live = true
         if (!last || !this.loaded) await this.load()
         else void this.loadStatus()
-        this.live = true
         this.lastSeen = null
         pause = pauseMinMs
         await stream(answer, (id, data, comment) => {

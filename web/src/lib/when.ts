@@ -47,11 +47,18 @@ export function addDays(day: Date, count: number): Date {
 }
 
 /** Where it stands in this browser's time; an all-day event on its dates, its end being the day after the last. */
-export function span(one: { all_day: boolean; start: string; end: string; start_utc: string; end_utc: string }): { start: Date; end: Date } {
-  return one.all_day
-    ? { start: localDate(one.start.slice(0, 10)), end: addDays(localDate(one.end.slice(0, 10)), 1) }
-    : { start: new Date(one.start_utc), end: new Date(one.end_utc) }
+export function span(one: { all_day: boolean; start: string; end: string; start_utc: string; end_utc: string }): Readonly<{ start: Date; end: Date }> {
+  let made = spans.get(one)
+  if (!made) {
+    made = one.all_day
+      ? { start: localDate(one.start.slice(0, 10)), end: addDays(localDate(one.end.slice(0, 10)), 1) }
+      : { start: new Date(one.start_utc), end: new Date(one.end_utc) }
+    spans.set(one, made)
+  }
+  return made
 }
+// What the daemon told is replaced and never changed, and of thousands of events the times are asked for again and again.
+const spans = new WeakMap<object, { start: Date; end: Date }>()
 
 const dayFormat = new Intl.DateTimeFormat(locale, { weekday: 'short', day: 'numeric', month: 'short' })
 const longDayFormat = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' })
