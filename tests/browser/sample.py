@@ -19,7 +19,7 @@ def fill(world, alice, bob, carol) -> dict[str, str]:
     made = {
         "meeting": alice.add_event("DS meeting", at(today, "23:00", 45), ["bob", "carol"], [slides, budget], place="Room 2",
                                    info="Bring the slides.\nWe decide about the quorum of backups."),
-        "standup": alice.add_event("Stand-up", at(0, "09:15", 15), ["bob"]),
+        "standup": alice.add_event("Stand-up", at(0, "09:15", 15), ["bob"], repeat="every weekday"),
         "review": bob.add_event("Design review", at(1, "10:00", 90), ["alice", "carol"], [photo], place="Library"),
         "lunch": carol.add_event("Lunch by the river", at(2, "12:30", 60), ["alice"], place="Pier 4"),
         "dentist": alice.add_event("Dentist", at(2, "13:00", 45)),
