@@ -1,9 +1,10 @@
-// peers; net status, peers, rendezvous, routes; discovery list, use.
+// peers; net status, peers, rendezvous, routes, objects, holders; discovery list, use.
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "context.hpp"
+#include "event_text.hpp"
 #include "text.hpp"
 
 namespace calbox::ctl {
@@ -149,6 +150,71 @@ answer<void> net_routes(context& with) {
     return {};
 }
 
+answer<void> net_objects(context& with) {
+    const auto found = with.api.get("/v1/net/objects");
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    with.out.field("held here", fmt::format("{} shared events and files, {} of them published",
+                                            number_of(*found, "held"), number_of(*found, "told")));
+    with.out.field("lists",
+                   fmt::format("{} rendezvous have noted the latest", number_of(*found, "copies")));
+    if (const auto kept = number_of(*found, "kept_objects"); kept > 0) {
+        with.out.field("kept here", fmt::format("{} holders of {} objects",
+                                                number_of(*found, "kept_entries"), kept));
+    }
+    const json asks = part_of(*found, "resolver");
+    with.out.field("resolver", fmt::format("{}; {} questions asked, {} answered",
+                                           clean(text_of(asks, "policy")), number_of(asks, "asked"),
+                                           number_of(asks, "answered")));
+    const json dropped = part_of(asks, "dropped");
+    const auto invalid = number_of(dropped, "invalid");
+    const auto strange = number_of(dropped, "unauthenticated");
+    if (invalid + strange > 0) {
+        with.out.field(
+            "dropped",
+            fmt::format("{} invalid questions, {} of devices that are not in the network", invalid,
+                        strange));
+    }
+    return {};
+}
+
+answer<void> net_holders(context& with) {
+    const auto target = event_target(with.values.one("ID"));
+    if (!target) {
+        return refuse(target.error());
+    }
+    std::string query;
+    if (with.values.has("copies")) {
+        const auto text = with.values.one("copies");
+        if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) {
+            return refuse("invalid_argument", "--copies takes a number, and not " + clean(text));
+        }
+        query = "?copies=" + text;
+    }
+    const auto found = with.api.get(*target + "/holders" + query);
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+        return {};
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& one : list_of(*found, "answered")) {
+        rows.push_back({clean(text_of(one, "device")).substr(0, 12), cleaned_list(one, "users"),
+                        std::to_string(number_of(one, "version"))});
+    }
+    with.out.table({"DEVICE", "USERS", "VERSION"}, rows, "no other device says that it holds it");
+    with.out.note(fmt::format("{} devices are said to hold it; {} answered",
+                              number_of(*found, "found"), rows.size()));
+    return {};
+}
+
 answer<void> discovery_list(context& with) {
     const auto used = with.api.get("/v1/discovery");
     if (!used) {
@@ -221,6 +287,23 @@ std::vector<command> net_commands() {
               net_rendezvous),
         plain("net routes", "Lists every device of which a place is known",
               "where each can be reached, and how it is", "", net_routes),
+        plain("net objects", "Shows what this device has in the object layer",
+              "how many events and files are published",
+              "A device publishes the shared events and the files that it holds, so that others\n"
+              "find it by them; rendezvous keep the lists.",
+              net_objects),
+        {.path = "net holders",
+         .summary = "Asks devices that hold an event which version they have",
+         .arguments = {{.name = "ID",
+                        .help = "the event, for example alice/1.7",
+                        .kind = word_kind::event}},
+         .options = {{.name = "copies",
+                      .brief = "",
+                      .value = "N",
+                      .help = "how many are to answer, 1 to 64 (3 when it is not given)"}},
+         .examples = {{"net holders alice/1.7", "three of them, and how many there are"}},
+         .details = "Backups are not among them: they hold everything.",
+         .run = net_holders},
         plain("discovery list", "Lists the discovery strategies", "and which one is used", "",
               discovery_list),
         {.path = "discovery use",

@@ -38,6 +38,7 @@ constexpr std::array table = {
     route{"GET", "/v1/net", get_net},
     route{"GET", "/v1/net/rendezvous", get_rendezvous},
     route{"GET", "/v1/net/routes", get_routes},
+    route{"GET", "/v1/net/objects", get_objects},
     route{"GET", "/v1/discovery", get_discovery},
     route{"PUT", "/v1/discovery/strategy", put_discovery_strategy},
     route{"GET", "/v1/recovery", get_recovery},
@@ -70,6 +71,7 @@ constexpr std::array table = {
     route{"GET", lock_path, get_lock},
     route{"POST", lock_path, post_lock},
     route{"DELETE", lock_path, delete_lock},
+    route{"GET", "/v1/events/{organizer}/{seq}/holders", get_holders},
     route{"GET", "/v1/events/{organizer}/{seq}/history", get_history},
     route{"POST", "/v1/events/{organizer}/{seq}/restore", post_restore},
     route{"GET", "/v1/trash", get_trash},
@@ -219,7 +221,8 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
     if (auto read = read_query(query, one); !read) {
         co_return fail(std::move(read.error()));
     }
-    constexpr std::array queried = {&get_events, &get_event, &patch_event, &delete_event};
+    constexpr std::array queried = {&get_events, &get_event, &patch_event, &delete_event,
+                                    &get_holders};
     if (std::ranges::find(queried, made.chosen->run) == queried.end()) {
         if (auto none = one.only({}); !none) {
             co_return fail(std::move(none.error()));

@@ -76,6 +76,8 @@ outcome get_peers(call& one);
 outcome get_net(call& one);
 outcome get_rendezvous(call& one);
 outcome get_routes(call& one);
+outcome get_objects(call& one);
+outcome get_holders(call& one);
 outcome get_discovery(call& one);
 outcome put_discovery_strategy(call& one);
 outcome get_network(call& one);

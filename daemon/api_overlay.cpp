@@ -1,4 +1,6 @@
-// Routes about the overlay: rendezvous, ways to devices, the discovery strategy.
+// Routes about the overlay: rendezvous, ways to devices, the discovery strategy, objects.
+#include <charconv>
+
 #include "api_calls.hpp"
 
 namespace calbox::daemon {
@@ -54,6 +56,25 @@ json to_json(const node::route_view& view) {
             {"way", view.way}};
 }
 
+json to_json(const node::objects_view& view) {
+    const node::resolver_view& asks = view.resolver;
+    return {
+        {"held", view.held},
+        {"told", view.told},
+        {"copies", view.copies},
+        {"kept_objects", view.kept_objects},
+        {"kept_entries", view.kept_entries},
+        {"resolver",
+         {{"policy", asks.policy},
+          {"asked", asks.asked},
+          {"answered", asks.answered},
+          {"dropped", {{"invalid", asks.invalid}, {"unauthenticated", asks.unauthenticated}}}}}};
+}
+
+json to_json(const node::holder_view& view) {
+    return {{"device", view.device}, {"users", view.users}, {"version", view.version}};
+}
+
 outcome get_net(call& one) { co_return json_response(200, to_json(one.on.overlay.show_overlay())); }
 
 outcome get_rendezvous(call& one) {
@@ -63,6 +84,38 @@ outcome get_rendezvous(call& one) {
 
 outcome get_routes(call& one) {
     co_return json_response(200, {{"routes", list_of(one.on.overlay.known_routes())}});
+}
+
+outcome get_objects(call& one) {
+    co_return json_response(200, to_json(one.on.objects.show_objects()));
+}
+
+outcome get_holders(call& one) {
+    if (auto known = one.only({"copies"}); !known) {
+        co_return fail(std::move(known.error()));
+    }
+    constexpr std::uint32_t most = 64, usual = 3;
+    std::uint32_t copies = usual;
+    if (const std::string* const text = one.asked_for("copies")) {
+        const auto [end, problem] =
+            std::from_chars(text->data(), text->data() + text->size(), copies);
+        if (problem != std::errc() || end != text->data() + text->size() || copies == 0 ||
+            copies > most) {
+            co_return fail(errc::invalid_argument, "copies is a number from 1 to 64");
+        }
+    }
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
+    }
+    const auto& [as, which] = *at;
+    const auto found = co_await one.on.objects.holders(as, which, copies);
+    if (!found) {
+        co_return fail(found.error());
+    }
+    co_return json_response(200, {{"object", found->object},
+                                  {"found", found->found},
+                                  {"answered", list_of(found->answered)}});
 }
 
 outcome get_discovery(call& one) {

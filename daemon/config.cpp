@@ -210,6 +210,15 @@ result<void> read_without_rendezvous(const toml::node& value, config& into) {
     });
 }
 
+result<void> read_resolver_policy(const toml::node& value, config& into) {
+    using overlay::resolver_policy;
+    static constexpr std::array<std::pair<std::string_view, resolver_policy>, 3> words{
+        {{"centralised", resolver_policy::centralised},
+         {"decentralised", resolver_policy::decentralised},
+         {"hybrid", resolver_policy::hybrid}}};
+    return word_of(value, words).map([&](resolver_policy which) { into.node.resolves = which; });
+}
+
 result<void> read_level(const toml::node& value, config& into) {
     static constexpr std::array<std::pair<std::string_view, log_level>, 4> words{
         {{"debug", log_level::debug},
@@ -327,6 +336,7 @@ constexpr std::array keys{
     key{"discovery.plugin", read_plugin<&config::discovery>},
     key{"discovery.profile", read_profile},
     key{"discovery.settings", read_settings<&config::discovery>},
+    key{"resolver.policy", read_resolver_policy},
     key{"consensus.plugin", read_plugin<&config::consensus>},
     key{"consensus.settings", read_settings<&config::consensus>},
     key{"storage.plugin", read_plugin<&config::storage>},

@@ -69,6 +69,8 @@ json to_json(const node::discovery_view& view);
 json to_json(const node::overlay_view& view);
 json to_json(const node::rendezvous_view& view);
 json to_json(const node::route_view& view);
+json to_json(const node::objects_view& view);
+json to_json(const node::holder_view& view);
 json to_json(const node::plugin_view& view);
 json to_json(const node::finding& view);
 json to_json(const node::recovery_view& view);

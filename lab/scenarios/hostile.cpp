@@ -274,6 +274,9 @@ void siege::gather() {
     add(message_type::heartbeat, wire::heartbeat{3});
     add(message_type::leave, wire::leave{mine.me.self()});
     add(message_type::locate, wire::locate{everybody, {hub, a}, 15});
+    add(message_type::resolve,
+        wire::resolve{"devices", codec::encode(wire::locate{everybody, {hub, a}, 15}), 3});
+    add(message_type::publish, wire::publish{{wire::object_id()}, 1800, a});
     add(message_type::presence, wire::presence{{me, me}});
     add(message_type::relay_open, wire::relay_open{a, 0});
     add(message_type::relay_open, wire::relay_open{mine.me.self(), 5});

@@ -180,6 +180,40 @@ def local_network(world: World) -> None:
     print(f"       one leads all, {time.monotonic() - begun:.1f} s after the first has started")
 
 
+def objects_survive(world: World) -> None:
+    """Who holds a shared event is found by each policy of the resolver, and after a rendezvous was killed."""
+    place = Place(world, 3, rendezvous__heartbeat_s=1)
+    alice, bob, carol = (edge.person(name).register() for edge, name in zip(place.edges, ("alice", "bob", "carol")))
+    event = alice.add_event("review", "2027-03-01 10:00", guests=("bob", "carol"))
+    devices = {edge.status()["device"] for edge in place.edges}
+
+    def holders(person) -> set[str]:
+        return {one["device"] for one in person.ask("net", "holders", event, "--copies", "5")["answered"]}
+
+    def found_by_all() -> bool:
+        return all(holders(person) == devices - {edge.status()["device"]}
+                   for person, edge in zip((alice, bob, carol), place.edges))
+
+    for person in (bob, carol):
+        person.wait_event(event)
+    wait_until(found_by_all, "everybody finds the two others", PATIENCE)
+    wait_until(lambda: all(one.get("/v1/net/objects")["kept_entries"] == 3 for one in place.rendezvous),
+               "both rendezvous keep the list", PATIENCE)
+    expect(len(alice.ask("net", "holders", event, "--copies", "1")["answered"]) == 1, "more answered than were asked")
+    doomed, other = sorted(place.rendezvous, key=lambda one: -len(place.at(one)))
+    doomed.kill()
+    wait_until(lambda: len(place.at(other)) == len(place.edges), "all edges lease from the other one", PATIENCE)
+    wait_until(found_by_all, "they are found by the rendezvous that is left", PATIENCE)
+    edge = place.edges[0]
+    for policy in ("decentralised", "centralised"):
+        edge.terminate()
+        edge.config["resolver.policy"] = policy
+        edge.start()
+        edge.wait_connected(PATIENCE)
+        expect(edge.get("/v1/net/objects")["resolver"]["policy"] == policy, "the policy is another one")
+        wait_until(lambda: holders(alice) == devices - {edge.status()["device"]}, f"found, {policy}", PATIENCE)
+
+
 def lost_one_is_replaced(world: World) -> None:
     """rendezvous.min and rendezvous.open_command: of two rendezvous one dies, the other asks for a third."""
     asked, script = world.path / "asked", world.path / "open"
@@ -205,4 +239,5 @@ def lost_one_is_replaced(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(killed_rendezvous, edges_move, exchanged_strategy, no_rendezvous, promoted, local_network, lost_one_is_replaced)
+    harness.main(killed_rendezvous, edges_move, exchanged_strategy, no_rendezvous, promoted, local_network, lost_one_is_replaced,
+                 objects_survive)

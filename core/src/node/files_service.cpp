@@ -263,11 +263,18 @@ task<result<file_view>> files_service::fetch(user_id as, event_id which, std::st
         co_return fail(here.error());
     }
     if (!*here) {
-        if (sources.empty()) {
-            co_return fail(errc::unavailable,
-                           "nobody who could have \"" + name + "\" can be reached now");
+        const bool alone = sources.empty();
+        auto fetched = co_await held_.fetch(what->root, what->size, std::move(sources));
+        if (!fetched && (alone || fetched.error().code == errc::unavailable)) {
+            // Others may have it: who took part once, or whom nobody here knows to be online.
+            auto others = co_await mediator_.holders_of(what->root);
+            if (others.empty() && alone) {
+                co_return fail(errc::unavailable,
+                               "nobody who could have \"" + name + "\" can be reached now");
+            }
+            auto again = co_await held_.fetch(what->root, what->size, std::move(others));
+            fetched = std::move(again);
         }
-        const auto fetched = co_await held_.fetch(what->root, what->size, std::move(sources));
         if (!fetched) {
             co_return fail(fetched.error().code,
                            "\"" + name + "\" cannot be fetched now: " + fetched.error().message());

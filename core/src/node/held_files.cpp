@@ -34,6 +34,9 @@ void held_files::note(const file_root& root, std::uint64_t size) {
     lost_.erase(root);
     if (sizes_.emplace(root, size).second) {
         total_bytes_ += size;
+        if (changed) {
+            changed(root, true);
+        }
     }
 }
 
@@ -44,6 +47,9 @@ void held_files::lose(const file_root& root) {
         total_bytes_ -= held->second;
         lost_[root] = held->second;
         sizes_.erase(held);
+        if (changed) {
+            changed(root, false);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 // core thread only.
 #pragma once
 
+#include <functional>
 #include <map>
 
 #include "replica/file_store.hpp"
@@ -19,6 +20,8 @@ public:
     virtual bool is_reachable(const device_id& device) const = 0;
     virtual task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) = 0;
     virtual void send(const device_id& to, wire::message_type type, bytes payload) = 0;
+    /// Others that have said just now that they have the file; found by the object layer.
+    virtual task<std::vector<device_id>> holders_of(file_root root) = 0;
 };
 
 class held_files final : public replica::file_mediator {
@@ -28,6 +31,9 @@ public:
     held_files(const environment& env, replica::database& db, files_mediator& mediator);
 
     task<result<void>> load();
+
+    /// A file has come, or was lost. Set before load().
+    std::function<void(const file_root& root, bool here)> changed;
 
     replica::file_store& store() noexcept { return store_; }
     const sizes& all() const noexcept { return sizes_; }

@@ -30,8 +30,8 @@ void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
-    return {*all.accounts, *all.events,  *all.locks, *all.files,    *all.contacts, all,
-            all,           all.watching, *all.past,  *all.branches, all,           *all.store};
+    return {*all.accounts, *all.events, *all.locks,    *all.files, *all.contacts, all, all,
+            all.watching,  *all.past,   *all.branches, all,        *all.store,    all};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -127,6 +127,8 @@ void node_parts::make_services(std::string listen_rather) {
     pool_with.how = with.reach;
     connections = net::make_pool(env, me.mine(), links->for_pool(), routes, relays, pool_with);
     relays.attach(*connections);
+    asks.emplace(env, with.resolves, links->for_resolver());
+    objects.emplace(env, *asks, links->for_objects(), me.self());
     users.emplace(env, db, links->for_registry());
     users->met = [this](const user_id& who) { user_met(who); };
     accounts.emplace(env, db, me.mine().device_key, links->for_registry(), *users,
@@ -167,6 +169,7 @@ void node_parts::make_services(std::string listen_rather) {
     events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets, *splits);
     past.emplace(env, *replica, *opened, *names, *this, *events);
     shelf.emplace(env, db, links->for_files());
+    shelf->changed = [this](const file_root& root, bool here) { holds_object(root, here); };
     copies.emplace(env, db, *shelf, links->for_files());
     keeper.emplace(env, *shelf, strategies_to_recover(), links->for_files(),
                    file_keeper::settings{plays(wire::role::backup), with.backup_quota});
@@ -175,7 +178,7 @@ void node_parts::make_services(std::string listen_rather) {
     store.emplace(env, store_service::parts{db, *replica, *opened, *names, *shelf, *files, *keeper,
                                             [this] { want_catching_up(); },
                                             [this] { return storage_engine(); }, with.scrubbing});
-    edge.emplace(env, known, discovers, links->for_edge(), me.self(),
+    edge.emplace(env, known, discovers, *asks, links->for_edge(), me.self(),
                  overlay::bootstrap::timers_of(with.profile));
     if (plays(wire::role::rendezvous)) {
         begin_rendezvous(with.edges_max);
@@ -284,6 +287,7 @@ void node_parts::enter_network() {
         }
     }
     edge->start(rendezvous.has_value());
+    begin_publishing();
     search_the_lan();
     want_catching_up();
     tasks.spawn("look around", look_around());
@@ -314,9 +318,9 @@ task<void> node_parts::keep_registry_near() {
         co_return;
     }
     while (true) {
-        const auto answer = co_await connections->request(
-            me.record().registry, wire::message_type::locate,
-            codec::encode(wire::locate{{}, {}, wire::role::rendezvous | wire::role::backup}));
+        const auto answer = co_await asks->ask_one(
+            me.record().registry, "devices",
+            codec::encode(wire::locate{{}, {}, wire::role::rendezvous | wire::role::backup}), 0);
         auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
         if (found) {
             // Who there is, and where. Who leases from whom is for rendezvous to say: the registry
@@ -392,6 +396,7 @@ void node_parts::request_stop() noexcept {
     if (edge) {
         edge->request_stop();
         store->request_stop();
+        objects->request_stop();
         files->request_stop();
         copies->request_stop();
         keeper->request_stop();
@@ -418,6 +423,7 @@ task<void> node_parts::join() {
     if (edge) {
         co_await edge->join();
         co_await store->join();
+        co_await objects->join();
         co_await files->join();
         co_await copies->join();
         co_await keeper->join();

@@ -17,6 +17,7 @@
 #include "net/pool.hpp"
 #include "node/services.hpp"
 #include "overlay/bootstrap.hpp"
+#include "overlay/resolver.hpp"
 #include "replica/database.hpp"
 #include "replica/scrub.hpp"
 
@@ -56,6 +57,7 @@ struct node_settings {
     duration heartbeat = std::chrono::seconds(10);
     net::reach reach = net::reach::automatic;
     overlay::bootstrap::profile profile = overlay::bootstrap::profile::usual;
+    overlay::resolver_policy resolves = overlay::resolver_policy::hybrid;
     std::optional<without_rendezvous> on_no_rendezvous;  // empty: as the profile has it
     /// Where rendezvous are searched for in the local network, and answer; null: nowhere. Outlives
     /// the node.

@@ -13,7 +13,24 @@ node_parts::adapters::~adapters() = default;
 namespace {
 
 using wire::message_type;
+constexpr std::size_t sources_asked = 4;  // of a file
 constexpr std::size_t members_asked = 3;  // for a rendezvous, in one round
+
+/// With whom a session is open, a few by chance.
+std::vector<device_id> some_members_of(const node_parts& owner, std::size_t most) {
+    std::vector<device_id> all, some;
+    for (const net::peer& one : owner.connections->peers()) {
+        if (one.member) {
+            all.push_back(one.device);
+        }
+    }
+    while (!all.empty() && some.size() < most) {
+        const auto at = static_cast<std::size_t>(owner.env.entropy.below(all.size()));
+        some.push_back(all[at]);
+        all.erase(all.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+    return some;
+}
 
 }  // namespace
 
@@ -25,13 +42,17 @@ public:
           replica_(owner),
           files_(owner),
           edge_(owner),
-          rendezvous_(owner) {}
+          rendezvous_(owner),
+          resolver_(owner),
+          objects_(owner) {}
     net::pool_mediator& for_pool() override { return pool_; }
     registry_link& for_registry() override { return registry_; }
     replica::replica_mediator& for_replica() override { return replica_; }
     files_mediator& for_files() override { return files_; }
     overlay::edge_mediator& for_edge() override { return edge_; }
     overlay::rendezvous_mediator& for_rendezvous() override { return rendezvous_; }
+    overlay::resolver_mediator& for_resolver() override { return resolver_; }
+    overlay::object_mediator& for_objects() override { return objects_; }
 
 private:
     class pool_link final : public net::pool_mediator {
@@ -232,6 +253,10 @@ private:
             owner_.send(to, type, std::move(payload));
         }
 
+        task<std::vector<device_id>> holders_of(file_root root) override {
+            return owner_.holders_of(root, sources_asked);
+        }
+
     private:
         node_parts& owner_;
     };
@@ -270,18 +295,7 @@ private:
             owner_.lease_moved(from, to);
         }
         std::vector<device_id> some_members() const override {
-            std::vector<device_id> all, some;
-            for (const net::peer& one : owner_.connections->peers()) {
-                if (one.member) {
-                    all.push_back(one.device);
-                }
-            }
-            while (!all.empty() && some.size() < members_asked) {
-                const auto at = static_cast<std::size_t>(owner_.env.entropy.below(all.size()));
-                some.push_back(all[at]);
-                all.erase(all.begin() + static_cast<std::ptrdiff_t>(at));
-            }
-            return some;
+            return some_members_of(owner_, members_asked);
         }
         void came_online(const std::vector<device_id>& devices) override {
             owner_.came_online(devices);
@@ -316,12 +330,59 @@ private:
         node_parts& owner_;
     };
 
+    class resolver_link final : public overlay::resolver_mediator {
+    public:
+        explicit resolver_link(node_parts& owner) : owner_(owner) {}
+        task<result<bytes>> request(device_id to, message_type type, bytes payload,
+                                    duration limit) override {
+            co_return co_await with_deadline<bytes>(
+                owner_.env, limit,
+                owner_.connections->request(to, type, std::move(payload), limit));
+        }
+        std::optional<device_id> lessor() const override { return owner_.edge->lessor(); }
+        std::vector<device_id> some_members(std::size_t most) const override {
+            return some_members_of(owner_, most);
+        }
+
+    private:
+        node_parts& owner_;
+    };
+
+    class objects_link final : public overlay::object_mediator {
+    public:
+        explicit objects_link(node_parts& owner) : owner_(owner) {}
+        task<result<bytes>> request(device_id to, message_type type, bytes payload,
+                                    duration limit) override {
+            co_return co_await with_deadline<bytes>(
+                owner_.env, limit,
+                owner_.connections->request(to, type, std::move(payload), limit));
+        }
+        std::optional<device_id> lessor() const override { return owner_.edge->lessor(); }
+        std::vector<overlay::keeper> keepers() const override {
+            std::vector<overlay::keeper> all;
+            if (owner_.rendezvous) {
+                for (const discovery::load& one : owner_.rendezvous->loads()) {
+                    all.push_back({one.device, one.edges_max});
+                }
+            }
+            return all;
+        }
+        bool leases_to(const device_id& edge) const override {
+            return owner_.rendezvous && owner_.rendezvous->holds(edge);
+        }
+
+    private:
+        node_parts& owner_;
+    };
+
     pool_link pool_;
     registry_side registry_;
     replica_link replica_;
     files_link files_;
     edge_link edge_;
     rendezvous_link rendezvous_;
+    resolver_link resolver_;
+    objects_link objects_;
 };
 
 std::unique_ptr<node_parts::adapters> node_parts::adapters::make(node_parts& owner) {

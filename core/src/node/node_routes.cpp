@@ -38,12 +38,20 @@ void node_parts::add_routes() {
                 co_return codec::encode(book.told());
             });
 
+    add_questions();
+    // Of a software before there was the resolver.
     decoded(std::type_identity<wire::locate>(), message_type::locate,
-            [this](const peer& from, wire::locate what) -> task<result<bytes>> {
-                if (rendezvous) {
-                    co_return co_await rendezvous->on_locate(from.device, std::move(what));
-                }
-                co_return codec::encode(overlay::locate_in(known, what));
+            [this](const peer& from, wire::locate what) {
+                return where_devices_are(from.device, std::move(what));
+            });
+    routes.answer(message_type::resolve, [this](const peer& from, bytes payload) {
+        return asks->on_resolve(from, std::move(payload));
+    });
+    decoded(std::type_identity<wire::publish>(), message_type::publish,
+            [this](const peer& from, wire::publish what) {
+                const bool leases =
+                    (from.roles & wire::role::rendezvous) != 0 || known.is_promoted(from.device);
+                return objects->on_publish(from, leases, std::move(what));
             });
     taken(std::type_identity<wire::presence>(), message_type::presence,
           [this](const peer& from, wire::presence what) -> task<void> {

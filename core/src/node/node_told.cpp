@@ -79,6 +79,7 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     const auto content = last == nullptr ? std::nullopt : std::optional(last->content);
     opened->forget(now.event);
     locks->event_changed(now);
+    holds_object(now);
     branches->look();
     splits->look();
     if (now.next_in < book.now()) {

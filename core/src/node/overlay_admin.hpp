@@ -1,5 +1,6 @@
 // What the API shows of the overlay (rendezvous, ways to devices, the discovery strategy), and the
-// exchange of that strategy while the node runs. Answered by the node; core thread only.
+// exchange of that strategy while the node runs; and of the object layer. Answered by the node;
+// core thread only.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +47,37 @@ struct route_view {
     std::string relay;    // the rendezvous that holds its lease, or empty
     bool online = false;  // as its rendezvous says
     std::string way;      // "direct", "relayed", or empty: there is no session
+};
+
+struct resolver_view {
+    std::string policy;
+    std::uint64_t asked = 0, answered = 0;
+    std::uint64_t invalid = 0, unauthenticated = 0;  // questions that were dropped
+};
+struct objects_view {
+    std::uint64_t held = 0, told = 0;  // by this device; of them what its rendezvous has noted
+    std::uint64_t copies = 0;          // rendezvous that have noted the latest of them
+    std::uint64_t kept_objects = 0, kept_entries = 0;  // in the list that is kept here
+    resolver_view resolver;
+};
+struct holder_view {
+    std::string device;
+    std::vector<std::string> users;
+    std::uint64_t version = 0;
+};
+struct holders_view {
+    std::string object;
+    std::uint64_t found = 0;            // devices of which others know that they hold it
+    std::vector<holder_view> answered;  // at most as many as were asked for
+};
+
+class object_admin {
+public:
+    virtual ~object_admin();
+    virtual objects_view show_objects() const = 0;
+    /// Asks `most` of the devices that hold the event. not_found as for the event itself;
+    /// offline when there is nobody to ask.
+    virtual task<result<holders_view>> holders(user_id as, event_id which, std::uint32_t most) = 0;
 };
 
 class overlay_admin {

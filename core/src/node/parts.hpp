@@ -25,6 +25,7 @@
 #include "node/watch_service.hpp"
 #include "overlay/edge_service.hpp"
 #include "overlay/lan_service.hpp"
+#include "overlay/object_service.hpp"
 #include "overlay/rendezvous_service.hpp"
 #include "overlay/strategy_switch.hpp"
 
@@ -33,7 +34,8 @@ namespace calbox::node {
 class node_parts final : public readiness,
                          public network_admin,
                          public node_info,
-                         public overlay_admin {
+                         public overlay_admin,
+                         public object_admin {
 public:
     node_parts(const environment& env, storage::store& store, chosen<discovery::strategy> finding,
                chosen<consensus::strategy> locking, chosen<recovery::strategy> recovering,
@@ -70,6 +72,10 @@ public:
     discovery_view show_discovery() const override;
     task<result<discovery_view>> use_discovery(std::string strategy) override;
 
+    // object_admin
+    objects_view show_objects() const override;
+    task<result<holders_view>> holders(user_id as, event_id which, std::uint32_t most) override;
+
     bool plays(std::uint32_t role) const noexcept { return (with.roles & role) != 0; }
     /// What this device says of itself as a rendezvous; nothing where it never was one.
     std::optional<wire::signed_advertisement> advertised();
@@ -96,6 +102,8 @@ public:
     std::vector<device_id> present(const user_id& user) const;
     /// Somebody knows more of the network's epochs, or says so.
     task<void> learn_strategies(wire::strategies what);
+    /// Who says that they have the file, of those that are said to have it; at most so many.
+    task<std::vector<device_id>> holders_of(file_root root, std::size_t most);
     /// One-way; opens a session first where there is none.
     void send(const device_id& to, wire::message_type type, bytes payload);
 
@@ -125,6 +133,8 @@ public:
     std::unique_ptr<adapters> links;
     std::unique_ptr<net::pool> connections;
     std::optional<net::relay_service> relaying;
+    std::optional<overlay::resolver> asks;
+    std::optional<overlay::object_service> objects;
     std::optional<registry_service> registry;
     std::optional<directory> users;
     std::optional<account_service> accounts;
@@ -163,6 +173,11 @@ private:
     void search_the_lan();
     task<void> keep_enough_rendezvous();
     void add_routes();
+    void add_questions();
+    task<result<bytes>> where_devices_are(device_id from, wire::locate what);
+    void begin_publishing();
+    void holds_object(const file_root& root, bool here);
+    void holds_object(const envelope_header& header);
     void add_registry_routes();
     void add_rendezvous_routes();
     void enter_network();
@@ -238,6 +253,8 @@ public:
     virtual replica::replica_mediator& for_replica() = 0;
     virtual files_mediator& for_files() = 0;
     virtual overlay::edge_mediator& for_edge() = 0;
+    virtual overlay::resolver_mediator& for_resolver() = 0;
+    virtual overlay::object_mediator& for_objects() = 0;
     virtual overlay::rendezvous_mediator& for_rendezvous() = 0;
     static std::unique_ptr<adapters> make(node_parts& owner);
 };

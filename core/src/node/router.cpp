@@ -41,6 +41,7 @@ result<void> router::permitted(const net::peer& from, wire::message_type type,
 task<result<bytes>> router::on_request(const net::peer& from, wire::message_type type,
                                        bytes payload) {
     if (auto allowed = permitted(from, type, true); !allowed) {
+        ++refused_[static_cast<std::size_t>(type)];
         co_return fail(std::move(allowed.error()));
     }
     if (type == wire::message_type::ping) {

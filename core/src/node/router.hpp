@@ -25,6 +25,11 @@ public:
     void answer(wire::message_type type, request_handler handler);
     void take(wire::message_type type, message_handler handler);
 
+    /// Of this type, from those who may not send it, since the start.
+    std::uint64_t refused(wire::message_type type) const noexcept {
+        return refused_[static_cast<std::size_t>(type)];
+    }
+
     task<result<bytes>> on_request(const net::peer& from, wire::message_type type,
                                    bytes payload) override;
     task<void> on_message(const net::peer& from, wire::message_type type, bytes payload) override;
@@ -35,6 +40,7 @@ private:
     const environment& env_;
     std::array<request_handler, 256> requests_;
     std::array<message_handler, 256> messages_;
+    std::array<std::uint64_t, 256> refused_{};
 };
 
 }  // namespace calbox::node

@@ -520,6 +520,7 @@ struct services {
     branches& branch;
     overlay_admin& overlay;
     store_admin& store;
+    object_admin& objects;
 };
 
 }  // namespace calbox::node

@@ -14,9 +14,11 @@ constexpr duration hearsay_time = std::chrono::minutes(1);  // longer than a fai
 }  // namespace
 
 edge_service::edge_service(const environment& env, locations& known, discovery::strategy& strategy,
-                           edge_mediator& mediator, device_id self, bootstrap::timers with)
+                           resolver& asks, edge_mediator& mediator, device_id self,
+                           bootstrap::timers with)
     : env_(env),
       known_(known),
+      asks_(asks),
       mediator_(mediator),
       self_(self),
       machine_(strategy, env.entropy, with),
@@ -256,9 +258,8 @@ void edge_service::hear_of(const std::vector<user_id>& users) {
 }
 
 task<void> edge_service::ask_for_rendezvous(device_id whom, bool seed) {
-    const auto answer = co_await mediator_.request(
-        whom, wire::message_type::locate,
-        codec::encode(wire::locate{{}, {}, wire::role::rendezvous}), request_time);
+    const auto answer = co_await asks_.ask_one(
+        whom, "devices", codec::encode(wire::locate{{}, {}, wire::role::rendezvous}), 0);
     auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
     if (!found) {
         co_return;
@@ -298,8 +299,7 @@ void edge_service::renew() {
 
 task<std::optional<wire::location>> edge_service::find(device_id device) {
     auto known = known_.find(device);
-    const auto from = machine_.lessor();
-    if ((known && (known->online || !known->addresses.empty())) || !from || *from == device ||
+    if ((known && (known->online || !known->addresses.empty())) || machine_.lessor() == device ||
         only_self_) {
         co_return known;
     }
@@ -308,18 +308,46 @@ task<std::optional<wire::location>> edge_service::find(device_id device) {
 }
 
 task<result<void>> edge_service::locate(wire::locate what) {
-    const auto from = machine_.lessor();
-    if (!from) {
-        co_return fail(errc::offline, "this device is not connected to a rendezvous");
+    // Who does not know one of the devices may be asked about after others who do.
+    const auto enough = [devices = what.devices](const std::vector<resolver::answer>& answers) {
+        return std::ranges::all_of(devices, [&](const device_id& device) {
+            return std::ranges::any_of(answers, [&](const resolver::answer& one) {
+                const auto reply = codec::decode<wire::locate_reply>(one.body);
+                return reply &&
+                       std::ranges::count(reply->found, device, &wire::location::device) != 0;
+            });
+        });
+    };
+    auto answers = co_await asks_.ask("devices", codec::encode(what), enough);
+    if (!answers) {
+        co_return fail(std::move(answers.error()));
     }
-    const auto answer = co_await mediator_.request(*from, wire::message_type::locate,
-                                                   codec::encode(what), request_time);
-    auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
-    if (!found) {
-        co_return fail(found.error());
+    for (const resolver::answer& one : *answers) {
+        auto reply = codec::decode<wire::locate_reply>(one.body);
+        if (reply && (machine_.lessor() == one.by || known_.is_rendezvous(one.by))) {
+            on_presence({std::move(reply->found)});
+        } else if (reply) {
+            hear_from_a_member(what, std::move(reply->found));
+        }
     }
-    on_presence({std::move(found->found)});
     co_return result<void>();
+}
+
+/// Hearsay: it says nothing of who is online, and nothing against what is known already.
+void edge_service::hear_from_a_member(const wire::locate& asked, std::vector<wire::location> said) {
+    std::erase_if(said, [&](const wire::location& one) {
+        const bool of_device = std::ranges::count(asked.devices, one.device) != 0;
+        const bool of_user = std::ranges::any_of(one.users, [&](const user_id& user) {
+            return std::ranges::count(asked.users, user) != 0;
+        });
+        const auto before = known_.find(one.device);
+        return one.device == self_ || (!of_device && !of_user && (one.roles & asked.roles) == 0) ||
+               (before && !before->addresses.empty());
+    });
+    for (wire::location& one : said) {
+        one.online = known_.is_online(one.device);
+        known_.note(std::move(one));
+    }
 }
 
 bool edge_service::is_online(const device_id& device) const {

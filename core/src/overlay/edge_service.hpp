@@ -4,6 +4,7 @@
 
 #include "overlay/bootstrap.hpp"
 #include "overlay/locations.hpp"
+#include "overlay/resolver.hpp"
 
 namespace calbox::overlay {
 
@@ -37,7 +38,8 @@ public:
 class edge_service {
 public:
     edge_service(const environment& env, locations& known, discovery::strategy& strategy,
-                 edge_mediator& mediator, device_id self, bootstrap::timers with = {});
+                 resolver& asks, edge_mediator& mediator, device_id self,
+                 bootstrap::timers with = {});
 
     /// `only_self`: this node is a rendezvous and leases from itself.
     void start(bool only_self);
@@ -55,9 +57,9 @@ public:
 
     /// This node's users or addresses changed: renews the lease.
     void renew();
-    /// From what is known, else asked of the rendezvous.
+    /// From what is known, else asked.
     task<std::optional<wire::location>> find(device_id device);
-    /// Asks the rendezvous; takes the answer into what is known.
+    /// Asks whom the resolver's policy says; takes the answers into what is known.
     task<result<void>> locate(wire::locate what);
     /// From now on the rendezvous tells of these users' devices; when this ends, where they are now
     /// is known.
@@ -92,12 +94,14 @@ private:
     void begin_lease(const device_id& rendezvous);
     task<void> after_lease(device_id rendezvous);
     task<void> doubt_hearsay(std::uint64_t lease);
+    void hear_from_a_member(const wire::locate& asked, std::vector<wire::location> said);
     task<void> look_for_rendezvous();
     void consider(std::vector<device_id> rendezvous, bool seed);
     task<void> ask_for_rendezvous(device_id whom, bool seed);
 
     const environment& env_;
     locations& known_;
+    resolver& asks_;
     edge_mediator& mediator_;
     device_id self_;
     bootstrap machine_;

@@ -28,6 +28,8 @@ const std::vector<message_rule>& message_table() {
         {message_type::move, "move", sender::rendezvous, false},
         {message_type::loads, "loads", sender::member, true},
         {message_type::advertise, "advertise", sender::member, false},
+        {message_type::resolve, "resolve", sender::member, true},
+        {message_type::publish, "publish", sender::member, true},
         {message_type::update, "update", sender::member, true},
         {message_type::consensus, "consensus", sender::member, false},
         {message_type::recovery, "recovery", sender::member, false},

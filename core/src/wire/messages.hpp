@@ -45,6 +45,8 @@ enum class message_type : std::uint8_t {
     move = 30,
     loads = 31,
     advertise = 32,
+    resolve = 33,
+    publish = 34,
     update = 40,
     consensus = 41,
     recovery = 42,
@@ -411,6 +413,47 @@ struct locate_reply {
     std::vector<location> found;
     static constexpr auto fields = std::tuple(codec::field<1>(&locate_reply::found));
 };
+/// A question to whoever handles `handler`, which knows what the body means: "devices" (a locate,
+/// answered by locate_reply) and "objects" (a find_object, answered by object_holders).
+struct resolve {
+    std::string handler;
+    bytes body;
+    std::uint32_t hops = 0;  // how often it may be asked on
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&resolve::handler), codec::field<2>(&resolve::body),
+                   codec::field<3>(&resolve::hops));
+};
+struct resolved {
+    bytes body;
+    static constexpr auto fields = std::tuple(codec::field<1>(&resolved::body));
+};
+
+/// Of an event or a file, the same for all (overlay/objects.hpp).
+using object_id = fixed_id<20, struct object_tag>;
+
+/// From an edge to the rendezvous that it leases from: it holds these objects for so long, or no
+/// more. From a rendezvous to another one, for its own list: the edge `holder` does.
+struct publish {
+    std::vector<object_id> objects;
+    std::uint32_t lives_s = 0;  // 0: no more
+    std::optional<device_id> holder;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&publish::objects), codec::field<2>(&publish::lives_s),
+                   codec::field<3>(&publish::holder));
+};
+struct published {
+    std::uint32_t copies = 0;  // rendezvous that have noted it, of the object that has the fewest
+    static constexpr auto fields = std::tuple(codec::field<1>(&published::copies));
+};
+struct find_object {
+    object_id object;
+    static constexpr auto fields = std::tuple(codec::field<1>(&find_object::object));
+};
+struct object_holders {
+    std::vector<device_id> devices;
+    static constexpr auto fields = std::tuple(codec::field<1>(&object_holders::devices));
+};
+
 /// One-way: these devices came or went. A rendezvous tells an edge of every device with another
 /// role than edge, and of the devices of users that it asked for; other rendezvous of all that
 /// lease from the sender.

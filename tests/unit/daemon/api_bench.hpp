@@ -78,8 +78,9 @@ protected:
     fake_branches branch{events};
     fake_overlay overlay;
     fake_store store;
-    node::services all{account, events,  lock, file,   contact, network,
-                       info,    changes, past, branch, overlay, store};
+    fake_objects objects;
+    node::services all{account, events, lock,   file,    contact, network, info,
+                       changes, past,   branch, overlay, store,   objects};
     web_sessions pages{world.env};
     int stops = 0;
     api subject{world.env, all, pages, [this] { ++stops; }};

@@ -65,6 +65,19 @@ TEST_F(api_test, shows_and_looks_after_the_store) {
     EXPECT_EQ(begun.document()["running"], true);
 }
 
+TEST_F(api_test, shows_the_object_layer_and_asks_holders) {
+    const json objects = ask("GET", "/v1/net/objects").document();
+    EXPECT_EQ(objects["told"], 4);
+    EXPECT_EQ(objects["resolver"]["dropped"]["unauthenticated"], 2);
+    const std::string holders = "/v1/events/alice/1.7/holders";
+    const json found = ask("GET", holders).document();
+    EXPECT_EQ(found["found"], 2);
+    EXPECT_EQ(found["answered"].size(), 2u);
+    EXPECT_EQ(ask("GET", holders + "?copies=1").document()["answered"][0]["version"], 4);
+    EXPECT_EQ(ask("GET", holders + "?copies=0").status, 400);
+    EXPECT_EQ(ask("GET", holders + "?copies=x").status, 400);
+}
+
 TEST_F(api_test, shows_the_overlay_and_exchanges_its_strategy) {
     const json net = ask("GET", "/v1/net").document();
     EXPECT_EQ(net["edges_max"], 9);

@@ -623,6 +623,18 @@ public:
     std::string last;
 };
 
+class fake_objects final : public node::object_admin {
+public:
+    node::objects_view show_objects() const override {
+        return {5, 4, 3, 20, 30, {"hybrid", 6, 7, 1, 2}};
+    }
+    task<result<node::holders_view>> holders(user_id, event_id, std::uint32_t copies) override {
+        node::holders_view view{"0a", 2, {{"ef56", {"bob"}, 4}, {"ef57", {}, 3}}};
+        view.answered.resize(std::min<std::size_t>(copies, 2));
+        co_return view;
+    }
+};
+
 class fake_watch final : public node::watch {
 public:
     explicit fake_watch(const environment& env) : env_(env), news_(std::make_shared<event>(env)) {}

@@ -75,6 +75,9 @@ struct machine final : files_mediator {
     void send(const device_id&, wire::message_type type, bytes payload) override {
         tasks.spawn("send", other->take(self, type, std::move(payload)));
     }
+    task<std::vector<device_id>> holders_of(file_root) override {
+        co_return std::vector<device_id>();
+    }
     task<result<bytes>> answer(device_id from, wire::message_type type, bytes payload) {
         ++asked[type];
         if (type == wire::message_type::file_keep) {

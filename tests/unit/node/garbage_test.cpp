@@ -107,6 +107,10 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
     wire::lookup lookup;
     wire::locate locate;
     locate.users = {user_id()};
+    wire::publish publish;
+    publish.objects.emplace_back();
+    publish.lives_s = 60;
+    publish.holder.emplace();
     wire::lease lease;
     wire::strategies strategies;
     strategies.known.emplace_back();
@@ -117,36 +121,41 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
     advertise.said.signature = bytes(64);
     wire::update update;
     update.what.header = codec::encode(envelope_header());
-    return {{message_type::hello, codec::encode(wire::hello())},
-            {message_type::bindings, codec::encode(wire::bindings())},
-            {message_type::enroll, codec::encode(enroll)},
-            {message_type::login_begin, codec::encode(wire::login_begin())},
-            {message_type::register_user, codec::encode(wire::register_user())},
-            {message_type::login, codec::encode(wire::login())},
-            {message_type::lookup, codec::encode(lookup)},
-            {message_type::strategies, codec::encode(strategies)},
-            {message_type::probe, codec::encode(wire::probe())},
-            {message_type::lease, codec::encode(lease)},
-            {message_type::heartbeat, codec::encode(wire::heartbeat())},
-            {message_type::leave, codec::encode(wire::leave())},
-            {message_type::locate, codec::encode(locate)},
-            {message_type::presence, codec::encode(wire::presence())},
-            {message_type::relay_open, codec::encode(wire::relay_open())},
-            {message_type::relay_data, codec::encode(wire::relay_data())},
-            {message_type::relay_close, codec::encode(wire::relay_close())},
-            {message_type::make_room, codec::encode(room)},
-            {message_type::move, codec::encode(wire::move())},
-            {message_type::loads, codec::encode(wire::nothing())},
-            {message_type::advertise, codec::encode(advertise)},
-            {message_type::update, codec::encode(update)},
-            {message_type::consensus, codec::encode(wire::consensus_message())},
-            {message_type::recovery, codec::encode(wire::recovery_message())},
-            {message_type::file_info, codec::encode(wire::file_info())},
-            {message_type::file_hashes, codec::encode(wire::file_hashes())},
-            {message_type::file_leaf, codec::encode(wire::file_leaf())},
-            {message_type::file_keep, codec::encode(wire::file_keep())},
-            {message_type::file_kept, codec::encode(wire::file_kept())},
-            {message_type::holds, codec::encode(wire::holds())}};
+    return {
+        {message_type::hello, codec::encode(wire::hello())},
+        {message_type::bindings, codec::encode(wire::bindings())},
+        {message_type::enroll, codec::encode(enroll)},
+        {message_type::login_begin, codec::encode(wire::login_begin())},
+        {message_type::register_user, codec::encode(wire::register_user())},
+        {message_type::login, codec::encode(wire::login())},
+        {message_type::lookup, codec::encode(lookup)},
+        {message_type::strategies, codec::encode(strategies)},
+        {message_type::probe, codec::encode(wire::probe())},
+        {message_type::lease, codec::encode(lease)},
+        {message_type::heartbeat, codec::encode(wire::heartbeat())},
+        {message_type::leave, codec::encode(wire::leave())},
+        {message_type::locate, codec::encode(locate)},
+        {message_type::presence, codec::encode(wire::presence())},
+        {message_type::relay_open, codec::encode(wire::relay_open())},
+        {message_type::relay_data, codec::encode(wire::relay_data())},
+        {message_type::relay_close, codec::encode(wire::relay_close())},
+        {message_type::make_room, codec::encode(room)},
+        {message_type::move, codec::encode(wire::move())},
+        {message_type::loads, codec::encode(wire::nothing())},
+        {message_type::advertise, codec::encode(advertise)},
+        {message_type::resolve, codec::encode(wire::resolve{"devices", codec::encode(locate), 1})},
+        {message_type::resolve,
+         codec::encode(wire::resolve{"objects", codec::encode(wire::find_object()), 1})},
+        {message_type::publish, codec::encode(publish)},
+        {message_type::update, codec::encode(update)},
+        {message_type::consensus, codec::encode(wire::consensus_message())},
+        {message_type::recovery, codec::encode(wire::recovery_message())},
+        {message_type::file_info, codec::encode(wire::file_info())},
+        {message_type::file_hashes, codec::encode(wire::file_hashes())},
+        {message_type::file_leaf, codec::encode(wire::file_leaf())},
+        {message_type::file_keep, codec::encode(wire::file_keep())},
+        {message_type::file_kept, codec::encode(wire::file_kept())},
+        {message_type::holds, codec::encode(wire::holds())}};
 }
 
 /// Lengths that lie, depths that no one needs, and noise.

@@ -1,0 +1,106 @@
+#include "overlay/resolver.hpp"
+
+#include <algorithm>
+
+#include "wire/limits.hpp"
+
+namespace calbox::overlay {
+
+resolver_mediator::~resolver_mediator() = default;
+
+/// What those who are asked at the same time share.
+struct resolver::round {
+    std::string handler;
+    bytes body;
+    std::vector<answer> answers;
+    std::optional<error> first_problem;
+};
+
+std::vector<std::vector<device_id>> resolver::rounds() const {
+    std::vector<std::vector<device_id>> all;
+    const auto lessor = mediator_.lessor();
+    if (policy_ != resolver_policy::decentralised && lessor) {
+        all.push_back({*lessor});
+    }
+    if (policy_ != resolver_policy::centralised) {
+        auto members = mediator_.some_members(members_asked);
+        if (policy_ == resolver_policy::hybrid) {
+            std::erase_if(members, [&](const device_id& one) { return one == lessor; });
+        }
+        if (!members.empty()) {
+            all.push_back(std::move(members));
+        }
+    }
+    return all;
+}
+
+task<result<bytes>> resolver::ask_one(device_id whom, std::string handler, bytes body,
+                                      std::uint32_t hops) {
+    ++counted_.asked;
+    const auto payload = co_await mediator_.request(
+        whom, wire::message_type::resolve,
+        codec::encode(wire::resolve{std::move(handler), std::move(body), hops}), question_time);
+    auto what = payload ? codec::decode<wire::resolved>(*payload) : fail(payload.error());
+    if (!what) {
+        co_return fail(std::move(what.error()));
+    }
+    co_return std::move(what->body);
+}
+
+task<void> resolver::ask_in(std::shared_ptr<round> all, device_id whom) {
+    auto body = co_await ask_one(whom, all->handler, all->body, 1);
+    if (body) {
+        all->answers.push_back({whom, std::move(*body)});
+    } else if (!all->first_problem) {
+        all->first_problem = std::move(body.error());
+    }
+}
+
+task<result<std::vector<resolver::answer>>> resolver::ask(std::string handler, bytes body,
+                                                          judge enough) {
+    // Shared with those who are asked, and may be asked still when this is cancelled.
+    const auto all = std::make_shared<round>();
+    all->handler = std::move(handler);
+    all->body = std::move(body);
+    for (const std::vector<device_id>& whom : rounds()) {
+        if (whom.size() == 1) {
+            co_await ask_in(all, whom.front());
+        } else {
+            task_scope asking(env_, "resolver");
+            for (const device_id& one : whom) {
+                asking.spawn("ask", ask_in(all, one));
+            }
+            co_await asking.join();
+        }
+        if (!all->answers.empty() && enough(all->answers)) {
+            break;
+        }
+    }
+    if (all->answers.empty()) {
+        co_return fail(all->first_problem.value_or(
+            error(errc::offline, "this device is not connected to a rendezvous")));
+    }
+    co_return std::move(all->answers);
+}
+
+task<result<bytes>> resolver::on_resolve(const net::peer& from, bytes payload) {
+    auto what = codec::decode<wire::resolve>(payload);
+    const auto found = what && what->handler.size() <= wire::limits::handler_bytes
+                           ? handlers_.find(what->handler)
+                           : handlers_.end();
+    if (found == handlers_.end() || what->body.size() > wire::limits::resolve_bytes ||
+        what->hops > wire::limits::resolve_hops) {
+        ++counted_.invalid;
+        co_return fail(what ? error(errc::unsupported, "a question that nobody here answers")
+                            : std::move(what.error()));
+    }
+    auto body = co_await found->second(from, std::move(what->body), what->hops);
+    if (!body) {
+        counted_.invalid += body.error().code == errc::malformed ? 1 : 0;
+        co_return body;
+    }
+    ++counted_.answered;
+    co_return codec::encode(wire::resolved{std::move(*body)});
+}
+
+}  // namespace calbox::overlay
