@@ -279,6 +279,11 @@ TEST_P(series, only_the_times_that_meet_overlap) {
     EXPECT_EQ(must(calendar.show_at(in.alice.me(), in.series, "2026-05-18")).conflicts,
               std::vector{dinner.id_text});
     EXPECT_TRUE(must(calendar.show_at(in.alice.me(), in.series, "2026-05-11")).conflicts.empty());
+    const auto pairs = calendar.conflicts(in.alice.me());
+    ASSERT_EQ(pairs.size(), 1U);
+    EXPECT_EQ(pairs.front().first.occurrence, wall("2026-05-18T20:00"));
+    EXPECT_EQ(pairs.front().second.id, dinner.id);
+    EXPECT_EQ(must(calendar.show(in.alice.me(), in.series)).next->id, wall("2026-05-04T20:00"));
     auto query = choir_world::may_and_june();
     query.to.reset();
     EXPECT_EQ(calendar.occurrences(in.alice.me(), query).error().code, errc::invalid_argument);
