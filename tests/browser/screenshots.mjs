@@ -1,9 +1,9 @@
-// screenshots.mjs TARGET PAGE LINK OTHER: what the screens of PAGE look like, after LINK has signed in; OTHER is a page where
-// nobody is. Called by screenshots.py.
+// screenshots.mjs TARGET PAGE LINK OTHER NODE: what the screens of PAGE look like, after LINK has signed in; OTHER is a page where
+// nobody is, NODE a link to that of a node which nobody uses. Called by screenshots.py.
 import { mkdirSync } from 'node:fs'
 import { launch, open } from './lib.mjs'
 
-const [target, page, link, outside] = process.argv.slice(2)
+const [target, page, link, outside, node] = process.argv.slice(2)
 mkdirSync(target, { recursive: true })
 
 const browser = await launch()
@@ -35,6 +35,13 @@ try {
     await both(name)
   }
   await shot('agenda-narrow', narrow)
+  await shown.page.keyboard.press('w')
+  await shown.page.setViewportSize({ width: 1320, height: 860 })
+  await shown.page.getByLabel('Second time zone').selectOption('America/New_York')
+  await shown.page.locator('.ec-slot time span').nth(32).waitFor()
+  await both('zones')
+  await shown.page.getByLabel('Second time zone').selectOption('')
+  await shown.page.getByRole('button', { name: 'Today' }).focus()
   await shown.page.keyboard.press('d')
   await shot('day-narrow', narrow)
   await shown.page.keyboard.press('e')
@@ -64,6 +71,12 @@ try {
     await shown.page.getByText(text).first().waitFor()
     await both(name)
   }
+  await shown.page.context().clearCookies()
+  await shown.page.goto('about:blank')
+  await shown.page.goto(node)
+  await shown.page.getByRole('button', { name: /^Stop the / }).click()
+  await shown.page.locator('dialog').getByRole('button', { name: 'Stop it' }).waitFor()
+  await both('stop')
 } finally {
   await browser.close()
 }

@@ -22,7 +22,8 @@ def screenshots(world: harness.World) -> None:
     harness.wait_until(lambda: alice.friend_state("carol") == "asks", "Alice sees Carol's request")
     sample.fill(world, alice, bob, carol)
     target = harness.ROOT / "docs" / "screenshots"
-    page_test.drive(world, "screenshots.mjs", str(target), page, alice.do("web", "--print").strip(), page_test.address(carol.daemon))
+    page_test.drive(world, "screenshots.mjs", str(target), page, alice.do("web", "--print").strip(), page_test.address(carol.daemon),
+                    hub.person("operator").do("web", "--print").strip())
 
 
 if __name__ == "__main__":
