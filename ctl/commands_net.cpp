@@ -57,6 +57,11 @@ answer<void> net_status(context& with) {
                                            number_of(*found, "relayed")));
     with.out.field("devices", fmt::format("{} known, {} online", number_of(*found, "known_devices"),
                                           number_of(*found, "online")));
+    if (const auto reachable = text_of(*found, "reachable"); reachable == "no") {
+        with.out.field("reachable", with.out.paint(colour::warning, "only through a relay"));
+    } else if (reachable == "yes") {
+        with.out.field("reachable", "others can dial this device");
+    }
     if (const auto dropped = dropped_text(part_of(*found, "dropped_advertisements"));
         !dropped.empty()) {
         with.out.field("dropped", dropped);

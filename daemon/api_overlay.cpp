@@ -19,6 +19,7 @@ json to_json(const node::overlay_view& view) {
                  {"known_devices", view.known_devices},
                  {"online", view.online},
                  {"acting", view.acting},
+                 {"reachable", view.reachable},
                  {"dropped_advertisements",
                   {{"unsigned", view.dropped.unsigned_claims},
                    {"forged", view.dropped.forged},

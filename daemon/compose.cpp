@@ -388,6 +388,7 @@ private:
             settings.lan = &*lan_;
         }
         settings.find_discovery = [this](const std::string& name) { return find_discovery(name); };
+        settings.retired = [this] { stop_.set(); };
         settings.give_up = [this] {
             gave_up_ = true;
             stop_.set();

@@ -158,12 +158,13 @@ result<void> read_join(const toml::node& value, config& into) {
     return {};
 }
 
-result<void> read_found(const toml::node& value, config& into) {
+template <bool node::node_settings::* Field>
+result<void> read_yes_or_no(const toml::node& value, config& into) {
     const auto given = value.value_exact<bool>();
     if (!given) {
         return wrong("it must be true or false");
     }
-    into.node.found = *given;
+    into.node.*Field = *given;
     return {};
 }
 
@@ -325,13 +326,15 @@ constexpr std::array keys{
     key{"advertise", read_advertise},
     key{"roles", read_roles},
     key{"network.join", read_join},
-    key{"network.found", read_found},
+    key{"network.found", read_yes_or_no<&node::node_settings::found>},
     key{"network.enrolment", read_enrolment},
     key{"network.lan_search", read_lan_search},
     key{"network.on_no_rendezvous", read_without_rendezvous},
     key{"rendezvous.edges_max", read_edges_max},
     key{"rendezvous.heartbeat_s", read_heartbeat},
     key{"rendezvous.min", read_rendezvous_min},
+    key{"rendezvous.retires", read_yes_or_no<&node::node_settings::retires>},
+    key{"network.reachability_test", read_yes_or_no<&node::node_settings::tests_reachability>},
     key{"rendezvous.open_command", read_open_command},
     key{"discovery.plugin", read_plugin<&config::discovery>},
     key{"discovery.profile", read_profile},
@@ -470,6 +473,7 @@ result<config> parse_config(std::string_view text, const std::string& file, cons
     }
     config made;
     made.node.scrubbing.every = std::chrono::days(30);
+    made.node.tests_reachability = true;
     made.node.roles =
         wire::role::edge | wire::role::rendezvous | wire::role::backup | wire::role::registry;
     if (auto good = file_reader(file, made).read(*parsed, {}); !good) {

@@ -214,6 +214,20 @@ def objects_survive(world: World) -> None:
         wait_until(lambda: holders(alice) == devices - {edge.status()["device"]}, f"found, {policy}", PATIENCE)
 
 
+def idle_one_retires(world: World) -> None:
+    """rendezvous.retires: one of two that are hardly used ends, its edges are on the other one before; the last one stays."""
+    place = Place(world, 4, rendezvous__heartbeat_s=1, discovery__profile="lan-test", rendezvous__retires=True)
+    wait_until(lambda: not all(one.running() for one in place.rendezvous), "one ends", PATIENCE)
+    gone, left = sorted(place.rendezvous, key=lambda one: one.running())
+    expect(gone.process.wait(PATIENCE) == 0, f"with status {gone.process.returncode}:\n{gone.log_tail()}")
+    expect("the other rendezvous have room for all" in gone.log.read_text(), f"it does not say why:\n{gone.log_tail()}")
+    wait_until(lambda: len(place.at(left)) == len(place.edges), "all edges lease from the other one", PATIENCE)
+    for edge in place.edges:
+        expect("lost the rendezvous" not in edge.log.read_text(), f"{edge.name} lost its lease:\n{edge.log_tail()}")
+        wait_until(lambda: edge.get("/v1/net")["reachable"] == "yes", f"{edge.name} was dialled back", PATIENCE)
+    expect(left.running(), "the last one ended, too")
+
+
 def lost_one_is_replaced(world: World) -> None:
     """rendezvous.min and rendezvous.open_command: of two rendezvous one dies, the other asks for a third."""
     asked, script = world.path / "asked", world.path / "open"
@@ -240,4 +254,4 @@ def lost_one_is_replaced(world: World) -> None:
 
 if __name__ == "__main__":
     harness.main(killed_rendezvous, edges_move, exchanged_strategy, no_rendezvous, promoted, local_network, lost_one_is_replaced,
-                 objects_survive)
+                 objects_survive, idle_one_retires)

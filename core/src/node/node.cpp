@@ -285,9 +285,15 @@ void node_parts::enter_network() {
         if (with.open_rendezvous) {
             tasks.spawn("enough rendezvous", keep_enough_rendezvous());
         }
+        if (with.retires && with.retired && !plays(wire::role::registry | wire::role::backup)) {
+            tasks.spawn("end when not needed", end_when_not_needed());
+        }
     }
     edge->start(rendezvous.has_value());
     begin_publishing();
+    if (with.tests_reachability) {
+        tasks.spawn("reach", keep_asking_reach());
+    }
     search_the_lan();
     want_catching_up();
     tasks.spawn("look around", look_around());

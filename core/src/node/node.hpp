@@ -66,6 +66,12 @@ struct node_settings {
     std::uint32_t rendezvous_min = 0;
     /// Opens so many more of them, wherever; empty: nobody does. Says why it could not.
     std::function<task<result<void>>(std::uint32_t count)> open_rendezvous;
+    /// Ends when the others have room for all of its edges. Where this is a rendezvous and no more.
+    bool retires = false;
+    /// The daemon is to end: it has retired, and its edges are elsewhere.
+    std::function<void()> retired;
+    /// Does it ask its rendezvous whether others can dial it?
+    bool tests_reachability = false;
     /// The daemon is to end: no rendezvous was found, and the setting above says exit.
     std::function<void()> give_up;
     std::uint64_t kdf_memory_bytes = 64ull << 20;

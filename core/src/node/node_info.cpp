@@ -288,6 +288,14 @@ task<std::vector<finding>> node_parts::doctor() {
             edge->knows_rendezvous()
                 ? "a rendezvous is known but none grants a lease: are they running?"
                 : "no rendezvous is known: a daemon with that role must run");
+        if (with.tests_reachability && reached_.now() != overlay::reachability::unknown) {
+            const bool yes = reached_.now() == overlay::reachability::reachable;
+            add("reachable", yes,
+                yes ? "the rendezvous can dial this device"
+                    : "the rendezvous cannot dial this device",
+                "others reach it through a relay; open the port of its listen address, or name "
+                "with advertise where it can be dialled");
+        }
         const auto backups = edge->backups();
         const auto online = std::ranges::count_if(
             backups, [this](const device_id& one) { return edge->is_online(one); });

@@ -42,6 +42,9 @@ void node_parts::add_questions() {
     asks->handle("objects", [this](const net::peer&, bytes body, std::uint32_t hops) {
         return objects->on_find(std::move(body), hops);
     });
+    asks->handle("dial_back", [this](const net::peer& from, bytes body, std::uint32_t) {
+        return dial_back(from, std::move(body));
+    });
 }
 
 /// Backups publish nothing: everybody knows them, and that they have everything.

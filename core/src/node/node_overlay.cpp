@@ -100,6 +100,9 @@ overlay_view node_parts::show_overlay() const {
     view.dropped = {dropped.unsigned_claims, dropped.forged, dropped.other_network, dropped.expired,
                     dropped.older};
     view.discovery = show_discovery();
+    view.reachable = reached_.now() == overlay::reachability::reachable     ? "yes"
+                     : reached_.now() == overlay::reachability::unreachable ? "no"
+                                                                            : "unknown";
     return view;
 }
 

@@ -29,6 +29,7 @@ struct overlay_view {
     std::optional<std::uint64_t> edges, edges_max, moved_away;  // where the rendezvous role runs
     bool acting = false;  // as a rendezvous, because it found none
     dropped_view dropped;
+    std::string reachable;           // "yes", "no", or "unknown": can others dial this device
     bool others_are_wanted = false;  // this rendezvous sees that all of them are nearly full
     discovery_view discovery;
 };

@@ -26,6 +26,7 @@
 #include "overlay/edge_service.hpp"
 #include "overlay/lan_service.hpp"
 #include "overlay/object_service.hpp"
+#include "overlay/reachability.hpp"
 #include "overlay/rendezvous_service.hpp"
 #include "overlay/strategy_switch.hpp"
 
@@ -172,6 +173,9 @@ private:
     void advertise();
     void search_the_lan();
     task<void> keep_enough_rendezvous();
+    task<void> end_when_not_needed();
+    task<result<bytes>> dial_back(const net::peer& from, bytes body);
+    task<void> keep_asking_reach();
     void add_routes();
     void add_questions();
     task<result<bytes>> where_devices_are(device_id from, wire::locate what);
@@ -238,6 +242,8 @@ private:
     bool nobody_asked_ = false;    // there was nobody to ask when this device was behind
     event in_step_;                // set while nothing is behind
     bool joining_ = false;
+    overlay::dial_limit dials_back_;
+    overlay::reach_belief reached_;
     bool acting_ = false;  // as a rendezvous, because there was none
     bool promoting_ = false;
     event behind_an_epoch_;           // some event of this device is, or may be

@@ -81,6 +81,7 @@ TEST_F(api_test, shows_the_object_layer_and_asks_holders) {
 TEST_F(api_test, shows_the_overlay_and_exchanges_its_strategy) {
     const json net = ask("GET", "/v1/net").document();
     EXPECT_EQ(net["edges_max"], 9);
+    EXPECT_EQ(net["reachable"], "no");
     EXPECT_EQ(net["discovery"]["strategy"], "random");
     const json all = ask("GET", "/v1/net/rendezvous").document()["rendezvous"];
     EXPECT_EQ(all[0]["edges"], 7);

@@ -563,6 +563,7 @@ public:
         view.edges = 7;
         view.edges_max = 9;
         view.moved_away = 1;
+        view.reachable = "no";
         view.discovery = show_discovery();
         return view;
     }
