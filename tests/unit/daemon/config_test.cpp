@@ -100,6 +100,8 @@ plugin = "c"
 plugin = "memory"
 [recovery]
 plugin = "id_diff"
+[resolver]
+policy = "decentralised"
 [history]
 keep_days = 10
 trash_days = 0
@@ -122,6 +124,7 @@ directories = ["/a", "/b"]
     EXPECT_TRUE(made.node.join.starts_with("calbox://join/"));
     EXPECT_EQ(made.node.edges_max, 12U);
     EXPECT_EQ(made.node.rendezvous_min, 3U);
+    EXPECT_EQ(made.node.resolves, overlay::resolver_policy::decentralised);
     EXPECT_EQ(made.open_command, (std::vector<std::string>{"/bin/open", "one"}));
     EXPECT_FALSE(made.lan_search);
     EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(2));
