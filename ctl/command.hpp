@@ -87,6 +87,8 @@ std::vector<command> network_commands();
 std::vector<command> net_commands();
 std::vector<command> node_commands();
 std::vector<command> recovery_commands();
+std::vector<command> exchange_commands();
+std::vector<command> search_commands();
 std::vector<command> store_commands();
 std::vector<command> web_commands();
 

@@ -76,14 +76,11 @@ answer<void> list(context& with) {
         if (!with.values.has(name)) {
             continue;
         }
-        bool day_only = false;
-        auto point = parse_point(with.values.one(name), with.now_here(), day_only);
-        if (!point) {
-            return refuse(point.error());
+        const auto time = typed_moment(with, name);
+        if (!time) {
+            return refuse(time.error());
         }
-        // --to DAY includes the day.
-        const bool whole_day = day_only && std::string_view(name) == "to";
-        put(name, wire_moment(moment_of(*point + (whole_day ? 86400 : 0), with.mine)));
+        put(name, *time);
     }
     if (with.values.has("search")) {
         put("q", with.values.one("search"));

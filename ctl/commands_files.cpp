@@ -1,15 +1,9 @@
 // files add, list, get, update, rm.
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "arriving_file.hpp"
 #include "context.hpp"
 #include "event_text.hpp"
 #include "text.hpp"
@@ -18,88 +12,6 @@
 namespace calbox::ctl {
 
 namespace {
-
-/// A file beside the wanted one that takes its place when it is complete, and is gone otherwise.
-class arriving_file {
-public:
-    static answer<arriving_file> make(const std::filesystem::path& wanted) {
-        const auto folder =
-            wanted.has_parent_path() ? wanted.parent_path() : std::filesystem::path(".");
-        std::string path = (folder / ".calboxctl-XXXXXX").string();
-        const int fd = ::mkostemp(path.data(), O_CLOEXEC);
-        if (fd < 0) {
-            return refuse(errno == ENOSPC ? "disk_full" : "io_failed",
-                          fmt::format("cannot write to {}: {}", clean(folder.string()),
-                                      std::strerror(errno)));
-        }
-        return arriving_file(fd, std::move(path), wanted);
-    }
-    arriving_file(arriving_file&& other) noexcept
-        : fd_(std::exchange(other.fd_, -1)),
-          path_(std::move(other.path_)),
-          wanted_(std::move(other.wanted_)) {}
-    arriving_file& operator=(arriving_file&&) = delete;
-    ~arriving_file() {
-        if (fd_ >= 0) {
-            ::close(fd_);
-            ::unlink(path_.c_str());
-        }
-    }
-
-    answer<void> write(std::string_view bytes) {
-        while (!bytes.empty()) {
-            const auto count = ::write(fd_, bytes.data(), bytes.size());
-            if (count < 0 && errno == EINTR) {
-                continue;
-            }
-            if (count < 0) {
-                return failed();
-            }
-            bytes.remove_prefix(static_cast<std::size_t>(count));
-        }
-        return {};
-    }
-
-    answer<void> finish(bool replace) {
-        const mode_t mask = ::umask(0);
-        ::umask(mask);
-        if (::fchmod(fd_, 0666 & ~mask) != 0 || ::fsync(fd_) != 0) {
-            return failed();
-        }
-        // link() does not replace; a folder on a file system without hard links has to do with
-        // rename().
-        if (!replace && ::link(path_.c_str(), wanted_.c_str()) == 0) {
-            return {};
-        }
-        if (!replace && errno == EEXIST) {
-            return exists(wanted_);
-        }
-        if (::rename(path_.c_str(), wanted_.c_str()) != 0) {
-            return failed();
-        }
-        ::close(std::exchange(fd_, -1));
-        return {};
-    }
-
-    static tl::unexpected<problem> exists(const std::filesystem::path& path) {
-        return refuse("already_exists",
-                      clean(path.string()) +
-                          " exists already; --force replaces it, --output names another place");
-    }
-
-private:
-    arriving_file(int fd, std::string path, std::filesystem::path wanted)
-        : fd_(fd), path_(std::move(path)), wanted_(std::move(wanted)) {}
-    answer<void> failed() const {
-        return refuse(
-            errno == ENOSPC ? "disk_full" : "io_failed",
-            fmt::format("cannot write {}: {}", clean(wanted_.string()), std::strerror(errno)));
-    }
-
-    int fd_;
-    std::string path_;
-    std::filesystem::path wanted_;
-};
 
 /// `label`: the name that was asked for.
 void print_file(context& with, std::string_view verb, const json& file, const std::string& event,

@@ -214,4 +214,14 @@ bool names_a_change(const given& values) {
     return false;
 }
 
+answer<std::string> typed_moment(const context& with, const std::string& option) {
+    bool day_only = false;
+    const auto point = parse_point(with.values.one(option), with.now_here(), day_only);
+    if (!point) {
+        return refuse(point.error());
+    }
+    const bool whole_day = day_only && option == "to";
+    return wire_moment(moment_of(*point + (whole_day ? 86400 : 0), with.mine));
+}
+
 }  // namespace calbox::ctl

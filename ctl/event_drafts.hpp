@@ -14,4 +14,8 @@ bool names_a_change(const given& values);
 /// Of `events edit`: what changes in `event`, and nothing else.
 answer<json> changed_draft(const context& with, const json& event);
 
+/// The time that was typed for the option --from or --to, as the API takes it; --to DAY includes
+/// the day.
+answer<std::string> typed_moment(const context& with, const std::string& option);
+
 }  // namespace calbox::ctl

@@ -56,9 +56,7 @@ answer<void> reading_file::unchanged() const {
     const bool same = ::fstat(fd_, &now) == 0 && static_cast<std::uint64_t>(now.st_size) == size_ &&
                       changed_at(now) == changed_ && now.st_nlink > 0;
     if (!same) {
-        return refuse(
-            "io_failed",
-            clean(path_) + " was changed or removed while it was read; it was not attached");
+        return refuse("io_failed", clean(path_) + " was changed or removed while it was read");
     }
     return {};
 }

@@ -82,6 +82,9 @@ constexpr std::array table = {
     route{"GET", file_path, get_file},
     route{"POST", "/v1/events/{organizer}/{seq}/files/{name}/fetch", fetch_file},
     route{"DELETE", file_path, delete_file},
+    route{"GET", "/v1/search", get_search},
+    route{"GET", "/v1/export", get_export},
+    route{"POST", "/v1/import", post_import},
     route{"GET", "/v1/store", get_store},
     route{"GET", "/v1/store/check", get_store_check},
     route{"POST", "/v1/store/backup", post_store_backup},
@@ -221,14 +224,14 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
     if (auto read = read_query(query, one); !read) {
         co_return fail(std::move(read.error()));
     }
-    constexpr std::array queried = {&get_events, &get_event, &patch_event, &delete_event,
-                                    &get_holders};
+    constexpr std::array queried = {&get_events,  &get_event,  &patch_event, &delete_event,
+                                    &get_holders, &get_search, &get_export,  &post_import};
     if (std::ranges::find(queried, made.chosen->run) == queried.end()) {
         if (auto none = one.only({}); !none) {
             co_return fail(std::move(none.error()));
         }
     }
-    auto answer = co_await made.chosen->run(one);
+    auto answer = co_await run(one);
     if (!answer && !line.answered()) {
         co_return refusal_of(one, answer.error());
     }

@@ -63,6 +63,18 @@ const std::string* call::asked_for(std::string_view key) const noexcept {
     return found == query.end() ? nullptr : &found->second;
 }
 
+result<std::optional<timestamp>> call::time_asked_for(std::string_view key) const {
+    const std::string* const text = asked_for(key);
+    if (text == nullptr || text->empty()) {
+        return std::optional<timestamp>();
+    }
+    const auto at = model::parse_utc(*text);
+    if (!at) {
+        return fail(errc::invalid_argument, std::string(key) + ": " + at.error().message());
+    }
+    return std::optional(*at);
+}
+
 result<void> call::only(std::vector<std::string_view> known) const {
     for (auto one = query.begin(); one != query.end(); ++one) {
         if (std::find(known.begin(), known.end(), one->first) == known.end()) {

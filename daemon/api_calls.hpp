@@ -42,6 +42,8 @@ struct call {
     result<address> addressed_ever() const;
     /// The value of a key of the query; nothing when it is not there.
     const std::string* asked_for(std::string_view key) const noexcept;
+    /// A time of the query.
+    result<std::optional<timestamp>> time_asked_for(std::string_view key) const;
     /// invalid_argument for a key that is not among `known`.
     result<void> only(std::vector<std::string_view> known) const;
     task<result<json>> document() { return document_of(line); }
@@ -132,6 +134,10 @@ outcome put_file(call& one);
 outcome get_file(call& one);
 outcome fetch_file(call& one);
 outcome delete_file(call& one);
+
+outcome get_search(call& one);
+outcome get_export(call& one);
+outcome post_import(call& one);
 
 outcome get_store(call& one);
 outcome get_store_check(call& one);

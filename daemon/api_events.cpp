@@ -221,19 +221,6 @@ outcome refusal(const call& one, user_id as, event_id which, node::event_draft m
     co_return made;
 }
 
-/// Reads `from` or `to` of the query.
-result<std::optional<timestamp>> time_asked_for(const call& one, std::string_view key) {
-    const std::string* const text = one.asked_for(key);
-    if (text == nullptr || text->empty()) {
-        return std::optional<timestamp>();
-    }
-    const auto at = model::parse_utc(*text);
-    if (!at) {
-        return fail(errc::invalid_argument, std::string(key) + ": " + at.error().message());
-    }
-    return std::optional(*at);
-}
-
 }  // namespace
 
 outcome get_events(call& one) {
@@ -244,8 +231,8 @@ outcome get_events(call& one) {
     if (auto known = one.only({"from", "to", "q", "expand"}); !known) {
         co_return fail(std::move(known.error()));
     }
-    const auto from = time_asked_for(one, "from");
-    const auto to = time_asked_for(one, "to");
+    const auto from = one.time_asked_for("from");
+    const auto to = one.time_asked_for("to");
     if (!from || !to) {
         co_return fail(from ? to.error() : from.error());
     }

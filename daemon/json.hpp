@@ -59,6 +59,7 @@ json to_json(const model::field_change& view);
 json to_json(const node::version_view& view);
 json to_json(const node::trash_view& view);
 json to_json(const node::file_view& view);
+json to_json(const node::found_view& view);
 json to_json(const node::user_view& view);
 json to_json(const node::friend_view& view);
 json to_json(const node::group_view& view);

@@ -30,8 +30,9 @@ void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
-    return {*all.accounts, *all.events, *all.locks,    *all.files, *all.contacts, all, all,
-            all.watching,  *all.past,   *all.branches, all,        *all.store,    all};
+    return {*all.accounts, *all.events, *all.locks,   *all.files,  *all.contacts,
+            all,           all,         all.watching, *all.past,   *all.branches,
+            all,           *all.store,  all,          *all.search, *all.calendars};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -175,6 +176,8 @@ void node_parts::make_services(std::string listen_rather) {
                    file_keeper::settings{plays(wire::role::backup), with.backup_quota});
     files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, links->for_files());
     branches.emplace(env, *replica, *opened, *names, *this, *events, *files);
+    search.emplace(env, *replica, *opened, *names);
+    calendars.emplace(env, *replica, *opened, *names, *this);
     store.emplace(env, store_service::parts{db, *replica, *opened, *names, *shelf, *files, *keeper,
                                             [this] { want_catching_up(); },
                                             [this] { return storage_engine(); }, with.scrubbing});

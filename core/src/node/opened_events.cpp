@@ -132,6 +132,16 @@ void opened_events::forget(const event_id& which) {
     if (!mutant("opened_events.keeps_old")) {
         opened_.erase(which);
     }
+    if (forgotten) {
+        forgotten(which);
+    }
+}
+
+void opened_events::forget_all() {
+    opened_.clear();
+    if (forgotten) {
+        forgotten(std::nullopt);
+    }
 }
 
 std::vector<const opened_event*> opened_events::all(const user_id& as) {

@@ -2,7 +2,9 @@
 // Knows which of them overlap. Owned by the node; core thread only.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
 
 #include "model/event.hpp"
 #include "node/people.hpp"
@@ -43,7 +45,9 @@ public:
     std::vector<const opened_event*> all(const user_id& as);
     /// Forgets an event whose version has changed, or everything (a user signed out).
     void forget(const event_id& which);
-    void forget_all() { opened_.clear(); }
+    void forget_all();
+    /// Told whenever something is forgotten: what, or nothing for everything.
+    std::function<void(const std::optional<event_id>&)> forgotten;
 
 private:
     void expand(opened_event& event) const;

@@ -12,6 +12,7 @@
 #include "node/branch_service.hpp"
 #include "node/contacts_service.hpp"
 #include "node/enrolment.hpp"
+#include "node/exchange_service.hpp"
 #include "node/file_keeper.hpp"
 #include "node/files_service.hpp"
 #include "node/history_service.hpp"
@@ -20,6 +21,7 @@
 #include "node/node.hpp"
 #include "node/registry_service.hpp"
 #include "node/router.hpp"
+#include "node/search_service.hpp"
 #include "node/store_service.hpp"
 #include "node/strategy_book.hpp"
 #include "node/watch_service.hpp"
@@ -154,6 +156,8 @@ public:
     std::optional<files_service> files;
     std::optional<branch_service> branches;
     std::optional<store_service> store;
+    std::optional<search_service> search;
+    std::optional<exchange_service> calendars;
     std::optional<overlay::edge_service> edge;
     std::optional<overlay::rendezvous_service> rendezvous;
     std::optional<overlay::lan_service> lan;
@@ -216,7 +220,7 @@ private:
     task<void> dial_backups(std::vector<device_id> backups);
     bool whom_to_ask(std::vector<device_id>& friends, std::vector<device_id>& backups);
     backing_view backing() const;
-    /// The name of the storage plugin in use; empty where it is not known.
+    /// The name of the storage plugin that is in use; empty where that is not known.
     std::string storage_engine() const;
     task<result<bytes>> on_holds(net::peer from, wire::holds what);
     /// Tells of the change once the strangers among these are known, or cannot be.

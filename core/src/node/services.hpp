@@ -17,7 +17,9 @@
 #include "model/difference.hpp"
 #include "model/event.hpp"
 #include "model/recurrence.hpp"
+#include "node/exchange.hpp"
 #include "node/overlay_admin.hpp"
+#include "node/search.hpp"
 #include "node/store_admin.hpp"
 #include "replica/file_store.hpp"
 
@@ -521,6 +523,8 @@ struct services {
     overlay_admin& overlay;
     store_admin& store;
     object_admin& objects;
+    searches& search;
+    exchange& calendars;
 };
 
 }  // namespace calbox::node

@@ -15,7 +15,7 @@ constexpr std::size_t removal_bytes = short_key + user_id::size;
 constexpr std::size_t left_out_bytes = short_key + digest::size;
 constexpr std::size_t version_bytes = short_key + 16 + digest::size;
 
-std::uint64_t number_at(byte_view key, std::size_t at) {
+std::uint64_t key_number(byte_view key, std::size_t at) {
     std::uint64_t value = 0;
     for (const std::uint8_t byte : key.subspan(at, 8)) {
         value = value << 8 | byte;
@@ -110,8 +110,8 @@ task<result<std::optional<records_seen::damage>>> replicator::heal(record_kind k
         }
     }
     if (key.size() == version_bytes) {
-        const generation_number line(number_at(key, short_key));
-        const version_number number(number_at(key, short_key + 8));
+        const generation_number line(key_number(key, short_key));
+        const version_number number(key_number(key, short_key + 8));
         found.version.emplace(line, number);
         found.healed = co_await ask_for_version(found.event, line, number, key);
     }

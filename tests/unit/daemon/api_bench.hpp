@@ -79,8 +79,10 @@ protected:
     fake_overlay overlay;
     fake_store store;
     fake_objects objects;
-    node::services all{account, events, lock,   file,    contact, network, info,
-                       changes, past,   branch, overlay, store,   objects};
+    fake_search search;
+    fake_exchange calendars;
+    node::services all{account, events, lock,    file,  contact, network, info,     changes,
+                       past,    branch, overlay, store, objects, search,  calendars};
     web_sessions pages{world.env};
     int stops = 0;
     api subject{world.env, all, pages, [this] { ++stops; }};

@@ -78,6 +78,47 @@ TEST_F(api_test, shows_the_object_layer_and_asks_holders) {
     EXPECT_EQ(ask("GET", holders + "?copies=x").status, 400);
 }
 
+TEST_F(api_test, finds_events) {
+    const json found = ask("GET", "/v1/search?q=budget+%22re%22&limit=7").document()["found"];
+    EXPECT_EQ(search.last, "budget \"re\"");
+    EXPECT_EQ(search.last_most, 7U);
+    EXPECT_EQ(found[0]["id"], "alice/1.7");
+    EXPECT_EQ(found[0]["matches"][0]["parts"][0], json({{"text", "Budget"}, {"hit", true}}));
+    EXPECT_EQ(ask("GET", "/v1/search?q=x").status, 200);
+    EXPECT_EQ(search.last_most, 50U);
+    for (const char* const bad :
+         {"/v1/search", "/v1/search?q=x&limit=0", "/v1/search?q=x&limit=501",
+          "/v1/search?q=x&limit=1x", "/v1/search?p=x"}) {
+        EXPECT_EQ(ask("GET", bad).status, 400) << bad;
+    }
+}
+
+TEST_F(api_test, exchanges_files_with_other_calendars) {
+    const auto sent = ask("GET", "/v1/export?from=2026-05-01&to=2026-06-01&files=no");
+    EXPECT_EQ(sent.status, 200);
+    EXPECT_TRUE(sent.head.at("content-type").starts_with("text/calendar"));
+    EXPECT_TRUE(sent.body.starts_with("BEGIN:VCALENDAR"));
+    EXPECT_FALSE(calendars.last.with_files);
+    EXPECT_TRUE(calendars.last.from && calendars.last.to && !calendars.last.only);
+    EXPECT_EQ(ask("GET", "/v1/export?event=alice/1.1").status, 200);
+    EXPECT_TRUE(calendars.last.only && calendars.last.with_files);
+    EXPECT_EQ(ask("GET", "/v1/export?event=alice/1.99").status, 404);
+    EXPECT_EQ(ask("GET", "/v1/export?files=perhaps").status, 400);
+    EXPECT_EQ(ask("GET", "/v1/export?from=may").status, 400);
+    const auto made = say("POST", "/v1/import?zone=Europe/Lisbon&dry_run=yes", "BEGIN:VCALENDAR");
+    EXPECT_EQ(made.status, 200) << made.body;
+    EXPECT_EQ(made.document()["added"], 1);
+    EXPECT_EQ(made.document()["skipped"], 0);
+    EXPECT_EQ(made.document()["refused"], 1);
+    EXPECT_EQ(made.document()["events"][1]["reason"], "it has no start");
+    EXPECT_EQ(calendars.last_zone, "Europe/Lisbon");
+    EXPECT_TRUE(calendars.last_dry);
+    EXPECT_EQ(say("POST", "/v1/import", "x").status, 200);
+    EXPECT_EQ(calendars.last_zone, "UTC");
+    EXPECT_FALSE(calendars.last_dry);
+    EXPECT_EQ(say("POST", "/v1/import?dry_run=1", "x").status, 400);
+}
+
 TEST_F(api_test, shows_the_overlay_and_exchanges_its_strategy) {
     const json net = ask("GET", "/v1/net").document();
     EXPECT_EQ(net["edges_max"], 9);

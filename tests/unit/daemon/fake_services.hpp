@@ -636,6 +636,50 @@ public:
     }
 };
 
+class fake_search final : public node::searches {
+public:
+    task<result<std::vector<node::found_view>>> find(user_id, std::string words,
+                                                     std::size_t most) override {
+        last = words;
+        last_most = most;
+        if (words.empty()) {
+            co_return fail(errc::invalid_argument, "say which words");
+        }
+        node::found_view one;
+        one.id_text = "alice/1.7";
+        one.organizer = "alice";
+        one.content.title = "Budget review";
+        one.matches = {{"title", {{"Budget", true}, {" review", false}}}};
+        std::vector<node::found_view> all;
+        all.push_back(std::move(one));
+        co_return all;
+    }
+    std::string last;
+    std::size_t last_most = 0;
+};
+
+class fake_exchange final : public node::exchange {
+public:
+    result<std::string> to_calendar(user_id, const node::export_query& query) override {
+        last = query;
+        return "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
+    }
+    task<result<std::vector<node::imported_view>>> from_calendar(user_id, std::string text,
+                                                                 std::string zone,
+                                                                 bool dry) override {
+        if (text.empty()) {
+            co_return fail(errc::malformed, "the file is not an iCalendar file");
+        }
+        last_zone = zone;
+        last_dry = dry;
+        co_return std::vector<node::imported_view>{{"added", "a", "One", "alice/1.7", ""},
+                                                   {"refused", "b", "Two", "", "it has no start"}};
+    }
+    node::export_query last;
+    std::string last_zone;
+    bool last_dry = false;
+};
+
 class fake_watch final : public node::watch {
 public:
     explicit fake_watch(const environment& env) : env_(env), news_(std::make_shared<event>(env)) {}

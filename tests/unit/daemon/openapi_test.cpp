@@ -119,6 +119,7 @@ TEST(openapi, has_the_members_that_are_sent) {
     expect_schema(document, "recovery", to_json(node::recovery_view{}));
     expect_schema(document, "last_recovery", to_json(node::recovery_view{})["last"]);
     expect_schema(document, "recovered", to_json(node::recovery_view{})["friends"]);
+    expect_schema(document, "found", to_json(node::found_view{}));
     expect_schema(document, "scrub", to_json(node::scrub_view{}));
     expect_schema(document, "store", to_json(node::store_view{}));
     expect_schema(document, "change", to_json(node::change{}));
