@@ -61,6 +61,29 @@ std::string saved_text(const json& event) {
                        owed.empty() ? "" : " (" + clean_list(event, "owed") + " owed)");
 }
 
+std::size_t backups_among(const std::vector<std::string>& places) {
+    return static_cast<std::size_t>(
+        std::count_if(places.begin(), places.end(),
+                      [](const std::string& one) { return one.starts_with("backup"); }));
+}
+
+/// "2 of 2 backups", or nothing where there is none.
+std::string backups_text(const json& of) {
+    const auto stored = backups_among(texts_of(of, "stored_on"));
+    const auto all = stored + backups_among(texts_of(of, "owed"));
+    return all == 0 ? std::string() : fmt::format("{} of {} backups", stored, all);
+}
+
+/// "2 of 2 backups and 3 devices (backup ab12cd34, backup 99ff0011, bob, bob)"
+std::string stored_text(const json& event) {
+    const auto places = texts_of(event, "stored_on");
+    const auto devices = places.size() - backups_among(places) + 1;  // this one
+    const auto backups = backups_text(event);
+    return fmt::format("{}{}{} device{}{}", backups, backups.empty() ? "" : " and ", devices,
+                       devices == 1 ? "" : "s",
+                       places.empty() ? "" : " (" + clean_list(event, "stored_on") + ")");
+}
+
 /// "bob (accepted), carol"
 std::string guests_text(const json& event) {
     auto guests = texts_of(event, "participants");
@@ -79,8 +102,10 @@ std::string held_text(const json& file) {
     const auto held = clean_text(file, "held");
     const auto fetched = number_of(file, "fetched");
     const auto size = number_of(file, "size");
-    return held == "fetching" && size > 0 ? fmt::format("fetching, {} %", fetched * 100 / size)
-                                          : held;
+    const auto backups = backups_text(file);
+    return (held == "fetching" && size > 0 ? fmt::format("fetching, {} %", fetched * 100 / size)
+                                           : held) +
+           (backups.empty() ? "" : ", on " + backups);
 }
 
 }  // namespace
@@ -143,7 +168,7 @@ void show_event(output& out, const json& event, const zone& mine) {
     out.field("version", fmt::format("{}-{}, written by {} on {}", number_of(event, "generation"),
                                      number_of(event, "version"), clean_text(event, "written_by"),
                                      moment_text(text_of(event, "written"), mine)));
-    out.field("stored on", clean_list(event, "stored_on"));
+    out.field("stored on", stored_text(event));
     out.field("still owed to", clean_list(event, "owed"));
     for (const auto& file : list_of(event, "files")) {
         out.field("file", fmt::format("{}, {}, {}", clean_text(file, "name"),

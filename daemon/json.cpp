@@ -386,6 +386,7 @@ json to_json(const node::file_view& view) {
         {"held", view.held},
         {"fetched", view.fetched},
         {"stored_on", view.stored_on},
+        {"owed", view.owed},
     };
 }
 

@@ -98,6 +98,14 @@ std::vector<device_id> file_copies::kept(const file_root& root) const {
                : std::vector<device_id>(known->second.kept.begin(), known->second.kept.end());
 }
 
+std::vector<device_id> file_copies::lacking(const file_root& root) const {
+    auto backups = mediator_.backups();
+    for (const device_id& one : kept(root)) {
+        std::erase(backups, one);
+    }
+    return backups;
+}
+
 task<void> file_copies::on_kept(device_id from, wire::file_kept what) {
     const auto held = held_.all().find(what.root);
     const bool lost = what.lost.value_or(false);

@@ -28,6 +28,8 @@ public:
     /// Until a first backup has the file, at most for 10 s, and not where none can be reached.
     task<void> wait_for_one(file_root root);
     std::vector<device_id> kept(const file_root& root) const;
+    /// The backups that are not among those.
+    std::vector<device_id> lacking(const file_root& root) const;
 
     /// A backup has the file, or has it no more.
     task<void> on_kept(device_id from, wire::file_kept what);

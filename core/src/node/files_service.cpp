@@ -67,6 +67,9 @@ file_view files_service::view_of(const model::attachment& what) const {
     for (const device_id& device : copies_.kept(what.root)) {
         view.stored_on.push_back("backup " + device.hex().substr(0, 8));
     }
+    for (const device_id& device : copies_.lacking(what.root)) {
+        view.owed.push_back("backup " + device.hex().substr(0, 8));
+    }
     return view;
 }
 

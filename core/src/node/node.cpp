@@ -171,6 +171,8 @@ void node_parts::make_services(std::string listen_rather) {
     past.emplace(env, *replica, *opened, *names, *this, *events);
     shelf.emplace(env, db, links->for_files());
     shelf->changed = [this](const file_root& root, bool here) { holds_object(root, here); };
+    backed.emplace(env, db, replica->events(), links->for_files());
+    replica->unsure = [this](const event_id& which) { return backed->unsure(which); };
     copies.emplace(env, db, *shelf, links->for_files());
     keeper.emplace(env, *shelf, strategies_to_recover(), links->for_files(),
                    file_keeper::settings{plays(wire::role::backup), with.backup_quota});
@@ -261,6 +263,9 @@ task<result<void>> node_parts::load_services() {
         }
     }
     if (auto loaded = co_await shelf->load(); !loaded) {
+        co_return loaded;
+    }
+    if (auto loaded = co_await backed->load(); !loaded) {
         co_return loaded;
     }
     if (auto loaded = co_await copies->load(); !loaded) {
@@ -408,6 +413,7 @@ void node_parts::request_stop() noexcept {
         objects->request_stop();
         files->request_stop();
         copies->request_stop();
+        backed->request_stop();
         keeper->request_stop();
         branches->request_stop();
         splits->request_stop();
@@ -435,6 +441,7 @@ task<void> node_parts::join() {
         co_await objects->join();
         co_await files->join();
         co_await copies->join();
+        co_await backed->join();
         co_await keeper->join();
         co_await branches->join();
         co_await splits->join();

@@ -93,6 +93,7 @@ void node_parts::came(const net::peer& who) {
         }
         replica->on_peer(who.device, true);
         copies->on_peer(who.device);
+        backed->on_peer(who.device);
         keeper->on_peer(who.device);
         take_the_place(where);
     }
@@ -134,6 +135,7 @@ void node_parts::came_online(const std::vector<device_id>& devices) {
     for (const device_id& device : devices) {
         replica->on_reachable(device);
         copies->on_peer(device);
+        backed->on_peer(device);
         const auto where = known.find(device);
         if (where) {
             take_the_place(*where);
@@ -182,6 +184,7 @@ void node_parts::connected_to_overlay() {
         if (where.online) {
             replica->on_reachable(device);
             copies->on_peer(device);
+            backed->on_peer(device);
         }
     }
 }

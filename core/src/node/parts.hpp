@@ -12,6 +12,7 @@
 #include "node/branch_service.hpp"
 #include "node/contacts_service.hpp"
 #include "node/enrolment.hpp"
+#include "node/event_copies.hpp"
 #include "node/exchange_service.hpp"
 #include "node/file_keeper.hpp"
 #include "node/files_service.hpp"
@@ -151,6 +152,7 @@ public:
     std::optional<calendar_service> events;
     std::optional<history_service> past;
     std::optional<held_files> shelf;
+    std::optional<event_copies> backed;
     std::optional<file_copies> copies;
     std::optional<file_keeper> keeper;
     std::optional<files_service> files;

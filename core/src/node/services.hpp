@@ -293,6 +293,7 @@ struct file_view {
     std::string held;                    // "here", "elsewhere", "fetching"
     std::uint64_t fetched = 0;           // plaintext bytes on this device
     std::vector<std::string> stored_on;  // "this device", "backup ab12.."
+    std::vector<std::string> owed;       // backups that have not said they have it
 };
 
 /// A new file, or another one in its place.

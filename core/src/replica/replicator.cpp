@@ -238,6 +238,17 @@ task<result<envelope_order>> replicator::deliver(device_id to, event_id which) {
     co_return reply->held;
 }
 
+std::vector<device_id> replicator::owed(const event_id& which) const {
+    std::vector<device_id> devices = outbox_.owed(which);
+    if (unsure) {
+        const auto more = unsure(which);
+        devices.insert(devices.end(), more.begin(), more.end());
+    }
+    std::ranges::sort(devices);
+    devices.erase(std::unique(devices.begin(), devices.end()), devices.end());
+    return devices;
+}
+
 bool replicator::involves_us(const envelope_header& header) const {
     const auto for_us = [&](const user_id& user) { return mediator_.is_local(user); };
     const bool takes_part =

@@ -200,7 +200,10 @@ public:
     result<crypto::secret_bytes> key_of(const held_event& held, const user_id& as) const;
     /// The plaintext body of a version.
     result<bytes> body_of(const held_event& held, const user_id& as) const;
-    std::vector<device_id> owed(const event_id& which) const { return outbox_.owed(which); }
+    /// Who is to have this event and has not said so, and those whom `unsure` names.
+    std::vector<device_id> owed(const event_id& which) const;
+    /// Devices that are not known to have the event, though they are owed nothing; may be empty.
+    std::function<std::vector<device_id>(const event_id&)> unsure;
     /// The devices that are owed something.
     std::vector<device_id> owed() const { return outbox_.owed(); }
     std::size_t outbox_size() const noexcept { return outbox_.size(); }

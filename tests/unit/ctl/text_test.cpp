@@ -185,7 +185,7 @@ guests may     modify, attach
 state          bob is editing since 09:02, on device 2
 overlaps       alice/1.9
 version        1-3, written by alice on Mon 2026-11-23 04:30
-stored on      backup:1
+stored on      1 of 1 backups and 1 device (backup:1)
 file           slides.pdf, 3.4 MB, fetching, 50 %
 
 Bring the slides
@@ -198,6 +198,19 @@ TEST(event_text, says_how_an_event_stands_in_the_words_of_every_view) {
     event["owed"] = {"carol"};
     EXPECT_NE(shown(event, utc).find("state          v3, saved on 2 of 3 (carol owed)\n"),
               std::string::npos);
+    event["stored_on"] = {"backup ab12", "bob", "bob"};
+    event["owed"] = {"backup cd34"};
+    event["files"] = {{{"name", "a.txt"},
+                       {"size", 1},
+                       {"held", "here"},
+                       {"stored_on", {"this device", "backup ab12"}},
+                       {"owed", {"backup cd34"}}}};
+    EXPECT_NE(shown(event, utc)
+                  .find("stored on      1 of 2 backups and 3 devices (backup ab12, bob, "
+                        "bob)\n"),
+              std::string::npos)
+        << shown(event, utc);
+    EXPECT_NE(shown(event, utc).find("here, on 1 of 2 backups\n"), std::string::npos);
     event["state"] = "behind";
     EXPECT_NE(shown(event, utc).find("state          catching up\n"), std::string::npos);
 }

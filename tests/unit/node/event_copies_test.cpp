@@ -1,0 +1,117 @@
+// What is known of the backups' copies of events.
+#include "node/event_copies.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/replica/replica_bench.hpp"
+
+namespace calbox::node {
+namespace {
+
+device_id backup_of(std::uint8_t number) { return *device_id::from_bytes(bytes(32, number)); }
+
+struct asked_backup final : files_mediator {
+    std::vector<device_id> backups() const override { return {backup_of(1)}; }
+    std::vector<device_id> connected() const override { return {}; }
+    bool is_reachable(const device_id&) const override { return true; }
+    task<result<bytes>> ask(device_id, wire::message_type, bytes payload) override {
+        ++questions;
+        if (failure) {
+            co_return fail(*failure);
+        }
+        wire::holds_reply reply;
+        const auto event = codec::decode<wire::holds>(payload)->event;
+        if (const auto there = held.find(*event); there != held.end()) {
+            reply.order = there->second;
+        }
+        co_return codec::encode(reply);
+    }
+    void send(const device_id&, wire::message_type, bytes) override {}
+    std::map<event_id, envelope_order> held;
+    std::optional<error> failure;
+    int questions = 0;
+};
+
+class event_copies_test : public testing::Test {
+protected:
+    event_copies_test() { start(); }
+    ~event_copies_test() override { stop(); }
+    void start() {
+        copies.emplace(in.env, db, events, net);
+        EXPECT_TRUE(in.run(copies->load()));
+    }
+    void stop() {
+        copies->request_stop();
+        in.run(copies->join());
+    }
+    envelope_order hold(std::uint32_t n) {
+        const auto one = *replica::verify(
+            replica::sign(replica::header_of(id(n), alice, 1, {}), alice, in.entropy));
+        events.publish(one);
+        return one.order;
+    }
+    event_id id(std::uint32_t n) const {
+        return {alice.id, event_id::make_seq(device_number(1), n)};
+    }
+    bool unsure(std::uint32_t n) const { return !copies->unsure(id(n)).empty(); }
+
+    test::test_environment in;
+    test::faulty_store store;
+    replica::database db{in.env, store};
+    replica::event_store events{in.env, db};
+    const replica::person alice{in.entropy};
+    asked_backup net;
+    std::optional<event_copies> copies;
+};
+
+TEST_F(event_copies_test, a_backup_has_what_it_says_and_later_what_it_is_not_owed) {
+    net.held[id(1)] = hold(1);
+    const auto second = hold(2);
+    EXPECT_TRUE(unsure(1)) << "nobody has asked it";
+    copies->on_peer(backup_of(2));
+    in.settle();
+    EXPECT_EQ(net.questions, 0) << "it is no backup";
+    copies->on_peer(backup_of(1));
+    in.settle();
+    EXPECT_FALSE(unsure(1));
+    EXPECT_TRUE(unsure(2));
+    net.held[id(2)] = second;
+    in.advance(std::chrono::seconds(6));
+    EXPECT_FALSE(unsure(2));
+    hold(3);
+    EXPECT_FALSE(unsure(3)) << "it is owed to it, or there";
+    // That is remembered.
+    stop();
+    start();
+    EXPECT_FALSE(unsure(1));
+    const int before = net.questions;
+    copies->on_peer(backup_of(1));
+    in.settle();
+    EXPECT_EQ(net.questions, before);
+}
+
+TEST_F(event_copies_test, an_older_version_is_not_this_one_and_silence_is_no_answer) {
+    auto older = hold(1);
+    older.version = version_number(0);
+    net.held[id(1)] = older;
+    net.failure = error(errc::closed, "it is gone");
+    copies->on_peer(backup_of(1));
+    in.settle();
+    EXPECT_TRUE(unsure(1));
+    net.failure.reset();
+    copies->on_peer(backup_of(1));
+    in.settle();
+    EXPECT_TRUE(unsure(1));
+    EXPECT_EQ(net.questions, 2);
+}
+
+TEST_F(event_copies_test, one_that_cannot_be_asked_is_believed_to_have_what_it_is_not_owed) {
+    hold(1);
+    net.failure = error(errc::unsupported, "no such question");
+    copies->on_peer(backup_of(1));
+    in.settle();
+    EXPECT_FALSE(unsure(1));
+}
+
+}  // namespace
+}  // namespace calbox::node
