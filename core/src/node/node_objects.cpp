@@ -50,7 +50,7 @@ void node_parts::add_questions() {
 /// Backups publish nothing: everybody knows them, and that they have everything.
 void node_parts::begin_publishing() {
     for (const auto& [id, held] : replica->events().all()) {
-        holds_object(held.header);
+        holds_object(held);
     }
     objects->start(plays(wire::role::rendezvous) || promotes());
 }
@@ -66,15 +66,26 @@ void node_parts::holds_object(const file_root& root, bool here) {
     }
 }
 
-/// Only what is shared: nobody else asks for the rest.
-void node_parts::holds_object(const envelope_header& header) {
+/// Only what is shared, in the version that is held: nobody else asks for the rest.
+void node_parts::holds_object(const replica::held_event& now) {
+    const envelope_header& header = now.header;
     if (plays(wire::role::backup) || header.type != event_kind::calendar) {
         return;
     }
+    std::optional<overlay::object_id> object;
     if (header.kind == envelope_kind::put && !header.participants.empty()) {
-        objects->publish(overlay::object_of(header.event));
-    } else {
-        objects->unpublish(overlay::object_of(header.event));
+        object = overlay::object_of(header.event, now.order.hash);
+    }
+    if (const auto before = shared_objects_.find(header.event); before != shared_objects_.end()) {
+        if (object == before->second) {
+            return;  // only who has it changed
+        }
+        objects->unpublish(before->second);
+        shared_objects_.erase(before);
+    }
+    if (object) {
+        shared_objects_.emplace(header.event, *object);
+        objects->publish(*object);
     }
 }
 
@@ -112,7 +123,12 @@ task<result<holders_view>> node_parts::holders(user_id as, event_id which, std::
     if (!here) {
         co_return fail(here.error());
     }
-    const auto object = overlay::object_of(which);
+    const auto& all = replica->events().all();
+    const auto held = all.find(which);
+    if (held == all.end()) {
+        co_return fail(errc::not_found, "the event was removed meanwhile");
+    }
+    const auto object = overlay::object_of(which, held->second.order.hash);
     const auto has_it = [](const bytes& answer) {
         const auto reply = codec::decode<wire::holds_reply>(answer);
         return reply && reply->order;

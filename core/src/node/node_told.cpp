@@ -79,7 +79,10 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     const auto content = last == nullptr ? std::nullopt : std::optional(last->content);
     opened->forget(now.event);
     locks->event_changed(now);
-    holds_object(now);
+    if (const auto held = replica->events().all().find(now.event);
+        held != replica->events().all().end()) {
+        holds_object(held->second);
+    }
     branches->look();
     splits->look();
     if (now.next_in < book.now()) {

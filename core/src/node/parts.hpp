@@ -187,7 +187,7 @@ private:
     task<result<bytes>> where_devices_are(device_id from, wire::locate what);
     void begin_publishing();
     void holds_object(const file_root& root, bool here);
-    void holds_object(const envelope_header& header);
+    void holds_object(const replica::held_event& now);
     void add_registry_routes();
     void add_rendezvous_routes();
     void enter_network();
@@ -248,6 +248,7 @@ private:
     bool nobody_asked_ = false;    // there was nobody to ask when this device was behind
     event in_step_;                // set while nothing is behind
     bool joining_ = false;
+    std::map<event_id, overlay::object_id> shared_objects_;  // that are published
     overlay::dial_limit dials_back_;
     overlay::reach_belief reached_;
     bool acting_ = false;  // as a rendezvous, because there was none

@@ -38,11 +38,12 @@ std::uint64_t first_word(byte_view id) noexcept {
 
 }  // namespace
 
-object_id object_of(const event_id& which) {
+object_id object_of(const event_id& which, const digest& version) {
     bytes id = to_bytes(which.organizer.view());
     for (int shift = 56; shift >= 0; shift -= 8) {
         id.push_back(static_cast<std::uint8_t>(which.seq >> shift));
     }
+    id.insert(id.end(), version.value.begin(), version.value.end());
     return id_of("event", id);
 }
 

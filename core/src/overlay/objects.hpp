@@ -14,8 +14,9 @@ namespace calbox::overlay {
 
 using wire::object_id;
 
-/// First 160 bits of SHA-256("calbox object 1", kind, id).
-object_id object_of(const event_id& which);
+/// First 160 bits of SHA-256("calbox object 1", kind, id). An event is named by the hash of one of
+/// its versions: who guesses the event's number, and takes no part in it, cannot ask who holds it.
+object_id object_of(const event_id& which, const digest& version);
 object_id object_of(const file_root& which);
 
 struct keeper {

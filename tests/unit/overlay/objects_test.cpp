@@ -21,7 +21,7 @@ device_id device(std::uint32_t n) {
 object_id object(std::uint32_t n) {
     event_id which;
     which.seq = n;
-    return object_of(which);
+    return object_of(which, {});
 }
 std::vector<keeper> keepers(std::uint32_t count, std::uint32_t weight = 1) {
     std::vector<keeper> all;
@@ -93,7 +93,7 @@ TEST(objects, only_the_share_of_who_comes_moves) {
 }
 
 TEST(objects, an_event_and_a_file_are_different_objects) {
-    EXPECT_NE(object_of(event_id()), object_of(file_root()));
+    EXPECT_NE(object_of(event_id(), digest()), object_of(file_root()));
     EXPECT_NE(object(1), object(2));
 }
 
