@@ -231,7 +231,7 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
             co_return fail(std::move(none.error()));
         }
     }
-    auto answer = co_await run(one);
+    auto answer = co_await made.chosen->run(one);
     if (!answer && !line.answered()) {
         co_return refusal_of(one, answer.error());
     }

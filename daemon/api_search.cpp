@@ -34,18 +34,13 @@ json to_json(const node::found_view& view) {
         }
         matches.push_back({{"field", one.field}, {"parts", parts}});
     }
-    const auto& time = view.content.time;
-    return {{"id", view.id_text},
-            {"title", view.content.title},
-            {"place", view.content.place},
-            {"start", model::start_text(time)},
-            {"end", model::end_text(time)},
-            {"zone", time.zone},
-            {"all_day", time.all_day},
-            {"start_utc", model::utc_text(view.utc.start)},
-            {"end_utc", model::utc_text(view.utc.end)},
-            {"organizer", view.organizer},
-            {"matches", matches}};
+    json made = times_of(view.content.time, view.utc);
+    made.update({{"id", view.id_text},
+                 {"title", view.content.title},
+                 {"place", view.content.place},
+                 {"organizer", view.organizer},
+                 {"matches", matches}});
+    return made;
 }
 
 outcome get_search(call& one) {

@@ -49,17 +49,19 @@ private:
 result<node::event_draft> read_draft(const json& document);
 
 json to_json(const node::account_view& view);
-/// `files`: what is known about the files that the event names.
 json to_json(const node::lock_view& view);
 json to_json(const node::quorum_view& view);
 /// "no_quorum"
 std::string_view to_string(node::event_state state);
+/// `files`: what is known about the files that the event names.
 json to_json(const node::event_view& view, const std::vector<node::file_view>& files);
 json to_json(const model::field_change& view);
 json to_json(const node::version_view& view);
 json to_json(const node::trash_view& view);
 json to_json(const node::file_view& view);
 json to_json(const node::found_view& view);
+/// The six members that say when something takes place.
+json times_of(const model::when& time, const model::interval& utc);
 json to_json(const node::user_view& view);
 json to_json(const node::friend_view& view);
 json to_json(const node::group_view& view);

@@ -16,6 +16,13 @@ using wire::message_type;
 constexpr std::size_t sources_asked = 4;  // of a file
 constexpr std::size_t members_asked = 3;  // for a rendezvous, in one round
 
+/// Asks with all that it takes, a dial among it, within the limit.
+task<result<bytes>> ask_within(node_parts& owner, duration limit, device_id to, message_type type,
+                               bytes payload) {
+    co_return co_await with_deadline<bytes>(
+        owner.env, limit, owner.connections->request(to, type, std::move(payload), limit));
+}
+
 /// With whom a session is open, a few by chance.
 std::vector<device_id> some_members_of(const node_parts& owner, std::size_t most) {
     std::vector<device_id> all, some;
@@ -266,9 +273,7 @@ private:
         explicit edge_link(node_parts& owner) : owner_(owner) {}
         task<result<bytes>> request(device_id to, message_type type, bytes payload,
                                     duration limit) override {
-            co_return co_await with_deadline<bytes>(
-                owner_.env, limit,
-                owner_.connections->request(to, type, std::move(payload), limit));
+            co_return co_await ask_within(owner_, limit, to, type, std::move(payload));
         }
         void tell(const device_id& to, message_type type, bytes payload) override {
             (void)owner_.connections->send_open(to, type, payload);
@@ -335,9 +340,7 @@ private:
         explicit resolver_link(node_parts& owner) : owner_(owner) {}
         task<result<bytes>> request(device_id to, message_type type, bytes payload,
                                     duration limit) override {
-            co_return co_await with_deadline<bytes>(
-                owner_.env, limit,
-                owner_.connections->request(to, type, std::move(payload), limit));
+            co_return co_await ask_within(owner_, limit, to, type, std::move(payload));
         }
         std::optional<device_id> lessor() const override { return owner_.edge->lessor(); }
         std::vector<device_id> some_members(std::size_t most) const override {
@@ -353,9 +356,7 @@ private:
         explicit objects_link(node_parts& owner) : owner_(owner) {}
         task<result<bytes>> request(device_id to, message_type type, bytes payload,
                                     duration limit) override {
-            co_return co_await with_deadline<bytes>(
-                owner_.env, limit,
-                owner_.connections->request(to, type, std::move(payload), limit));
+            co_return co_await ask_within(owner_, limit, to, type, std::move(payload));
         }
         std::optional<device_id> lessor() const override { return owner_.edge->lessor(); }
         std::vector<overlay::keeper> keepers() const override {
