@@ -411,6 +411,7 @@ void node_parts::request_stop() noexcept {
         edge->request_stop();
         store->request_stop();
         objects->request_stop();
+        asks->request_stop();
         files->request_stop();
         copies->request_stop();
         backed->request_stop();
@@ -439,6 +440,7 @@ task<void> node_parts::join() {
         co_await edge->join();
         co_await store->join();
         co_await objects->join();
+        co_await asks->join();
         co_await files->join();
         co_await copies->join();
         co_await backed->join();

@@ -223,21 +223,7 @@ void node_parts::begin_catching_up() {
     }
 }
 
-struct node_parts::meeting {
-    std::size_t awaited;
-    event over;
-    meeting(const environment& env, std::size_t count) : awaited(count), over(env) {}
-};
-
-task<void> node_parts::meet_one(device_id device, std::shared_ptr<meeting> all) {
-    const struct ending {
-        meeting& of;
-        ~ending() {
-            if (--of.awaited == 0) {
-                of.over.set();
-            }
-        }
-    } at_the_end{*all};
+task<void> node_parts::meet_one(device_id device, gathering::part) {
     (void)co_await connections->connect(device);
 }
 
@@ -248,21 +234,17 @@ task<std::vector<device_id>> node_parts::meet(std::vector<device_id> devices) {
     const auto is_open = [this](const device_id& one) {
         return connections->open_to(one) != nullptr;
     };
-    const auto closed =
-        static_cast<std::size_t>(std::ranges::count_if(devices, std::not_fn(is_open)));
-    if (closed > 0) {
-        const auto all = std::make_shared<meeting>(env, closed);  // shared with those who dial
-        for (const device_id& device : devices) {
-            if (!is_open(device)) {
-                tasks.spawn("meet", meet_one(device, all));
-            }
+    gathering all(env);
+    for (const device_id& device : devices) {
+        if (!is_open(device)) {
+            tasks.spawn("meet", meet_one(device, all.one()));
         }
-        (void)co_await with_deadline<void>(env, meet_time,
-                                           [](std::shared_ptr<meeting> of) -> task<result<void>> {
-                                               co_await of->over.wait();
-                                               co_return result<void>();
-                                           }(all));
     }
+    (void)co_await with_deadline<void>(env, meet_time,
+                                       [](task<void> everybody) -> task<result<void>> {
+                                           co_await std::move(everybody);
+                                           co_return result<void>();
+                                       }(all.wait()));
     std::vector<device_id> met;
     for (const device_id& device : devices) {
         if (is_open(device)) {

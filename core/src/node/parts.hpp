@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "base/gathering.hpp"
 #include "base/task_scope.hpp"
 #include "net/relay.hpp"
 #include "node/branch_service.hpp"
@@ -207,8 +208,7 @@ private:
     task<bool> move_events(unsigned round);
     task<result<void>> open_strategies();
     task<void> send_now(device_id to, wire::message_type type, bytes payload);
-    struct meeting;
-    task<void> meet_one(device_id device, std::shared_ptr<meeting> all);
+    task<void> meet_one(device_id device, gathering::part of);
     task<std::vector<device_id>> meet(std::vector<device_id> devices);
     void begin_catching_up();
     task<void> catch_up();

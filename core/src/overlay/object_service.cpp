@@ -153,7 +153,7 @@ struct object_service::sending {
     sent outcome;
 };
 
-task<void> object_service::send_one(std::shared_ptr<sending> all) {
+task<void> object_service::send_one(std::shared_ptr<sending> all, gathering::part) {
     while (!all->left.empty() && all->outcome.acknowledged.size() < all->copies) {
         const device_id whom = all->left.back();
         all->left.pop_back();
@@ -185,11 +185,11 @@ task<result<object_service::sent>> object_service::send_to_object(
         all->left.push_back((*holders)[at]);
         holders->erase(holders->begin() + static_cast<std::ptrdiff_t>(at));
     }
-    task_scope sends(env_, "send to object");
+    gathering sends(env_);
     for (std::size_t i = 0; i < std::min(copies, all->outcome.holders); ++i) {
-        sends.spawn("send", send_one(all));
+        tasks_.spawn("send to object", send_one(all, sends.one()));
     }
-    co_await sends.join();
+    co_await sends.wait();
     co_return std::move(all->outcome);
 }
 
@@ -198,12 +198,17 @@ struct object_service::spreading {
     std::map<object_id, std::uint32_t> copies;
 };
 
-task<void> object_service::tell_owner(device_id owner, wire::publish what,
-                                      std::shared_ptr<spreading> all) {
+/// Whether it has noted all of it.
+task<bool> object_service::tell_owner(device_id owner, wire::publish what) {
     const auto payload = co_await mediator_.request(owner, wire::message_type::publish,
                                                     codec::encode(what), resolver::question_time);
     const auto reply = payload ? codec::decode<wire::published>(*payload) : fail(payload.error());
-    if (all && reply && reply->copies > 0) {
+    co_return reply && reply->copies > 0;
+}
+
+task<void> object_service::spread_to(device_id owner, wire::publish what,
+                                     std::shared_ptr<spreading> all, gathering::part) {
+    if (co_await tell_owner(owner, what)) {
         for (const object_id& object : what.objects) {
             ++all->copies[object];
         }
@@ -233,18 +238,18 @@ task<std::uint32_t> object_service::spread(device_id holder, wire::publish what)
             by_owner[owner].push_back(object);
         }
     }
-    task_scope telling(env_, "spread");
+    gathering owners(env_);
     for (auto& [owner, objects] : by_owner) {
         wire::publish part{std::move(objects), what.lives_s, holder};
         if (owner != self_) {
-            telling.spawn("tell an owner", tell_owner(owner, std::move(part), all));
+            tasks_.spawn("tell an owner", spread_to(owner, std::move(part), all, owners.one()));
         } else if (note(holder, part)) {
             for (const object_id& object : part.objects) {
                 ++all->copies[object];
             }
         }
     }
-    co_await telling.join();
+    co_await owners.wait();
     std::uint32_t least = object_index::copies;
     for (const auto& [object, copies] : all->copies) {
         least = std::min(least, copies);
@@ -342,7 +347,7 @@ task<void> object_service::hand_over(device_id owner, device_id holder,
             lives = std::min(lives, its[i].until - env_.time.now());
         }
         what.lives_s = whole_seconds(lives);
-        co_await tell_owner(owner, std::move(what), nullptr);
+        (void)co_await tell_owner(owner, std::move(what));
     }
 }
 

@@ -75,12 +75,14 @@ private:
     task<void> keep_in_place();
     task<result<std::uint32_t>> tell(std::vector<object_id> some, bool on);
     struct spreading;
-    task<void> tell_owner(device_id owner, wire::publish what, std::shared_ptr<spreading> all);
+    task<bool> tell_owner(device_id owner, wire::publish what);
+    task<void> spread_to(device_id owner, wire::publish what, std::shared_ptr<spreading> all,
+                         gathering::part of);
     bool note(const device_id& holder, const wire::publish& what);
     task<void> hand_over(device_id owner, device_id holder, std::vector<object_index::entry> its);
     task<std::uint32_t> spread(device_id holder, wire::publish what);
     struct sending;
-    task<void> send_one(std::shared_ptr<sending> all);
+    task<void> send_one(std::shared_ptr<sending> all, gathering::part of);
 
     const environment& env_;
     resolver& asks_;

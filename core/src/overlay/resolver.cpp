@@ -47,7 +47,7 @@ task<result<bytes>> resolver::ask_one(device_id whom, std::string handler, bytes
     co_return std::move(what->body);
 }
 
-task<void> resolver::ask_in(std::shared_ptr<round> all, device_id whom) {
+task<void> resolver::ask_in(std::shared_ptr<round> all, device_id whom, gathering::part) {
     auto body = co_await ask_one(whom, all->handler, all->body, 1);
     if (body) {
         all->answers.push_back({whom, std::move(*body)});
@@ -63,15 +63,11 @@ task<result<std::vector<resolver::answer>>> resolver::ask(std::string handler, b
     all->handler = std::move(handler);
     all->body = std::move(body);
     for (const std::vector<device_id>& whom : rounds()) {
-        if (whom.size() == 1) {
-            co_await ask_in(all, whom.front());
-        } else {
-            task_scope asking(env_, "resolver");
-            for (const device_id& one : whom) {
-                asking.spawn("ask", ask_in(all, one));
-            }
-            co_await asking.join();
+        gathering answers(env_);
+        for (const device_id& one : whom) {
+            tasks_.spawn("ask", ask_in(all, one, answers.one()));
         }
+        co_await answers.wait();
         if (!all->answers.empty() && enough(all->answers)) {
             break;
         }

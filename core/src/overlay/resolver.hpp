@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 
+#include "base/gathering.hpp"
 #include "base/task_scope.hpp"
 #include "net/session.hpp"
 #include "wire/messages.hpp"
@@ -42,7 +43,9 @@ public:
     using judge = std::function<bool(const std::vector<answer>&)>;
 
     resolver(const environment& env, resolver_policy policy, resolver_mediator& mediator)
-        : env_(env), policy_(policy), mediator_(mediator) {}
+        : env_(env), policy_(policy), mediator_(mediator), tasks_(env, "resolver") {}
+    void request_stop() noexcept { tasks_.request_stop(); }
+    task<void> join() { return tasks_.join(); }
 
     /// Before anything arrives.
     void handle(std::string name, handler with) { handlers_[std::move(name)] = std::move(with); }
@@ -65,7 +68,7 @@ public:
 
 private:
     struct round;
-    task<void> ask_in(std::shared_ptr<round> all, device_id whom);
+    task<void> ask_in(std::shared_ptr<round> all, device_id whom, gathering::part of);
     std::vector<std::vector<device_id>> rounds() const;
 
     const environment& env_;
@@ -73,6 +76,7 @@ private:
     resolver_mediator& mediator_;
     std::map<std::string, handler, std::less<>> handlers_;
     counters counted_;
+    task_scope tasks_;
 };
 
 }  // namespace calbox::overlay
