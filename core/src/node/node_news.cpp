@@ -80,6 +80,10 @@ task<void> node_parts::send_now(device_id to, message_type type, bytes payload) 
 }
 
 void node_parts::came(const net::peer& who) {
+    if (rendezvous && known.is_rendezvous(who.device)) {
+        // Where it restarted, the session before may be over without having been seen to end.
+        rendezvous->on_peer_gone(who.device);
+    }
     const wire::location where{
         who.device,   who.roles, who.addresses, std::nullopt, known.is_online(who.device),
         who.user_ids, who.said};
