@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <calbox/ids.hpp>
+
 #include "base/async.hpp"
 
 namespace calbox::node {
