@@ -38,9 +38,7 @@ result<replica::change> branch_service::copy_of(const opened_event& from, const 
         std::ranges::sort(what.participants);
     }
     model::event_content content = from.content;
-    bytes uid(16);
-    env_.entropy.fill(uid);
-    content.uid = to_hex(uid) + "@calendarbox";
+    content.uid = new_uid(env_.entropy);
     content.title = std::move(title);
     content.organizer = people_.name_of(as);
     content.participants = people_.names_of(what.participants);

@@ -77,12 +77,10 @@ task<result<event_view>> calendar_service::split(opened_event from, user_id as, 
     if (!parts || !*parts) {
         co_return fail(parts ? error(errc::internal) : std::move(parts.error()));
     }
-    bytes uid(16);
-    env_.entropy.fill(uid);
     proposal made{{std::move((*parts)->after), change.guests_may.value_or(from.header.guests_may)},
                   from.header.participants};
     model::event_content& after = made.text.content;
-    after.uid = to_hex(uid) + "@calendarbox";
+    after.uid = new_uid(env_.entropy);
     after.created = after.modified = env_.time.wall();
     if (guests) {
         made.participants = std::move(*guests);

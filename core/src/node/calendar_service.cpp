@@ -81,9 +81,7 @@ task<result<event_view>> calendar_service::create(user_id as, event_draft draft)
     std::ranges::sort(*guests);
     guests->erase(std::unique(guests->begin(), guests->end()), guests->end());
     std::erase(*guests, as);
-    bytes uid(16);
-    env_.entropy.fill(uid);
-    content.uid = to_hex(uid) + "@calendarbox";
+    content.uid = new_uid(env_.entropy);
     content.organizer = people_.name_of(as);
     content.participants = people_.names_of(*guests);
     content.created = content.modified = env_.time.wall();

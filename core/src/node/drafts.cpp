@@ -111,6 +111,12 @@ result<void> apply_draft(const event_draft& draft, model::event_content& content
     return model::validate(content);
 }
 
+std::string new_uid(random& entropy) {
+    bytes uid(16);
+    entropy.fill(uid);
+    return to_hex(uid) + "@calendarbox";
+}
+
 replica::change change_of(const envelope_header& from, const user_id& as,
                           std::optional<version_number> expect) {
     replica::change what;

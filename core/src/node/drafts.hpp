@@ -12,6 +12,9 @@ namespace calbox::node {
 /// invalid_argument or too_large, with a sentence for people.
 result<void> apply_draft(const event_draft& draft, model::event_content& content, bool fresh);
 
+/// For a new event: unique in the world (RFC 5545, 3.8.4.7) by 128 bits of chance.
+std::string new_uid(random& entropy);
+
 /// The next version of an event, with all that a header shows as it is; without `expect`, of the
 /// version that was read.
 replica::change change_of(const envelope_header& from, const user_id& as,

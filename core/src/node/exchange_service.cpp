@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "node/drafts.hpp"
+
 namespace calbox::node {
 
 namespace {
@@ -41,9 +43,7 @@ result<replica::change> exchange_service::change_from(const user_id& as,
         return fail(std::move(content.error()));
     }
     if (content->uid.empty()) {
-        bytes uid(16);
-        env_.entropy.fill(uid);
-        content->uid = to_hex(uid) + "@calendarbox";
+        content->uid = new_uid(env_.entropy);
     }
     if (content->title.empty()) {
         content->title = no_title;
