@@ -88,17 +88,10 @@ answer<void> list(context& with) {
     if (with.values.has("to")) {  // without an end a series would have none
         put("expand", "true");
     }
-    const auto found = with.api.get("/v1/events" + query);
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    with.out.table({"ID", "WHEN", "TITLE", "PLACE", "WITH", ""},
-                   event_rows(by_shown_time(list_of(*found, "events")), with.mine), "no events");
-    return {};
+    return show_document(with, "/v1/events" + query, [&](const json& found) {
+        with.out.table({"ID", "WHEN", "TITLE", "PLACE", "WITH", ""},
+                       event_rows(by_shown_time(list_of(found, "events")), with.mine), "no events");
+    });
 }
 
 answer<void> show(context& with) {
@@ -170,25 +163,18 @@ answer<void> remove(context& with) {
 }
 
 answer<void> conflicts(context& with) {
-    const auto found = with.api.get("/v1/conflicts");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    const auto& pairs = list_of(*found, "conflicts");
-    if (pairs.empty()) {
-        with.out.note("no events overlap");
-    }
-    for (const auto& pair : pairs) {
-        if (pair.is_array() && pair.size() == 2) {
-            with.out.line(event_line(pair[0], with.mine));
-            with.out.line("  overlaps " + event_line(pair[1], with.mine));
+    return show_document(with, "/v1/conflicts", [&](const json& found) {
+        const auto& pairs = list_of(found, "conflicts");
+        if (pairs.empty()) {
+            with.out.note("no events overlap");
         }
-    }
-    return {};
+        for (const auto& pair : pairs) {
+            if (pair.is_array() && pair.size() == 2) {
+                with.out.line(event_line(pair[0], with.mine));
+                with.out.line("  overlaps " + event_line(pair[1], with.mine));
+            }
+        }
+    });
 }
 
 command add_command() {

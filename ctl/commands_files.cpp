@@ -58,17 +58,10 @@ answer<void> list(context& with) {
     if (!target) {
         return refuse(target.error());
     }
-    const auto found = with.api.get(*target + "/files");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    with.out.table({"NAME", "SIZE", "TYPE", "HELD", "BY", "ADDED"},
-                   file_rows(list_of(*found, "files"), with.mine), "no files");
-    return {};
+    return show_document(with, *target + "/files", [&](const json& found) {
+        with.out.table({"NAME", "SIZE", "TYPE", "HELD", "BY", "ADDED"},
+                       file_rows(list_of(found, "files"), with.mine), "no files");
+    });
 }
 
 std::filesystem::path destination(const context& with, const std::string& label) {

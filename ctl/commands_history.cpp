@@ -55,22 +55,15 @@ answer<void> history(context& with) {
     if (!target) {
         return refuse(target.error());
     }
-    const auto found = with.api.get(*target + "/history");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& version : list_of(*found, "versions")) {
-        rows.push_back({std::to_string(number_of(version, "version")),
-                        moment_text(text_of(version, "written"), with.mine), who_text(version),
-                        what_text(version)});
-    }
-    with.out.table({"VERSION", "WHEN", "WHO", "WHAT"}, rows, "no versions");
-    return {};
+    return show_document(with, *target + "/history", [&](const json& found) {
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& version : list_of(found, "versions")) {
+            rows.push_back({std::to_string(number_of(version, "version")),
+                            moment_text(text_of(version, "written"), with.mine), who_text(version),
+                            what_text(version)});
+        }
+        with.out.table({"VERSION", "WHEN", "WHO", "WHAT"}, rows, "no versions");
+    });
 }
 
 answer<std::uint64_t> version_given(const std::string& text) {
@@ -111,22 +104,16 @@ answer<void> restore(context& with) {
 }
 
 answer<void> trash(context& with) {
-    const auto found = with.api.get("/v1/trash");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& event : list_of(*found, "events")) {
-        rows.push_back({clean(text_of(event, "id")), clean(text_of(event, "title")),
-                        when_text(event, with.mine), clean(text_of(event, "deleted_by")),
-                        moment_text(text_of(event, "until"), with.mine)});
-    }
-    with.out.table({"ID", "TITLE", "WHEN", "DELETED BY", "KEPT UNTIL"}, rows, "the trash is empty");
-    return {};
+    return show_document(with, "/v1/trash", [&](const json& found) {
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& event : list_of(found, "events")) {
+            rows.push_back({clean(text_of(event, "id")), clean(text_of(event, "title")),
+                            when_text(event, with.mine), clean(text_of(event, "deleted_by")),
+                            moment_text(text_of(event, "until"), with.mine)});
+        }
+        with.out.table({"ID", "TITLE", "WHEN", "DELETED BY", "KEPT UNTIL"}, rows,
+                       "the trash is empty");
+    });
 }
 
 const argument id_argument{

@@ -36,65 +36,55 @@ std::string dropped_text(const json& counts) {
 }
 
 answer<void> net_status(context& with) {
-    const auto found = with.api.get("/v1/net");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    const auto state = clean(text_of(*found, "state"));
-    with.out.field("state",
-                   with.out.paint(state == "connected" ? colour::good : colour::warning, state));
-    const auto held_by = clean(text_of(*found, "rendezvous"));
-    with.out.field("rendezvous", truth_of(*found, "acting")
-                                     ? "acting as rendezvous until a real one is found"
-                                 : held_by.empty() ? "none"
-                                                   : held_by);
-    with.out.field("known ones", std::to_string(number_of(*found, "known_rendezvous")));
-    with.out.field("sessions", fmt::format("{}, {} of them relayed", number_of(*found, "sessions"),
-                                           number_of(*found, "relayed")));
-    with.out.field("devices", fmt::format("{} known, {} online", number_of(*found, "known_devices"),
-                                          number_of(*found, "online")));
-    if (const auto reachable = text_of(*found, "reachable"); reachable == "no") {
-        with.out.field("reachable", with.out.paint(colour::warning, "only through a relay"));
-    } else if (reachable == "yes") {
-        with.out.field("reachable", "others can dial this device");
-    }
-    if (const auto dropped = dropped_text(part_of(*found, "dropped_advertisements"));
-        !dropped.empty()) {
-        with.out.field("dropped", dropped);
-    }
-    with.out.field("discovery", clean(text_of(part_of(*found, "discovery"), "strategy")));
-    if (const auto room = number_of(*found, "edges_max"); room > 0) {
-        with.out.field("edges here",
-                       fmt::format("{} of {}, {} moved to others", number_of(*found, "edges"), room,
-                                   number_of(*found, "moved_away")));
-    }
-    if (truth_of(*found, "others_are_wanted")) {
-        with.out.note("all rendezvous are nearly full: another daemon with that role is needed");
-    }
-    return {};
+    return show_document(with, "/v1/net", [&](const json& found) {
+        const auto state = clean(text_of(found, "state"));
+        with.out.field(
+            "state", with.out.paint(state == "connected" ? colour::good : colour::warning, state));
+        const auto held_by = clean(text_of(found, "rendezvous"));
+        with.out.field("rendezvous", truth_of(found, "acting")
+                                         ? "acting as rendezvous until a real one is found"
+                                     : held_by.empty() ? "none"
+                                                       : held_by);
+        with.out.field("known ones", std::to_string(number_of(found, "known_rendezvous")));
+        with.out.field("sessions",
+                       fmt::format("{}, {} of them relayed", number_of(found, "sessions"),
+                                   number_of(found, "relayed")));
+        with.out.field("devices",
+                       fmt::format("{} known, {} online", number_of(found, "known_devices"),
+                                   number_of(found, "online")));
+        if (const auto reachable = text_of(found, "reachable"); reachable == "no") {
+            with.out.field("reachable", with.out.paint(colour::warning, "only through a relay"));
+        } else if (reachable == "yes") {
+            with.out.field("reachable", "others can dial this device");
+        }
+        if (const auto dropped = dropped_text(part_of(found, "dropped_advertisements"));
+            !dropped.empty()) {
+            with.out.field("dropped", dropped);
+        }
+        with.out.field("discovery", clean(text_of(part_of(found, "discovery"), "strategy")));
+        if (const auto room = number_of(found, "edges_max"); room > 0) {
+            with.out.field("edges here",
+                           fmt::format("{} of {}, {} moved to others", number_of(found, "edges"),
+                                       room, number_of(found, "moved_away")));
+        }
+        if (truth_of(found, "others_are_wanted")) {
+            with.out.note(
+                "all rendezvous are nearly full: another daemon with that role is needed");
+        }
+    });
 }
 
 answer<void> peers(context& with) {
-    const auto found = with.api.get("/v1/peers");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& one : list_of(*found, "peers")) {
-        rows.push_back({clean(text_of(one, "device")), cleaned_list(one, "users"),
-                        cleaned_list(one, "roles"), clean(text_of(one, "address")),
-                        truth_of(one, "relayed") ? "relayed" : "direct"});
-    }
-    with.out.table({"DEVICE", "USERS", "ROLES", "ADDRESS", "WAY"}, rows, "no peers are connected");
-    return {};
+    return show_document(with, "/v1/peers", [&](const json& found) {
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& one : list_of(found, "peers")) {
+            rows.push_back({clean(text_of(one, "device")), cleaned_list(one, "users"),
+                            cleaned_list(one, "roles"), clean(text_of(one, "address")),
+                            truth_of(one, "relayed") ? "relayed" : "direct"});
+        }
+        with.out.table({"DEVICE", "USERS", "ROLES", "ADDRESS", "WAY"}, rows,
+                       "no peers are connected");
+    });
 }
 
 /// "##########..........": of its room, how much is taken.
@@ -105,87 +95,71 @@ std::string bar_of(std::uint64_t edges, std::uint64_t room) {
 }
 
 answer<void> net_rendezvous(context& with) {
-    const auto found = with.api.get("/v1/net/rendezvous");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    std::vector<std::vector<std::string>> rows;
-    std::uint64_t edges = 0, room = 0;
-    for (const auto& one : list_of(*found, "rendezvous")) {
-        const auto most = number_of(one, "edges_max");
-        const bool heard = most > 0;
-        edges += number_of(one, "edges");
-        room += most;
-        rows.push_back(
-            {clean(text_of(one, "device")).substr(0, 12), truth_of(one, "mine") ? "yes" : "",
-             truth_of(one, "online") ? "online" : "offline",
-             heard ? fmt::format("{} of {}", number_of(one, "edges"), most) : "not heard of",
-             heard ? bar_of(number_of(one, "edges"), most) : "", cleaned_list(one, "addresses")});
-    }
-    with.out.table({"DEVICE", "MINE", "STATE", "EDGES", "LOAD", "ADDRESSES"}, rows,
-                   "no rendezvous is known");
-    if (rows.size() > 1 && room > 0) {
-        with.out.note(fmt::format("{} edges in all, {} % of all room", edges, edges * 100 / room));
-    }
-    return {};
+    return show_document(with, "/v1/net/rendezvous", [&](const json& found) {
+        std::vector<std::vector<std::string>> rows;
+        std::uint64_t edges = 0, room = 0;
+        for (const auto& one : list_of(found, "rendezvous")) {
+            const auto most = number_of(one, "edges_max");
+            const bool heard = most > 0;
+            edges += number_of(one, "edges");
+            room += most;
+            rows.push_back(
+                {clean(text_of(one, "device")).substr(0, 12), truth_of(one, "mine") ? "yes" : "",
+                 truth_of(one, "online") ? "online" : "offline",
+                 heard ? fmt::format("{} of {}", number_of(one, "edges"), most) : "not heard of",
+                 heard ? bar_of(number_of(one, "edges"), most) : "",
+                 cleaned_list(one, "addresses")});
+        }
+        with.out.table({"DEVICE", "MINE", "STATE", "EDGES", "LOAD", "ADDRESSES"}, rows,
+                       "no rendezvous is known");
+        if (rows.size() > 1 && room > 0) {
+            with.out.note(
+                fmt::format("{} edges in all, {} % of all room", edges, edges * 100 / room));
+        }
+    });
 }
 
 answer<void> net_routes(context& with) {
-    const auto found = with.api.get("/v1/net/routes");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& one : list_of(*found, "routes")) {
-        rows.push_back({clean(text_of(one, "device")).substr(0, 12), cleaned_list(one, "users"),
-                        cleaned_list(one, "roles"), truth_of(one, "online") ? "online" : "offline",
-                        clean(text_of(one, "way")), clean(text_of(one, "relay")).substr(0, 12),
-                        cleaned_list(one, "addresses")});
-    }
-    with.out.table({"DEVICE", "USERS", "ROLES", "STATE", "SESSION", "VIA", "ADDRESSES"}, rows,
-                   "no other device is known");
-    return {};
+    return show_document(with, "/v1/net/routes", [&](const json& found) {
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& one : list_of(found, "routes")) {
+            rows.push_back({clean(text_of(one, "device")).substr(0, 12), cleaned_list(one, "users"),
+                            cleaned_list(one, "roles"),
+                            truth_of(one, "online") ? "online" : "offline",
+                            clean(text_of(one, "way")), clean(text_of(one, "relay")).substr(0, 12),
+                            cleaned_list(one, "addresses")});
+        }
+        with.out.table({"DEVICE", "USERS", "ROLES", "STATE", "SESSION", "VIA", "ADDRESSES"}, rows,
+                       "no other device is known");
+    });
 }
 
 answer<void> net_objects(context& with) {
-    const auto found = with.api.get("/v1/net/objects");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    with.out.field("held here", fmt::format("{} shared events and files, {} of them published",
-                                            number_of(*found, "held"), number_of(*found, "told")));
-    with.out.field("lists",
-                   fmt::format("{} rendezvous have noted the latest", number_of(*found, "copies")));
-    if (const auto kept = number_of(*found, "kept_objects"); kept > 0) {
-        with.out.field("kept here", fmt::format("{} holders of {} objects",
-                                                number_of(*found, "kept_entries"), kept));
-    }
-    const json asks = part_of(*found, "resolver");
-    with.out.field("resolver", fmt::format("{}; {} questions asked, {} answered",
-                                           clean(text_of(asks, "policy")), number_of(asks, "asked"),
-                                           number_of(asks, "answered")));
-    const json dropped = part_of(asks, "dropped");
-    const auto invalid = number_of(dropped, "invalid");
-    const auto strange = number_of(dropped, "unauthenticated");
-    if (invalid + strange > 0) {
+    return show_document(with, "/v1/net/objects", [&](const json& found) {
+        with.out.field("held here",
+                       fmt::format("{} shared events and files, {} of them published",
+                                   number_of(found, "held"), number_of(found, "told")));
+        with.out.field("lists", fmt::format("{} rendezvous have noted the latest",
+                                            number_of(found, "copies")));
+        if (const auto kept = number_of(found, "kept_objects"); kept > 0) {
+            with.out.field("kept here", fmt::format("{} holders of {} objects",
+                                                    number_of(found, "kept_entries"), kept));
+        }
+        const json asks = part_of(found, "resolver");
         with.out.field(
-            "dropped",
-            fmt::format("{} invalid questions, {} of devices that are not in the network", invalid,
-                        strange));
-    }
-    return {};
+            "resolver",
+            fmt::format("{}; {} questions asked, {} answered", clean(text_of(asks, "policy")),
+                        number_of(asks, "asked"), number_of(asks, "answered")));
+        const json dropped = part_of(asks, "dropped");
+        const auto invalid = number_of(dropped, "invalid");
+        const auto strange = number_of(dropped, "unauthenticated");
+        if (invalid + strange > 0) {
+            with.out.field(
+                "dropped",
+                fmt::format("{} invalid questions, {} of devices that are not in the network",
+                            invalid, strange));
+        }
+    });
 }
 
 answer<void> net_holders(context& with) {
@@ -201,23 +175,17 @@ answer<void> net_holders(context& with) {
         }
         query = "?copies=" + text;
     }
-    const auto found = with.api.get(*target + "/holders" + query);
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& one : list_of(*found, "answered")) {
-        rows.push_back({clean(text_of(one, "device")).substr(0, 12), cleaned_list(one, "users"),
-                        std::to_string(number_of(one, "version"))});
-    }
-    with.out.table({"DEVICE", "USERS", "VERSION"}, rows, "no other device says that it holds it");
-    with.out.note(fmt::format("{} devices are said to hold it; {} answered",
-                              number_of(*found, "found"), rows.size()));
-    return {};
+    return show_document(with, *target + "/holders" + query, [&](const json& found) {
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& one : list_of(found, "answered")) {
+            rows.push_back({clean(text_of(one, "device")).substr(0, 12), cleaned_list(one, "users"),
+                            std::to_string(number_of(one, "version"))});
+        }
+        with.out.table({"DEVICE", "USERS", "VERSION"}, rows,
+                       "no other device says that it holds it");
+        with.out.note(fmt::format("{} devices are said to hold it; {} answered",
+                                  number_of(found, "found"), rows.size()));
+    });
 }
 
 answer<void> discovery_list(context& with) {

@@ -50,94 +50,74 @@ std::string backing_text(const nlohmann::json& backing) {
 }
 
 answer<void> status(context& with) {
-    const auto found = with.api.get("/v1/status");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    const auto state = clean(text_of(*found, "state"));
-    with.out.field("state",
-                   with.out.paint(state == "connected" ? colour::good : colour::warning, state));
-    with.out.field("users", cleaned_list(*found, "users"));
-    with.out.field("roles", cleaned_list(*found, "roles"));
-    with.out.field("rendezvous", clean(text_of(*found, "rendezvous")));
-    with.out.field("caught up", truth_of(*found, "caught_up") ? "yes" : "not yet");
-    if (const auto recovery = found->find("recovery");
-        recovery != found->end() && number_of(*recovery, "exchanges") > 0) {
-        with.out.field("recovered", recovered_text(*recovery));
-    }
-    with.out.field("events", std::to_string(number_of(*found, "events")));
-    with.out.field("files", fmt::format("{}, {}", number_of(*found, "files"),
-                                        byte_text(number_of(*found, "file_bytes"))));
-    if (const auto backing = found->find("backing"); backing != found->end()) {
-        with.out.field("backing up", backing_text(*backing));
-    }
-    const auto owed = number_of(*found, "outbox");
-    with.out.field("to deliver", owed == 0 ? "nothing" : std::to_string(owed));
-    if (const auto edges = number_of(*found, "edges"); edges > 0) {
-        with.out.field("edges", std::to_string(edges));
-    }
-    with.out.field("device", clean(text_of(*found, "device")));
-    with.out.field("network", clean(text_of(*found, "network")));
-    with.out.field("addresses", cleaned_list(*found, "addresses"));
-    if (const auto page = with.api.get("/v1/web"); page && !text_of(*page, "address").empty()) {
-        with.out.field("page", clean(text_of(*page, "address")) +
-                                   (truth_of(*page, "built") ? "" : " (this build has none)"));
-    }
-    with.out.field("version", clean(text_of(*found, "version")));
-    with.out.field("up for", duration_text(number_of(*found, "uptime_seconds")));
-    return {};
+    return show_document(with, "/v1/status", [&](const json& found) {
+        const auto state = clean(text_of(found, "state"));
+        with.out.field(
+            "state", with.out.paint(state == "connected" ? colour::good : colour::warning, state));
+        with.out.field("users", cleaned_list(found, "users"));
+        with.out.field("roles", cleaned_list(found, "roles"));
+        with.out.field("rendezvous", clean(text_of(found, "rendezvous")));
+        with.out.field("caught up", truth_of(found, "caught_up") ? "yes" : "not yet");
+        if (const auto recovery = found.find("recovery");
+            recovery != found.end() && number_of(*recovery, "exchanges") > 0) {
+            with.out.field("recovered", recovered_text(*recovery));
+        }
+        with.out.field("events", std::to_string(number_of(found, "events")));
+        with.out.field("files", fmt::format("{}, {}", number_of(found, "files"),
+                                            byte_text(number_of(found, "file_bytes"))));
+        if (const auto backing = found.find("backing"); backing != found.end()) {
+            with.out.field("backing up", backing_text(*backing));
+        }
+        const auto owed = number_of(found, "outbox");
+        with.out.field("to deliver", owed == 0 ? "nothing" : std::to_string(owed));
+        if (const auto edges = number_of(found, "edges"); edges > 0) {
+            with.out.field("edges", std::to_string(edges));
+        }
+        with.out.field("device", clean(text_of(found, "device")));
+        with.out.field("network", clean(text_of(found, "network")));
+        with.out.field("addresses", cleaned_list(found, "addresses"));
+        if (const auto page = with.api.get("/v1/web"); page && !text_of(*page, "address").empty()) {
+            with.out.field("page", clean(text_of(*page, "address")) +
+                                       (truth_of(*page, "built") ? "" : " (this build has none)"));
+        }
+        with.out.field("version", clean(text_of(found, "version")));
+        with.out.field("up for", duration_text(number_of(found, "uptime_seconds")));
+    });
 }
 
 answer<void> plugins(context& with) {
-    const auto found = with.api.get("/v1/plugins");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& one : list_of(*found, "plugins")) {
-        auto traits = cleaned_list(one, "traits");
-        if (traits.empty()) {
-            traits = clean(text_of(one, "traits"));
+    return show_document(with, "/v1/plugins", [&](const json& found) {
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& one : list_of(found, "plugins")) {
+            auto traits = cleaned_list(one, "traits");
+            if (traits.empty()) {
+                traits = clean(text_of(one, "traits"));
+            }
+            rows.push_back({clean(text_of(one, "kind")), clean(text_of(one, "name")),
+                            clean(text_of(one, "version")), clean(text_of(one, "status")), traits,
+                            clean(text_of(one, "summary")), clean(text_of(one, "file"))});
         }
-        rows.push_back({clean(text_of(one, "kind")), clean(text_of(one, "name")),
-                        clean(text_of(one, "version")), clean(text_of(one, "status")), traits,
-                        clean(text_of(one, "summary")), clean(text_of(one, "file"))});
-    }
-    with.out.table({"KIND", "NAME", "VERSION", "STATUS", "TRAITS", "SUMMARY", "FILE"}, rows,
-                   "no plugins were found");
-    return {};
+        with.out.table({"KIND", "NAME", "VERSION", "STATUS", "TRAITS", "SUMMARY", "FILE"}, rows,
+                       "no plugins were found");
+    });
 }
 
 answer<void> doctor(context& with) {
-    const auto found = with.api.get("/v1/doctor");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    for (const auto& one : list_of(*found, "findings")) {
-        const bool good = truth_of(one, "good");
-        if (good && with.out.quiet()) {
-            continue;
+    return show_document(with, "/v1/doctor", [&](const json& found) {
+        for (const auto& one : list_of(found, "findings")) {
+            const bool good = truth_of(one, "good");
+            if (good && with.out.quiet()) {
+                continue;
+            }
+            with.out.line(fmt::format(
+                "{}  {}: {}",
+                with.out.paint(good ? colour::good : colour::bad, good ? "good" : "BAD "),
+                clean(text_of(one, "what")), clean(text_of(one, "text"))));
+            if (const auto advice = clean(text_of(one, "advice")); !good && !advice.empty()) {
+                with.out.line("      " + advice);
+            }
         }
-        with.out.line(fmt::format(
-            "{}  {}: {}", with.out.paint(good ? colour::good : colour::bad, good ? "good" : "BAD "),
-            clean(text_of(one, "what")), clean(text_of(one, "text"))));
-        if (const auto advice = clean(text_of(one, "advice")); !good && !advice.empty()) {
-            with.out.line("      " + advice);
-        }
-    }
-    return {};
+    });
 }
 
 answer<void> print_change(context& with, const std::string& data) {

@@ -57,21 +57,14 @@ answer<void> last(context& with) {
 }
 
 answer<void> list(context& with) {
-    const auto found = with.api.get("/v1/recovery");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    const auto used = text_of(*found, "strategy");
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& name : texts_of(*found, "strategies")) {
-        rows.push_back({clean(name), name == used ? "in use" : "available"});
-    }
-    with.out.table({"NAME", "STATUS"}, rows, "there is no recovery strategy");
-    return {};
+    return show_document(with, "/v1/recovery", [&](const json& found) {
+        const auto used = text_of(found, "strategy");
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& name : texts_of(found, "strategies")) {
+            rows.push_back({clean(name), name == used ? "in use" : "available"});
+        }
+        with.out.table({"NAME", "STATUS"}, rows, "there is no recovery strategy");
+    });
 }
 
 answer<void> use(context& with) {

@@ -29,25 +29,18 @@ answer<void> search(context& with) {
     if (with.values.has("limit")) {
         target += "&limit=" + encode_segment(with.values.one("limit"));
     }
-    const auto found = with.api.get(target);
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    std::vector<std::vector<std::string>> rows;
-    for (const auto& one : list_of(*found, "found")) {
-        std::string where;
-        for (const auto& match : list_of(one, "matches")) {
-            where += (where.empty() ? "" : "; ") + match_text(match, with);
+    return show_document(with, target, [&](const json& found) {
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& one : list_of(found, "found")) {
+            std::string where;
+            for (const auto& match : list_of(one, "matches")) {
+                where += (where.empty() ? "" : "; ") + match_text(match, with);
+            }
+            rows.push_back({clean(text_of(one, "id")), when_text(one, with.mine),
+                            clean(text_of(one, "title")), where});
         }
-        rows.push_back({clean(text_of(one, "id")), when_text(one, with.mine),
-                        clean(text_of(one, "title")), where});
-    }
-    with.out.table({"ID", "WHEN", "TITLE", "FOUND"}, rows, "no event says that");
-    return {};
+        with.out.table({"ID", "WHEN", "TITLE", "FOUND"}, rows, "no event says that");
+    });
 }
 
 }  // namespace

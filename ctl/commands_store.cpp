@@ -46,43 +46,37 @@ std::string scrub_text(const json& scrub, const context& with) {
 }
 
 answer<void> status(context& with) {
-    const auto found = with.api.get("/v1/store");
-    if (!found) {
-        return refuse(found.error());
-    }
-    if (with.out.json()) {
-        with.out.document(*found);
-        return {};
-    }
-    with.out.field("engine", fmt::format("{}, layout {}", clean(text_of(*found, "engine")),
-                                         number_of(*found, "layout")));
-    with.out.field(
-        "database",
-        fmt::format("{}, {} records, {} in the log", byte_text(number_of(*found, "database_bytes")),
-                    number_of(*found, "records"), byte_text(number_of(*found, "log_bytes"))));
-    with.out.field("events", fmt::format("{}, {} earlier versions", number_of(*found, "events"),
-                                         number_of(*found, "versions")));
-    with.out.field("files", fmt::format("{}, {}", number_of(*found, "files"),
-                                        byte_text(number_of(*found, "file_bytes"))));
-    if (const auto parts = number_of(*found, "parts"); parts > 0) {
-        with.out.field("on their way", fmt::format("{} files, {}", parts,
-                                                   byte_text(number_of(*found, "part_bytes"))));
-    }
-    const auto records = number_of(*found, "records_aside");
-    const auto pieces = number_of(*found, "pieces_aside");
-    if (records + pieces > 0) {
-        with.out.field("set aside",
-                       fmt::format("{} damaged records, {} damaged pieces of files ({})", records,
-                                   pieces, byte_text(number_of(*found, "piece_bytes"))));
-    }
-    const auto events = number_of(*found, "lost_events");
-    const auto files = number_of(*found, "lost_files");
-    if (events + files > 0) {
-        with.out.field(
-            "lost", with.out.paint(colour::bad, fmt::format("{} events, {} files", events, files)));
-    }
-    with.out.field("last scrub", scrub_text(part_of(*found, "scrub"), with));
-    return {};
+    return show_document(with, "/v1/store", [&](const json& found) {
+        with.out.field("engine", fmt::format("{}, layout {}", clean(text_of(found, "engine")),
+                                             number_of(found, "layout")));
+        with.out.field("database", fmt::format("{}, {} records, {} in the log",
+                                               byte_text(number_of(found, "database_bytes")),
+                                               number_of(found, "records"),
+                                               byte_text(number_of(found, "log_bytes"))));
+        with.out.field("events", fmt::format("{}, {} earlier versions", number_of(found, "events"),
+                                             number_of(found, "versions")));
+        with.out.field("files", fmt::format("{}, {}", number_of(found, "files"),
+                                            byte_text(number_of(found, "file_bytes"))));
+        if (const auto parts = number_of(found, "parts"); parts > 0) {
+            with.out.field("on their way", fmt::format("{} files, {}", parts,
+                                                       byte_text(number_of(found, "part_bytes"))));
+        }
+        const auto records = number_of(found, "records_aside");
+        const auto pieces = number_of(found, "pieces_aside");
+        if (records + pieces > 0) {
+            with.out.field(
+                "set aside",
+                fmt::format("{} damaged records, {} damaged pieces of files ({})", records, pieces,
+                            byte_text(number_of(found, "piece_bytes"))));
+        }
+        const auto events = number_of(found, "lost_events");
+        const auto files = number_of(found, "lost_files");
+        if (events + files > 0) {
+            with.out.field("lost", with.out.paint(colour::bad, fmt::format("{} events, {} files",
+                                                                           events, files)));
+        }
+        with.out.field("last scrub", scrub_text(part_of(found, "scrub"), with));
+    });
 }
 
 answer<void> check(context& with) {

@@ -32,6 +32,21 @@ public:
 /// "/v1/events/alice/1.7" for "alice/1.7"; "invalid_argument" for what is no id.
 answer<std::string> event_target(const std::string& id);
 
+/// Gets the document of `target`, and prints it as it is where JSON is wanted; else has it shown.
+template <class Shown>
+answer<void> show_document(context& with, const std::string& target, Shown by_hand) {
+    const auto found = with.api.get(target);
+    if (!found) {
+        return refuse(found.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*found);
+    } else {
+        by_hand(*found);
+    }
+    return {};
+}
+
 /// The whole program, but for signals: `words` without the program's name. Returns the exit status.
 int run(const std::vector<std::string>& words, const surroundings& world);
 
