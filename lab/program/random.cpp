@@ -97,7 +97,8 @@ command random_command(CLI::App& into) {
     parsed->add_option("--keep", what->with.keep_in, "directory for the plans of failures")
         ->capture_default_str();
     parsed->add_option("--log", what->with.run.log,
-                       "a file for all that happens, a line each; for one world");
+                       "a file for all that happens, a line each; what the daemons logged is\n"
+                       "beside it in a second one, .daemons; for one world");
     parsed->add_flag("--json", what->as_json, "for programs");
     parsed->footer(footer);
     return {parsed, [what] { return run(std::move(*what)); }};

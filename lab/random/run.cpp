@@ -26,6 +26,8 @@ constexpr std::string_view first_port = ":32768";  // that a host gives
 
 }  // namespace
 
+std::string daemons_log_of(const std::string& log) { return log + ".daemons"; }
+
 class founded_world::run {
 public:
     run(const plan& what, const run_settings& with)
@@ -33,9 +35,10 @@ public:
           with_(with),
           world_(settings()),
           log_(with.log),
+          daemons_log_(with.log.empty() ? std::string() : daemons_log_of(with.log)),
           seen_(world_, with.log.empty() ? nullptr : &log_),
           errands_(people_, seen_, world_.promised().linearizable) {
-        world_.logged = with.log.empty() ? nullptr : &log_;
+        world_.logged = with.log.empty() ? nullptr : &daemons_log_;
         attempt([this] { set_up(); });
     }
 
@@ -495,7 +498,7 @@ private:
     run_report report_;
     bool failed_ = false;
     world world_;
-    std::ofstream log_;
+    std::ofstream log_, daemons_log_;
     claims::world_watcher seen_;
     device* registry_ = nullptr;
     std::vector<device*> machines_;

@@ -34,6 +34,9 @@ struct run_settings {
     std::string log;  // a file for the records of the trace; none when empty
 };
 
+/// The file for what the daemons logged, down to debug, which is written beside `log`.
+std::string daemons_log_of(const std::string& log);
+
 /// A world that has been founded for plans that begin alike, and in which one of them can be
 /// played. A plan that the world cannot even begin is a violation, too.
 class founded_world {

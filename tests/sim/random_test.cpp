@@ -126,7 +126,10 @@ TEST(random_worlds, a_log_has_every_record_and_changes_nothing) {
     EXPECT_EQ(lines, told.records);
     EXPECT_EQ(kinds, (std::set<std::string>{"message", "disk", "call", "shown", "decided", "fault",
                                             "state"}));
+    std::ifstream of_daemons(daemons_log_of(with.log));
+    EXPECT_TRUE(of_daemons.is_open() && of_daemons.peek() != EOF);
     std::filesystem::remove(with.log);
+    std::filesystem::remove(daemons_log_of(with.log));
 }
 
 TEST(random_worlds, what_cannot_work_is_told) {
