@@ -18,7 +18,7 @@ function noteTheFirst() {
 
 const browser = await launch()
 try {
-  const alice = await open(browser)
+  const alice = await open(browser, { real_clock: true })
   const dropped = []
   alice.page.on('requestfailed', (one) => { if (!one.url().endsWith('/v1/watch')) dropped.push(one.url()) })
   alice.page.on('response', (one) => { if (one.status() >= 400) dropped.push(`${one.status()} ${one.url()}`) })
@@ -61,7 +61,7 @@ try {
   }
   expect(dropped.length === 0, `dropped while a year was scrolled through: ${dropped}`)
 
-  const bob = await open(browser)
+  const bob = await open(browser, { real_clock: true })
   await bob.page.goto(bobs)
   await bob.page.getByText('Connected', { exact: true }).waitFor()
   await bob.page.keyboard.press('e')
