@@ -66,7 +66,7 @@ std::string metrics::text(const node::status_view& status, std::size_t peers) co
     gauge(text, "calbox_files", "Files held.", number(status.files));
     gauge(text, "calbox_file_bytes", "Bytes of the files held.", number(status.file_bytes));
     gauge(text, "calbox_outbox", "Deliveries that are still owed.", number(status.outbox));
-    gauge(text, "calbox_edges", "Leases held as a rendezvous.", number(status.edges));
+    gauge(text, "calbox_edges", "Leases that others hold of this rendezvous.", number(status.edges));
     text += fmt::format(
         "# HELP calbox_recovery_exchanges_total Recovery exchanges that have ended.\n"
         "# TYPE calbox_recovery_exchanges_total counter\ncalbox_recovery_exchanges_total {}\n",

@@ -8,7 +8,8 @@ namespace calbox::lab {
 namespace {
 
 constexpr std::size_t opening_bytes = 60;  // a packet that only opens a connection
-constexpr std::size_t doors_wait = 4096;   // connections that nobody has accepted yet
+constexpr duration punched_again = std::chrono::milliseconds(250);
+constexpr std::size_t doors_wait = 4096;  // connections that nobody has accepted yet
 
 std::string host_part(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
@@ -41,6 +42,7 @@ struct network::connection {
     struct side {
         std::string host;
         std::string address;  // as the other end knows it
+        std::string own;      // as its host does
         bool open = true;     // the program holds it
         bool gone = false;    // the program has ended, and left it to its kernel
         bool ended = false;   // nothing more will come
@@ -51,8 +53,11 @@ struct network::connection {
         instant last_due{}, stuck_since{};
         unsigned tries = 0;
         event changed;
-        side(const environment& env, std::string on, std::string known_as)
-            : host(std::move(on)), address(std::move(known_as)), changed(env) {}
+        side(const environment& env, std::string known_as, std::string own_in)
+            : host(host_part(own_in)),
+              address(std::move(known_as)),
+              own(std::move(own_in)),
+              changed(env) {}
         void break_off() {
             ended = true;
             open = false;
@@ -65,8 +70,7 @@ struct network::connection {
     };
     side sides[2];
     connection(const environment& env, const line_card::attempt& dialled, const std::string& to)
-        : sides{side(env, host_part(dialled.inside), dialled.outside),
-                side(env, to, dialled.target)} {}
+        : sides{side(env, dialled.outside, dialled.inside), side(env, dialled.target, to)} {}
 };
 
 struct line_card::door {
@@ -137,6 +141,7 @@ public:
     }
 
     std::string description() const override { return on_->sides[1 - end_].address; }
+    std::string own_address() const override { return on_->sides[end_].own; }
 
 private:
     std::shared_ptr<network::connection> on_;
@@ -453,8 +458,8 @@ std::unique_ptr<net::byte_stream> line_card::stream_of(
     return std::make_unique<sim_stream>(made, end, std::move(send));
 }
 
-void line_card::connect(attempt& from, line_card& to) {
-    from.made = std::make_shared<network::connection>(to.env_, from, to.host_);
+void line_card::connect(attempt& from, line_card& to, const std::string& inside) {
+    from.made = std::make_shared<network::connection>(to.env_, from, inside);
     net_.connections_.push_back(from.made);
 }
 
@@ -479,23 +484,24 @@ line_card::answer line_card::knock(attempt& who) {
         return answer::refused;
     }
     line_card& card = *there.card;
-    const auto found = card.doors_.find(inside);
-    if (const auto at = found == card.doors_.end() ? nullptr : found->second.lock();
-        at && !at->closed && at->waiting.size() < doors_wait) {
-        connect(who, card);
-        at->waiting.push_back(card.stream_of(who.made, 1));
-        notify(at->changed);
-        return answer::connected;
-    }
+    // A dial to just there comes first, as in a real kernel; then whoever listens.
     for (const auto& weak : card.attempts_) {
         const auto theirs = weak.lock();
         if (theirs && !theirs->made && theirs->inside == inside && theirs->target == who.outside) {
-            connect(who, card);
+            connect(who, card, inside);
             theirs->made = who.made;
             theirs->end = 1;
             theirs->changed.set();
             return answer::connected;
         }
+    }
+    const auto found = card.doors_.find(inside);
+    if (const auto at = found == card.doors_.end() ? nullptr : found->second.lock();
+        at && !at->closed && at->waiting.size() < doors_wait) {
+        connect(who, card, inside);
+        at->waiting.push_back(card.stream_of(who.made, 1));
+        notify(at->changed);
+        return answer::connected;
     }
     return answer::refused;
 }
@@ -565,6 +571,42 @@ task<result<std::unique_ptr<net::byte_stream>>> line_card::dial_from(std::uint16
         again = std::min(again * 2, network::last_retry);
     }
     co_return fail(errc::unavailable, "cannot reach " + address + ": no answer");
+}
+
+task<result<std::unique_ptr<net::byte_stream>>> line_card::punch(std::string own,
+                                                                 std::string address) {
+    using namespace asio::experimental::awaitable_operators;
+    using outcome = std::unique_ptr<net::byte_stream>;
+    if (host_part(own) != host_ || own.find(':') == std::string::npos) {
+        co_return fail(errc::invalid_argument, own + " is not an address of " + host_);
+    }
+    auto listening = listen(own);
+    if (!listening) {
+        co_return fail(std::move(listening.error()));
+    }
+    const auto dialled = [](line_card& card, std::uint16_t port, std::string to) -> task<outcome> {
+        while (true) {
+            auto made = co_await card.dial_from(port, to);
+            if (made) {
+                co_return std::move(*made);
+            }
+            co_await sleep_for(card.env_, punched_again);
+        }
+    };
+    const auto accepted = [](line_card& card, net::acceptor& at,
+                             std::string host) -> task<outcome> {
+        while (true) {
+            auto made = co_await at.accept();
+            if (made && host_part((*made)->description()) == host) {
+                co_return std::move(*made);
+            }
+            co_await sleep_for(card.env_, punched_again);
+        }
+    };
+    const auto port = static_cast<std::uint16_t>(std::stoul(own.substr(own.rfind(':') + 1)));
+    auto first = co_await (dialled(*this, port, address) ||
+                           accepted(*this, **listening, host_part(address)));
+    co_return std::visit([](outcome& made) { return std::move(made); }, first);
 }
 
 result<std::unique_ptr<net::acceptor>> line_card::listen(const std::string& address) {

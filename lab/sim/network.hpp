@@ -141,6 +141,8 @@ public:
     task<result<std::unique_ptr<net::byte_stream>>> dial_from(std::uint16_t port,
                                                               std::string address);
     result<std::unique_ptr<net::acceptor>> listen(const std::string& address) override;
+    task<result<std::unique_ptr<net::byte_stream>>> punch(std::string own,
+                                                          std::string address) override;
     /// What the others of `inside` (an own "host:port") would see as its sender, were it to dial
     /// `to`.
     std::string outside_of(const std::string& inside, const std::string& to);
@@ -156,7 +158,7 @@ private:
     answer knock(attempt& who);
     std::unique_ptr<net::byte_stream> stream_of(const std::shared_ptr<network::connection>& made,
                                                 int end);
-    void connect(attempt& from, line_card& to);
+    void connect(attempt& from, line_card& to, const std::string& inside);
 
     network& net_;
     std::string host_;

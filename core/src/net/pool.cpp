@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "wire/limits.hpp"
 
@@ -13,6 +14,8 @@ pool_mediator::~pool_mediator() = default;
 namespace {
 
 constexpr std::size_t handshakes_max = 256;
+/// So long a direct dial has the way to itself, before the relay is used beside it (RFC 8305, 5).
+constexpr duration direct_head_start = std::chrono::milliseconds(250);
 constexpr duration inspect_again = std::chrono::hours(1);
 /// A dial that reaches this device so long after a session came about may have been begun by the
 /// other side before it knew of that session.
@@ -20,6 +23,8 @@ constexpr duration crossing_time = std::chrono::seconds(2);
 /// How long the one of two crossing sessions that is not kept is still read: the other side may
 /// have written to it before it knew.
 constexpr duration crossed_read_time = std::chrono::seconds(5);
+
+using namespace asio::experimental::awaitable_operators;
 
 class device_pool final : public pool {
 public:
@@ -181,14 +186,43 @@ public:
         }
     }
 
-    void accept_stream(std::unique_ptr<byte_stream> stream, bool relayed) override {
-        if (handshakes_ < handshakes_max && sessions_.size() < wire::limits::sessions) {
-            ++handshakes_;
-            tasks_.spawn("handshake", greet_incoming(std::move(stream), relayed));
+    void accept_pipe(std::unique_ptr<byte_stream> pipe, device_id relay) override {
+        accept_stream(std::move(pipe), {relay, false});
+    }
+
+    task<result<void>> punch(device_id device, std::string own, std::string address,
+                             bool client) override {
+        auto stream = co_await with_deadline<std::unique_ptr<byte_stream>>(
+            env_, punch_time, env_.network.punch(std::move(own), std::move(address)));
+        if (!stream) {
+            co_return fail(errc::unavailable, stream.error().message());
         }
+        if (session* const one = find(device); one == nullptr || !one->other().relayed) {
+            co_return fail(errc::unavailable, "there is no relayed session any more");
+        }
+        constexpr way punched{std::nullopt, true};
+        if (client) {
+            const auto reached =
+                co_await greet_outgoing(std::move(*stream), expect_device(device), punched);
+            co_return reached ? result<void>() : fail(reached.error());
+        }
+        co_return co_await greet_as_server(std::move(*stream), punched, device);
     }
 
 private:
+    /// How the bytes of a session get to the other side.
+    struct way {
+        std::optional<device_id> relay;
+        bool punched = false;
+    };
+
+    void accept_stream(std::unique_ptr<byte_stream> stream, const way& by) {
+        if (handshakes_ < handshakes_max && sessions_.size() < wire::limits::sessions) {
+            ++handshakes_;
+            tasks_.spawn("handshake", greet_incoming(std::move(stream), by));
+        }
+    }
+
     void close_all() noexcept {
         for (const auto* const several : {&sessions_, &crossed_}) {
             for (const auto& [device, one] : *several) {
@@ -236,11 +270,12 @@ private:
         return me;
     }
 
-    session_settings settings_for(bool dialled, bool relayed) {
+    session_settings settings_for(bool dialled, const way& by) {
         session_settings with;
         with.mine = mediator_.hello();
         with.dialled = dialled;
-        with.relayed = relayed;
+        with.relay = by.relay;
+        with.punched = by.punched;
         with.verify_users = [this](const device_id& device, const std::vector<author>& users) {
             return mediator_.verify_users(device, users);
         };
@@ -251,7 +286,7 @@ private:
         while (!stopping_) {
             auto stream = co_await acceptor_->accept();
             if (stream) {
-                accept_stream(std::move(*stream), false);
+                accept_stream(std::move(*stream), {});
             } else if (stream.error().code == errc::closed) {
                 co_return;
             } else {
@@ -263,23 +298,36 @@ private:
         }
     }
 
-    task<void> greet_incoming(std::unique_ptr<byte_stream> stream, bool relayed) {
+    task<void> greet_incoming(std::unique_ptr<byte_stream> stream, way by) {
         const std::string where = stream->description();
+        const struct guard {
+            std::size_t& count;
+            ~guard() { --count; }
+        } ending{handshakes_};
+        const auto greeted = co_await greet_as_server(std::move(stream), by, std::nullopt);
+        if (!greeted) {
+            env_.log.write(log_level::debug, "pool", where + ": " + greeted.error().message());
+        }
+    }
+
+    /// `only`: nobody else will do.
+    task<result<void>> greet_as_server(std::unique_ptr<byte_stream> stream, way by,
+                                       std::optional<device_id> only) {
         const instant begun = env_.time.now();
         auto channel = co_await secure_server(env_, std::move(stream), mine_);
-        --handshakes_;
         if (!channel) {
-            env_.log.write(log_level::debug, "pool", where + ": " + channel.error().message());
-            co_return;
+            co_return fail(std::move(channel.error()));
+        }
+        if (only && (*channel)->peer().device != *only) {
+            co_return fail(errc::mismatch, "another device answers");
         }
         const std::uint64_t announced = announced_;
-        auto opened =
-            co_await open_session(env_, std::move(*channel), settings_for(false, relayed));
+        auto opened = co_await open_session(env_, std::move(*channel), settings_for(false, by));
         if (!opened) {
-            env_.log.write(log_level::debug, "pool", where + ": " + opened.error().message());
-            co_return;
+            co_return fail(std::move(opened.error()));
         }
         adopt(std::move(*opened), {false, begun, {}, announced});
+        co_return result<void>();
     }
 
     expectation expect_device(const device_id& device) const {
@@ -288,34 +336,88 @@ private:
         return expected;
     }
 
+    /// Directly at first, and through the relay as soon as that takes long: what waits to be sent
+    /// waits for neither. A direct session that comes about later takes the place of the relayed
+    /// one.
     task<result<peer>> dial(device_id device) {
         const auto where = co_await mediator_.find(device);
         if (!where) {
             co_return fail(errc::unavailable, "nobody knows where the device is");
         }
-        error last(errc::unavailable, "the device has no address and no relay");
+        const auto direct = std::make_shared<direct_dial>(env_);
         // Those who relay and introduce must be dialled by everybody.
         const bool meeting_point =
             (where->roles & (wire::role::rendezvous | wire::role::registry)) != 0;
         if (settings_.how != reach::relay_only || meeting_point) {
-            for (const std::string& address : where->addresses) {
-                auto reached = co_await dial_address(address, expect_device(device));
-                if (reached) {
-                    co_return reached;
-                }
-                last = reached.error();
+            tasks_.spawn("direct", dial_directly(device, where->addresses, direct));
+            co_await (direct->changed.wait() || sleep_for(env_, direct_head_start));
+        } else {
+            direct->finish();
+        }
+        if (settings_.how == reach::direct_only || !where->relay || *where->relay == self_ ||
+            *where->relay == device) {
+            co_await direct->ended.wait();
+            co_return direct->outcome;
+        }
+        if (direct->connected) {
+            co_await direct->ended.wait();
+        }
+        if (direct->outcome) {
+            co_return direct->outcome;
+        }
+        auto pipe = co_await with_deadline<std::unique_ptr<byte_stream>>(
+            env_, settings_.dial_time, relays_.dial(*where->relay, device));
+        if (pipe) {
+            auto reached = co_await greet_outgoing(std::move(*pipe), expect_device(device),
+                                                   {where->relay, false});
+            if (reached) {
+                co_return reached;
             }
         }
-        if (settings_.how != reach::direct_only && where->relay && *where->relay != self_ &&
-            *where->relay != device) {
-            auto pipe = co_await with_deadline<std::unique_ptr<byte_stream>>(
-                env_, settings_.dial_time, relays_.dial(*where->relay, device));
-            if (pipe) {
-                co_return co_await greet_outgoing(std::move(*pipe), expect_device(device), true);
-            }
-            last = pipe.error();
+        co_await direct->ended.wait();
+        if (!direct->outcome && !pipe) {
+            co_return fail(errc::unavailable, pipe.error().message());
         }
-        co_return fail(errc::unavailable, last.message());
+        co_return direct->outcome;
+    }
+
+    /// All addresses of a device, one after another, in the background of whoever waits for it.
+    struct direct_dial {
+        event changed, ended;
+        bool connected = false;  // to somebody: who it is, is being proved
+        result<peer> outcome =
+            fail(errc::unavailable, "the device has no address that may be dialled, and no relay");
+        explicit direct_dial(const environment& env) : changed(env), ended(env) {}
+        void finish() noexcept {
+            connected = false;
+            changed.set();
+            ended.set();
+        }
+    };
+
+    task<void> dial_directly(device_id device, std::vector<std::string> addresses,
+                             std::shared_ptr<direct_dial> into) {
+        const struct guard {
+            direct_dial& of;
+            ~guard() { of.finish(); }
+        } ending{*into};
+        for (const std::string& address : addresses) {
+            auto stream = co_await with_deadline<std::unique_ptr<byte_stream>>(
+                env_, settings_.dial_time, env_.network.dial(address));
+            if (!stream) {
+                into->outcome = fail(errc::unavailable, stream.error().message());
+                continue;
+            }
+            into->connected = true;
+            into->changed.set();
+            auto reached = co_await greet_outgoing(std::move(*stream), expect_device(device), {});
+            into->connected = false;
+            into->outcome =
+                reached ? std::move(reached) : fail(errc::unavailable, reached.error().message());
+            if (into->outcome) {
+                co_return;
+            }
+        }
     }
 
     task<result<peer>> dial_address(std::string address, expectation expected) {
@@ -324,18 +426,18 @@ private:
         if (!stream) {
             co_return fail(std::move(stream.error()));
         }
-        co_return co_await greet_outgoing(std::move(*stream), std::move(expected), false);
+        co_return co_await greet_outgoing(std::move(*stream), std::move(expected), {});
     }
 
     task<result<peer>> greet_outgoing(std::unique_ptr<byte_stream> stream, expectation expected,
-                                      bool relayed) {
+                                      way by) {
         const instant begun = env_.time.now();
         auto channel = co_await secure_client(env_, std::move(stream), mine_, std::move(expected));
         if (!channel) {
             co_return fail(std::move(channel.error()));
         }
         const std::uint64_t announced = announced_;
-        auto opened = co_await open_session(env_, std::move(*channel), settings_for(true, relayed));
+        auto opened = co_await open_session(env_, std::move(*channel), settings_for(true, by));
         if (!opened) {
             co_return fail(std::move(opened.error()));
         }
@@ -351,10 +453,11 @@ private:
         std::uint64_t announced = 0;  // of this node's users, in its hello
     };
 
-    /// Keeps one session per device. When both sides dialled at once, both keep the one that the
-    /// smaller device dialled, and read the other for a while; otherwise the newer replaces the
-    /// older, which the other side must have given up: it is half-open, and this side has only not
-    /// noticed yet.
+    /// Keeps one session per device. A direct one takes the place of a relayed one, which is read
+    /// for a while, since the other side may still write to it. When both sides dialled at once,
+    /// both keep the direct one, or else the one that the smaller device dialled, and read the
+    /// other for a while; otherwise the newer replaces the older, which the other side must have
+    /// given up: it is half-open, and this side has only not noticed yet.
     void adopt(std::unique_ptr<session> fresh, origin from) {
         const device_id device = fresh->other().device;
         if (stopping_ || device == self_) {
@@ -368,15 +471,21 @@ private:
             const origin& before = origins_.at(older.get());
             const bool at_once =
                 before.dialled != from.dialled && from.begun < before.since + crossing_time;
-            if (!at_once) {
+            const bool alike = older->other().relayed == one->other().relayed;
+            if (older->other().relayed && !alike) {
+                read_out(device, older);
+            } else if (!at_once) {
                 older->close();
-            } else if ((self_ < device) == from.dialled) {
+                leave(device);
+            } else if (alike && (self_ < device) == from.dialled) {
                 read_out(device, older);
             } else {
                 read_out(device, one);
                 sessions_tasks_.spawn("crossed session", run_crossed(one));
                 return;
             }
+        } else {
+            leave(device);
         }
         if (from.announced != announced_) {  // they have changed during the handshake
             (void)one->send(wire::message_type::bindings,
@@ -410,12 +519,26 @@ private:
 
     task<void> run_one(device_id device, std::shared_ptr<session> one) {
         const peer who = one->other();
-        mediator_.came(who);
+        const auto is_current = [&] {
+            const auto current = sessions_.find(device);
+            return current != sessions_.end() && current->second == one;
+        };
+        if (is_current()) {
+            met_.insert(device);
+            mediator_.came(who);
+        }
         co_await run_session(env_, *one, handler_);
         origins_.erase(one.get());
-        const auto current = sessions_.find(device);
-        if (current != sessions_.end() && current->second == one) {
-            sessions_.erase(current);
+        if (is_current()) {
+            sessions_.erase(device);
+            leave(device);
+        }
+    }
+
+    /// Whoever came goes once, before he comes again in a session that has nothing of the one
+    /// before.
+    void leave(const device_id& device) {
+        if (met_.erase(device) > 0) {
             mediator_.went(device);
         }
     }
@@ -434,6 +557,7 @@ private:
         sessions_;  // shared with those who wait for an answer
     std::map<device_id, std::shared_ptr<session>> crossed_;  // not kept, and still read
     std::map<const session*, origin> origins_;
+    std::set<device_id> met_;  // the mediator has been told that they came
     std::map<device_id, std::shared_ptr<event>> dials_;
     std::size_t handshakes_ = 0;
     bytes inspected_;  // the certificate that own_roles_ is from

@@ -66,9 +66,16 @@ public:
     virtual bool send_open(const device_id& device, wire::message_type type, byte_view payload) = 0;
     /// This node's users changed: tells every peer.
     virtual void announce_users() = 0;
-    /// A relayed pipe that a peer opened to this device (from node's relay client): handshakes as
-    /// server on it.
-    virtual void accept_stream(std::unique_ptr<byte_stream> stream, bool relayed) = 0;
+    /// A relayed pipe that a peer opened to this device through `relay` (from node's relay client):
+    /// handshakes as server on it.
+    virtual void accept_pipe(std::unique_ptr<byte_stream> pipe, device_id relay) = 0;
+    /// A direct connection in place of the relayed one: dials `device` at `address` from `own`
+    /// while it does the same (transport::punch), at most `punch_time`. The relayed session serves
+    /// until the new one stands, and is read for a while after. One of the two is the `client` of
+    /// TLS. unavailable when nothing comes about; the relayed session is none the worse for it.
+    virtual task<result<void>> punch(device_id device, std::string own, std::string address,
+                                     bool client) = 0;
+    static constexpr duration punch_time = std::chrono::seconds(10);
 };
 
 /// Opens a relayed pipe to `target` through `rendezvous`, which must have an open session in the

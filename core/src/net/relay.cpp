@@ -130,7 +130,7 @@ task<result<bytes>> relay_client::on_open(const peer& from, wire::relay_open wha
         pipes_.contains({from.device, what.pipe})) {
         co_return fail(errc::forbidden, "only a rendezvous opens a relayed pipe to another device");
     }
-    pool_->accept_stream(make({from.device, what.pipe}), true);
+    pool_->accept_pipe(make({from.device, what.pipe}), from.device);
     co_return codec::encode(what);
 }
 

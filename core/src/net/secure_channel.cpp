@@ -260,6 +260,7 @@ public:
     byte_view peer_ca() const noexcept override { return peer_ca_; }
     byte_view channel_binding() const noexcept override { return binding_; }
     std::string description() const override { return stream_->description(); }
+    std::string own_address() const override { return stream_->own_address(); }
 
 private:
     static std::string reason() {

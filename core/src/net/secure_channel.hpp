@@ -44,6 +44,8 @@ public:
     /// tls-exporter of RFC 9266, 32 bytes: the same on both sides, different for every session.
     virtual byte_view channel_binding() const noexcept = 0;
     virtual std::string description() const = 0;
+    /// As byte_stream::own_address().
+    virtual std::string own_address() const = 0;
 };
 
 /// Makes what all channels of a process share, which takes random numbers from OpenSSL: a simulator

@@ -215,7 +215,10 @@ private:
         peer_.roles = facts.roles;
         peer_.channel_binding = to_bytes(channel_->channel_binding());
         peer_.description = channel_->description();
-        peer_.relayed = settings_.relayed;
+        peer_.own_address = channel_->own_address();
+        peer_.relayed = settings_.relay.has_value();
+        peer_.relay = settings_.relay.value_or(device_id());
+        peer_.punched = settings_.punched;
         peer_.addresses = std::move(theirs->addresses);
         if (theirs->known) {
             peer_.strategies = std::move(*theirs->known);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,10 @@ struct peer {
     bytes channel_binding;
     std::vector<std::string> addresses;  // where it says that it listens
     std::string description;             // where it was seen: "192.0.2.7:51234"; for logs
+    std::string own_address;             // this host's end of the connection, or empty
     bool relayed = false;
+    device_id relay;              // the rendezvous that relays, where one does
+    bool punched = false;         // direct, because both sides dialled each other
     wire::strategies strategies;  // of the network, as far as it knows; not verified
     std::optional<wire::signed_advertisement> said;  // of itself as a rendezvous; not verified
 
@@ -74,7 +78,8 @@ public:
 struct session_settings {
     wire::hello mine;
     bool dialled = false;
-    bool relayed = false;
+    std::optional<device_id> relay;  // the rendezvous that relays
+    bool punched = false;
     /// Verifies the bindings of the peer's users against its device; returns those that hold.
     std::function<std::vector<author>(const device_id&, const std::vector<author>&)> verify_users;
 };

@@ -9,4 +9,9 @@ acceptor::~acceptor() = default;
 transport::~transport() = default;
 multicast::~multicast() = default;
 
+task<result<std::unique_ptr<byte_stream>>> transport::punch(std::string /*own*/,
+                                                            std::string /*address*/) {
+    co_return fail(errc::unsupported, "this transport has no hole punching");
+}
+
 }  // namespace calbox::net

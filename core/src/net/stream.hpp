@@ -24,6 +24,8 @@ public:
     virtual void close() noexcept = 0;
     /// For logs: "127.0.0.1:4431", "relay via ...".
     virtual std::string description() const = 0;
+    /// This host's end, to punch from; empty where that makes no sense.
+    virtual std::string own_address() const { return {}; }
 };
 
 class acceptor {
@@ -42,6 +44,12 @@ public:
     /// invalid_argument.
     virtual task<result<std::unique_ptr<byte_stream>>> dial(std::string address) = 0;
     virtual result<std::unique_ptr<acceptor>> listen(const std::string& address) = 0;
+    /// Dials `address` from `own`, the own_address() of a stream that is open, again and again, and
+    /// takes what comes from that host to `own` meanwhile: the other side does the same, so that
+    /// the NAT of each has sent to the other (RFC 5128, 3.4; RFC 9293, 3.5: simultaneous open).
+    /// Ends with a stream, or when it is cancelled, so that the caller sets the limit. Who is there
+    /// is for the caller to prove. Fails with unsupported or invalid_argument.
+    virtual task<result<std::unique_ptr<byte_stream>>> punch(std::string own, std::string address);
 };
 
 }  // namespace calbox::net

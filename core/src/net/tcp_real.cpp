@@ -3,8 +3,8 @@
 #include <charconv>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
@@ -14,6 +14,18 @@ namespace {
 
 using tcp = asio::ip::tcp;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+/// Between two attempts of a punch that fail at once: a SYN that waits for its answer is sent again
+/// by the system.
+constexpr auto punched_again = std::chrono::milliseconds(250);
+
+/// The port may be used for other connections of this program, and to listen, as punching does.
+void share_port(auto& socket) {
+    boost::system::error_code ignored;
+    socket.set_option(asio::socket_base::reuse_address(true), ignored);
+    socket.set_option(reuse_port(true), ignored);
+}
 
 std::string text_of(const tcp::endpoint& at) {
     const std::string host = at.address().to_string();
@@ -28,6 +40,8 @@ public:
         socket_.set_option(asio::socket_base::keep_alive(true), ignored);
         const auto other = socket_.remote_endpoint(ignored);
         description_ = ignored ? "a connection that is gone" : text_of(other);
+        const auto own = socket_.local_endpoint(ignored);
+        own_address_ = ignored ? std::string() : text_of(own);
     }
     task<result<std::size_t>> read_some(std::span<std::uint8_t> into) override {
         auto outcome =
@@ -51,10 +65,11 @@ public:
         socket_.close(ignored);
     }
     std::string description() const override { return description_; }
+    std::string own_address() const override { return own_address_; }
 
 private:
     tcp::socket socket_;
-    std::string description_;
+    std::string description_, own_address_;
 };
 
 class tcp_acceptor final : public acceptor {
@@ -114,13 +129,97 @@ task<result<std::unique_ptr<byte_stream>>> tcp_transport::dial(std::string addre
         co_return fail(errc::unavailable,
                        "cannot find " + address + ": " + std::get<0>(resolved).message());
     }
-    tcp::socket socket(executor_);
-    auto connected = co_await asio::async_connect(socket, std::get<1>(resolved), as_result);
-    if (std::get<0>(connected)) {
-        co_return fail(errc::unavailable,
-                       "cannot reach " + address + ": " + std::get<0>(connected).message());
+    boost::system::error_code problem = asio::error::host_not_found;
+    for (const auto& one : std::get<1>(resolved)) {
+        tcp::socket socket(executor_);
+        socket.open(one.endpoint().protocol(), problem);
+        if (problem) {
+            continue;
+        }
+        share_port(socket);
+        problem = std::get<0>(co_await socket.async_connect(one.endpoint(), as_result));
+        if (!problem) {
+            co_return std::make_unique<tcp_stream>(std::move(socket));
+        }
     }
-    co_return std::make_unique<tcp_stream>(std::move(socket));
+    co_return fail(errc::unavailable, "cannot reach " + address + ": " + problem.message());
+}
+
+namespace {
+
+result<tcp::endpoint> numeric(const std::string& address) {
+    const auto parts = split_address(address);
+    if (!parts) {
+        return fail(parts.error());
+    }
+    boost::system::error_code problem;
+    const auto host = asio::ip::make_address(parts->first, problem);
+    if (problem) {
+        return fail(errc::invalid_argument, "not an IP address: " + parts->first);
+    }
+    return tcp::endpoint(host, static_cast<std::uint16_t>(std::stoul(parts->second)));
+}
+
+task<std::unique_ptr<byte_stream>> dial_until_there(tcp::endpoint own, tcp::endpoint to) {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::steady_timer pause(executor);
+    while (true) {
+        tcp::socket socket(executor);
+        boost::system::error_code problem;
+        socket.open(own.protocol(), problem);
+        share_port(socket);
+        socket.bind(own, problem);
+        if (!problem) {
+            problem = std::get<0>(co_await socket.async_connect(to, as_result));
+        }
+        if (!problem) {
+            co_return std::make_unique<tcp_stream>(std::move(socket));
+        }
+        pause.expires_after(punched_again);
+        (void)co_await pause.async_wait(as_result);
+    }
+}
+
+task<std::unique_ptr<byte_stream>> accept_of(tcp::acceptor listening, asio::ip::address host) {
+    while (true) {
+        auto [problem, socket] = co_await listening.async_accept(as_result);
+        boost::system::error_code gone;
+        if (!problem && socket.remote_endpoint(gone).address() == host && !gone) {
+            co_return std::make_unique<tcp_stream>(std::move(socket));
+        }
+        if (problem) {  // no descriptors, perhaps; the other half goes on
+            asio::steady_timer pause(co_await asio::this_coro::executor, punched_again);
+            (void)co_await pause.async_wait(as_result);
+        }
+    }
+}
+
+}  // namespace
+
+task<result<std::unique_ptr<byte_stream>>> tcp_transport::punch(std::string own,
+                                                                std::string address) {
+    using namespace asio::experimental::awaitable_operators;
+    const auto from = numeric(own), to = numeric(address);
+    if (!from || !to) {
+        co_return fail(from ? to.error() : from.error());
+    }
+    if (from->protocol() != to->protocol() || *from == *to) {
+        co_return fail(errc::invalid_argument, "no way from " + own + " to " + address);
+    }
+    tcp::acceptor listening(executor_);
+    boost::system::error_code problem;
+    listening.open(from->protocol(), problem);
+    share_port(listening);
+    listening.bind(*from, problem);
+    if (!problem) {
+        listening.listen(1, problem);
+    }
+    if (problem) {
+        co_return fail(errc::unavailable, "cannot punch from " + own + ": " + problem.message());
+    }
+    auto first =
+        co_await (dial_until_there(*from, *to) || accept_of(std::move(listening), to->address()));
+    co_return std::visit([](auto& made) { return std::move(made); }, first);
 }
 
 result<std::unique_ptr<acceptor>> tcp_transport::listen(const std::string& address) {

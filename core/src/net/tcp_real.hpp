@@ -11,6 +11,7 @@ public:
     explicit tcp_transport(asio::any_io_executor executor) : executor_(std::move(executor)) {}
     task<result<std::unique_ptr<byte_stream>>> dial(std::string address) override;
     result<std::unique_ptr<acceptor>> listen(const std::string& address) override;
+    task<result<std::unique_ptr<byte_stream>>> punch(std::string own, std::string address) override;
 
 private:
     asio::any_io_executor executor_;

@@ -240,7 +240,8 @@ status_view node_parts::status() const {
         view.backing = backing();
     }
     view.outbox = replica->outbox_size();
-    view.edges = rendezvous ? rendezvous->edges() : 0;
+    // Its own lease, where it has one of itself, is nobody who is connected.
+    view.edges = rendezvous ? rendezvous->edges() - (rendezvous->holds(me.self()) ? 1 : 0) : 0;
     view.uptime_seconds = std::chrono::duration<double>(env.time.now() - started).count();
     view.recovery = recovery();
     return view;
