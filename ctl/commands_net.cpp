@@ -80,7 +80,7 @@ answer<void> peers(context& with) {
         for (const auto& one : list_of(found, "peers")) {
             rows.push_back({clean(text_of(one, "device")), cleaned_list(one, "users"),
                             cleaned_list(one, "roles"), clean(text_of(one, "address")),
-                            truth_of(one, "relayed") ? "relayed" : "direct"});
+                            clean(text_of(one, "way"))});
         }
         with.out.table({"DEVICE", "USERS", "ROLES", "ADDRESS", "WAY"}, rows,
                        "no peers are connected");

@@ -15,6 +15,7 @@
 #include "http_server.hpp"
 #include "model/event.hpp"
 #include "net/multicast_real.hpp"
+#include "net/port_mapper_real.hpp"
 #include "net/tcp_real.hpp"
 #include "node/invitation.hpp"
 #include "plugins/directories_real.hpp"
@@ -387,6 +388,11 @@ private:
             lan_.emplace(env_, listens_on_loopback(with_.node.listen));
             settings.lan = &*lan_;
         }
+        if (with_.port_mapping && with_.node.reach == net::reach::automatic &&
+            !listens_on_loopback(with_.node.listen)) {
+            mapper_.emplace(env_);
+            settings.mapper = &*mapper_;
+        }
         settings.find_discovery = [this](const std::string& name) { return find_discovery(name); };
         settings.retired = [this] { stop_.set(); };
         settings.give_up = [this] {
@@ -437,6 +443,7 @@ private:
     std::vector<plugins::loaded<recovery::strategy>> more_recovery_;
     std::shared_ptr<storage::store> store_;  // shared with the job that closes it, and nobody else
     std::optional<net::udp_multicast> lan_;
+    std::optional<net::router_port_mapper> mapper_;
     std::unique_ptr<node::node> node_;
     std::unique_ptr<web_sessions> pages_;
     std::unique_ptr<api> api_;

@@ -177,6 +177,12 @@ result<void> read_lan_search(const toml::node& value, config& into) {
     return {};
 }
 
+result<void> read_port_mapping(const toml::node& value, config& into) {
+    static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
+        {{"auto", true}, {"off", false}}};
+    return word_of(value, words).map([&](bool yes) { into.port_mapping = yes; });
+}
+
 result<void> read_enrolment(const toml::node& value, config& into) {
     static constexpr std::array<std::pair<std::string_view, bool>, 2> words{
         {{"open", true}, {"invited", false}}};
@@ -329,6 +335,7 @@ constexpr std::array keys{
     key{"network.found", read_yes_or_no<&node::node_settings::found>},
     key{"network.enrolment", read_enrolment},
     key{"network.lan_search", read_lan_search},
+    key{"network.port_mapping", read_port_mapping},
     key{"network.on_no_rendezvous", read_without_rendezvous},
     key{"rendezvous.edges_max", read_edges_max},
     key{"rendezvous.heartbeat_s", read_heartbeat},

@@ -34,6 +34,7 @@ struct config {
     /// none.
     std::vector<std::string> open_command;
     bool lan_search = true;                       // for rendezvous, in the local network
+    bool port_mapping = true;                     // asks the router for a port
     std::vector<std::string> plugin_directories;  // empty: the installed one
     log_level level = log_level::info;
 };

@@ -246,11 +246,8 @@ json to_json(const node::strategy_view& view) {
 }
 
 json to_json(const node::peer_view& view) {
-    return {{"device", view.device},
-            {"users", view.users},
-            {"roles", view.roles},
-            {"address", view.address},
-            {"relayed", view.relayed}};
+    return {{"device", view.device},   {"users", view.users},     {"roles", view.roles},
+            {"address", view.address}, {"relayed", view.relayed}, {"way", view.way}};
 }
 
 json to_json(const node::plugin_view& view) {

@@ -189,6 +189,18 @@ void network::put_behind(const std::string& host, const std::string& box, nat_ki
     boxes_[box].kind = kind;
 }
 
+std::string network::forward(const std::string& inside) {
+    const std::string& name = hosts_.at(host_part(inside)).box;
+    box& nat = boxes_.at(name);
+    const std::string outside = with_port(name, nat.next_port++);
+    nat.mappings[outside] = {inside, {}, {}, true};
+    return outside;
+}
+
+void network::forward_no_more(const std::string& outside) {
+    boxes_.at(host_part(outside)).mappings.erase(outside);
+}
+
 path& network::way(const std::string& from, const std::string& to) {
     auto& own = links_[{from, to}].own;
     if (!own) {
@@ -287,14 +299,15 @@ std::string network::seen_as(const std::string& host_name, const std::string& in
     box& nat = boxes_.at(name);
     const std::string only_to = nat.kind == nat_kind::symmetric ? to : std::string();
     const auto made = std::ranges::find_if(nat.mappings, [&](const auto& one) {
-        return one.second.inside == inside && one.second.only_to == only_to;
+        return one.second.inside == inside && one.second.only_to == only_to &&
+               !one.second.forwarded;
     });
     if (made != nat.mappings.end()) {
         made->second.told.insert(to);
         return made->first;
     }
     const std::string outside = with_port(name, nat.next_port++);
-    nat.mappings[outside] = {inside, only_to, {to}};
+    nat.mappings[outside] = {inside, only_to, {to}, false};
     return outside;
 }
 
@@ -307,7 +320,7 @@ std::optional<std::string> network::inside_of(const std::string& outside,
     }
     const auto& told = found->second.told;
     const bool lets_in =
-        nat.kind == nat_kind::full_cone ||
+        found->second.forwarded || nat.kind == nat_kind::full_cone ||
         (nat.kind == nat_kind::restricted
              ? std::ranges::any_of(
                    told, [&](const auto& one) { return host_part(one) == host_part(source); })

@@ -49,6 +49,11 @@ public:
     /// as the kind of NAT allows. Hosts of one box reach each other.
     void put_behind(const std::string& host, const std::string& box, nat_kind kind);
 
+    /// The box lets everybody in to `inside` ("host:port") from now on, as port mapping asks for;
+    /// the outside address.
+    std::string forward(const std::string& inside);
+    void forward_no_more(const std::string& outside);
+
     /// The way between two hosts, in one direction; starts as a copy of `usual`.
     path& way(const std::string& from, const std::string& to);
     path usual;
@@ -93,6 +98,7 @@ private:
     struct mapping {
         std::string inside, only_to;  // addresses; only_to for symmetric ones
         std::set<std::string> told;   // addresses outside that it has sent to
+        bool forwarded = false;
     };
     struct box {
         nat_kind kind = nat_kind::full_cone;

@@ -95,6 +95,45 @@ class Network:
         self.hosts[host] = address
         return address
 
+    def add_router(self, name: str, symmetric: bool = False) -> None:
+        """A host that stands for a home's router: what is behind it reaches the others with the router's address, and is
+        reached by nobody who was not called before. The mapping of Linux keeps the port, so that everybody sees the same one
+        (port-restricted), unless it is symmetric: another one for each destination."""
+        self.add(name)
+        space = self.namespace(name)
+        how = "masquerade fully-random" if symmetric else "masquerade"
+        rules = f"""table ip home {{
+            chain out {{
+                type nat hook postrouting priority srcnat
+                oifname "eth0" {how}
+            }}
+            chain in {{
+                type filter hook input priority filter
+                iifname "eth0" ct state new drop
+            }}
+        }}
+        """
+        for command, text in ((["nft", "-f", "-"], rules), (["sh", "-c", "cat > /proc/sys/net/ipv4/ip_forward"], "1")):
+            done = subprocess.run(["ip", "netns", "exec", space, *command], input=text, capture_output=True, text=True, timeout=30,
+                                  check=False)
+            if done.returncode != 0:
+                raise Skip(f"this machine allows no NAT in a namespace: {done.stderr.strip()}")
+
+    def add_behind(self, host: str, router: str) -> str:
+        """Plugs a new host in behind a router; its address, which means nothing elsewhere."""
+        space, outer = self.namespace(host), self.namespace(router)
+        net = f"192.168.{len(self.hosts) + 1}"
+        ip("netns", "add", space)
+        ip("-n", space, "link", "add", "eth0", "type", "veth", "peer", "name", "home", "netns", outer)
+        ip("-n", outer, "address", "add", f"{net}.1/24", "dev", "home")
+        ip("-n", outer, "link", "set", "home", "up")
+        ip("-n", space, "address", "add", f"{net}.2/24", "dev", "eth0")
+        for link in ("lo", "eth0"):
+            ip("-n", space, "link", "set", link, "up")
+        ip("-n", space, "route", "add", "default", "via", f"{net}.1")
+        self.hosts[host] = f"{net}.2"
+        return self.hosts[host]
+
     def part(self) -> None:
         """Pulls the cable between the sides."""
         ip("-n", self.switch, "link", "set", "cable-left", "down")
@@ -118,8 +157,22 @@ class Inside(Daemon):
     """A calboxd in a namespace of the world's network. Its Unix socket is reached from anywhere."""
 
     def __init__(self, world: World, name: str, config: dict):
-        self.space = world.network.namespace(name)
-        super().__init__(world, name, {"listen": f"{world.network.add(name)}:0", **config})
+        self.network, self.host, self.space = world.network, name, world.network.namespace(name)
+        super().__init__(world, name, {"listen": f"{self.plug_in()}:0", "network.port_mapping": "off", **config})
+
+    def plug_in(self) -> str:
+        return self.network.add(self.host)
 
     def command(self) -> list[str]:
         return ["ip", "netns", "exec", self.space, *super().command()]  # it becomes the daemon: same process id
+
+
+class Behind(Inside):
+    """One behind a router of its own, which is symmetric for the hosts that are named so."""
+
+    SYMMETRIC = "symmetric"
+
+    def plug_in(self) -> str:
+        router = f"nat-{self.host}"
+        self.network.add_router(router, symmetric=self.host.startswith(self.SYMMETRIC))
+        return self.network.add_behind(self.host, router)

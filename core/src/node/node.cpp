@@ -24,6 +24,7 @@ task<void> node::hand_over(duration most) {
     if (parts_->replica) {
         parts_->locks->end_all();
         co_await parts_->replica->hand_over(most);
+        co_await parts_->give_port_back();
     }
 }
 void node::request_stop() noexcept { parts_->request_stop(); }
@@ -59,6 +60,7 @@ node_parts::node_parts(const environment& environment, storage::store& store,
       known(env, db, me.mine()),
       announced(me.mine()),
       in_step_(env),
+      punch_wanted_(env),
       behind_an_epoch_(env) {
     in_step_.set();
 }
@@ -302,6 +304,10 @@ void node_parts::enter_network() {
     if (with.tests_reachability) {
         tasks.spawn("reach", keep_asking_reach());
     }
+    if (with.mapper != nullptr) {
+        tasks.spawn("port", keep_port_mapped());
+    }
+    tasks.spawn("punching", keep_punching());
     search_the_lan();
     want_catching_up();
     tasks.spawn("look around", look_around());

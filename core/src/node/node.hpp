@@ -15,6 +15,7 @@
 
 #include "net/multicast.hpp"
 #include "net/pool.hpp"
+#include "net/port_mapper.hpp"
 #include "node/services.hpp"
 #include "overlay/bootstrap.hpp"
 #include "overlay/resolver.hpp"
@@ -72,6 +73,9 @@ struct node_settings {
     std::function<void()> retired;
     /// Does it ask its rendezvous whether others can dial it?
     bool tests_reachability = false;
+    /// Asks the router for a port, so that others can dial this device; null: nobody does. Outlives
+    /// the node.
+    net::port_mapper* mapper = nullptr;
     /// The daemon is to end: no rendezvous was found, and the setting above says exit.
     std::function<void()> give_up;
     std::uint64_t kdf_memory_bytes = 64ull << 20;

@@ -258,6 +258,7 @@ std::vector<peer_view> node_parts::peers() const {
         view.roles = role_names(one.roles);
         view.address = one.description;
         view.relayed = one.relayed;
+        view.way = way_of(one);
         views.push_back(std::move(view));
     }
     return views;

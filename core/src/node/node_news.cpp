@@ -21,7 +21,14 @@ constexpr std::uint64_t look_around_least = 240, look_around_spread = 240;  // s
 }  // namespace
 
 std::vector<std::string> node_parts::addresses() const {
-    return with.advertise.empty() ? connections->addresses() : with.advertise;
+    if (!with.advertise.empty()) {
+        return with.advertise;
+    }
+    auto mine = connections->addresses();
+    if (const std::string& mapped = mapping_.address(env.time.now()); !mapped.empty()) {
+        mine.push_back(mapped);
+    }
+    return mine;
 }
 
 std::vector<device_id> node_parts::devices_of(const user_id& user) const {
@@ -80,10 +87,7 @@ task<void> node_parts::send_now(device_id to, message_type type, bytes payload) 
 }
 
 void node_parts::came(const net::peer& who) {
-    if (rendezvous && known.is_rendezvous(who.device)) {
-        // Where it restarted, the session before may be over without having been seen to end.
-        rendezvous->on_peer_gone(who.device);
-    }
+    think_of_punching(who);
     const wire::location where{
         who.device,   who.roles, who.addresses, std::nullopt, known.is_online(who.device),
         who.user_ids, who.said};
@@ -120,6 +124,7 @@ void node_parts::ask_whoever_came() {
 }
 
 void node_parts::went(const device_id& who) {
+    punches_.over(who);
     edge->on_peer(who, false);
     if (rendezvous) {
         rendezvous->on_peer_gone(who);

@@ -45,6 +45,12 @@ void node_parts::add_questions() {
     asks->handle("dial_back", [this](const net::peer& from, bytes body, std::uint32_t) {
         return dial_back(from, std::move(body));
     });
+    asks->handle("punch", [this](const net::peer& from, bytes body, std::uint32_t) {
+        return introduce_to_punch(from, std::move(body));
+    });
+    asks->handle("punch_now", [this](const net::peer& from, bytes body, std::uint32_t) {
+        return dial_to_punch(from, std::move(body));
+    });
 }
 
 /// Backups publish nothing: everybody knows them, and that they have everything.

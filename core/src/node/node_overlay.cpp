@@ -161,7 +161,7 @@ std::vector<route_view> node_parts::known_routes() const {
     }
     for (const net::peer& one : connections->peers()) {
         route_view& view = all[one.device];
-        view.way = one.relayed ? "relayed" : "direct";
+        view.way = way_of(one);
         view.roles = role_names(one.roles);
     }
     std::vector<route_view> views;

@@ -1,5 +1,5 @@
-// Can others dial this device? It asks the rendezvous that it leases from, which dials back where
-// it sees the asker.
+// Can others dial this device? It asks its router for a port, and the rendezvous that it leases
+// from to dial back where it sees the asker.
 #include "net/secure_channel.hpp"
 #include "node/parts.hpp"
 
@@ -10,6 +10,7 @@ namespace {
 constexpr duration dial_time = std::chrono::seconds(3);
 constexpr duration asked_again = std::chrono::minutes(15);
 constexpr duration doubted_again = std::chrono::seconds(30);  // a first no, or no answer
+constexpr duration given_back_within = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -26,7 +27,7 @@ task<result<bytes>> node_parts::dial_back(const net::peer& from, bytes body) {
     if (!address) {
         co_return fail(errc::invalid_argument, "the asker is seen at no address of that kind");
     }
-    if (!dials_back_.admit(from.device, env.time.now())) {
+    if (!dials_back_.admit(from.device, from.device, env.time.now())) {
         co_return fail(errc::busy, "too many ask to be dialled");
     }
     net::expectation expected;
@@ -51,7 +52,10 @@ task<void> node_parts::keep_asking_reach() {
     while (true) {
         const auto lessor = edge->lessor();
         const auto mine = addresses();
-        const auto port = mine.empty() ? std::nullopt : overlay::port_of(mine.front());
+        // The port that the router gave is seen at the same host.
+        const std::string& mapped = mapping_.address(env.time.now());
+        const auto port =
+            mine.empty() ? std::nullopt : overlay::port_of(mapped.empty() ? mine.front() : mapped);
         if (std::exchange(asked_of, mine) != mine) {
             reached_.forget();
         }
@@ -75,6 +79,45 @@ task<void> node_parts::keep_asking_reach() {
             }
         }
         co_await sleep_for(env, again);
+    }
+}
+
+task<void> node_parts::keep_port_mapped() {
+    const auto listening = connections->addresses();
+    const auto port = listening.empty() ? std::nullopt : overlay::port_of(listening.front());
+    if (!port) {
+        co_return;
+    }
+    while (true) {
+        const std::string before = mapping_.address(env.time.now());
+        auto made = co_await with.mapper->map(static_cast<std::uint16_t>(*port),
+                                              overlay::port_mapping::wanted);
+        const instant now = env.time.now();
+        if (made) {
+            mapping_.mapped(made->outside, made->lasts, now);
+        } else {
+            mapping_.failed(now);
+        }
+        if (before != mapping_.address(now)) {
+            env.log.write(
+                log_level::info, "overlay",
+                made ? "the router passes " + made->outside + " on to this device, by " + made->by
+                     : "the router passes no port on to this device any more");
+            edge->renew();
+        }
+        co_await sleep_for(env, mapping_.due() - now);
+    }
+}
+
+task<void> node_parts::give_port_back() {
+    if (with.mapper == nullptr || mapping_.address(env.time.now()).empty()) {
+        co_return;
+    }
+    mapping_.ended();
+    const auto gone = co_await with_deadline<void>(env, given_back_within, with.mapper->unmap());
+    if (!gone) {
+        env.log.write(log_level::info, "overlay",
+                      "the router still passes its port on: " + gone.error().message());
     }
 }
 

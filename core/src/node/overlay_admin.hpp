@@ -49,7 +49,7 @@ struct route_view {
     std::vector<std::string> users, roles, addresses;
     std::string relay;    // the rendezvous that holds its lease, or empty
     bool online = false;  // as its rendezvous says
-    std::string way;      // "direct", "relayed", or empty: there is no session
+    std::string way;      // as peer_view::way, or empty: there is no session
 };
 
 struct resolver_view {

@@ -30,6 +30,8 @@
 #include "overlay/edge_service.hpp"
 #include "overlay/lan_service.hpp"
 #include "overlay/object_service.hpp"
+#include "overlay/port_mapping.hpp"
+#include "overlay/puncher.hpp"
 #include "overlay/reachability.hpp"
 #include "overlay/rendezvous_service.hpp"
 #include "overlay/strategy_switch.hpp"
@@ -109,6 +111,8 @@ public:
     task<void> learn_strategies(wire::strategies what);
     /// Who says that they have the file, of those that are said to have it; at most so many.
     task<std::vector<device_id>> holders_of(file_root root, std::size_t most);
+    /// What the router was asked for, at the end.
+    task<void> give_port_back();
     /// One-way; opens a session first where there is none.
     void send(const device_id& to, wire::message_type type, bytes payload);
 
@@ -183,6 +187,14 @@ private:
     task<void> end_when_not_needed();
     task<result<bytes>> dial_back(const net::peer& from, bytes body);
     task<void> keep_asking_reach();
+    task<void> keep_port_mapped();
+    void think_of_punching(const net::peer& who);
+    task<void> keep_punching();
+    task<void> punch_to(device_id whom);
+    task<bool> punch_now(device_id whom, std::string own, std::string at, bool client);
+    task<result<bytes>> introduce_to_punch(const net::peer& from, bytes body);
+    task<result<bytes>> dial_to_punch(const net::peer& from, bytes body);
+    task<void> answer_punch(device_id whom, std::string own, std::string at);
     void add_routes();
     void add_questions();
     task<result<bytes>> where_devices_are(device_id from, wire::locate what);
@@ -249,13 +261,21 @@ private:
     event in_step_;                // set while nothing is behind
     bool joining_ = false;
     std::map<event_id, overlay::object_id> shared_objects_;  // that are published
-    overlay::dial_limit dials_back_;
+    overlay::dial_limit dials_back_, punches_limit_;
     overlay::reach_belief reached_;
+    overlay::port_mapping mapping_;
+    overlay::puncher punches_;
+    event punch_wanted_;
     bool acting_ = false;  // as a rendezvous, because there was none
     bool promoting_ = false;
     event behind_an_epoch_;           // some event of this device is, or may be
     std::set<event_id> introducing_;  // nobody has been told of their newest change yet
 };
+
+/// How a session's bytes travel, for people.
+inline std::string way_of(const net::peer& who) {
+    return who.relayed ? "relayed" : who.punched ? "punched" : "direct";
+}
 
 /// The parts' answers to what the rooms below ask for.
 class node_parts::adapters {

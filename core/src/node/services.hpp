@@ -413,6 +413,7 @@ struct peer_view {
     std::vector<std::string> roles;
     std::string address;
     bool relayed = false;
+    std::string way = "direct";  // or "relayed", or "punched": direct, since both sides dialled
 };
 struct plugin_view {
     std::string kind, name, version, file, traits, summary,

@@ -206,9 +206,9 @@ task<void> edge_service::after_lease(device_id rendezvous) {
     }
 }
 
-/// A rendezvous that ended took nothing back of what it had said. Once everybody has had the time to
-/// lease from another one, this one is asked of whom it has not said anything, and what it does not
-/// confirm is over.
+/// A rendezvous that ended took nothing back of what it had said. Once everybody has had the time
+/// to lease from another one, this one is asked of whom it has not said anything, and what it does
+/// not confirm is over.
 task<void> edge_service::doubt_hearsay(std::uint64_t lease) {
     co_await sleep_for(env_, hearsay_time);
     std::vector<device_id> doubtful;

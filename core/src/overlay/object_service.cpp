@@ -145,12 +145,15 @@ task<result<std::vector<device_id>>> object_service::find(object_id object) {
 
 /// What those who ask at the same time share.
 struct object_service::sending {
-    wire::message_type type;
+    explicit sending(const environment& env) : enough(env) {}
+    wire::message_type type{};
     bytes payload;
-    std::size_t copies;
+    std::size_t copies = 0;
     std::function<bool(const bytes&)> good;
     std::vector<device_id> left;  // nobody has asked them yet
     sent outcome;
+    event enough;       // have answered
+    bool over = false;  // whoever asked has been told
 };
 
 task<void> object_service::send_one(std::shared_ptr<sending> all, gathering::part) {
@@ -159,10 +162,28 @@ task<void> object_service::send_one(std::shared_ptr<sending> all, gathering::par
         all->left.pop_back();
         auto answer =
             co_await mediator_.request(whom, all->type, all->payload, resolver::question_time);
+        if (all->over || all->enough.is_set()) {
+            co_return;  // the answer comes too late to be told
+        }
         if (answer && all->good(*answer)) {
             all->outcome.acknowledged.push_back({whom, std::move(*answer)});
+            if (all->outcome.acknowledged.size() >= all->copies) {
+                all->enough.set();
+            }
             co_return;
         }
+    }
+}
+
+/// Who does not answer soon is dead, perhaps: others are asked beside him.
+task<void> object_service::hedge(std::shared_ptr<sending> all, gathering sends) {
+    co_await sleep_for(env_, hedge_after);
+    if (all->over) {
+        co_return;
+    }
+    const std::size_t missing = all->copies - all->outcome.acknowledged.size();
+    for (std::size_t i = 0; i < std::min(missing, all->left.size()); ++i) {
+        tasks_.spawn("send to object", send_one(all, sends.one()));
     }
 }
 
@@ -173,7 +194,7 @@ task<result<object_service::sent>> object_service::send_to_object(
     if (!holders) {
         co_return fail(std::move(holders.error()));
     }
-    const auto all = std::make_shared<sending>();
+    const auto all = std::make_shared<sending>(env_);
     all->type = type;
     all->payload = std::move(payload);
     all->copies = copies;
@@ -189,7 +210,10 @@ task<result<object_service::sent>> object_service::send_to_object(
     for (std::size_t i = 0; i < std::min(copies, all->outcome.holders); ++i) {
         tasks_.spawn("send to object", send_one(all, sends.one()));
     }
-    co_await sends.wait();
+    tasks_.spawn("hedge", hedge(all, sends));
+    using namespace asio::experimental::awaitable_operators;
+    co_await (sends.wait() || all->enough.wait());
+    all->over = true;
     co_return std::move(all->outcome);
 }
 

@@ -47,8 +47,9 @@ public:
         std::vector<acknowledgement> acknowledged;  // less than `copies`: that is all there are
         std::size_t holders = 0;                    // that were found
     };
-    /// Sends the request to `copies` of those who hold the object; for each that does not answer,
-    /// or not to the liking of `good`, to one more, as long as there are any. The error of find().
+    /// Sends the request to `copies` of those who hold the object; for each that does not answer
+    /// within `hedge_after`, or not to the liking of `good`, to one more, as long as there are any.
+    /// Returns when so many have answered. The error of find().
     task<result<sent>> send_to_object(wire::message_type type, bytes payload, object_id object,
                                       std::size_t copies,
                                       std::function<bool(const bytes& answer)> good);
@@ -66,6 +67,7 @@ public:
 
     static constexpr duration life = std::chrono::minutes(30);
     static constexpr duration again_after = std::chrono::minutes(10);
+    static constexpr duration hedge_after = std::chrono::seconds(2);
     static constexpr duration gather = std::chrono::seconds(1);
     static constexpr duration look_every = std::chrono::seconds(10);
 
@@ -83,6 +85,7 @@ private:
     task<std::uint32_t> spread(device_id holder, wire::publish what);
     struct sending;
     task<void> send_one(std::shared_ptr<sending> all, gathering::part of);
+    task<void> hedge(std::shared_ptr<sending> all, gathering sends);
 
     const environment& env_;
     resolver& asks_;

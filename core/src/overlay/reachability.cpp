@@ -29,17 +29,17 @@ std::optional<std::string> address_to_dial(std::string_view seen_at, std::uint32
     return port_of(address) ? std::optional(address) : std::nullopt;
 }
 
-bool dial_limit::admit(const device_id& asker, instant now) {
+bool dial_limit::admit(const device_id& asker, const device_id& dialled, instant now) {
     if (now - window_began_ >= window) {
         window_began_ = now;
         in_window_ = 0;
         std::erase_if(asked_, [&](const auto& one) { return now - one.second >= for_one; });
     }
-    if (in_window_ >= at_once || asked_.size() >= remembered || asked_.contains(asker)) {
+    if (in_window_ >= at_once || asked_.size() >= remembered || asked_.contains({asker, dialled})) {
         return false;
     }
     ++in_window_;
-    asked_.emplace(asker, now);
+    asked_.emplace(std::pair(asker, dialled), now);
     return true;
 }
 

@@ -30,11 +30,11 @@ std::optional<std::string> address_to_dial(std::string_view seen_at, std::uint32
 /// The port of "host:port".
 std::optional<std::uint32_t> port_of(std::string_view address);
 
-/// Dials are dear, and whoever asks for them may mean harm: each device has one in a while, and
-/// all together so many in a second.
+/// Dials are dear, and whoever asks for them may mean harm: each pair of asker and dialled has one
+/// in a while, and all together so many in a second.
 class dial_limit {
 public:
-    bool admit(const device_id& asker, instant now);
+    bool admit(const device_id& asker, const device_id& dialled, instant now);
 
     static constexpr duration for_one = std::chrono::seconds(20);
     static constexpr std::size_t at_once = 10;
@@ -42,7 +42,7 @@ public:
     static constexpr std::size_t remembered = 10'000;
 
 private:
-    std::map<device_id, instant> asked_;
+    std::map<std::pair<device_id, device_id>, instant> asked_;
     std::size_t in_window_ = 0;
     instant window_began_{};
 };

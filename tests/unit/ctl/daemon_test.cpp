@@ -149,8 +149,8 @@ TEST_F(node, status_doctor_plugins_peers) {
     EXPECT_EQ(alice.run({"-q", "doctor"}).out, "BAD   store: slow\n      buy a disk\n");
     answer = http_answer(
         200,
-        R"({"peers":[{"device":"d1","users":["bob"],"roles":["edge"],"address":"1.2.3.4:5","relayed":true}]})");
-    EXPECT_EQ(alice.run({"peers"}).out, "d1\tbob\tedge\t1.2.3.4:5\trelayed\n");
+        R"({"peers":[{"device":"d1","users":["bob"],"roles":["edge"],"address":"1.2.3.4:5","relayed":false,"way":"punched"}]})");
+    EXPECT_EQ(alice.run({"peers"}).out, "d1\tbob\tedge\t1.2.3.4:5\tpunched\n");
     answer = http_answer(
         200,
         R"({"plugins":[{"kind":"discovery","name":"x","version":"1","file":"/x.so","traits":["fast"],"summary":"s","status":"in use"}]})");

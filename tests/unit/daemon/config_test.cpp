@@ -83,12 +83,15 @@ enrolment = "invited"
 found = false
 on_no_rendezvous = "exit"
 lan_search = false
+port_mapping = "off"
+reachability_test = false
 join = "calbox://join/127.0.0.1:1?network=)" +
                               network + R"(&token=00112233445566778899aabbccddeeff&roles=edge"
 [rendezvous]
 edges_max = 12
 heartbeat_s = 2
 min = 3
+retires = true
 open_command = ["/bin/open", "one"]
 [discovery]
 plugin = "first"
@@ -127,6 +130,9 @@ directories = ["/a", "/b"]
     EXPECT_EQ(made.node.resolves, overlay::resolver_policy::decentralised);
     EXPECT_EQ(made.open_command, (std::vector<std::string>{"/bin/open", "one"}));
     EXPECT_FALSE(made.lan_search);
+    EXPECT_FALSE(made.port_mapping);
+    EXPECT_FALSE(made.node.tests_reachability);
+    EXPECT_TRUE(made.node.retires);
     EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(2));
     EXPECT_EQ(made.node.history_kept, std::chrono::days(10));
     EXPECT_EQ(made.node.trash_kept, std::chrono::days(0));
@@ -161,6 +167,10 @@ TEST(config, refuses_values_that_do_not_fit_and_names_the_key) {
         {"history.trash_days = 0.5", "history.trash_days"},
         {"data_dir = \"\"", "data_dir"},
         {"network.lan_search = 1", "network.lan_search"},
+        {"network.port_mapping = true", "network.port_mapping"},
+        {"network.port_mapping = \"always\"", "off"},
+        {"network.reachability_test = \"yes\"", "network.reachability_test"},
+        {"rendezvous.retires = 0", "rendezvous.retires"},
         {"network.on_no_rendezvous = \"hope\"", "promote"},
         {"rendezvous.min = 1001", "rendezvous.min"},
         {"rendezvous.open_command = [\"open\"]", "absolute"},

@@ -542,7 +542,7 @@ public:
         return {};
     }
     std::vector<node::peer_view> peers() const override {
-        return {{"ab12", {"bob"}, {"edge"}, "127.0.0.1:3", true}};
+        return {{"ab12", {"bob"}, {"edge"}, "127.0.0.1:3", true, "relayed"}};
     }
     std::vector<node::plugin_view> plugins() const override {
         return {{"storage", "sqlite", "1", "/x/sqlite.so", "durable", "records", "in use"}};

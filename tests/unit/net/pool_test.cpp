@@ -14,11 +14,51 @@ namespace {
 using namespace asio::experimental::awaitable_operators;
 using namespace std::chrono_literals;
 
-class no_relays final : public relay_dialler {
+/// Pipes straight into the other device's pool, as from a rendezvous; without one, to nobody.
+class relay_stand_in final : public relay_dialler {
 public:
-    task<result<std::unique_ptr<byte_stream>>> dial(device_id, device_id) override {
-        co_return fail(errc::unavailable, "no relays in this test");
+    explicit relay_stand_in(const environment& env) : env_(env) {}
+    task<result<std::unique_ptr<byte_stream>>> dial(device_id by, device_id) override {
+        if (target == nullptr) {
+            co_return fail(errc::unavailable, "no relays in this test");
+        }
+        auto [mine, its] = make_memory_streams(env_, "relayed pipe");
+        target->accept_pipe(std::move(its), by);
+        co_return std::move(mine);
     }
+    pool* target = nullptr;
+
+private:
+    const environment& env_;
+};
+
+/// Punches into one another: each takes the end that the other one leaves.
+class punching_network final : public transport {
+public:
+    explicit punching_network(const environment& env, transport& beneath)
+        : env_(env), beneath_(beneath) {}
+    task<result<std::unique_ptr<byte_stream>>> dial(std::string address) override {
+        co_return co_await beneath_.dial(std::move(address));
+    }
+    result<std::unique_ptr<acceptor>> listen(const std::string& address) override {
+        return beneath_.listen(address);
+    }
+    task<result<std::unique_ptr<byte_stream>>> punch(std::string own,
+                                                     std::string address) override {
+        asked.push_back(own + " to " + address);
+        if (left_) {
+            co_return std::move(left_);
+        }
+        auto [mine, its] = make_memory_streams(env_, "punched");
+        left_ = std::move(its);
+        co_return std::move(mine);
+    }
+    std::vector<std::string> asked;
+
+private:
+    const environment& env_;
+    transport& beneath_;
+    std::unique_ptr<byte_stream> left_;
 };
 
 /// Lets nobody through before the gate is open.
@@ -42,14 +82,14 @@ private:
 class device final : public pool_mediator, public message_handler {
 public:
     device(const environment& env, credentials who)
-        : mine(std::move(who)), may_answer(env), env_(env) {
+        : mine(std::move(who)), may_answer(env), relays(env), env_(env) {
         may_answer.set();
     }
 
     result<void> start(const std::string& address) {
         pool_settings with;
         with.listen = address;
-        connections = make_pool(env_, mine, *this, *this, relays_, with);
+        connections = make_pool(env_, mine, *this, *this, relays, with);
         return connections->start();
     }
     device_id id() const { return crypto::device_of(mine.device_key.public_key); }
@@ -66,6 +106,7 @@ public:
         wire::location where;
         where.device = who;
         where.addresses = {other};
+        where.relay = relay;
         co_return where;
     }
     void came(const peer&) override { ++met; }
@@ -82,14 +123,15 @@ public:
 
     credentials mine;
     std::string other;  // where the other device listens
+    std::optional<device_id> relay;
     std::unique_ptr<pool> connections;
     std::vector<std::string> heard;
     int met = 0, left = 0, asked = 0;
     event may_answer;
+    relay_stand_in relays;
 
 private:
     const environment& env_;
-    no_relays relays_;
 };
 
 class pool_test : public testing::Test {
@@ -137,6 +179,16 @@ protected:
         return {*crypto::signing_key::from_seed(who.device_key.seed.view()), who.certificate,
                 who.ca_certificate, who.network};
     }
+    environment env_with(transport& other) {
+        return {world.context.get_executor(),
+                world.time,
+                world.timers,
+                world.entropy,
+                other,
+                world.disk,
+                world.compute,
+                world.log};
+    }
     static task<result<void>> tell(device& from, device_id to, std::string text) {
         co_return co_await from.connections->send(to, wire::message_type::consensus,
                                                   to_bytes(text));
@@ -180,14 +232,7 @@ TEST_F(pool_test, dials_that_cross_lose_no_message) {
 
 TEST_F(pool_test, an_answer_on_the_way_survives_a_dial_that_crosses) {
     gated_network slow(env, network);
-    environment slow_env{world.context.get_executor(),
-                         world.time,
-                         world.timers,
-                         world.entropy,
-                         slow,
-                         world.disk,
-                         world.compute,
-                         world.log};
+    environment slow_env = env_with(slow);
     device dialling(slow_env, copy_of(smaller->mine));
     ASSERT_TRUE(dialling.start("dialling:1"));
     dialling.other = "larger:1";
@@ -234,7 +279,95 @@ TEST_F(pool_test, a_later_dial_replaces_a_session_that_the_other_side_has_lost) 
     world.settle();
     EXPECT_EQ(again.heard, std::vector<std::string>{"here"});
     EXPECT_EQ(larger->heard, std::vector<std::string>{"before"});
+    EXPECT_EQ(smaller->met, 2);
+    EXPECT_EQ(smaller->left, 1) << "who came again has gone before";
     end(again);
+}
+
+TEST_F(pool_test, what_waits_goes_through_the_relay_while_a_direct_dial_takes_long) {
+    gated_network slow(env, network);
+    environment slow_env = env_with(slow);
+    device dialling(slow_env, copy_of(smaller->mine));
+    ASSERT_TRUE(dialling.start("dialling:1"));
+    dialling.other = "larger:1";
+    dialling.relay = device_id();
+    dialling.relays.target = larger->connections.get();
+    EXPECT_TRUE(world.run(tell(dialling, larger->id(), "by relay")));
+    world.settle();
+    EXPECT_EQ(larger->heard, std::vector<std::string>{"by relay"});
+    ASSERT_NE(dialling.connections->open_to(larger->id()), nullptr);
+    EXPECT_TRUE(dialling.connections->open_to(larger->id())->relayed);
+    // The dial gets through: its session takes over, and what was asked on the other is answered.
+    larger->may_answer.reset();
+    task_scope asking(env, "asking");
+    std::optional<result<bytes>> answer;
+    asking.spawn(
+        "ask", [](device& from, device_id to, std::optional<result<bytes>>& into) -> task<void> {
+            into = co_await from.connections->request(to, wire::message_type::ping, to_bytes("?"));
+        }(dialling, larger->id(), answer));
+    world.settle();
+    slow.gate.set();
+    world.settle();
+    for (const auto& [one, two] :
+         {std::pair(&dialling, &*larger), std::pair(&*larger, &dialling)}) {
+        ASSERT_NE(one->connections->open_to(two->id()), nullptr);
+        EXPECT_FALSE(one->connections->open_to(two->id())->relayed);
+        EXPECT_EQ(one->left, 0);
+    }
+    larger->may_answer.set();
+    world.settle();
+    ASSERT_TRUE(answer && *answer);
+    EXPECT_EQ(as_text(**answer), "?");
+    world.advance(10s);
+    EXPECT_TRUE(world.run(tell(dialling, larger->id(), "directly")));
+    world.settle();
+    EXPECT_EQ(larger->heard, (std::vector<std::string>{"by relay", "directly"}));
+    EXPECT_EQ(dialling.left + larger->left, 0);
+    world.run(asking.join());
+    end(dialling);
+}
+
+TEST_F(pool_test, a_punched_session_takes_over_and_a_failed_punch_harms_nothing) {
+    smaller->other = larger->other = "nobody:1";
+    smaller->relay = device_id();
+    smaller->relays.target = larger->connections.get();
+    EXPECT_TRUE(world.run(tell(*smaller, larger->id(), "one")));
+    // This network cannot punch.
+    EXPECT_FALSE(world.run(smaller->connections->punch(larger->id(), "s:1", "l:1", true)));
+    EXPECT_TRUE(world.run(tell(*smaller, larger->id(), "two")));
+    world.settle();
+    EXPECT_EQ(larger->heard, (std::vector<std::string>{"one", "two"}));
+
+    punching_network holes(env, network);
+    environment holed = env_with(holes);
+    device one(holed, copy_of(smaller->mine)), two(holed, copy_of(larger->mine));
+    ASSERT_TRUE(one.start("one:1"));
+    ASSERT_TRUE(two.start("two:1"));
+    one.other = two.other = "nobody:1";
+    one.relay = device_id();
+    one.relays.target = two.connections.get();
+    EXPECT_TRUE(world.run(tell(one, two.id(), "relayed")));
+    auto both = [](device& first, device& second) -> task<bool> {
+        const auto [mine, its] =
+            co_await (first.connections->punch(second.id(), "a:1", "b:1", true) &&
+                      second.connections->punch(first.id(), "b:1", "a:1", false));
+        co_return mine.has_value() && its.has_value();
+    };
+    EXPECT_TRUE(world.run(both(one, two)));
+    EXPECT_EQ(holes.asked, (std::vector<std::string>{"a:1 to b:1", "b:1 to a:1"}));
+    EXPECT_TRUE(world.run(tell(one, two.id(), "punched")));
+    world.advance(10s);
+    EXPECT_EQ(two.heard, (std::vector<std::string>{"relayed", "punched"}));
+    for (const auto& [mine, its] : {std::pair(&one, &two), std::pair(&two, &one)}) {
+        const peer* const now = mine->connections->open_to(its->id());
+        ASSERT_NE(now, nullptr);
+        EXPECT_TRUE(now->punched && !now->relayed);
+        EXPECT_EQ(mine->left, 0);
+    }
+    // Without a relayed session there is nothing to replace.
+    EXPECT_FALSE(world.run(one.connections->punch(two.id(), "a:1", "b:1", true)));
+    end(one);
+    end(two);
 }
 
 }  // namespace

@@ -28,16 +28,17 @@ TEST(reachability, dials_only_the_host_that_asks) {
 TEST(reachability, dials_are_limited_for_each_and_for_all) {
     dial_limit limit;
     instant now{1h};
-    EXPECT_TRUE(limit.admit(device(1), now));
-    EXPECT_FALSE(limit.admit(device(1), now + 19s));
-    EXPECT_TRUE(limit.admit(device(1), now + 20s));
+    EXPECT_TRUE(limit.admit(device(1), device(1), now));
+    EXPECT_FALSE(limit.admit(device(1), device(1), now + 19s));
+    EXPECT_TRUE(limit.admit(device(1), device(2), now + 19s));
+    EXPECT_TRUE(limit.admit(device(1), device(1), now + 20s));
     now = now + 1h;
     std::size_t admitted = 0;
     for (std::uint16_t n = 0; n < 100; ++n) {
-        admitted += limit.admit(device(n), now) ? 1 : 0;
+        admitted += limit.admit(device(n), device(n), now) ? 1 : 0;
     }
     EXPECT_EQ(admitted, dial_limit::at_once);
-    EXPECT_TRUE(limit.admit(device(99), now + 1s));
+    EXPECT_TRUE(limit.admit(device(99), device(99), now + 1s));
 }
 
 TEST(reachability, is_denied_by_two_in_a_row_and_believed_at_once) {

@@ -1,0 +1,70 @@
+"""Real processes behind real NATs, in network namespaces; skipped where the machine does not allow them."""
+
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+
+import harness
+from harness import Skip, World, expect, wait_until
+from hosts import HEARTBEAT_S, PATIENCE, Steps
+from netns import Behind, Inside, Network
+
+
+def way(person, other: str) -> list[str]:
+    """How sessions with the other one's device travel."""
+    return [peer["way"] for peer in person.daemon.get("/v1/peers")["peers"] if other in peer["users"]]
+
+
+def two_behind_routers(world: World, steps: Steps, hosts: tuple[str, str]):
+    """A hub that all can dial, and Alice and Bob, each behind a router; an event of hers has reached him."""
+    if not shutil.which("nft"):
+        raise Skip("there is no command nft (Debian package nftables)")
+    hub = world.daemon("hub", kind=Inside, roles=["registry", "rendezvous", "backup"], rendezvous__heartbeat_s=HEARTBEAT_S)
+    people = []
+    for host, name in zip(hosts, ("alice", "bob")):
+        edge = world.daemon(host, kind=Behind, roles=["edge"])
+        edge.join(hub.invite())
+        edge.wait_connected(PATIENCE)
+        people.append(edge.person(name).register())
+    alice, bob = people
+    with steps.shows("an event goes through the relay, and nobody waits for a hole", "R39 R126"):
+        bob.wait_event(alice.add_event("Around", "2031-05-03 10:00+60m", ["bob"]), PATIENCE)
+    return alice, bob
+
+
+def punched(world: World) -> None:
+    """Two home routers: both sides dial at once, and the relay is needed no more."""
+    steps = Steps()
+    with Network(world) as network:
+        alice, bob = two_behind_routers(world, steps, ("a", "b"))
+        with steps.shows("a direct connection takes the place of the relayed one, on both sides", "R39"):
+            for person, other in ((alice, "bob"), (bob, "alice")):
+                wait_until(lambda person=person, other=other: way(person, other) == ["punched"],
+                           f"{person.name} reaches {other} directly", PATIENCE)
+            expect("punched" in alice.do("net", "routes"), "net routes says so")
+        with steps.shows("it carries events while the rendezvous is away", "R106"):
+            network.unplug("hub")
+            event = alice.add_event("Without it", "2031-05-04 10:00+60m", ["bob"])
+            bob.wait_event(event, PATIENCE)
+            expect(way(bob, "alice") == ["punched"], "it is still the same way")
+    steps.end()
+
+
+def symmetric(world: World) -> None:
+    """Two routers that show another port to everybody: no hole can be punched, and the relay goes on."""
+    steps = Steps()
+    with Network(world):
+        alice, bob = two_behind_routers(world, steps, ("symmetric-a", "symmetric-b"))
+        with steps.shows("the relay serves while dials fail, and after", "R39"):
+            for number in range(12):
+                event = alice.add_event(f"Event {number}", f"2031-06-{number + 1:02} 10:00+60m", ["bob"])
+                bob.wait_event(event, PATIENCE)
+                bob.edit_event(event, place=f"Room {number}")
+                alice.wait_event(event, PATIENCE, place=f"Room {number}")
+            expect(way(alice, "bob") == ["relayed"] and way(bob, "alice") == ["relayed"], "relayed")
+    steps.end()
+
+
+if __name__ == "__main__":
+    harness.main(punched, symmetric)
