@@ -255,7 +255,7 @@ private:
     task_scope tasks_;
 };
 
-long number(const char* text) {
+long count_of(const char* text) {
     long found = 0;
     const std::string_view all(text);
     if (std::from_chars(all.data(), all.data() + all.size(), found).ptr !=
@@ -284,10 +284,10 @@ int main(int count, char** arguments) {
         world.context().run();
     };
     if (given.size() == 5 && given[0] == "edges") {
-        edges all(env, static_cast<std::size_t>(number(arguments[4])));
-        run(all.lease_and_live(given[1], id_of<network_id>(given[2]), number(arguments[5])));
+        edges all(env, static_cast<std::size_t>(count_of(arguments[4])));
+        run(all.lease_and_live(given[1], id_of<network_id>(given[2]), count_of(arguments[5])));
     } else if (given.size() == 4 && given[0] == "clients") {
-        edges all(env, static_cast<std::size_t>(number(arguments[4])));
+        edges all(env, static_cast<std::size_t>(count_of(arguments[4])));
         run(all.only_shake_hands(given[1], id_of<device_id>(given[2])));
     } else if (given.size() == 1 && given[0] == "serve") {
         const bare_server server(env);

@@ -55,7 +55,7 @@ def symmetric(world: World) -> None:
     """Two routers that show another port to everybody: no hole can be punched, and the relay goes on."""
     steps = Steps()
     with Network(world):
-        alice, bob = two_behind_routers(world, steps, ("symmetric-a", "symmetric-b"))
+        alice, bob = two_behind_routers(world, steps, ("sym-a", "sym-b"))
         with steps.shows("the relay serves while dials fail, and after", "R39"):
             for number in range(12):
                 event = alice.add_event(f"Event {number}", f"2031-06-{number + 1:02} 10:00+60m", ["bob"])

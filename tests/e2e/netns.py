@@ -168,9 +168,9 @@ class Inside(Daemon):
 
 
 class Behind(Inside):
-    """One behind a router of its own, which is symmetric for the hosts that are named so."""
+    """One behind a router of its own, which is symmetric for hosts whose names begin so."""
 
-    SYMMETRIC = "symmetric"
+    SYMMETRIC = "sym"
 
     def plug_in(self) -> str:
         router = f"nat-{self.host}"

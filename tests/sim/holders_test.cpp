@@ -11,8 +11,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
+world_settings settings(std::uint64_t seed) {
+    world_settings with;
+    with.seed = seed;
+    with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
+    return with;
+}
+
 TEST(sim_holders, three_answer_soon_though_one_is_silent) {
-    world in({.seed = 1, .plugin_directories = {CALBOX_PLUGIN_DIRECTORY}});
+    world in(settings(1));
     in.net.usual.latency = 20ms;
     auto& hub = found_network(in, "hub", wire::role::rendezvous);
     std::vector<person> all;

@@ -15,11 +15,18 @@ constexpr std::array kinds{nat_kind::full_cone, nat_kind::restricted, nat_kind::
                            nat_kind::symmetric};
 constexpr std::array names{"full cone", "restricted", "port-restricted", "symmetric"};
 
+world_settings settings(std::uint64_t seed) {
+    world_settings with;
+    with.seed = seed;
+    with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
+    return with;
+}
+
 /// A hub that everybody can dial, and Alice and Bob at A and B.
 struct two_people {
     explicit two_people(const std::function<void(network&)>& wiring, node::node_settings of_a = {},
                         node::node_settings of_b = {})
-        : in({.seed = 1, .plugin_directories = {CALBOX_PLUGIN_DIRECTORY}}) {
+        : in(settings(1)) {
         in.net.usual.latency = 20ms;
         for (const char* const host : {"A", "B"}) {
             in.net.add_host(host);

@@ -11,6 +11,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
+world_settings settings(std::uint64_t seed) {
+    world_settings with;
+    with.seed = seed;
+    with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
+    return with;
+}
+
 /// A registry, two rendezvous, and Alice and Bob, who share an event.
 class sim_presence : public testing::TestWithParam<std::uint64_t> {
 protected:
@@ -52,7 +59,7 @@ protected:
         throw failure("nobody's lease");
     }
 
-    world in{{.seed = GetParam(), .plugin_directories = {CALBOX_PLUGIN_DIRECTORY}}};
+    world in{settings(GetParam())};
     device *registry = nullptr, *a = nullptr, *b = nullptr;
     std::optional<person> alice, bob;
     std::string bobs;  // his device
