@@ -128,7 +128,7 @@ TEST_F(sim_reach, who_can_be_dialled_is_told_so) {
     two_people all([](network&) {}, asking());
     all.in.wait_for("A knows", [&] { return reachable(*all.a) == "yes"; }, 2min);
     all.share("lunch");
-    EXPECT_EQ(all.both_ways(), "direct, direct");
+    all.in.wait_for("each knows the other", [&] { return all.both_ways() == "direct, direct"; });
 }
 
 /// A router of the simulated network, as port mapping finds it; silent when there is none.

@@ -192,6 +192,7 @@ public:
 
     task<result<void>> punch(device_id device, std::string own, std::string address,
                              bool client) override {
+        tasks_.spawn("direct", dial_beside(device));
         auto stream = co_await with_deadline<std::unique_ptr<byte_stream>>(
             env_, punch_time, env_.network.punch(std::move(own), std::move(address)));
         if (!stream) {
@@ -394,6 +395,16 @@ private:
             ended.set();
         }
     };
+
+    /// The other side may be one that can be dialled, while this one cannot, and has been told of
+    /// no address when it was dialled (connection reversal: RFC 5128, 3.3).
+    task<void> dial_beside(device_id device) {
+        const auto where = co_await mediator_.find(device);
+        const session* const one = find(device);
+        if (where && one != nullptr && one->other().relayed) {
+            co_await dial_directly(device, where->addresses, std::make_shared<direct_dial>(env_));
+        }
+    }
 
     task<void> dial_directly(device_id device, std::vector<std::string> addresses,
                              std::shared_ptr<direct_dial> into) {
