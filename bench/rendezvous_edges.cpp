@@ -61,10 +61,13 @@ void say(const nlohmann::json& what) {
     std::fflush(stdout);
 }
 
-/// An edge answers nothing here.
+/// An edge answers nothing here but that it lives.
 class silent_handler final : public net::message_handler {
 public:
-    task<result<bytes>> on_request(const net::peer&, wire::message_type, bytes) override {
+    task<result<bytes>> on_request(const net::peer&, wire::message_type type, bytes) override {
+        if (type == wire::message_type::ping) {
+            co_return codec::encode(wire::nothing{});
+        }
         co_return fail(errc::unsupported, "this edge is a benchmark");
     }
     task<void> on_message(const net::peer&, wire::message_type, bytes) override { co_return; }

@@ -128,6 +128,7 @@ TEST_F(sim_reach, who_can_be_dialled_is_told_so) {
     two_people all([](network&) {}, asking());
     all.in.wait_for("A knows", [&] { return reachable(*all.a) == "yes"; }, 2min);
     all.share("lunch");
+    EXPECT_EQ(all.hub->api().info.status().edges, 2u) << "the hub itself is no peer of its own";
     all.in.wait_for("each knows the other", [&] { return all.both_ways() == "direct, direct"; });
 }
 
