@@ -1,6 +1,8 @@
 """Real processes behind real NATs, in network namespaces; skipped where the machine does not allow them."""
 
+import pathlib
 import shutil
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -16,14 +18,14 @@ def way(person, other: str) -> list[str]:
     return [peer["way"] for peer in person.daemon.get("/v1/peers")["peers"] if other in peer["users"]]
 
 
-def two_behind_routers(world: World, steps: Steps, hosts: tuple[str, str]):
+def two_behind_routers(world: World, steps: Steps, hosts: tuple[str, str], **config):
     """A hub that all can dial, and Alice and Bob, each behind a router; an event of hers has reached him."""
     if not shutil.which("nft"):
         raise Skip("there is no command nft (Debian package nftables)")
     hub = world.daemon("hub", kind=Inside, roles=["registry", "rendezvous", "backup"], rendezvous__heartbeat_s=HEARTBEAT_S)
     people = []
     for host, name in zip(hosts, ("alice", "bob")):
-        edge = world.daemon(host, kind=Behind, roles=["edge"])
+        edge = world.daemon(host, **{"kind": Behind, **config}, roles=["edge"])
         edge.join(hub.invite())
         edge.wait_connected(PATIENCE)
         people.append(edge.person(name).register())
@@ -66,5 +68,44 @@ def symmetric(world: World) -> None:
     steps.end()
 
 
+def port_of_the_router(world: World) -> None:
+    """Two symmetric routers, which give a port by NAT-PMP to whoever asks: that is where the others dial."""
+    steps = Steps()
+    routers = []
+
+    class Given(Behind):
+        def plug_in(self) -> str:
+            inside = super().plug_in()
+            router = f"nat-{self.host}"
+            routers.append(subprocess.Popen(
+                ["ip", "netns", "exec", self.network.namespace(router), sys.executable, pathlib.Path(__file__).with_name("nat_pmp.py"),
+                 self.network.hosts[router], inside], stdout=subprocess.PIPE, text=True))
+            expect(routers[-1].stdout.readline() == "ready\n", "the router's NAT-PMP does not start")
+            return inside
+
+    with Network(world):
+        try:
+            alice, bob = two_behind_routers(world, steps, ("sym-a", "sym-b"), kind=Given, network__port_mapping="auto")
+            with steps.shows("each has a port of its router, and tells the others of it", "R39"):
+                ports = [router.stdout.readline().split() for router in routers]
+                expect(all(words and words[0] == "mapped" for words in ports), f"{ports}")
+                for person, words in zip((alice, bob), ports):
+                    wait_until(lambda person=person, words=words:
+                               any(one.endswith(f":{words[1]}") and one.startswith("203.") for one in person.daemon.addresses()),
+                               f"{person.name} tells of it", PATIENCE)
+            with steps.shows("they talk directly", "R39"):
+                for person, other in ((alice, "bob"), (bob, "alice")):
+                    wait_until(lambda person=person, other=other: way(person, other) == ["direct"],
+                               f"{person.name} reaches {other} directly", PATIENCE)
+            with steps.shows("a daemon that ends gives its port back", "R39"):
+                alice.daemon.terminate()
+                expect(routers[0].stdout.readline().startswith("removed"), "the port was not given back")
+        finally:
+            for router in routers:
+                router.kill()
+                router.wait()
+    steps.end()
+
+
 if __name__ == "__main__":
-    harness.main(punched, symmetric)
+    harness.main(punched, symmetric, port_of_the_router)

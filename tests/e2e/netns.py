@@ -1,6 +1,6 @@
 """A network of Linux network namespaces, with parts of it cut off by hand: real partitions between real processes.
 
-Every host has a namespace and an address of its own (10.77.0.x, which exists in the namespaces only); two bridges in a further
+Every host has a namespace and an address of its own (203.0.113.x, the documentation's, RFC 5737); two bridges in a further
 namespace are the sides, and a veth pair between them is the cable. Nothing is added to the machine's own network. The names carry
 this process's id; __exit__ removes them, and the next start those of a test that was killed outright.
 """
@@ -85,7 +85,7 @@ class Network:
 
     def add(self, host: str) -> str:
         """Plugs a new host in; its address."""
-        space, address = self.namespace(host), f"10.77.0.{len(self.hosts) + 1}"
+        space, address = self.namespace(host), f"203.0.113.{len(self.hosts) + 1}"
         ip("netns", "add", space)
         ip("-n", space, "link", "add", "eth0", "type", "veth", "peer", "name", f"to-{host}", "netns", self.switch)
         ip("-n", self.switch, "link", "set", f"to-{host}", "master", SIDES[host in self.right], "up")
