@@ -57,13 +57,16 @@ def symmetric(world: World) -> None:
     """Two routers that show another port to everybody: no hole can be punched, and the relay goes on."""
     steps = Steps()
     with Network(world):
-        alice, bob = two_behind_routers(world, steps, ("sym-a", "sym-b"))
+        alice, bob = two_behind_routers(world, steps, ("sym-a", "sym-b"), log__level="debug")
         with steps.shows("the relay serves while dials fail, and after", "R39"):
             for number in range(12):
                 event = alice.add_event(f"Event {number}", f"2031-06-{number + 1:02} 10:00+60m", ["bob"])
                 bob.wait_event(event, PATIENCE)
                 bob.edit_event(event, place=f"Room {number}")
                 alice.wait_event(event, PATIENCE, place=f"Room {number}")
+            wait_until(lambda: any("no direct connection" in person.daemon.log.read_text() for person in (alice, bob)),
+                       "a punch was tried, and failed", PATIENCE)
+            bob.wait_event(alice.add_event("After it", "2031-07-01 10:00+60m", ["bob"]), PATIENCE)
             expect(way(alice, "bob") == ["relayed"] and way(bob, "alice") == ["relayed"], "relayed")
     steps.end()
 

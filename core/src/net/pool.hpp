@@ -72,7 +72,8 @@ public:
     /// A direct connection in place of the relayed one: dials `device` at `address` from `own`
     /// while it does the same (transport::punch), at most `punch_time`. The relayed session serves
     /// until the new one stands, and is read for a while after. One of the two is the `client` of
-    /// TLS. unavailable when nothing comes about; the relayed session is none the worse for it.
+    /// TLS. unavailable when nothing comes about; the relayed session is none the worse for it. The
+    /// addresses that `device` tells of are dialled beside it.
     virtual task<result<void>> punch(device_id device, std::string own, std::string address,
                                      bool client) = 0;
     static constexpr duration punch_time = std::chrono::seconds(10);
