@@ -18,7 +18,7 @@ bool peer::has_user(const user_id& user) const noexcept {
 namespace {
 
 using wire::message_type;
-constexpr std::size_t read_bytes = 64 * 1024;
+constexpr std::size_t read_bytes = 16 * 1024;  // a TLS record: more is never read at once
 constexpr std::size_t one_way_waiting_max = 4096;
 constexpr duration ping_every = std::chrono::seconds(20);
 constexpr duration ping_time = std::chrono::seconds(10);
