@@ -163,9 +163,11 @@ public:
     T run(task<T> work) {
         return world.run(std::move(work));
     }
-    /// Lets time pass until the question is answered with yes; a test fails after a virtual minute.
+    /// Lets time pass until the question, asked every `step`, is answered with yes; a test fails
+    /// after a virtual minute.
     template <class Question>
-    void until(Question question, duration most = std::chrono::minutes(1)) {
+    void until(Question question, duration most = std::chrono::minutes(1),
+               duration step = std::chrono::milliseconds(10)) {
         const instant end = world.time.now() + most;
         while (!question()) {
             if (world.time.now() > end) {
@@ -177,7 +179,7 @@ public:
                 }
                 throw std::runtime_error(log);
             }
-            world.advance(std::chrono::milliseconds(10));
+            world.advance(step);
         }
     }
 

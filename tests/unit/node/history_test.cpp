@@ -230,8 +230,8 @@ TEST_P(history, who_came_later_sees_nothing_from_before) {
 }
 
 TEST_P(history, is_erased_when_its_time_is_up_and_the_current_version_never) {
-    kept = std::chrono::hours(30);
-    trash = std::chrono::hours(8);
+    kept = std::chrono::hours(1);
+    trash = std::chrono::minutes(5);
     meet();
     const auto event = share(), deleted = share(), left = share();
     edit(*alice, event.id, "Review", "Room 1");
@@ -240,16 +240,16 @@ TEST_P(history, is_erased_when_its_time_is_up_and_the_current_version_never) {
     alone.participants = std::vector<std::string>();
     must(net.run(alice->api().events.modify(alice->me(), left.id, alone, std::nullopt)));
     arrives(*bob, left.id, version_number(0));
-    net.world.advance(std::chrono::hours(4));
+    net.world.advance(std::chrono::minutes(2));
     EXPECT_EQ(trash_of(*alice).size(), 1u);
     EXPECT_EQ(records(*alice, storage::record_kind::history), 4u);
-    net.world.advance(std::chrono::hours(9));
+    net.world.advance(std::chrono::minutes(9));  // the first clean-up
     EXPECT_TRUE(trash_of(*alice).empty());
     EXPECT_EQ(restore(*alice, deleted.id).error().code, errc::not_found);
     EXPECT_EQ(records(*alice, storage::record_kind::history), 3u) << "without the deleted one";
     EXPECT_EQ(records(*alice, storage::record_kind::envelope), 3u) << "with its tombstone";
     EXPECT_EQ(versions(*alice, event.id).size(), 2u);
-    net.world.advance(std::chrono::hours(24));
+    net.world.advance(std::chrono::hours(6));  // the next one
     EXPECT_EQ(versions(*alice, event.id).size(), 1u);
     EXPECT_EQ(records(*alice, storage::record_kind::history), 1u) << "the notice for bob";
     EXPECT_EQ(must(alice->api().events.show(alice->me(), event.id)).content.title, "Review");
@@ -257,7 +257,7 @@ TEST_P(history, is_erased_when_its_time_is_up_and_the_current_version_never) {
 }
 
 TEST_P(history, of_a_store_without_times_is_counted_from_the_first_cleaning) {
-    kept = std::chrono::hours(10);
+    kept = std::chrono::hours(1);
     meet();
     const auto event = share();
     edit(*alice, event.id, "Review", "Room 1");
@@ -272,9 +272,9 @@ TEST_P(history, of_a_store_without_times_is_counted_from_the_first_cleaning) {
     writes.put(storage::record_kind::history, before.first,
                codec::encode(must(codec::decode<envelope>(before.second))));
     must(alice->store->records().apply(writes));
-    net.world.advance(std::chrono::hours(9));
-    EXPECT_EQ(versions(*alice, event.id).size(), 2u);
-    net.world.advance(std::chrono::hours(2));
+    net.world.advance(std::chrono::minutes(65));
+    EXPECT_EQ(versions(*alice, event.id).size(), 2u) << "that was ten minutes after the start";
+    net.world.advance(std::chrono::minutes(6));
     EXPECT_EQ(versions(*alice, event.id).size(), 1u);
 }
 
