@@ -61,6 +61,12 @@ answer<void> list(context& with) {
     return show_document(with, *target + "/files", [&](const json& found) {
         with.out.table({"NAME", "SIZE", "TYPE", "HELD", "BY", "ADDED"},
                        file_rows(list_of(found, "files"), with.mine), "no files");
+        for (const auto& file : list_of(found, "files")) {
+            for (const auto& why : list_of(file, "refused")) {
+                with.out.note(clean(text_of(file, "name")) + " is not kept by " +
+                              clean(why.is_string() ? why.get<std::string>() : std::string()));
+            }
+        }
     });
 }
 

@@ -180,6 +180,7 @@ json to_json(const node::file_view& view) {
         {"fetched", view.fetched},
         {"stored_on", view.stored_on},
         {"owed", view.owed},
+        {"refused", view.refused},
     };
 }
 

@@ -18,6 +18,8 @@ bytes copy_key(const file_root& root, const device_id& device) {
 
 /// How long an attach waits for a first backup before it goes on with "only on this device".
 constexpr duration copy_time = std::chrono::seconds(10);
+/// A session that breaks and comes back is no reason to ask for everything again.
+constexpr duration looked_again = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -77,6 +79,27 @@ task<void> file_copies::offer(device_id backup, file_root root, std::uint64_t si
         env_.log.write(log_level::debug, "files",
                        "a backup does not take a file: " + answer.error().message());
     }
+    const bool will_not = !answer && (answer.error().code == errc::disk_full ||
+                                      answer.error().code == errc::too_large);
+    if (will_not) {
+        refused_[root][backup] = answer.error().message();
+    } else if (answer) {
+        took(backup, root);
+    }
+}
+
+void file_copies::took(const device_id& backup, const file_root& root) {
+    if (const auto found = refused_.find(root); found != refused_.end()) {
+        found->second.erase(backup);
+        if (found->second.empty()) {
+            refused_.erase(found);
+        }
+    }
+}
+
+std::map<device_id, std::string> file_copies::refused(const file_root& root) const {
+    const auto found = refused_.find(root);
+    return found == refused_.end() ? std::map<device_id, std::string>() : found->second;
 }
 
 task<void> file_copies::wait_for_one(file_root root) {
@@ -117,6 +140,7 @@ task<void> file_copies::on_kept(device_id from, wire::file_kept what) {
     copies& copy = copies_[what.root];
     (lost ? copy.kept : copy.owed).erase(from);
     (lost ? copy.owed : copy.kept).insert(from);
+    took(from, what.root);
     const std::uint64_t size = lost ? held->second : 0;
     replica::batch writes;
     writes.put(replica::record_kind::file, copy_key(what.root, from), codec::encode(!lost));
@@ -142,11 +166,13 @@ task<void> file_copies::look_after(device_id backup) {
         device_id backup;
         ~ending() { owner.looking_.erase(backup); }
     } however_it_ends{*this, backup};
+    const auto last = looked_.find(backup);
+    const bool fresh = last != looked_.end() && env_.time.now() - last->second < looked_again;
     std::vector<file_root> unsure;
     for (const auto& [root, size] : held_.all()) {
         const auto known = copies_.find(root);
         const bool kept = known != copies_.end() && known->second.kept.contains(backup);
-        if (!kept || !looked_.contains(backup)) {
+        if (!kept || !fresh) {
             unsure.push_back(root);
         }
     }
@@ -161,7 +187,9 @@ task<void> file_copies::look_after(device_id backup) {
             co_return;  // again when it is met next
         }
     }
-    looked_.insert(backup);
+    if (!fresh) {
+        looked_[backup] = env_.time.now();
+    }
 }
 
 task<result<void>> file_copies::compare(device_id backup, std::vector<file_root> some) {

@@ -28,6 +28,8 @@ public:
     /// Until a first backup has the file, at most for 10 s, and not where none can be reached.
     task<void> wait_for_one(file_root root);
     std::vector<device_id> kept(const file_root& root) const;
+    /// Backups that do not take the file, and why, as they have said.
+    std::map<device_id, std::string> refused(const file_root& root) const;
     /// The backups that are not among those.
     std::vector<device_id> lacking(const file_root& root) const;
 
@@ -40,8 +42,10 @@ private:
     struct copies {
         std::set<device_id> kept, owed;
     };
-    /// Asks what the backup holds of what it is not known to hold, the first time of everything.
+    /// Asks what the backup holds: of what it is not known to hold; of everything where it was not
+    /// asked for all just now, since it may have lost something.
     task<void> look_after(device_id backup);
+    void took(const device_id& backup, const file_root& root);
     task<result<void>> compare(device_id backup, std::vector<file_root> some);
     task<void> offer(device_id backup, file_root root, std::uint64_t size);
 
@@ -51,7 +55,9 @@ private:
     files_mediator& mediator_;
     task_scope tasks_;
     std::map<file_root, copies> copies_;
-    std::set<device_id> looking_, looked_;
+    std::set<device_id> looking_;
+    std::map<device_id, instant> looked_;  // when it had been asked for everything
+    std::map<file_root, std::map<device_id, std::string>> refused_;
 };
 
 }  // namespace calbox::node

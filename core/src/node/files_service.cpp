@@ -70,6 +70,9 @@ file_view files_service::view_of(const model::attachment& what) const {
     for (const device_id& device : copies_.lacking(what.root)) {
         view.owed.push_back("backup " + device.hex().substr(0, 8));
     }
+    for (const auto& [device, why] : copies_.refused(what.root)) {
+        view.refused.push_back("backup " + device.hex().substr(0, 8) + ": " + why);
+    }
     return view;
 }
 

@@ -294,6 +294,7 @@ struct file_view {
     std::uint64_t fetched = 0;           // plaintext bytes on this device
     std::vector<std::string> stored_on;  // "this device", "backup ab12.."
     std::vector<std::string> owed;       // backups that have not said they have it
+    std::vector<std::string> refused;  // those of them that will not take it: "backup ab12..: why"
 };
 
 /// A new file, or another one in its place.

@@ -182,6 +182,11 @@ TEST_F(file_keeper_test, the_quota_is_kept_and_what_is_beyond_stays_owed) {
     EXPECT_LE(backup.held.total_bytes(), 100'000U);
     EXPECT_EQ(backup.keeper.refused(), 1U);
     EXPECT_EQ(edge.copies.kept(first).size() + edge.copies.kept(second).size(), 1U);
+    const file_root beyond = edge.copies.kept(first).empty() ? first : second;
+    const auto why = edge.copies.refused(beyond);
+    ASSERT_EQ(why.size(), 1U);
+    EXPECT_NE(why.at(backup.self).find("backup.quota_mib"), std::string::npos);
+    EXPECT_TRUE(edge.copies.refused(beyond == first ? second : first).empty());
 }
 
 TEST_F(file_keeper_test, what_the_disk_lost_is_offered_again) {

@@ -254,6 +254,13 @@ TEST_P(history, is_erased_when_its_time_is_up_and_the_current_version_never) {
     EXPECT_EQ(records(*alice, storage::record_kind::history), 1u) << "the notice for bob";
     EXPECT_EQ(must(alice->api().events.show(alice->me(), event.id)).content.title, "Review");
     EXPECT_EQ(records(hub, storage::record_kind::history), 3u) << "the backup keeps them longer";
+    net.stop(hub);
+    hub.settings.history_kept = kept;  // what its own settings say
+    hub.settings.trash_kept = trash;
+    net.start(hub);
+    net.world.advance(std::chrono::minutes(11));
+    EXPECT_EQ(records(hub, storage::record_kind::history), 0u);
+    EXPECT_EQ(records(hub, storage::record_kind::envelope), 3u);
 }
 
 TEST_P(history, of_a_store_without_times_is_counted_from_the_first_cleaning) {
