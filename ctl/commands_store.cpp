@@ -75,6 +75,11 @@ answer<void> status(context& with) {
             with.out.field("lost", with.out.paint(colour::bad, fmt::format("{} events, {} files",
                                                                            events, files)));
         }
+        if (const auto lacking = number_of(found, "lacking_events"); lacking > 0) {
+            with.out.field(
+                "on too few backups",
+                fmt::format("{} events, which are being given to those that lack them", lacking));
+        }
         with.out.field("last scrub", scrub_text(part_of(found, "scrub"), with));
     });
 }

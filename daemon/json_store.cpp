@@ -35,6 +35,8 @@ json to_json(const node::store_view& view) {
             {"piece_bytes", view.size.piece_bytes},
             {"lost_events", view.lost_events},
             {"lost_files", view.lost_files},
+            {"lacking_events", view.lacking_events},
+            {"given_events", view.given_events},
             {"scrub", to_json(view.scrub)}};
 }
 

@@ -175,6 +175,9 @@ void node_parts::make_services(std::string listen_rather) {
     shelf->changed = [this](const file_root& root, bool here) { holds_object(root, here); };
     backed.emplace(env, db, replica->events(), links->for_files());
     replica->unsure = [this](const event_id& which) { return backed->unsure(which); };
+    backed->give = [this](device_id to, std::vector<event_id> which) {
+        return replica->give(to, std::move(which));
+    };
     copies.emplace(env, db, *shelf, links->for_files());
     keeper.emplace(env, *shelf, strategies_to_recover(), links->for_files(),
                    file_keeper::settings{plays(wire::role::backup), with.backup_quota});
@@ -183,7 +186,7 @@ void node_parts::make_services(std::string listen_rather) {
     search.emplace(env, *replica, *opened, *names);
     calendars.emplace(env, *replica, *opened, *names, *this);
     store.emplace(env, store_service::parts{db, *replica, *opened, *names, *shelf, *files, *keeper,
-                                            [this] { want_catching_up(); },
+                                            *backed, [this] { want_catching_up(); },
                                             [this] { return storage_engine(); }, with.scrubbing});
     edge.emplace(env, known, discovers, *asks, links->for_edge(), me.self(),
                  overlay::bootstrap::timers_of(with.profile));

@@ -203,12 +203,26 @@ task<result<bytes>> node_parts::on_holds(net::peer from, wire::holds what) {
     if (what.files.size() > wire::limits::roots_per_message) {
         co_return fail(errc::too_large, "a question names 2,000 files at most");
     }
-    const auto* const held_now = what.event ? replica->events().find(*what.event) : nullptr;
-    if (held_now != nullptr && ((from.roles & wire::role::backup) != 0 ||
-                                std::ranges::any_of(from.user_ids, [&](const user_id& user) {
-                                    return held_now->header.involves(user);
-                                }))) {
-        reply.order = held_now->order;
+    if (what.events && what.events->size() > wire::limits::events_per_question) {
+        co_return fail(errc::too_large, "a question names 500 events at most");
+    }
+    const auto held_for = [&](const event_id& which) -> std::optional<envelope_order> {
+        const auto* const held_now = replica->events().find(which);
+        const bool may_know =
+            held_now != nullptr && ((from.roles & wire::role::backup) != 0 ||
+                                    std::ranges::any_of(from.user_ids, [&](const user_id& user) {
+                                        return held_now->header.involves(user);
+                                    }));
+        return may_know ? std::optional(held_now->order) : std::nullopt;
+    };
+    reply.order = what.event ? held_for(*what.event) : std::nullopt;
+    if (what.events) {
+        reply.events.emplace();
+        for (const event_id& which : *what.events) {
+            if (const auto order = held_for(which)) {
+                reply.events->push_back({which, *order});
+            }
+        }
     }
     for (const file_root& root : what.files) {
         if (shelf->has(root)) {

@@ -41,6 +41,8 @@ struct store_view {
     std::uint64_t files = 0;                        // that are wholly here
     std::uint64_t records_aside = 0;                // damaged
     std::uint64_t lost_events = 0, lost_files = 0;  // damaged, and not here again
+    std::uint64_t lacking_events = 0;               // that some backup is known to lack
+    std::uint64_t given_events = 0;                 // to backups that lacked them, since the start
     scrub_view scrub;                               // under way, or that ended last
 };
 

@@ -297,6 +297,8 @@ task<result<store_view>> store_service::show() {
     view.records_aside = aside->size();
     view.lost_events = with_.replica.events().lost().size();
     view.lost_files = with_.held.lost().size();
+    view.lacking_events = with_.copies.lacking();
+    view.given_events = with_.copies.given();
     view.scrub = scrubbed();
     co_return view;
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/task_scope.hpp"
+#include "node/event_copies.hpp"
 #include "node/file_keeper.hpp"
 #include "node/files_service.hpp"
 #include "node/store_admin.hpp"
@@ -23,6 +24,7 @@ public:
         held_files& held;
         files_service& files;
         file_keeper& keeper;
+        const event_copies& copies;
         std::function<void()> catch_up;       // the others are asked what is missing here
         std::function<std::string()> engine;  // the storage plugin's name
         replica::scrub_terms terms;

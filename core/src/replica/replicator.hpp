@@ -187,6 +187,8 @@ public:
     void on_reachable(const device_id& device) { outbox_.wake(device); }
     /// The device is lost: what it is owed is owed no more, notices of a removal apart.
     void give_up(const device_id& device) { outbox_.give_up(device); }
+    /// The device lacks these events, which it is to have: they are owed to it from now on.
+    task<result<void>> give(device_id to, std::vector<event_id> which);
     task<recovery_report> catch_up(recovery_peers with);
 
     /// Verifies some records of kind envelope or history from that key on. What is damaged is

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t looked_at_once = 16;  // a signature each
 constexpr std::size_t asked_for_a_version = 8;
+constexpr std::size_t given_at_once = 100;  // in one batch
 constexpr std::size_t short_key = user_id::size + 8;
 constexpr std::size_t removal_bytes = short_key + user_id::size;
 constexpr std::size_t left_out_bytes = short_key + digest::size;
@@ -164,6 +165,32 @@ task<bool> replicator::ask_for_version(event_id which, generation_number line,
         }
     }
     co_return false;
+}
+
+task<result<void>> replicator::give(device_id to, std::vector<event_id> which) {
+    for (std::size_t at = 0; at < which.size(); at += given_at_once) {
+        batch writes;
+        std::vector<event_store::guard> guards;
+        std::vector<event_id> given;
+        for (std::size_t i = at; i < std::min(which.size(), at + given_at_once); ++i) {
+            auto guard = co_await store_.lock(which[i]);
+            guards.push_back(std::move(guard));
+            const held_event* const held = store_.find(which[i]);
+            if (held == nullptr || std::ranges::count(outbox_.owed(which[i]), to) > 0) {
+                continue;
+            }
+            outbox::write_to(writes, {to}, which[i], held->order);
+            given.push_back(which[i]);
+        }
+        auto stored = co_await db_.apply(std::move(writes));
+        if (!stored) {
+            co_return stored;
+        }
+        for (const event_id& one : given) {
+            outbox_.owe({to}, one);
+        }
+    }
+    co_return result<void>();
 }
 
 }  // namespace calbox::replica

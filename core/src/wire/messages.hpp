@@ -595,14 +595,26 @@ struct file_kept {
 struct holds {
     std::optional<event_id> event;
     std::vector<file_root> files;
+    std::optional<std::vector<event_id>> events = {};
     static constexpr auto fields =
-        std::tuple(codec::field<1>(&holds::event), codec::field<2>(&holds::files));
+        std::tuple(codec::field<1>(&holds::event), codec::field<2>(&holds::files),
+                   codec::field<3>(&holds::events));
+};
+struct held_version {
+    event_id event;
+    envelope_order order;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&held_version::event), codec::field<2>(&held_version::order));
 };
 struct holds_reply {
     std::optional<envelope_order> order;  // of the version that is held
     std::vector<file_root> files;         // of those that were named
+    /// Of the events that were named; nothing: they were not, or the program knows no such
+    /// question.
+    std::optional<std::vector<held_version>> events = {};
     static constexpr auto fields =
-        std::tuple(codec::field<1>(&holds_reply::order), codec::field<2>(&holds_reply::files));
+        std::tuple(codec::field<1>(&holds_reply::order), codec::field<2>(&holds_reply::files),
+                   codec::field<3>(&holds_reply::events));
 };
 
 }  // namespace calbox::wire
