@@ -241,12 +241,7 @@ answer<reply> client::receive(connection& line) {
     return made;
 }
 
-answer<reply> client::send(const request& what) {
-    connection line;
-    line.interrupt_fd = interrupt_fd_;
-    if (auto opened = line.open(socket_path_); !opened) {
-        return refuse(opened.error());
-    }
+answer<void> client::send_whole(connection& line, const request& what) {
     const bool has_body = !what.body.empty() || what.method == "POST" || what.method == "PUT" ||
                           what.method == "PATCH";
     auto sent = line.send_head(
@@ -260,6 +255,16 @@ answer<reply> client::send(const request& what) {
             sent = refuse(line.read_problem_of(why));
         }
     }
+    return sent;
+}
+
+answer<reply> client::send(const request& what) {
+    connection line;
+    line.interrupt_fd = interrupt_fd_;
+    if (auto opened = line.open(socket_path_); !opened) {
+        return refuse(opened.error());
+    }
+    const auto sent = send_whole(line, what);
     if (!sent) {
         return refuse(sent.error());
     }
@@ -363,7 +368,7 @@ answer<void> client::download(const request& what, const length_sink& begin,
     // Fetching from far away may take its time before the first byte; the daemon has the deadlines
     // for that.
     line.limit = std::chrono::minutes(30);
-    if (auto sent = line.send_head(what, user_, std::nullopt); !sent) {
+    if (auto sent = send_whole(line, what); !sent) {
         return sent;
     }
     return receive_pieces(line, begin, sink);

@@ -72,6 +72,7 @@ public:
 private:
     struct connection;
 
+    answer<void> send_whole(connection& line, const request& what);
     answer<reply> receive(connection& line);
     answer<void> receive_pieces(connection& line, const length_sink& begin, const byte_sink& sink);
 

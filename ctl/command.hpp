@@ -77,6 +77,7 @@ private:
 };
 
 std::vector<command> session_commands();
+std::vector<command> account_commands();
 std::vector<command> event_commands();
 std::vector<command> branch_commands();
 std::vector<command> history_commands();

@@ -135,6 +135,10 @@ outcome get_file(call& one);
 outcome fetch_file(call& one);
 outcome delete_file(call& one);
 
+outcome get_account(call& one);
+outcome post_account_export(call& one);
+outcome post_account_restore(call& one);
+
 outcome get_search(call& one);
 outcome get_export(call& one);
 outcome post_import(call& one);

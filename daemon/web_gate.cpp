@@ -52,7 +52,8 @@ bool is_for_page(std::string_view method, std::string_view path) {
     if (std::ranges::any_of(shown, [&](auto prefix) { return path.starts_with(prefix); })) {
         return is_safe(method);
     }
-    return path != "/v1/web" && path != stop_path && (path != "/v1/session" || method == "DELETE");
+    return path != "/v1/web" && path != stop_path && path != "/v1/account/restore" &&
+           (path != "/v1/session" || method == "DELETE");
 }
 
 /// What a browser of nobody's may see. Who was let in as nobody came by calboxctl on this machine

@@ -8,7 +8,7 @@ import threading
 
 sys.dont_write_bytecode = True
 
-from harness import EXIT_EXISTS, World, expect, sha256, wait_until
+from harness import EXIT_DENIED, EXIT_EXISTS, World, expect, sha256, wait_until
 
 
 def store_of(daemon) -> pathlib.Path:
@@ -115,7 +115,46 @@ def healed(world: World) -> None:
     expect(alice.event(other)["title"] == "Review" and alice.event(event)["files"][0]["held"] == "here", "not as before")
 
 
+def archived(world: World) -> None:
+    """A whole account comes from one home to another one that has nothing to do with it, and lives on there."""
+    first = world.daemon("first")
+    alice = first.person("alice").register()
+    plan = world.file("plan.pdf", 200_000)
+    review = alice.add_event("Review", "2031-06-01 10:00+60m", files=[plan])
+    alice.edit_event(review, title="Budget review")
+    alice.remove_event(alice.add_event("A mistake", "2031-06-02 10:00+60m"))
+    archive = world.path / "alice.calbox"
+    password = alice.password + "\n"
+    made = alice.ask("account", "export", str(archive), "--password-stdin", stdin=password)
+    expect(made["events"] == 1 and made["files"] == 1 and made["bytes"] == archive.stat().st_size, f"it says {made}")
+    before = sha256(archive)
+    alice.refused("account", "export", str(archive), "--password-stdin", stdin=password, status=EXIT_EXISTS)
+    alice.refused("account", "restore", str(archive), "--password-stdin", stdin=password, status=EXIT_EXISTS, says="signed in")
+    expect(sha256(archive) == before, "the archive was replaced")
+    expect(b"Budget" not in archive.read_bytes(), "an event's title stands in the archive in the clear")
+    first.terminate()
+
+    other = world.daemon("other")
+    again = other.person("alice")
+    damaged = world.path / "damaged.calbox"
+    damaged.write_bytes(archive.read_bytes())
+    flip(damaged, archive.stat().st_size // 2)
+    again.refused("account", "restore", str(damaged), "--password-stdin", stdin=password, says="damaged")
+    again.refused("account", "restore", str(archive), "--password-stdin", stdin="another long one\n", status=EXIT_DENIED)
+    expect(other.get("/v1/session")["users"] == [], "somebody is signed in after refused archives")
+    back = again.ask("account", "restore", str(archive), "--password-stdin", stdin=password)
+    expect(back["registered"] and back["device"] == 2 and back["events"] == 1, f"it says {back}")
+    expect(again.titles() == ["Budget review"], f"restored: {again.titles()}")
+    copy = again.get_file(review, "plan.pdf", world.path / "copy.pdf")
+    expect(sha256(copy) == sha256(plan), "the file differs")
+    expect(len(again.ask("events", "history", review)["versions"]) >= 2, "the earlier versions are gone")
+    again.edit_event(review, title="Budget review, moved")
+    again.wait_event(review, title="Budget review, moved")
+    fresh = again.add_event("After", "2031-06-03 10:00+60m")
+    expect(fresh == "alice/2.1", f"{fresh} may have been given before")
+
+
 if __name__ == "__main__":
     from harness import main
 
-    main(copied, healed)
+    main(copied, healed, archived)

@@ -13,6 +13,13 @@ constexpr duration listing_time = std::chrono::seconds(5);
 constexpr duration listing_pause = std::chrono::milliseconds(20);
 constexpr std::string_view auth_purpose = "auth";
 constexpr std::string_view opening_purpose = "enc";
+
+error told(error why) {
+    return why.code == errc::unavailable
+               ? error(errc::unavailable, "the registry cannot be reached: " + why.message())
+               : why;
+}
+
 }  // namespace
 
 account_service::account_service(const environment& env, replica::database& db,
@@ -100,9 +107,12 @@ task<result<wire::signed_in>> account_service::log_in(std::string name, std::str
 }
 
 task<result<wire::signed_in>> account_service::register_name(std::string name, std::string password,
+                                                             crypto::identity keys,
+                                                             std::optional<device_number> given,
                                                              crypto::secret_bytes& opening_key) {
     wire::register_user ask;
     ask.name = name;
+    ask.devices = given;
     ask.kdf.salt.resize(16);
     env_.entropy.fill(ask.kdf.salt);
     ask.kdf.memory_bytes = with_.kdf_memory_bytes;
@@ -114,7 +124,6 @@ task<result<wire::signed_in>> account_service::register_name(std::string name, s
     const auto auth =
         crypto::signing_key::from_seed(crypto::derive(root->view(), auth_purpose).view());
     opening_key = crypto::derive(root->view(), opening_purpose);
-    const auto keys = crypto::identity::generate(env_.entropy);
     ask.auth_key = auth->public_key;
     ask.identity_key = keys.sign.public_key;
     ask.box_key = keys.box.public_key;
@@ -139,7 +148,9 @@ task<result<wire::signed_in>> account_service::prove(std::string name, std::stri
                                                      bool create,
                                                      crypto::secret_bytes& opening_key) {
     if (create) {
-        co_return co_await register_name(std::move(name), std::move(password), opening_key);
+        auto keys = crypto::identity::generate(env_.entropy);
+        co_return co_await register_name(std::move(name), std::move(password), std::move(keys),
+                                         std::nullopt, opening_key);
     }
     co_return co_await log_in(std::move(name), std::move(password), opening_key);
 }
@@ -163,39 +174,80 @@ task<result<account_view>> account_service::sign_in(std::string name, std::strin
     crypto::secret_bytes opening_key;
     auto answer = co_await prove(name, std::move(*normal), create, opening_key);
     if (!answer) {
-        if (answer.error().code == errc::unavailable) {
-            co_return fail(errc::unavailable,
-                           "the registry cannot be reached: " + answer.error().message());
-        }
-        co_return fail(std::move(answer.error()));
+        co_return fail(told(std::move(answer.error())));
     }
-    auto keys = crypto::open_identity(answer->sealed_identity, opening_key.view(), name);
-    if (!keys) {
+    auto opened = crypto::open_identity(answer->sealed_identity, opening_key.view(), name);
+    if (!opened) {
         co_return fail(errc::mismatch, "the registry's copy of this user's keys does not open");
     }
-    co_return co_await keep(std::move(name), std::move(*answer), std::move(*keys));
+    co_return co_await keep(std::move(*answer),
+                            {std::move(name), std::move(*opened), {}, {}, {}, {}});
 }
 
-task<result<account_view>> account_service::keep(std::string name, wire::signed_in answer,
-                                                 crypto::identity keys) {
+task<result<account_view>> account_service::come_back(returning who, std::string password,
+                                                      bool& registered) {
+    auto normal = crypto::normal_password(password);
+    if (!normal) {
+        co_return fail(std::move(normal.error()));
+    }
+    crypto::secret_bytes opening_key;
+    auto answer = co_await log_in(who.name, *normal, opening_key);
+    registered = false;
+    if (!answer && answer.error().code == errc::unauthorised) {
+        if (who.not_elsewhere) {
+            co_return fail(std::move(*who.not_elsewhere));
+        }
+        if (auto strong = crypto::hard_to_guess(*normal, who.name); !strong) {
+            co_return fail(std::move(strong.error()));
+        }
+        registered = true;
+        auto made = co_await register_name(who.name, std::move(*normal), who.keys.clone(),
+                                           who.devices, opening_key);
+        answer = std::move(made);
+    }
+    if (!answer && answer.error().code == errc::already_exists) {
+        co_return fail(errc::unauthorised, "the name " + who.name +
+                                               " is taken in this network, and this is not its "
+                                               "password there");
+    }
+    if (!answer) {
+        co_return fail(told(std::move(answer.error())));
+    }
+    const auto keys = crypto::open_identity(answer->sealed_identity, opening_key.view(), who.name);
+    if (!keys || keys->id() != who.keys.id()) {
+        co_return fail(errc::mismatch, "the name " + who.name +
+                                           " is somebody else's in this network: the archive's "
+                                           "account has other keys");
+    }
+    if (registered && answer->number <= who.devices) {
+        co_return fail(errc::unsupported,
+                       "the registry is of an older version, and would give event numbers again");
+    }
+    co_return co_await keep(std::move(*answer), std::move(who));
+}
+
+task<result<account_view>> account_service::keep(wire::signed_in answer, returning who) {
     const auto known = co_await directory_.take(std::move(answer.entry));
-    if (!known || known->id != keys.id()) {
+    if (!known || known->id != who.keys.id()) {
         co_return fail(errc::mismatch, "the registry's card of this user does not fit his keys");
     }
     account_record record;
-    record.name = name;
-    record.wrapped = crypto::seal_identity(keys, wrapping_key().view(), name, env_.entropy);
+    record.name = who.name;
+    record.wrapped = crypto::seal_identity(who.keys, wrapping_key().view(), who.name, env_.entropy);
     record.number = answer.number;
     record.life = answer.life;
     const user_id id = known->id;
-    replica::batch writes;
+    replica::batch writes = std::move(who.with);
     writes.put(replica::record_kind::account, to_bytes(id.view()), codec::encode(record));
     auto stored = co_await db_.apply(std::move(writes));
     if (!stored) {
         co_return fail(std::move(stored.error()));
     }
+    if (who.stored) {
+        who.stored();
+    }
     accounts_.erase(id);
-    accounts_.emplace(id, make(std::move(record), std::move(keys)));
+    accounts_.emplace(id, make(std::move(record), std::move(who.keys)));
     const account_view view = view_of(id, accounts_.at(id));
     directory_.learn(accounts_.at(id).binding);
     if (changed) {

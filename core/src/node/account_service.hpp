@@ -35,6 +35,19 @@ public:
     task<result<void>> load();
     task<result<account_view>> sign_in(std::string name, std::string password,
                                        bool create) override;
+    /// The user of an archive.
+    struct returning {
+        std::string name;
+        crypto::identity keys;
+        device_number devices;  // numbers up to it were given to devices of his
+        /// Nothing, or why a network that does not know him cannot have him.
+        std::optional<error> not_elsewhere;
+        replica::batch with;           // is stored with the account, or not at all
+        std::function<void()> stored;  // after that, and before anybody is told
+    };
+    /// Signs him in; registers him with the keys that he has where the network does not know him:
+    /// then `registered`. Errors as of sign_in(); mismatch: the name is somebody else's.
+    task<result<account_view>> come_back(returning who, std::string password, bool& registered);
     task<result<void>> sign_out(user_id who) override;
     std::vector<account_view> signed_in() const override;
     result<account_view> resolve(const std::string& name) const override;
@@ -61,10 +74,11 @@ private:
     task<result<wire::signed_in>> log_in(std::string name, std::string password,
                                          crypto::secret_bytes& opening_key);
     task<result<wire::signed_in>> register_name(std::string name, std::string password,
+                                                crypto::identity keys,
+                                                std::optional<device_number> given,
                                                 crypto::secret_bytes& opening_key);
     task<result<crypto::secret_bytes>> derive_root(std::string password, wire::kdf_parameters with);
-    task<result<account_view>> keep(std::string name, wire::signed_in answer,
-                                    crypto::identity keys);
+    task<result<account_view>> keep(wire::signed_in answer, returning who);
     crypto::secret_bytes wrapping_key() const;
     account make(account_record record, crypto::identity keys) const;
     static account_view view_of(const user_id& id, const account& one) {

@@ -52,6 +52,11 @@ const user_info* directory::known_name(const std::string& name) const noexcept {
     return found == names_.end() ? nullptr : known(found->second);
 }
 
+const wire::user_entry* directory::entry_of(const user_id& id) const noexcept {
+    const auto found = users_.find(id);
+    return found == users_.end() ? nullptr : &found->second.raw;
+}
+
 task<void> directory::store(user_id id) {
     replica::batch writes;
     writes.put(replica::record_kind::directory, to_bytes(id.view()),
@@ -73,8 +78,13 @@ task<result<user_info>> directory::take(wire::user_entry raw) {
         co_return fail(errc::mismatch, "a user's card that the registry did not sign");
     }
     const user_id id = crypto::user_of(card->identity_key);
-    if (const auto pinned = names_.find(card->name);
-        pinned != names_.end() && pinned->second != id) {
+    auto pinned = names_.find(card->name);
+    if (pinned != names_.end() && pinned->second != id &&
+        users_.at(pinned->second).raw.card_signature.empty()) {
+        co_await forget(pinned->second);
+        pinned = names_.find(card->name);
+    }
+    if (pinned != names_.end() && pinned->second != id) {
         env_.log.write(log_level::warn, "directory",
                        "the registry names another identity key for " + card->name + ": refused");
         co_return fail(errc::mismatch,
@@ -94,7 +104,8 @@ task<result<user_info>> directory::take(wire::user_entry raw) {
     names_[card->name] = id;
     user_info info{std::move(*card), id, raw.devices};
     const bool is_new = !users_.contains(id);
-    const bool changed = is_new || users_[id].raw.devices != raw.devices;
+    const bool changed =
+        is_new || users_[id].raw.devices != raw.devices || users_[id].raw.card_signature.empty();
     users_[id] = {std::move(raw), info, env_.time.now()};
     if (is_new && met) {
         met(id);
@@ -103,6 +114,40 @@ task<result<user_info>> directory::take(wire::user_entry raw) {
         co_await store(id);
     }
     co_return info;
+}
+
+task<void> directory::remember(wire::user_entry raw) {
+    const auto card = codec::decode<wire::user_card>(raw.card);
+    if (!card || card->identity_key.size() != 32 || card->box_key.size() != 32 ||
+        !is_user_name(card->name)) {
+        co_return;
+    }
+    const user_id id = crypto::user_of(card->identity_key);
+    if (known(id) != nullptr || known_name(card->name) != nullptr) {
+        co_return;
+    }
+    if (crypto::verify(ca_key_, card_domain, raw.card, raw.card_signature)) {
+        (void)co_await take(std::move(raw));
+        co_return;
+    }
+    raw.card_signature.clear();
+    raw.devices.clear();
+    names_[card->name] = id;
+    users_[id] = {std::move(raw), {*card, id, {}}, std::nullopt};
+    co_await store(id);
+}
+
+/// Whom only an archive names.
+task<void> directory::forget(user_id id) {
+    names_.erase(users_.at(id).info.card.name);
+    users_.erase(id);
+    replica::batch writes;
+    writes.erase(replica::record_kind::directory, to_bytes(id.view()));
+    const auto erased = co_await db_.apply(std::move(writes));
+    if (!erased) {
+        env_.log.write(log_level::warn, "directory",
+                       "cannot forget a card: " + erased.error().message());
+    }
 }
 
 task<result<std::vector<wire::user_entry>>> directory::ask(wire::lookup what, bool& more) {

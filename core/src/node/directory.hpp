@@ -41,6 +41,8 @@ public:
     /// From the cache; null when not known. Valid until the next suspension.
     const user_info* known(const user_id& id) const noexcept;
     const user_info* known_name(const std::string& name) const noexcept;
+    /// As the registry gave it; null when not known.
+    const wire::user_entry* entry_of(const user_id& id) const noexcept;
     /// From the cache, else from the registry. not_found, unavailable.
     task<result<user_info>> by_name(std::string name);
     task<result<user_info>> by_id(user_id id);
@@ -62,6 +64,9 @@ public:
     /// background.
     void refresh(const std::vector<user_id>& users);
     task<result<user_info>> take(wire::user_entry entry);
+    /// Somebody whom an archive of this device's user knows: as take(), and where this network does
+    /// not know him, until it names somebody else so.
+    task<void> remember(wire::user_entry entry);
 
 private:
     task<result<std::vector<wire::user_entry>>> ask(wire::lookup what, bool& more);
@@ -70,6 +75,7 @@ private:
     task<bool> ask_for_strangers(std::vector<user_id> strangers);
     task<void> seek_all();
     task<void> store(user_id id);
+    task<void> forget(user_id id);
 
     const environment& env_;
     replica::database& db_;

@@ -31,9 +31,9 @@ void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
-    return {*all.accounts, *all.events, *all.locks,   *all.files,  *all.contacts,
-            all,           all,         all.watching, *all.past,   *all.branches,
-            all,           *all.store,  all,          *all.search, *all.calendars};
+    return {*all.accounts, *all.events,  *all.locks,     *all.files,    *all.contacts, all,
+            all,           all.watching, *all.past,      *all.branches, all,           *all.store,
+            all,           *all.search,  *all.calendars, *all.archiving};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -185,6 +185,14 @@ void node_parts::make_services(std::string listen_rather) {
     branches.emplace(env, *replica, *opened, *names, *this, *events, *files);
     search.emplace(env, *replica, *opened, *names);
     calendars.emplace(env, *replica, *opened, *names, *this);
+    archiving.emplace(env, archive_service::parts{*replica,
+                                                  *opened,
+                                                  *names,
+                                                  *shelf,
+                                                  *files,
+                                                  {with.kdf_memory_bytes, with.kdf_passes},
+                                                  [this] { return book.now(); },
+                                                  [this] { count_copies(); }});
     store.emplace(env, store_service::parts{db, *replica, *opened, *names, *shelf, *files, *keeper,
                                             *backed, [this] { want_catching_up(); },
                                             [this] { return storage_engine(); }, with.scrubbing});

@@ -225,6 +225,13 @@ void node_parts::want_catching_up() {
     begin_catching_up();
 }
 
+void node_parts::count_copies() {
+    for (const net::peer& one : connections->peers()) {
+        copies->on_peer(one.device);
+    }
+    backed->recount();
+}
+
 void node_parts::begin_catching_up() {
     behind_ = true;
     if (!std::exchange(catching_up_, true)) {

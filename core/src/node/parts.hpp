@@ -10,6 +10,7 @@
 #include "base/gathering.hpp"
 #include "base/task_scope.hpp"
 #include "net/relay.hpp"
+#include "node/archive_service.hpp"
 #include "node/branch_service.hpp"
 #include "node/contacts_service.hpp"
 #include "node/enrolment.hpp"
@@ -165,6 +166,7 @@ public:
     std::optional<store_service> store;
     std::optional<search_service> search;
     std::optional<exchange_service> calendars;
+    std::optional<archive_service> archiving;
     std::optional<overlay::edge_service> edge;
     std::optional<overlay::rendezvous_service> rendezvous;
     std::optional<overlay::lan_service> lan;
@@ -223,6 +225,8 @@ private:
     task<void> meet_one(device_id device, gathering::part of);
     task<std::vector<device_id>> meet(std::vector<device_id> devices);
     void begin_catching_up();
+    /// What came by none of them is to be on the backups, too.
+    void count_copies();
     task<void> catch_up();
     task<void> look_around();
     void ask_whoever_came();

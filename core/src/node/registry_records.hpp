@@ -36,11 +36,13 @@ struct user_record {
     bytes card_signature;
     bytes sealed_identity;
     std::vector<device_slot> devices;
-    static constexpr auto fields = std::tuple(
-        codec::field<1>(&user_record::name), codec::field<2>(&user_record::kdf),
-        codec::field<3>(&user_record::auth_key), codec::field<4>(&user_record::card),
-        codec::field<5>(&user_record::card_signature),
-        codec::field<6>(&user_record::sealed_identity), codec::field<7>(&user_record::devices));
+    std::optional<device_number> given;  // in another network: numbers up to it are not given here
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&user_record::name), codec::field<2>(&user_record::kdf),
+                   codec::field<3>(&user_record::auth_key), codec::field<4>(&user_record::card),
+                   codec::field<5>(&user_record::card_signature),
+                   codec::field<6>(&user_record::sealed_identity),
+                   codec::field<7>(&user_record::devices), codec::field<8>(&user_record::given));
 };
 
 struct token_record {

@@ -18,6 +18,8 @@ constexpr std::size_t table_max =
     10'000;  // nonces, failures, rates: strangers cannot grow them beyond
 constexpr int requests_per_minute = 60;
 constexpr int free_failures = 5;
+/// Higher than any registry gives, and leaves room for devices to come.
+constexpr std::uint64_t devices_given_most = 1'000'000;
 constexpr std::int64_t token_ms = std::int64_t{30} * 24 * 3600 * 1000;
 
 bytes user_key(const std::string& name) { return to_bytes("user " + name); }
@@ -259,7 +261,7 @@ task<result<bytes>> registry_service::admit(const net::peer& from, user_record u
         answer.number = slot->number;
         answer.life = slot->life;
     } else {
-        std::uint64_t last = 0;
+        std::uint64_t last = user.given ? user.given->value : 0;
         for (const device_slot& one : user.devices) {
             last = std::max(last, one.number.value);
         }
@@ -296,7 +298,8 @@ task<result<bytes>> registry_service::on_register(const net::peer& from, bytes p
         crypto::verify(ask->identity_key, login_domain, message, ask->identity_proof);
     if (!proved || ask->box_key.size() != 32 || ask->kdf.salt.size() != 16 ||
         ask->kdf.memory_bytes < wire::limits::kdf_memory_least ||
-        ask->sealed_identity.size() > 1024) {
+        ask->sealed_identity.size() > 1024 ||
+        (ask->devices && ask->devices->value > devices_given_most)) {
         co_return fail(errc::malformed, "a registration that does not hold together");
     }
     const user_id id = crypto::user_of(ask->identity_key);
@@ -311,6 +314,7 @@ task<result<bytes>> registry_service::on_register(const net::peer& from, bytes p
     user.kdf = ask->kdf;
     user.auth_key = ask->auth_key;
     user.sealed_identity = ask->sealed_identity;
+    user.given = ask->devices;
     user.card = codec::encode(
         wire::user_card{ask->name, ask->identity_key, ask->box_key, env_.time.wall()});
     user.card_signature = ca_key_.sign(card_domain, user.card);

@@ -17,6 +17,7 @@
 #include "model/difference.hpp"
 #include "model/event.hpp"
 #include "model/recurrence.hpp"
+#include "node/archives.hpp"
 #include "node/exchange.hpp"
 #include "node/overlay_admin.hpp"
 #include "node/search.hpp"
@@ -528,6 +529,7 @@ struct services {
     object_admin& objects;
     searches& search;
     exchange& calendars;
+    archives& archive;
 };
 
 }  // namespace calbox::node

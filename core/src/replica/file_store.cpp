@@ -131,6 +131,17 @@ task<result<void>> file_store::finish(file_root root, std::uint64_t size,
     co_return co_await db_.apply(std::move(writes));
 }
 
+task<result<void>> file_store::erase(file_root root) {
+    batch writes;
+    writes.erase(record_kind::file, to_bytes(root.view()));
+    auto erased = co_await db_.apply(std::move(writes));
+    if (!erased) {
+        co_return erased;
+    }
+    co_return co_await db_.with_blobs(
+        [root](storage::blob_store& blobs) { return blobs.remove(root); });
+}
+
 task<result<std::optional<file_record>>> file_store::record(file_root root) {
     const auto stored = co_await db_.get(record_kind::file, to_bytes(root.view()));
     if (!stored) {

@@ -80,6 +80,8 @@ public:
     task<result<void>> put_leaf(file_root root, std::uint64_t index, bytes sealed);
     task<result<void>> finish(file_root root, std::uint64_t size,
                               const std::vector<digest>& leaves);
+    /// Removes the file and what has come of it; no error when there is nothing.
+    task<result<void>> erase(file_root root);
 
 private:
     task<result<std::optional<file_record>>> record(file_root root);

@@ -100,6 +100,13 @@ struct left_out {
         std::tuple(codec::field<1>(&left_out::copy), codec::field<2>(&left_out::lost));
 };
 
+/// An event out of an archive: the current version, and those before it with when they were
+/// replaced.
+struct restored_event {
+    verified_envelope current;
+    std::vector<std::pair<verified_envelope, history_record>> earlier;
+};
+
 /// What a look at some records has found.
 struct records_seen {
     struct damage {
@@ -174,6 +181,14 @@ public:
     /// Verifies and stores what somebody else decided; returns what is held now. `from`: who sent
     /// it, and is asked for the versions between, where it does not follow what is held; or zero.
     task<result<envelope_order>> receive(envelope what, device_id from = {});
+
+    /// Takes in what this device held once, or another one of its user: all of it or nothing. What
+    /// is newer here stays. `store` makes the batch durable, and calls the function right after it.
+    using storing = std::function<task<result<void>>(batch, std::function<void()>)>;
+    task<result<void>> restore(std::vector<restored_event> all, storing store);
+    /// Those who decided about this organizer's events are in another network, and this device is
+    /// the first of his in this one: it decides about them from now on, as if it had made them.
+    void begin_anew(const user_id& organizer);
 
     // Handlers of messages (node/router.hpp).
     task<result<bytes>> on_update(device_id from, wire::update what);

@@ -277,12 +277,13 @@ struct register_user {
     bytes sealed_identity;
     bytes auth_proof;
     bytes identity_proof;
+    std::optional<device_number> devices = {};  // numbers up to it are given already
     static constexpr auto fields = std::tuple(
         codec::field<1>(&register_user::name), codec::field<2>(&register_user::kdf),
         codec::field<3>(&register_user::auth_key), codec::field<4>(&register_user::identity_key),
         codec::field<5>(&register_user::box_key), codec::field<6>(&register_user::sealed_identity),
         codec::field<7>(&register_user::auth_proof),
-        codec::field<8>(&register_user::identity_proof));
+        codec::field<8>(&register_user::identity_proof), codec::field<9>(&register_user::devices));
 };
 /// Answer to login and register_user. The device signs its binding with the identity key and
 /// publishes it by `lookup`'s neighbour, bindings, sent to the registry.

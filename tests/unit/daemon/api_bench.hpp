@@ -81,8 +81,9 @@ protected:
     fake_objects objects;
     fake_search search;
     fake_exchange calendars;
-    node::services all{account, events, lock,    file,  contact, network, info,     changes,
-                       past,    branch, overlay, store, objects, search,  calendars};
+    fake_archives archive{trouble};
+    node::services all{account, events, lock,    file,  contact, network, info,      changes,
+                       past,    branch, overlay, store, objects, search,  calendars, archive};
     web_sessions pages{world.env};
     int stops = 0;
     api subject{world.env, all, pages, [this] { ++stops; }};

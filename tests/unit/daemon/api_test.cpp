@@ -118,6 +118,28 @@ TEST_F(api_test, exchanges_files_with_other_calendars) {
     EXPECT_EQ(say("POST", "/v1/import?dry_run=1", "x").status, 400);
 }
 
+TEST_F(api_test, archives_an_account_and_restores_it) {
+    EXPECT_EQ(ask("GET", "/v1/account").document()["events"], 2);
+    const auto sent = say("POST", "/v1/account/export", R"({"password":"long enough"})");
+    EXPECT_EQ(sent.status, 200);
+    EXPECT_EQ(sent.body, "archive");
+    EXPECT_EQ(sent.head.at("content-length"), "7");
+    EXPECT_EQ(archive.given.archive, "long enough");
+    trouble.next = error(errc::invalid_argument, "too easy to guess");
+    EXPECT_EQ(say("POST", "/v1/account/export", R"({"password":"1"})").status, 400);
+    EXPECT_EQ(say("POST", "/v1/account/export", "{}").status, 400);
+    const auto back = say("POST", "/v1/account/restore", "what was archived",
+                          "Calbox-Password: p%C3%A4ss word\r\n", "application/octet-stream");
+    EXPECT_EQ(back.status, 201) << back.body;
+    EXPECT_EQ(back.document()["device"], 3);
+    EXPECT_EQ(archive.taken, "what was archived");
+    EXPECT_EQ(archive.given.archive, "p\xC3\xA4ss word");
+    EXPECT_EQ(archive.given.account, "");
+    EXPECT_EQ(say("POST", "/v1/account/restore", "x").status, 400);
+    trouble.next = error(errc::malformed, "the archive is damaged");
+    EXPECT_EQ(say("POST", "/v1/account/restore", "x", "Calbox-Password: y\r\n").status, 400);
+}
+
 TEST_F(api_test, shows_the_overlay_and_exchanges_its_strategy) {
     const json net = ask("GET", "/v1/net").document();
     EXPECT_EQ(net["edges_max"], 9);

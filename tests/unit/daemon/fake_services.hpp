@@ -680,6 +680,52 @@ public:
     bool last_dry = false;
 };
 
+class fake_archives final : public node::archives {
+public:
+    explicit fake_archives(mishap& trouble) : trouble_(trouble) {}
+    task<result<node::archive_view>> show(user_id) override { co_return view(); }
+    task<result<void>> save(user_id, std::string password, node::archive_sink& into) override {
+        if (auto problem = trouble_.take()) {
+            co_return fail(*problem);
+        }
+        given.archive = std::move(password);
+        if (auto begun = co_await into.begin(7); !begun) {
+            co_return begun;
+        }
+        co_return co_await into.write(to_bytes("archive"));
+    }
+    task<result<node::archive_view>> restore(passwords with, replica::byte_source& from) override {
+        given = std::move(with);
+        while (true) {
+            const auto piece = co_await from.next();
+            if (!piece) {
+                co_return fail(piece.error());
+            }
+            if (piece->empty()) {
+                break;
+            }
+            taken.append(as_text(*piece));
+        }
+        if (auto problem = trouble_.take()) {
+            co_return fail(*problem);
+        }
+        co_return view();
+    }
+    passwords given;
+    std::string taken;
+
+private:
+    static node::archive_view view() {
+        node::archive_view made;
+        made.name = "alice";
+        made.events = 2;
+        made.versions = 1;
+        made.device = device_number(3);
+        return made;
+    }
+    mishap& trouble_;
+};
+
 class fake_watch final : public node::watch {
 public:
     explicit fake_watch(const environment& env) : env_(env), news_(std::make_shared<event>(env)) {}

@@ -1,0 +1,259 @@
+// Archives of whole accounts: written on one device, restored on another one, of the same network
+// or of another one; and what is damaged leaves nothing behind.
+#include <gtest/gtest.h>
+
+#include "support/test_network.hpp"
+
+namespace calbox::node {
+namespace {
+
+using test::must;
+
+struct bytes_archive final : archive_sink {
+    task<result<void>> begin(std::uint64_t length) override {
+        expected = length;
+        co_return result<void>();
+    }
+    task<result<void>> write(bytes piece) override {
+        all.insert(all.end(), piece.begin(), piece.end());
+        co_return result<void>();
+    }
+    bytes all;
+    std::uint64_t expected = 0;
+};
+
+class archive : public testing::TestWithParam<std::string> {
+protected:
+    archive() : net(1, GetParam()), hub(net.add_hub()) {
+        alice = &net.add_edge("alice", hub);
+        alice->sign_in("alice");
+        bob = &net.add_edge("bob", hub);
+        bob->sign_in("bob");
+    }
+    event_view create(test::test_network::device& at, const std::string& title,
+                      std::vector<std::string> guests = {}) {
+        event_draft what;
+        what.title = title;
+        what.start = "2026-05-04 14:00";
+        what.participants = std::move(guests);
+        return must(net.run(at.api().events.create(at.me(), std::move(what))));
+    }
+    event_view rename(test::test_network::device& at, event_id which, const std::string& title) {
+        event_draft change;
+        change.title = title;
+        return must(net.run(at.api().events.modify(at.me(), which, change, std::nullopt)));
+    }
+    void attach(event_id which, const std::string& name, const bytes& content) {
+        test::bytes_source from(content);
+        must(net.run(alice->api().file.attach(alice->me(), which, name, "", from, false)));
+    }
+    bytes file_of(test::test_network::device& at, event_id which, const std::string& name) {
+        must(net.run(at.api().file.fetch(at.me(), which, name)));
+        test::bytes_sink into;
+        must(net.run(at.api().file.read(at.me(), which, name, 0, 0, into)));
+        return into.all;
+    }
+    std::string title(test::test_network::device& at, event_id which) {
+        const auto seen = at.api().events.show(at.me(), which);
+        return seen ? seen->content.title : std::string();
+    }
+    bytes save() {
+        bytes_archive into;
+        must(net.run(alice->api().archive.save(alice->me(), password, into)));
+        EXPECT_EQ(into.all.size(), into.expected);
+        return std::move(into.all);
+    }
+    result<archive_view> restore(test::test_network::device& at, bytes file,
+                                 archives::passwords with) {
+        test::bytes_source from(std::move(file));
+        return net.run(at.api().archive.restore(std::move(with), from));
+    }
+    /// A machine that has nothing to do with the others.
+    test::test_network::device& elsewhere(const std::string& name = "elsewhere") {
+        node_settings with;
+        with.roles =
+            wire::role::edge | wire::role::registry | wire::role::rendezvous | wire::role::backup;
+        return net.add(name, std::move(with));
+    }
+    static std::size_t rows(test::test_network::device& at, storage::record_kind kind) {
+        std::size_t count = 0;
+        must(at.store->records().scan(kind, {}, {}, [&](byte_view, byte_view) {
+            ++count;
+            return true;
+        }));
+        return count;
+    }
+
+    const std::string password = "a long password of alice";
+    test::test_network net;
+    test::test_network::device& hub;
+    test::test_network::device *alice, *bob;
+};
+
+INSTANTIATE_TEST_SUITE_P(strategies, archive, testing::ValuesIn(test::strategies()),
+                         [](const auto& one) { return one.param; });
+
+TEST_P(archive, brings_everything_to_another_network) {
+    const bytes content(150'000, 7);
+    const auto own = create(*alice, "Dentist"), shared = create(*alice, "Review", {"bob"}),
+               gone = create(*alice, "A mistake");
+    rename(*alice, own.id, "Dentist at noon");
+    attach(own.id, "plan.pdf", content);
+    attach(own.id, "empty.txt", {});
+    must(net.run(alice->api().events.remove(alice->me(), gone.id, std::nullopt)));
+    must(net.run(alice->api().contact.ask(alice->me(), "bob")));
+    const auto file = save();
+
+    auto& fresh = elsewhere();
+    const auto back = must(restore(fresh, file, {password, {}}));
+    EXPECT_EQ(back.name, "alice");
+    EXPECT_EQ(back.events, 2U);
+    EXPECT_EQ(back.files, 2U);
+    EXPECT_TRUE(back.registered);
+    EXPECT_EQ(back.device, device_number(2)) << "1 has given numbers";
+    fresh.users.push_back(alice->me());
+    EXPECT_EQ(must(fresh.api().account.resolve("alice")).id, alice->me());
+    EXPECT_EQ(title(fresh, own.id), "Dentist at noon");
+    EXPECT_EQ(title(fresh, shared.id), "Review");
+    EXPECT_EQ(must(fresh.api().events.show(fresh.me(), shared.id)).content.participants,
+              std::vector<std::string>{"bob"});
+    EXPECT_EQ(must(net.run(fresh.api().past.versions(fresh.me(), own.id))).size(), 4U);
+    EXPECT_EQ(must(net.run(fresh.api().past.trash(fresh.me()))).size(), 1U);
+    EXPECT_EQ(fresh.api().contact.friends(fresh.me()).size(), 1U);
+    EXPECT_EQ(file_of(fresh, own.id, "plan.pdf"), content);
+    EXPECT_EQ(file_of(fresh, own.id, "empty.txt"), bytes());
+
+    const auto made = create(fresh, "After the fire");
+    EXPECT_EQ(made.id.device(), device_number(2));
+    EXPECT_EQ(
+        must(net.run(fresh.api().past.restore(fresh.me(), gone.id, std::nullopt, std::nullopt)))
+            .content.title,
+        "A mistake");
+    EXPECT_EQ(rename(fresh, own.id, "Dentist again").version, version_number(5));
+    net.stop(fresh);
+    net.start(fresh);
+    EXPECT_EQ(title(fresh, own.id), "Dentist again");
+    EXPECT_EQ(file_of(fresh, own.id, "plan.pdf"), content);
+}
+
+TEST_P(archive, an_old_one_catches_up_before_anything_is_edited) {
+    const auto shared = create(*alice, "Review", {"bob"});
+    const auto file = save();
+    const auto later = create(*alice, "Made later");
+    const auto now = rename(*alice, shared.id, "Retro");
+    net.until([&] {
+        return title(*bob, shared.id) == "Retro" && alice->api().info.status().outbox == 0;
+    });
+    auto& second = net.add_edge("second", hub);
+    const auto back = must(restore(second, file, {password, {}}));
+    EXPECT_FALSE(back.registered);
+    EXPECT_EQ(back.device, device_number(2));
+    second.users.push_back(alice->me());
+    // The change waits for what was missed.
+    const auto changed = rename(second, shared.id, "Planning");
+    EXPECT_EQ(changed.version, now.version.next());
+    net.until([&] { return title(*bob, shared.id) == "Planning"; });
+    net.until([&] { return title(second, later.id) == "Made later"; });
+    const auto made = create(second, "On the second");
+    EXPECT_EQ(made.id.device(), device_number(2));
+    net.until([&] { return title(*alice, made.id) == "On the second"; });
+    EXPECT_EQ(title(*alice, shared.id), "Planning");
+}
+
+TEST_P(archive, goes_to_the_backups_of_the_new_network) {
+    const auto own = create(*alice, "Dentist"), other = create(*alice, "Review");
+    attach(own.id, "plan.pdf", bytes(1'000, 7));
+    const auto file = save();
+    node_settings with;
+    with.roles = wire::role::registry | wire::role::rendezvous | wire::role::backup;
+    auto& keeper = net.add("keeper", std::move(with));
+    auto& fresh = net.add_edge("fresh", keeper);
+    must(restore(fresh, file, {password, {}}));
+    fresh.users.push_back(alice->me());
+    EXPECT_TRUE(must(fresh.api().events.show(fresh.me(), own.id)).stored_on.empty())
+        << "it has not said so";
+    net.until([&] {
+        return rows(keeper, storage::record_kind::envelope) == 2 &&
+               keeper.api().info.status().files == 1 &&
+               must(fresh.api().events.show(fresh.me(), other.id)).owed.empty();
+    });
+    const auto shown = must(net.run(fresh.api().store.show()));
+    EXPECT_EQ(shown.given_events, GetParam() == "views" ? 0U : 2U) << "its voters tell of them";
+    EXPECT_EQ(shown.lacking_events, 0U);
+    rename(fresh, own.id, "Dentist again");
+    net.until([&] { return rows(keeper, storage::record_kind::history) > 0; });
+}
+
+class damaged_archive : public archive {
+protected:
+    void expect_nothing(test::test_network::device& at) {
+        EXPECT_TRUE(at.api().account.signed_in().empty());
+        for (const auto kind : {storage::record_kind::envelope, storage::record_kind::history,
+                                storage::record_kind::account, storage::record_kind::file}) {
+            EXPECT_EQ(rows(at, kind), 0U);
+        }
+        const auto size = must(at.store->measure());
+        EXPECT_EQ(size.blobs + size.parts, 0U);
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(strategies, damaged_archive, testing::Values("naive"),
+                         [](const auto& one) { return one.param; });
+
+TEST_P(damaged_archive, is_refused_and_leaves_nothing) {
+    const auto own = create(*alice, "Dentist");
+    attach(own.id, "plan.pdf", bytes(100'000, 7));
+    const auto file = save();
+    auto& fresh = elsewhere();
+    EXPECT_EQ(restore(fresh, file, {"another long password", {}}).error().code, errc::unauthorised);
+    EXPECT_EQ(restore(fresh, to_bytes("BEGIN:VCALENDAR"), {password, {}}).error().code,
+              errc::malformed);
+    EXPECT_EQ(restore(fresh, {}, {password, {}}).error().code, errc::malformed);
+    for (std::size_t cut = 1; cut < file.size(); cut += file.size() / 7) {
+        bytes part(file.begin(), file.end() - static_cast<std::ptrdiff_t>(cut));
+        EXPECT_EQ(restore(fresh, std::move(part), {password, {}}).error().code, errc::malformed)
+            << cut;
+    }
+    for (std::size_t at = 20; at < file.size(); at += file.size() / 7) {
+        bytes turned = file;
+        turned[at] ^= 4;
+        EXPECT_EQ(restore(fresh, std::move(turned), {password, {}}).error().code, errc::malformed)
+            << at;
+    }
+    bytes longer = file;
+    longer.insert(longer.end(), file.end() - 100, file.end());
+    EXPECT_EQ(restore(fresh, std::move(longer), {password, {}}).error().code, errc::malformed);
+    expect_nothing(fresh);
+    EXPECT_EQ(restore(*alice, file, {password, {}}).error().code, errc::already_exists);
+    EXPECT_EQ(net.run(alice->api().archive.show(bob->me())).error().code, errc::unauthorised);
+    bytes_archive into;
+    EXPECT_EQ(net.run(alice->api().archive.save(alice->me(), "1234567890", into)).error().code,
+              errc::invalid_argument);
+    EXPECT_TRUE(into.all.empty());
+}
+
+TEST_P(damaged_archive, is_not_mixed_up_with_somebody_else_of_that_name) {
+    create(*alice, "Dentist");
+    const auto file = save();
+    auto& fresh = elsewhere();
+    must(net.run(fresh.api().account.sign_in("alice", "the other one's password", true)));
+    EXPECT_EQ(restore(fresh, file, {password, {}}).error().code, errc::unauthorised);
+    EXPECT_EQ(restore(fresh, file, {password, "the other one's password"}).error().code,
+              errc::mismatch);
+    EXPECT_EQ(rows(fresh, storage::record_kind::envelope), 0U);
+}
+
+TEST_P(damaged_archive, may_have_a_password_of_its_own) {
+    const auto own = create(*alice, "Dentist");
+    bytes_archive into;
+    must(net.run(alice->api().archive.save(alice->me(), "only for this archive", into)));
+    auto& second = net.add_edge("second", hub);
+    EXPECT_EQ(restore(second, into.all, {"only for this archive", {}}).error().code,
+              errc::unauthorised);
+    must(restore(second, into.all, {"only for this archive", password}));
+    second.users.push_back(alice->me());
+    EXPECT_EQ(title(second, own.id), "Dentist");
+}
+
+}  // namespace
+}  // namespace calbox::node
