@@ -217,7 +217,7 @@ task<result<archive_keys>> archive_service::derive(std::string password,
     co_return co_await offload(env_, env_.compute, std::move(job));
 }
 
-result<std::uint64_t> archive_service::length_of(const content& all) const {
+std::uint64_t archive_service::length_of(const content& all) {
     std::uint64_t length = 0;
     for (const archive_frame& one : all.frames()) {
         length += archive_writer::size_of(one);
@@ -273,11 +273,7 @@ task<result<void>> archive_service::save(user_id as, std::string password, archi
     head.identity = crypto::seal_identity(*with_.names.accounts().identity_of(as),
                                           opening->identity.view(), name, env_.entropy);
     archive_writer to(head, std::move(opening->frames), env_.entropy);
-    const auto length = length_of(all);
-    if (!length) {
-        co_return fail(length.error());
-    }
-    if (auto begun = co_await into.begin(to.head().size() + *length); !begun) {
+    if (auto begun = co_await into.begin(to.head().size() + length_of(all)); !begun) {
         co_return begun;
     }
     if (auto written = co_await into.write(to.head()); !written) {

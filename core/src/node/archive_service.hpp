@@ -35,7 +35,7 @@ private:
     task<result<void>> collect(content& all);
     void see_files(content& all, const replica::held_event& version) const;
     task<void> fetch_files(user_id as);
-    result<std::uint64_t> length_of(const content& all) const;
+    static std::uint64_t length_of(const content& all);
     task<result<void>> write(const content& all, archive_writer& to, archive_sink& into);
     task<result<void>> write_file(const archived_file& what, archive_writer& to,
                                   archive_sink& into);
