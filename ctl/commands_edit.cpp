@@ -144,6 +144,15 @@ answer<void> edit(context& with) {
         }
         return edit_under_lock(with, *target, *times);
     }
+    if (with.values.has("remind")) {
+        const auto own = reminders_of(with);
+        if (!own) {
+            return refuse(own.error());
+        }
+        if (auto set = with.api.send_json("PUT", *target + "/reminders", *own); !set) {
+            return refuse(set.error());
+        }
+    }
     // What is changed is computed from the version that was read. Somebody else's change in between
     // is no reason to bother the person: it is computed again from theirs.
     patience patient(with);
@@ -155,6 +164,10 @@ answer<void> edit(context& with) {
         const auto draft = changed_draft(with, json::parse(got->body, nullptr, false));
         if (!draft) {
             return refuse(draft.error());
+        }
+        if (draft->empty() && with.values.has("remind")) {  // that is nobody else's matter
+            print_changed(with, "Changed", json::parse(got->body, nullptr, false));
+            return {};
         }
         auto done = patch(with, *target + *times, *draft, got->etag);
         if (done) {
@@ -205,18 +218,18 @@ command edit_command() {
             .summary = "Changes an event",
             .arguments = {id_argument()},
             .options = std::move(options),
-            .examples = {{"events edit alice/1.7 --when \"friday 15:00\" --place \"Room 3\"",
-                          "moves it"},
-                         {"events edit alice/1.7 --with carol --without bob",
-                          "carol in the place of bob"},
-                         {"events edit alice/1.7 --occurrence \"2026-05-18 20:00\" --when "
-                          "\"2026-05-19 20:00\"",
-                          "one time of a series is moved"},
-                         {"events edit alice/1.7 --occurrence 2026-06-01 --scope following "
-                          "--place \"Room 4\"",
-                          "from then on it is an event of its own"},
-                         {"events edit alice/1.7",
-                          "opens it in $EDITOR, and keeps others from changing it meanwhile"}},
+            .examples =
+                {{"events edit alice/1.7 --when \"friday 15:00\" --place \"Room 3\"", "moves it"},
+                 {"events edit alice/1.7 --with carol --without bob", "carol in the place of bob"},
+                 {"events edit alice/1.7 --occurrence \"2026-05-18 20:00\" --when "
+                  "\"2026-05-19 20:00\"",
+                  "one time of a series is moved"},
+                 {"events edit alice/1.7 --occurrence 2026-06-01 --scope following "
+                  "--place \"Room 4\"",
+                  "from then on it is an event of its own"},
+                 {"events edit alice/1.7 --remind 10m,1d", "reminds you twice, and nobody else"},
+                 {"events edit alice/1.7",
+                  "opens it in $EDITOR, and keeps others from changing it meanwhile"}},
             .details = when_details,
             .run = edit};
 }

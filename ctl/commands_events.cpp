@@ -1,4 +1,4 @@
-// events add, list, show, rsvp, rm, conflicts.
+// events add, list, show, rsvp, rm, reminders, conflicts.
 #include <algorithm>
 #include <array>
 
@@ -20,6 +20,14 @@ answer<void> add(context& with) {
     const auto draft = new_draft(with);
     if (!draft) {
         return refuse(draft.error());
+    }
+    std::optional<json> reminders;
+    if (values.has("remind")) {
+        auto read = reminders_of(with);
+        if (!read) {
+            return refuse(read.error());
+        }
+        reminders = std::move(*read);
     }
     // Opened before the event is made: a wrong path leaves nothing behind.
     std::vector<reading_file> files;
@@ -46,6 +54,13 @@ answer<void> add(context& with) {
                                       clean(id), clean(file.path()), sent.error().detail));
         }
     }
+    if (reminders) {
+        if (auto set = with.api.send_json("PUT", *target + "/reminders", *reminders); !set) {
+            return refuse(set.error().code,
+                          fmt::format("the event {} was made, but without its reminders: {}",
+                                      clean(id), clean(set.error().detail)));
+        }
+    }
     if (!files.empty()) {
         if (auto fresh = with.api.get(*target); fresh) {
             event = std::move(fresh);
@@ -68,20 +83,14 @@ json by_shown_time(json events) {
     return events;
 }
 answer<void> list(context& with) {
-    std::string query;
+    const auto range = range_query(with);
+    if (!range) {
+        return refuse(range.error());
+    }
+    std::string query = *range;
     const auto put = [&](const char* key, const std::string& value) {
         query += (query.empty() ? "?" : "&") + std::string(key) + "=" + encode_segment(value);
     };
-    for (const char* name : {"from", "to"}) {
-        if (!with.values.has(name)) {
-            continue;
-        }
-        const auto time = typed_moment(with, name);
-        if (!time) {
-            return refuse(time.error());
-        }
-        put(name, *time);
-    }
     if (with.values.has("search")) {
         put("q", with.values.one("search"));
     }
@@ -111,6 +120,9 @@ answer<void> show(context& with) {
         with.out.document(*event);
     } else {
         show_event(with.out, *event, with.mine);
+        if (const auto own = with.api.get(*target + "/reminders"); own) {
+            with.out.field("remind you", reminders_text(*own, with.mine));
+        }
     }
     return {};
 }
@@ -160,6 +172,17 @@ answer<void> remove(context& with) {
     with.out.done("Removed " + clean(id) +
                   (times->empty() ? "" : " at " + clean(with.values.one("occurrence"))));
     return {};
+}
+
+answer<void> reminders(context& with) {
+    const auto query = range_query(with);
+    if (!query) {
+        return refuse(query.error());
+    }
+    return show_document(with, "/v1/reminders" + *query, [&](const json& found) {
+        with.out.table({"REMINDS", "ID", "WHEN", "TITLE", "PLACE"},
+                       reminder_rows(list_of(found, "reminders"), with.mine), "no reminders");
+    });
 }
 
 answer<void> conflicts(context& with) {
@@ -249,6 +272,13 @@ std::vector<command> event_commands() {
                        "it ends before that time"}},
          .details = {},
          .run = remove},
+        {.path = "events reminders",
+         .summary = "Lists your reminders by when they are due",
+         .arguments = {},
+         .options = week_options(),
+         .examples = {{"events reminders --to tomorrow", "today's and tomorrow's"}},
+         .details = "They are yours alone, on all your devices: see events edit --remind.",
+         .run = reminders},
         {.path = "events conflicts",
          .summary = "Lists events that overlap",
          .arguments = {},

@@ -1,7 +1,8 @@
-// friends, groups, users.
+// friends, groups, users, freebusy.
 #include <fmt/format.h>
 
 #include "context.hpp"
+#include "event_options.hpp"
 #include "text.hpp"
 
 namespace calbox::ctl {
@@ -120,6 +121,35 @@ answer<void> users(context& with) {
     return {};
 }
 
+answer<void> free_busy(context& with) {
+    const auto name = with.values.one("NAME");
+    const auto range = range_query(with);
+    if (!range) {
+        return refuse(range.error());
+    }
+    const auto told = with.api.get("/v1/freebusy/" + encode_segment(name) + *range);
+    if (!told) {
+        return refuse(told.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*told);
+        return {};
+    }
+    if (!truth_of(*told, "known")) {  // no rows would be read as free
+        return refuse("unavailable", "it is not known when " + clean(name) +
+                                         " is busy: " + clean(text_of(*told, "why")));
+    }
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& one : list_of(*told, "busy")) {
+        rows.push_back({moment_text(text_of(one, "start"), with.mine),
+                        moment_text(text_of(one, "end"), with.mine)});
+    }
+    with.out.table({"BUSY FROM", "TO"}, rows,
+                   clean(name) + " is free from " + moment_text(text_of(*told, "from"), with.mine) +
+                       " to " + moment_text(text_of(*told, "to"), with.mine));
+    return {};
+}
+
 const argument person{.name = "NAME", .help = "the other's name", .kind = word_kind::person};
 const argument group{.name = "NAME", .help = "the group's name", .kind = word_kind::group};
 
@@ -185,6 +215,14 @@ std::vector<command> people_commands() {
          .examples = {{"users", "who is there, and online"}},
          .details = {},
          .run = users},
+        {.path = "freebusy",
+         .summary = "Tells when a friend is busy, and nothing of what he does then",
+         .arguments = {person},
+         .options = week_options(),
+         .examples = {{"freebusy bob --from tomorrow --to tomorrow", "asks a device of his"}},
+         .details = "Without a friend's device that answers it is refused: it is not known, which "
+                    "is not free.",
+         .run = free_busy},
     };
 }
 

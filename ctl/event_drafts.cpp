@@ -140,6 +140,28 @@ void keep_length(json& draft, const json& event) {
 
 }  // namespace
 
+answer<json> reminders_of(const context& with) {
+    json minutes = json::array(), at = json::array();
+    for (const auto& one : split_lists(with.values.all("remind"))) {
+        if (one == "none") {
+            continue;
+        }
+        if (const auto before = parse_minutes(one); before) {
+            minutes.push_back(*before);
+            continue;
+        }
+        bool day_only = false;
+        const auto point = parse_point(one, with.now_here(), day_only);
+        if (!point || day_only) {
+            return refuse("invalid_argument",
+                          "this is neither a length of time nor a time: \"" + clean(one) +
+                              "\" (for example 10m, 2h, 1d, or \"tomorrow 9:00\")");
+        }
+        at.push_back(wire_moment(moment_of(*point, with.mine)));
+    }
+    return json{{"minutes", std::move(minutes)}, {"at", std::move(at)}};
+}
+
 answer<json> changed_draft(const context& with, const json& event) {
     const auto& values = with.values;
     json draft = json::object();
@@ -206,7 +228,7 @@ answer<json> new_draft(const context& with) {
 
 bool names_a_change(const given& values) {
     for (const char* name : {"title", "when", "start", "end", "info", "place", "with", "without",
-                             "zone", "all-day", "guests-may", "repeat"}) {
+                             "zone", "all-day", "guests-may", "repeat", "remind"}) {
         if (values.has(name)) {
             return true;
         }

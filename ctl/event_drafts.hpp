@@ -9,6 +9,9 @@ namespace calbox::ctl {
 /// Of `events add`. invalid_argument for a time, a zone or a rule that cannot be read.
 answer<json> new_draft(const context& with);
 
+/// What --remind says, for PUT .../reminders.
+answer<json> reminders_of(const context& with);
+
 /// Does `events edit` name anything to change?
 bool names_a_change(const given& values);
 /// Of `events edit`: what changes in `event`, and nothing else.

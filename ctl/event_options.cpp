@@ -1,5 +1,6 @@
 #include "event_options.hpp"
 
+#include "event_drafts.hpp"
 #include "text.hpp"
 
 namespace calbox::ctl {
@@ -53,7 +54,36 @@ std::vector<option> draft_options() {
          .brief = {},
          .value = "RULE",
          .help = "how it repeats, in words as below, or a rule of RFC 5545; never ends it"},
+        {.name = "remind",
+         .brief = {},
+         .value = "LENGTH,..",
+         .help = "remind you, and nobody else, so long before each start (10m, 1d), or at a time "
+                 "(\"tomorrow 9:00\"); or none",
+         .many = true},
     };
+}
+
+std::vector<option> week_options() {
+    return {{.name = "from", .brief = {}, .value = "TIME", .help = "now without it"},
+            {.name = "to",
+             .brief = {},
+             .value = "TIME",
+             .help = "a day is included; a week after --from without it"}};
+}
+
+answer<std::string> range_query(const context& with) {
+    std::string query;
+    for (const char* const name : {"from", "to"}) {
+        if (!with.values.has(name)) {
+            continue;
+        }
+        const auto time = typed_moment(with, name);
+        if (!time) {
+            return refuse(time.error());
+        }
+        query += (query.empty() ? "?" : "&") + std::string(name) + "=" + encode_segment(*time);
+    }
+    return query;
 }
 
 const char* const when_details =

@@ -14,6 +14,10 @@ option occurrence_option();
 option scope_option();
 /// Of a draft, but for its title and start.
 std::vector<option> draft_options();
+/// --from and --to, of a week from now on without them.
+std::vector<option> week_options();
+/// What --from and --to say, as a query; empty without them.
+answer<std::string> range_query(const context& with);
 /// How WHEN and RULE are written.
 extern const char* const when_details;
 

@@ -214,6 +214,31 @@ std::vector<std::vector<std::string>> file_rows(const json& files, const zone& m
     return rows;
 }
 
+std::string reminders_text(const json& reminders, const zone& mine) {
+    std::vector<std::string> words;
+    for (const auto& one : list_of(reminders, "minutes")) {
+        const auto count = one.is_number_unsigned() ? one.get<std::uint64_t>() : 0;
+        const std::uint64_t each = count % 1440 == 0 ? 1440 : count % 60 == 0 ? 60 : 1;
+        const char* const unit = each == 1440 ? "day" : each == 60 ? "hour" : "minute";
+        words.push_back(count == 0 ? std::string("at its start")
+                                   : fmt::format("{} {}{} before", count / each, unit,
+                                                 count == each ? "" : "s"));
+    }
+    for (const auto& one : texts_of(reminders, "at")) {
+        words.push_back(moment_text(one, mine));
+    }
+    return joined(words);
+}
+
+std::vector<std::vector<std::string>> reminder_rows(const json& reminders, const zone& mine) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& one : reminders) {
+        rows.push_back({moment_text(text_of(one, "at"), mine), clean_text(one, "id"),
+                        when_text(one, mine), clean_text(one, "title"), clean_text(one, "place")});
+    }
+    return rows;
+}
+
 // The form
 // ------------------------------------------------------------------------------------------
 

@@ -24,6 +24,11 @@ std::string event_line(const json& event, const zone& mine);
 /// The rows of "files list".
 std::vector<std::vector<std::string>> file_rows(const json& files, const zone& mine);
 
+/// "10 minutes before, 1 day before" for an event's reminders in the API.
+std::string reminders_text(const json& reminders, const zone& mine);
+/// The rows of "events reminders".
+std::vector<std::vector<std::string>> reminder_rows(const json& reminders, const zone& mine);
+
 /// The text of an event for an editor: "key: value" lines, an empty line, the info.
 std::string event_form(const json& event);
 /// What was changed in the form, as a draft; empty when nothing was. "invalid_argument" names the

@@ -43,6 +43,9 @@ answer<span> parse_span(const std::string& text, wall now);
 /// One time or day; `day_only` is set when no time of day was given.
 answer<wall> parse_point(const std::string& text, wall now, bool& day_only);
 
+/// Whole minutes of "10m", "2h", "1h30m", "3d" or "2w", or of "0".
+answer<std::uint64_t> parse_minutes(const std::string& text);
+
 /// "2026-05-03T14:00:00", "2026-05-03", "2026-05-03T13:00:00Z".
 std::string wire_time(wall reading);
 std::string wire_day(wall reading);

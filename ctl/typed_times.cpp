@@ -182,6 +182,19 @@ std::optional<std::pair<std::size_t, std::size_t>> separator(std::string_view te
 
 }  // namespace
 
+answer<std::uint64_t> parse_minutes(const std::string& text) {
+    if (text == "0") {
+        return std::uint64_t{0};
+    }
+    const auto length = duration_in(text);
+    if (!length) {
+        return refuse("invalid_argument",
+                      fmt::format("this is no length of time: \"{}\" (for example 10m, 2h or 1d)",
+                                  clean(text)));
+    }
+    return static_cast<std::uint64_t>(*length / minute);
+}
+
 answer<wall> parse_point(const std::string& text, wall now, bool& day_only) {
     std::string plain = text;
     if (plain.size() > 11 && plain[10] == 'T' && date_in(plain.substr(0, 10))) {

@@ -78,6 +78,11 @@ constexpr std::array table = {
     route{"GET", "/v1/events/{organizer}/{seq}/history", get_history},
     route{"POST", "/v1/events/{organizer}/{seq}/restore", post_restore},
     route{"GET", "/v1/trash", get_trash},
+    route{"GET", "/v1/events/{organizer}/{seq}/reminders", get_reminders},
+    route{"PUT", "/v1/events/{organizer}/{seq}/reminders", put_reminders},
+    route{"GET", "/v1/reminders", get_due},
+    route{"POST", "/v1/reminders/take", take_due},
+    route{"GET", "/v1/freebusy/{name}", get_free_busy},
     route{"GET", "/v1/conflicts", get_conflicts},
     route{"GET", "/v1/events/{organizer}/{seq}/files", get_files},
     route{"POST", file_path, post_file},
@@ -227,8 +232,9 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
     if (auto read = read_query(query, one); !read) {
         co_return fail(std::move(read.error()));
     }
-    constexpr std::array queried = {&get_events,  &get_event,  &patch_event, &delete_event,
-                                    &get_holders, &get_search, &get_export,  &post_import};
+    constexpr std::array queried = {&get_events,  &get_event,    &patch_event, &delete_event,
+                                    &get_holders, &get_search,   &get_export,  &post_import,
+                                    &get_due,     &get_free_busy};
     if (std::ranges::find(queried, made.chosen->run) == queried.end()) {
         if (auto none = one.only({}); !none) {
             co_return fail(std::move(none.error()));

@@ -108,6 +108,11 @@ outcome patch_event(call& one);
 outcome delete_event(call& one);
 outcome put_answer(call& one);
 outcome get_conflicts(call& one);
+outcome get_reminders(call& one);
+outcome put_reminders(call& one);
+outcome get_due(call& one);
+outcome take_due(call& one);
+outcome get_free_busy(call& one);
 outcome post_copy(call& one);
 outcome post_takeover(call& one);
 /// The event with its ETag.

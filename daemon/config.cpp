@@ -353,6 +353,7 @@ constexpr std::array keys{
     key{"storage.settings", read_settings<&config::storage>},
     key{"recovery.plugin", read_plugin<&config::recovery>},
     key{"recovery.settings", read_settings<&config::recovery>},
+    key{"friends.free_busy", read_yes_or_no<&node::node_settings::tells_free_busy>},
     key{"history.keep_days", read_days<&node::node_settings::history_kept>},
     key{"history.trash_days", read_days<&node::node_settings::trash_kept>},
     key{"backup.quota_mib", read_quota},

@@ -132,6 +132,19 @@ void object_reader::texts(std::string_view key, std::optional<std::vector<std::s
     into = value->get<std::vector<std::string>>();
 }
 
+void object_reader::need(std::string_view key, std::vector<std::uint32_t>& into) {
+    const json* const value = take(key);
+    const auto fits = [](const json& one) {
+        return one.is_number_unsigned() && one.get<std::uint64_t>() <= UINT32_MAX;
+    };
+    if (value == nullptr || !value->is_array() ||
+        !std::all_of(value->begin(), value->end(), fits)) {
+        wrong(std::string(key) + " must be a list of whole numbers");
+        return;
+    }
+    into = value->get<std::vector<std::uint32_t>>();
+}
+
 void object_reader::need(std::string_view key, std::string& into) {
     std::optional<std::string> found;
     text(key, found);

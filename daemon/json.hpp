@@ -32,6 +32,7 @@ public:
     void truth(std::string_view key, std::optional<bool>& into);
     void number(std::string_view key, std::optional<std::uint64_t>& into);
     void texts(std::string_view key, std::optional<std::vector<std::string>>& into);
+    void need(std::string_view key, std::vector<std::uint32_t>& into);
     void need(std::string_view key, std::string& into);
     void need(std::string_view key, std::vector<std::string>& into);
 
@@ -55,6 +56,9 @@ json to_json(const node::quorum_view& view);
 std::string_view to_string(node::event_state state);
 /// `files`: what is known about the files that the event names.
 json to_json(const node::event_view& view, const std::vector<node::file_view>& files);
+json to_json(const node::reminder_times& view);
+json to_json(const node::reminder_view& view);
+json to_json(const node::busy_view& view);
 json to_json(const model::field_change& view);
 json to_json(const node::version_view& view);
 json to_json(const node::trash_view& view);

@@ -137,6 +137,36 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
     return made;
 }
 
+json to_json(const node::reminder_times& view) {
+    json at = json::array();
+    for (const timestamp one : view.at) {
+        at.push_back(model::utc_text(one));
+    }
+    return {{"minutes", view.minutes}, {"at", std::move(at)}};
+}
+
+json to_json(const node::reminder_view& view) {
+    json made = times_of(view.of.time, view.of.utc);
+    made.update({{"at", model::utc_text(view.at)},
+                 {"minutes", view.minutes ? json(*view.minutes) : json()},
+                 {"id", view.id_text},
+                 {"title", view.title},
+                 {"place", view.place},
+                 {"recurrence_id", view.series ? id_of(view.of.id, view.of.time) : std::string()}});
+    return made;
+}
+
+json to_json(const node::busy_view& view) {
+    json busy = json::array();
+    for (const model::interval& one : view.busy) {
+        busy.push_back({{"start", model::utc_text(one.start)}, {"end", model::utc_text(one.end)}});
+    }
+    return {{"name", view.name},
+            {"known", view.known},
+            {"why", view.why},
+            {"busy", view.known ? std::move(busy) : json()}};
+}
+
 json to_json(const model::field_change& view) {
     return {{"field", view.field}, {"before", view.before}, {"after", view.after}};
 }

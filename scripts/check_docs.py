@@ -64,16 +64,16 @@ def limits_in_code() -> dict[str, int]:
     text = (ROOT / "core/src/wire/limits.hpp").read_text()
     found = {name: value_of(value) for name, value in re.findall(r"inline constexpr std::\w+ (\w+) = ([^;]+);", text)}
     for unit, name, value in re.findall(r"inline constexpr std::chrono::(\w+) (\w+)\{(\d+)\};", text):
-        found[name] = int(value) * {"milliseconds": 1, "seconds": 1000, "minutes": 60_000}[unit]
+        found[name] = int(value) * {"milliseconds": 1, "seconds": 1000, "minutes": 60_000, "days": 86_400_000}[unit]
     return found
 
 
 def number_in(cell: str) -> int:
     """Reads "128 KiB", "10,000" or "10 s" (durations in milliseconds)."""
-    match = re.fullmatch(r"([\d,]+)(?: (KiB|MiB|TiB|s|ms|bytes))?", cell)
+    match = re.fullmatch(r"([\d,]+)(?: (KiB|MiB|TiB|s|ms|days|bytes))?", cell)
     if not match:
         raise ValueError(cell)
-    scale = {None: 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "TiB": 1 << 40, "s": 1000, "ms": 1}
+    scale = {None: 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "TiB": 1 << 40, "s": 1000, "ms": 1, "days": 86_400_000}
     return int(match.group(1).replace(",", "")) * scale[match.group(2)]
 
 

@@ -6,6 +6,10 @@
 
 namespace calbox::node {
 
+namespace {
+constexpr std::size_t versions_looked_at = 16;  // for the one by which he accepted
+}  // namespace
+
 std::vector<contacts_service::bond> contacts_service::bonds(const user_id& as) const {
     std::vector<bond> found;
     for (const auto& [id, held] : replica_.events().all()) {
@@ -36,6 +40,30 @@ std::optional<contacts_service::bond> contacts_service::bond_with(const user_id&
         }
     }
     return best;
+}
+
+task<bool> contacts_service::befriended(user_id as, user_id other) const {
+    for (const bond& one : bonds(as)) {
+        if (one.other != other || !one.accepted) {
+            continue;
+        }
+        const envelope_header& header = replica_.events().find(one.id)->header;
+        if (one.asked_by_me || crypto::author_user(header.by) == std::optional(as)) {
+            co_return true;
+        }
+        // The other one has written a version since, as when another strategy took over.
+        const generation_number generation = header.generation;
+        std::uint64_t version = header.version.value;
+        for (std::size_t looked = 0; version > 1 && looked < versions_looked_at; ++looked) {
+            const auto before =
+                co_await replica_.events().earlier(one.id, generation, version_number(--version));
+            if (before && *before &&
+                crypto::author_user((*before)->header.by) == std::optional(as)) {
+                co_return true;
+            }
+        }
+    }
+    co_return false;
 }
 
 friend_view contacts_service::view_of(const bond& one) const {

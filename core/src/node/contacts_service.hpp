@@ -41,6 +41,9 @@ public:
     std::vector<group_view> groups(user_id as) const override;
     task<result<group_view>> set_group(user_id as, group_view group) override;
     task<result<void>> remove_group(user_id as, std::string name) override;
+    /// Has `as` himself asked the other one, who accepted, or accepted him? What the other one
+    /// writes into his own request does not count.
+    task<bool> befriended(user_id as, user_id other) const;
     std::optional<std::vector<std::string>> members(const user_id& of,
                                                     const std::string& group) const override;
 

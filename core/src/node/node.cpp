@@ -31,9 +31,10 @@ void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
-    return {*all.accounts, *all.events,  *all.locks,     *all.files,    *all.contacts, all,
-            all,           all.watching, *all.past,      *all.branches, all,           *all.store,
-            all,           *all.search,  *all.calendars, *all.archiving};
+    return {
+        *all.accounts,  *all.events,    *all.locks,     *all.files, *all.contacts, all, all,
+        all.watching,   *all.past,      *all.branches,  all,        *all.store,    all, *all.search,
+        *all.calendars, *all.archiving, *all.reminding, *all.busy};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -104,6 +105,7 @@ task<result<void>> node_parts::start() {
     tasks.spawn("certificate", keep_certificate());
     tasks.spawn("history", clean_history());
     store->start();
+    reminding->start();
     if (me.in_network()) {
         enter_network();
     } else if (!with.join.empty()) {
@@ -182,6 +184,15 @@ void node_parts::make_services(std::string listen_rather) {
     keeper.emplace(env, *shelf, strategies_to_recover(), links->for_files(),
                    file_keeper::settings{plays(wire::role::backup), with.backup_quota});
     files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, links->for_files());
+    reminding.emplace(env, db, *replica, *opened, *names, *this,
+                      [this](const user_id& who, const std::string& id_text, std::string text) {
+                          change what;
+                          what.what = "reminder";
+                          what.id = id_text;
+                          what.text = std::move(text);
+                          watching.tell({who}, std::move(what));
+                      });
+    busy.emplace(env, busy_parts());
     branches.emplace(env, *replica, *opened, *names, *this, *events, *files);
     search.emplace(env, *replica, *opened, *names);
     calendars.emplace(env, *replica, *opened, *names, *this);
@@ -285,6 +296,9 @@ task<result<void>> node_parts::load_services() {
         co_return loaded;
     }
     if (auto loaded = co_await splits->load(); !loaded) {
+        co_return loaded;
+    }
+    if (auto loaded = co_await reminding->load(); !loaded) {
         co_return loaded;
     }
     branches->look();
@@ -435,6 +449,7 @@ void node_parts::request_stop() noexcept {
         keeper->request_stop();
         branches->request_stop();
         splits->request_stop();
+        reminding->request_stop();
         locks->request_stop();
         replica->request_stop();
         users->request_stop();
@@ -464,6 +479,7 @@ task<void> node_parts::join() {
         co_await keeper->join();
         co_await branches->join();
         co_await splits->join();
+        co_await reminding->join();
         co_await locks->join();
         co_await replica->join();
         co_await users->join();

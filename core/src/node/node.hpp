@@ -83,6 +83,7 @@ struct node_settings {
     duration history_kept = std::chrono::days(365);  // earlier versions of events
     duration trash_kept = std::chrono::days(30);     // what deleted events said
     std::uint64_t backup_quota = UINT64_MAX;         // of files that a backup keeps
+    bool tells_free_busy = true;                     // to friends who ask
     replica::scrub_terms scrubbing;                  // when what is stored is read again
     std::string version;                             // of the program
     std::function<std::vector<plugin_view>()> plugins;

@@ -203,6 +203,7 @@ void node_parts::user_changed(const account_view& who, bool in) {
         locks->end_all(who.id);
     }
     opened->forget_all();
+    reminding->look_anew();
     connections->announce_users();
     edge->renew();
     change what;

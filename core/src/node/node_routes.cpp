@@ -134,6 +134,15 @@ void node_parts::add_routes() {
               return replica->on_recovery(from.device, from.user_ids, is_backup, std::move(what));
           });
 
+    decoded(std::type_identity<wire::free_busy>(), message_type::free_busy,
+            [this](const peer& from, wire::free_busy what) -> task<result<bytes>> {
+                const auto reply = co_await busy->on_ask(from.user_ids, what);
+                if (!reply) {
+                    co_return fail(reply.error());
+                }
+                co_return codec::encode(*reply);
+            });
+
     decoded(std::type_identity<wire::file_info>(), message_type::file_info,
             [this](const peer&, wire::file_info what) { return files->on_info(what); });
     decoded(std::type_identity<wire::file_hashes>(), message_type::file_hashes,

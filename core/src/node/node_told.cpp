@@ -85,6 +85,7 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     }
     branches->look();
     splits->look();
+    reminding->look(now);
     if (now.next_in < book.now()) {
         look_who_is_behind();
     }

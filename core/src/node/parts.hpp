@@ -18,11 +18,13 @@
 #include "node/exchange_service.hpp"
 #include "node/file_keeper.hpp"
 #include "node/files_service.hpp"
+#include "node/free_busy_service.hpp"
 #include "node/history_service.hpp"
 #include "node/lock_service.hpp"
 #include "node/lost_devices.hpp"
 #include "node/node.hpp"
 #include "node/registry_service.hpp"
+#include "node/reminder_service.hpp"
 #include "node/router.hpp"
 #include "node/search_service.hpp"
 #include "node/store_service.hpp"
@@ -167,6 +169,8 @@ public:
     std::optional<search_service> search;
     std::optional<exchange_service> calendars;
     std::optional<archive_service> archiving;
+    std::optional<reminder_service> reminding;
+    std::optional<free_busy_service> busy;
     std::optional<overlay::edge_service> edge;
     std::optional<overlay::rendezvous_service> rendezvous;
     std::optional<overlay::lan_service> lan;
@@ -240,6 +244,8 @@ private:
     backing_view backing() const;
     /// The name of the storage plugin that is in use; empty where that is not known.
     std::string storage_engine() const;
+    /// What the service about busy times is given of the others.
+    free_busy_service::parts busy_parts();
     task<result<bytes>> on_holds(net::peer from, wire::holds what);
     /// Tells of the change once the strangers among these are known, or cannot be.
     task<void> introduce(std::vector<user_id> people, std::optional<envelope_header> before,

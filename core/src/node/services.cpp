@@ -4,6 +4,8 @@ namespace calbox::node {
 
 accounts::~accounts() = default;
 calendar::~calendar() = default;
+reminders::~reminders() = default;
+free_busy::~free_busy() = default;
 branches::~branches() = default;
 history::~history() = default;
 locks::~locks() = default;

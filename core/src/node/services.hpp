@@ -19,7 +19,9 @@
 #include "model/recurrence.hpp"
 #include "node/archives.hpp"
 #include "node/exchange.hpp"
+#include "node/free_busy.hpp"
 #include "node/overlay_admin.hpp"
+#include "node/reminders.hpp"
 #include "node/search.hpp"
 #include "node/store_admin.hpp"
 #include "replica/file_store.hpp"
@@ -495,7 +497,7 @@ struct change {
     std::uint64_t number = 0;  // grows; survives restarts
     std::string what;          // "event", "deleted", "invited", "answered", "declined",
                                // "locked", "unlocked", "file",
-                               // "friend", "peer", "status", "signed_in", "signed_out"
+                               // "friend", "peer", "status", "signed_in", "signed_out", "reminder"
     std::string id;            // event id, user name or device
     std::string by;            // user name, or empty
     std::string text;          // one line for people
@@ -530,6 +532,8 @@ struct services {
     searches& search;
     exchange& calendars;
     archives& archive;
+    reminders& reminding;
+    free_busy& busy;
 };
 
 }  // namespace calbox::node

@@ -31,6 +31,8 @@ inline constexpr std::size_t resolve_bytes = 64 * 1024;  // the body of a questi
 inline constexpr std::size_t resolve_hops = 3;
 inline constexpr std::size_t objects_per_message = 2'000;
 inline constexpr std::size_t objects_per_device = 20'000;
+inline constexpr std::chrono::days free_busy_days{62};  // of one question
+inline constexpr std::size_t busy_times = 1'000;        // of one answer
 inline constexpr std::size_t addresses_per_device = 8;
 inline constexpr std::size_t advertisement_bytes = 2048;
 inline constexpr std::size_t users_per_device = 64;

@@ -52,6 +52,7 @@ enum class message_type : std::uint8_t {
     recovery = 42,
     lock = 43,
     earlier = 44,
+    free_busy = 45,
     file_info = 50,
     file_hashes = 51,
     file_leaf = 52,
@@ -540,6 +541,25 @@ struct earlier {
 struct earlier_reply {
     std::vector<envelope> versions;
     static constexpr auto fields = std::tuple(codec::field<1>(&earlier_reply::versions));
+};
+
+/// When is `of` busy? Asked by his friend `by`, of a device that `of` is signed in on: at most
+/// limits::free_busy_days. Only times are told, cut to the range and joined where they meet.
+struct free_busy {
+    user_id of, by;
+    timestamp start, end;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&free_busy::of), codec::field<2>(&free_busy::by),
+                   codec::field<3>(&free_busy::start), codec::field<4>(&free_busy::end));
+};
+struct busy_time {
+    timestamp start, end;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&busy_time::start), codec::field<2>(&busy_time::end));
+};
+struct free_busy_reply {
+    std::vector<busy_time> busy;  // ascending; at most limits::busy_times
+    static constexpr auto fields = std::tuple(codec::field<1>(&free_busy_reply::busy));
 };
 
 // Files

@@ -65,6 +65,25 @@ TEST_F(session, whoami_and_logout) {
 
 // People and network ------------------------------------------------------------------------------
 
+TEST_F(people, who_is_busy_and_who_is_not_known) {
+    answer = http_answer(
+        200,
+        R"({"name":"bob","known":true,"why":"","busy":[{"start":"2026-05-03T10:00:00Z","end":"2026-05-03T12:00:00Z"}],"from":"2026-05-03T00:00:00Z","to":"2026-05-04T00:00:00Z"})");
+    const auto done = alice.run({"freebusy", "bob", "--from", "2026-05-03", "--to", "2026-05-03"});
+    EXPECT_EQ(done.out, "Sun 2026-05-03 10:00\tSun 2026-05-03 12:00\n");
+    EXPECT_EQ(daemon.last().target,
+              "/v1/freebusy/bob?from=2026-05-03T00%3A00%3A00Z&to=2026-05-04T00%3A00%3A00Z");
+    answer = http_answer(
+        200,
+        R"({"name":"bob","known":false,"why":"no device of bob can be reached","busy":null,"from":"2026-05-03T00:00:00Z","to":"2026-05-04T00:00:00Z"})");
+    const auto unknown = alice.run({"freebusy", "bob"});
+    EXPECT_NE(unknown.status, 0);
+    EXPECT_EQ(unknown.out, "");
+    EXPECT_NE(unknown.err.find("not known when bob is busy: no device of bob can be reached"),
+              std::string::npos);
+    EXPECT_EQ(alice.run({"--json", "freebusy", "bob"}).status, 0);
+}
+
 TEST_F(people, friends_and_groups) {
     answer = http_answer(
         200,

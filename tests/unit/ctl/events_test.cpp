@@ -140,6 +140,32 @@ TEST_F(events, times_of_a_series_are_chosen_on_the_clock_of_its_zone) {
     EXPECT_NE(alice.run({"events", "show", "alice/1.7"}).out.find("every week"), std::string::npos);
 }
 
+TEST_F(events, reminders_are_no_change_of_the_event) {
+    script = [](const asked& what) {
+        return what.target.ends_with("/reminders")
+                   ? http_answer(200, R"({"minutes":[0,10,60,2880],"at":["2026-05-03T09:00:00Z"]})")
+                   : http_answer(200, event_of("alice/1.7", "Choir").dump(), "ETag: \"1-3\"\r\n");
+    };
+    const auto done = alice.run({"events", "edit", "alice/1.7", "--remind", "10m,2d"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    const auto seen = daemon.requests();
+    ASSERT_EQ(seen.size(), 2U);
+    EXPECT_EQ(seen[0].method, "PUT");
+    EXPECT_EQ(json::parse(seen[0].body), (json{{"minutes", {10, 2880}}, {"at", json::array()}}));
+    EXPECT_EQ(seen[1].method, "GET");
+    EXPECT_NE(alice.run({"events", "show", "alice/1.7"})
+                  .out.find("at its start, 10 minutes before, 1 hour before, 2 days before"),
+              std::string::npos);
+    EXPECT_EQ(alice.run({"events", "edit", "alice/1.7", "--remind", "soon"}).status, 2);
+    EXPECT_EQ(alice.run({"events", "edit", "alice/1.7", "--remind", "none"}).status, 0);
+    EXPECT_EQ(json::parse(daemon.requests().at(4).body),
+              (json{{"minutes", json::array()}, {"at", json::array()}}));
+    EXPECT_EQ(alice.run({"events", "edit", "alice/1.7", "--remind", "2026-05-03 9:00,1h"}).status,
+              0);
+    EXPECT_EQ(json::parse(daemon.requests().at(6).body)["minutes"], json::array({60}));
+    EXPECT_EQ(json::parse(daemon.requests().at(6).body)["at"].size(), 1U);
+}
+
 TEST_F(events, list_is_tabs_in_a_pipe_and_json_on_demand) {
     const json events{{"events", {event_of("alice/1.7", "DS \033[1mmeeting")}}};
     answer = http_answer(200, events.dump());

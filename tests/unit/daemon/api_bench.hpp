@@ -82,8 +82,11 @@ protected:
     fake_search search;
     fake_exchange calendars;
     fake_archives archive{trouble};
-    node::services all{account, events, lock,    file,  contact, network, info,      changes,
-                       past,    branch, overlay, store, objects, search,  calendars, archive};
+    fake_reminders remind;
+    fake_free_busy busy;
+    node::services all{account, events,  lock,      file,    contact, network,
+                       info,    changes, past,      branch,  overlay, store,
+                       objects, search,  calendars, archive, remind,  busy};
     web_sessions pages{world.env};
     int stops = 0;
     api subject{world.env, all, pages, [this] { ++stops; }};

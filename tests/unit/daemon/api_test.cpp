@@ -372,6 +372,40 @@ TEST_F(api_test, takes_changes_of_single_times_of_a_series) {
     EXPECT_EQ(events.last.times.scope, node::edit_scope::following);
 }
 
+TEST_F(api_test, keeps_reminders_and_tells_those_that_are_due) {
+    const std::string path = std::string(event_path) + "/reminders";
+    EXPECT_EQ(ask("GET", path).document()["minutes"], json::array({10}));
+    EXPECT_EQ(say("PUT", path, R"({"minutes":[60,10],"at":["2026-05-03T09:00:00Z"]})").status, 200);
+    EXPECT_EQ(remind.kept.minutes, (std::vector<std::uint32_t>{60, 10}));
+    EXPECT_EQ(ask("GET", path).document()["at"], json::array({"2026-05-03T09:00:00Z"}));
+    for (const char* body :
+         {"{}", R"({"minutes":5})", R"({"minutes":[-5]})", R"({"minutes":["5"]})",
+          R"({"minutes":[4294967296]})", R"({"minutes":[],"x":1})", R"({"minutes":[],"at":["x"]})",
+          R"({"minutes":[],"at":[5]})"}) {
+        EXPECT_EQ(say("PUT", path, body).code(), "invalid_argument") << body;
+    }
+    const auto due = ask("GET", "/v1/reminders?from=2026-05-03&to=2026-05-04").document();
+    EXPECT_EQ(due["reminders"][0]["at"], "2026-05-03T00:00:00Z");
+    EXPECT_EQ(due["reminders"][0]["end_utc"], "2026-05-04T00:00:00Z");
+    EXPECT_EQ(due["reminders"][0]["id"], "alice/1.1");
+    EXPECT_EQ(ask("GET", "/v1/reminders?q=x").code(), "invalid_argument");
+    EXPECT_EQ(ask("GET", "/v1/reminders?from=soon").code(), "invalid_argument");
+    EXPECT_EQ(say("POST", "/v1/reminders/take", "{}").document()["reminders"].size(), 1U);
+    EXPECT_EQ(say("POST", "/v1/reminders/take", "{}").document()["reminders"].size(), 0U);
+}
+
+TEST_F(api_test, tells_when_others_are_busy_or_that_it_is_not_known) {
+    const std::string range = "?from=2026-05-03&to=2026-05-04";
+    const auto bob = ask("GET", "/v1/freebusy/bob" + range).document();
+    EXPECT_EQ(bob["known"], true);
+    EXPECT_EQ(bob["busy"][0]["end"], "2026-05-03T00:01:00Z");
+    EXPECT_EQ(bob["to"], "2026-05-04T00:00:00Z");
+    const auto carol = ask("GET", "/v1/freebusy/carol" + range).document();
+    EXPECT_EQ(carol["known"], false);
+    EXPECT_TRUE(carol["busy"].is_null()) << "never an empty list: nobody may take it for free";
+    EXPECT_EQ(ask("GET", "/v1/freebusy/bob?from=soon").code(), "invalid_argument");
+}
+
 TEST_F(api_test, takes_answers) {
     const std::string path = std::string(event_path) + "/answer";
     for (const char* word : {"accepted", "tentative", "declined"}) {

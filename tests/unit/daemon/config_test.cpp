@@ -108,6 +108,8 @@ policy = "decentralised"
 [history]
 keep_days = 10
 trash_days = 0
+[friends]
+free_busy = false
 [plugins]
 directories = ["/a", "/b"]
 )");
@@ -136,6 +138,7 @@ directories = ["/a", "/b"]
     EXPECT_EQ(made.node.heartbeat, std::chrono::seconds(2));
     EXPECT_EQ(made.node.history_kept, std::chrono::days(10));
     EXPECT_EQ(made.node.trash_kept, std::chrono::days(0));
+    EXPECT_FALSE(made.node.tells_free_busy);
     EXPECT_EQ(made.discovery.name, "first");
     EXPECT_NE(made.discovery.settings.find("\"pick\" : \"first\""), std::string::npos)
         << made.discovery.settings;

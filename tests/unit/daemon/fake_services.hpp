@@ -201,6 +201,45 @@ private:
     mishap& trouble_;
 };
 
+class fake_reminders final : public node::reminders {
+public:
+    result<node::reminder_times> show(user_id, event_id) const override { return kept; }
+    task<result<node::reminder_times>> set(user_id, event_id, node::reminder_times to) override {
+        kept = to;
+        co_return kept;
+    }
+    result<std::vector<node::reminder_view>> due(user_id,
+                                                 const model::interval& when) const override {
+        node::reminder_view one;
+        one.at = when.start;
+        one.minutes = 10;
+        one.id_text = "alice/1.1";
+        one.of.utc = when;
+        return std::vector{one};
+    }
+    task<result<std::vector<node::reminder_view>>> take(user_id as) override {
+        auto first = due(as, {{0}, {60'000}});
+        co_return taken++ == 0 ? std::move(first) : std::vector<node::reminder_view>();
+    }
+    node::reminder_times kept{{10}, {}};
+    int taken = 0;
+};
+
+class fake_free_busy final : public node::free_busy {
+public:
+    task<result<node::busy_view>> ask(user_id, std::string name, model::interval range) override {
+        node::busy_view told;
+        told.name = name;
+        told.known = name == "bob";
+        if (told.known) {
+            told.busy = {{range.start, {range.start.ms + 60'000}}};
+        } else {
+            told.why = "no device of " + name + " can be reached";
+        }
+        co_return told;
+    }
+};
+
 class fake_branches final : public node::branches {
 public:
     explicit fake_branches(fake_calendar& events) : events_(events) {}
