@@ -5,7 +5,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness
-from harness import World, expect, sha256, wait_until
+from harness import World, befriend, expect, sha256, wait_until
 
 
 def share(world: World, **bobs_config) -> None:
@@ -13,10 +13,7 @@ def share(world: World, **bobs_config) -> None:
     alice = world.edge("alice", hub).person("alice").register()
     bob = world.edge("bob", hub, **bobs_config).person("bob").register()
 
-    alice.ask_friend("bob")
-    wait_until(lambda: bob.friend_state("alice") == "asks", "Bob sees Alice's request")
-    bob.accept_friend("alice")
-    wait_until(lambda: alice.friend_state("bob") == "friend", "Alice sees Bob's answer")
+    befriend(alice, bob)
 
     # Three files: empty, one leaf and a bit, and many leaves.
     files = [world.file("empty.txt"), world.file("one and a bit.bin", 64 * 1024 + 1), world.file("many.bin", 5 << 20)]

@@ -492,6 +492,13 @@ def url(event: str, *more: str) -> str:
     return "/".join(parts)
 
 
+def befriend(one: Person, other: Person) -> None:
+    one.ask_friend(other.name)
+    wait_until(lambda: other.friend_state(one.name) == "asks", f"{other.name} is asked")
+    other.accept_friend(one.name)
+    wait_until(lambda: one.friend_state(other.name) == "friend", f"{one.name} and {other.name} are friends")
+
+
 def main(*tests) -> None:
     """Runs the tests given as functions of a World; exits 1 when one fails, 77 when none did and one cannot run here.
     `script.py NAME` runs one of them."""

@@ -11,13 +11,14 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import urllib.parse
 import zlib
 
 sys.dont_write_bytecode = True
 
 import harness
-from harness import Skip, World, expect, sha256
+from harness import Skip, World, befriend, expect, sha256
 
 BROWSER = harness.ROOT / "tests" / "browser"
 
@@ -266,6 +267,29 @@ def series(world: World) -> None:
     drive(world, "series.mjs", *(one.do("web", "--print").strip() for one in people))
 
 
+def reminded(world: World) -> None:
+    """Reminders and busy times in the page (tests/browser/remind.mjs); `calboxctl watch` tells what falls due."""
+    hub = world.hub()
+    device = world.edge("home", hub)
+    alice, bob = device.person("alice").register(), device.person("bob").register()
+    alice.several = bob.several = True
+    world.edge("carol", hub).person("carol").register()
+    address(device)
+    befriend(alice, bob)
+    bob.add_event("Secret", "tomorrow 10:00+60m")
+    event = alice.add_event("Tea", "tomorrow 16:00+30m")
+    drive(world, "remind.mjs", "open", alice.do("web", "--print").strip(), event)
+    with subprocess.Popen([harness.CALBOXCTL, "--socket", str(device.socket), "--as", "alice", "--json", "watch"],
+                          stdout=subprocess.PIPE, text=True, env=device.environment()) as watching:
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+        status, answer = device.api("PUT", harness.url(event, "reminders"), {"minutes": [], "at": [at]}, user="alice")
+        expect(status == 200, f"reminders: {status} {answer}")
+        told = next(change for line in watching.stdout if (change := json.loads(line))["what"] == "reminder")
+        expect(told["id"] == event and "Tea" in told["text"], f"watch says {told}")
+        watching.kill()
+    drive(world, "remind.mjs", "missed", alice.do("web", "--print").strip(), event)
+
+
 def png(width: int, height: int, colour: tuple) -> bytes:
     """A picture of one colour (PNG, RFC 2083)."""
     def chunk(kind: bytes, data: bytes) -> bytes:
@@ -298,4 +322,4 @@ def by_keyboard(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(gate, bundle_is_small, daemon_restarts, played, series, stopped, by_keyboard)
+    harness.main(gate, bundle_is_small, daemon_restarts, played, series, reminded, stopped, by_keyboard)

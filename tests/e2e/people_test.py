@@ -1,11 +1,12 @@
 """Several people in one daemon see only their own (R92); somebody who was away gets what he missed (R28, R44, R78-R80)."""
 
+import datetime
 import sys
 
 sys.dont_write_bytecode = True
 
 import harness
-from harness import EXIT_DENIED, EXIT_NOT_FOUND, World, delivered_to_backup, expect, sha256, wait_until
+from harness import EXIT_DENIED, EXIT_NOT_FOUND, World, befriend, delivered_to_backup, expect, sha256, wait_until
 
 
 def several_users(world: World) -> None:
@@ -177,5 +178,27 @@ def conflicts_are_shown(world: World) -> None:
     expect(alone.daemon.get("/v1/conflicts")["conflicts"] == [], "a solved conflict is still shown")
 
 
+def busy_times(world: World) -> None:
+    """A friend learns when Bob is busy, of Bob's device alone, and nothing of why."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    secret = bob.add_event("Dentist", "tomorrow 10:00+60m")
+    bob.add_event("Lunch", "tomorrow 11:00+60m")
+    tomorrow = ("--from", "tomorrow", "--to", "tomorrow")
+    alice.refused("freebusy", "bob", *tomorrow, says="not known when bob is busy: bob is no friend of yours")
+    befriend(alice, bob)
+    told = alice.ask("freebusy", "bob", *tomorrow)
+    expect(told["known"] and len(told["busy"]) == 1, f"one time, from 10:00 to 12:00: {told}")
+    start, end = (datetime.datetime.fromisoformat(told["busy"][0][key].rstrip("Z")) for key in ("start", "end"))
+    expect((end - start).total_seconds() == 7200, f"two events that touch: {told}")
+    expect(not any(word in str(told) for word in ("Dentist", "Lunch", secret)), f"it tells more than times: {told}")
+    day_after = alice.do("freebusy", "bob", "--from", "tomorrow 12:00", "--to", "tomorrow 18:00")
+    expect(day_after == "", f"busy after lunch: {day_after}")
+    bob.daemon.kill()
+    gone = alice.ask("freebusy", "bob", *tomorrow)
+    expect(gone["known"] is False and gone["busy"] is None and "bob" in gone["why"], f"not known, never free: {gone}")
+
+
 if __name__ == "__main__":
-    harness.main(several_users, just_registered, bob_was_away, no_backup, removed_guest, guest_declines, conflicts_are_shown)
+    harness.main(several_users, just_registered, bob_was_away, no_backup, removed_guest, guest_declines, conflicts_are_shown, busy_times)

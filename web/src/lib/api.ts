@@ -44,6 +44,11 @@ export interface Deleted {
   id: string; title: string; place: string; start: string; end: string; zone: string; all_day: boolean
   start_utc: string; end_utc: string; organizer: string; deleted_by: string; deleted: string; until: string
 }
+/** When this user wants to be reminded of an event: so many minutes before each start, and at these times. */
+export interface ReminderTimes { minutes: number[]; at: string[] }
+export interface Reminder extends Times { at: string; minutes: number | null; id: string; title: string; place: string; recurrence_id: string }
+/** `busy` is null where it is not known, and `why` says why not. */
+export interface Busy { name: string; known: boolean; why: string; busy: { start: string; end: string }[] | null }
 export interface Change { number: number; what: string; id: string; by: string; text: string; at: string }
 export interface Session { user: Account | null; version: string }
 /** What a refused edit is answered with, beside the problem. */
@@ -112,7 +117,7 @@ export function changePath(one: CalEvent, scope: Scope, more: Record<string, str
 }
 
 /** Tells one time of a series from the others; of other events the id. */
-export const keyOf = (one: CalEvent) => (one.recurrence_id ? `${one.id}@${one.recurrence_id}` : one.id)
+export const keyOf = (one: Pick<CalEvent, 'id' | 'recurrence_id'>) => (one.recurrence_id ? `${one.id}@${one.recurrence_id}` : one.id)
 /** The event that a key is of. */
 export const idOf = (key: string) => key.split('@')[0]!
 

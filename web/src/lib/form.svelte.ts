@@ -53,6 +53,10 @@ export class Form {
     return all.some((one) => one.rule === this.rule) ? all : [...all, { rule: this.rule, label: inWords || this.rule }]
   }
   get wrong(): string {
+    for (const [what, text, most] of [['name', this.title, 255], ['place', this.place, 255], ['info', this.info, 65_536]] as const) {
+      const bytes = new TextEncoder().encode(text).length
+      if (bytes > most) return `The ${what} is too long: ${bytes} bytes, and ${most} are the most.`
+    }
     if (this.rule && this.until && this.startDate && this.until < this.startDate) return 'It stops repeating before it begins.'
     if (!this.startDate || !this.endDate || (!this.allDay && (!this.startClock || !this.endClock))) return ''
     return this.end < this.start ? 'It ends before it begins.' : ''

@@ -3,9 +3,11 @@ import {
   ask, eventPath, get, idOf, keyOf, call, Problem, problemOf, stream,
   type Account, type CalEvent, type Change, type Friend, type Session, type Status, type User,
 } from './api'
+import { takeReminders } from './remind'
 import { addDays, span, zones } from './when'
 
-export interface Toast { id: number; text: string; bad: boolean; action?: { label: string; run: () => void } }
+/** `stays`: until somebody dismisses it. */
+export interface Toast { id: number; text: string; bad: boolean; stays: boolean; action?: { label: string; run: () => void } }
 export type View = 'home' | 'calendar' | 'events' | 'people' | 'trash' | 'status'
 export type Grid = 'dayGridMonth' | 'timeGridWeek' | 'timeGridDay' | 'listMonth'
 
@@ -70,6 +72,7 @@ class Store {
     addEventListener('hashchange', follow)
     follow()
     setInterval(() => (this.now = new Date()), 30_000)
+    document.addEventListener('visibilitychange', () => this.live && void takeReminders())
   }
 
   go(view: View) {
@@ -99,12 +102,13 @@ class Store {
     this.open = { start, end: end ?? (allDay ? addDays(start, 1) : new Date(start.getTime() + 3_600_000)), allDay }
   }
 
-  toast(text: string, more: { bad?: boolean; action?: Toast['action']; seconds?: number } = {}) {
+  toast(text: string, more: { bad?: boolean; action?: Toast['action']; seconds?: number; stays?: boolean } = {}) {
     const id = ++this.#toastNumber
-    const made: Toast = { id, text, bad: more.bad ?? false }
+    const made: Toast = { id, text, bad: more.bad ?? false, stays: more.stays ?? false }
     if (more.action) made.action = more.action
-    this.toasts = [...this.toasts.slice(-3), made]
-    setTimeout(() => this.dismiss(id), (more.seconds ?? (more.bad || more.action ? 9 : 4)) * 1000)
+    const passing = this.toasts.filter((one) => !one.stays).slice(-3)
+    this.toasts = [...this.toasts.filter((one) => one.stays || passing.includes(one)), made]
+    if (!made.stays) setTimeout(() => this.dismiss(id), (more.seconds ?? (more.bad || more.action ? 9 : 4)) * 1000)
   }
   dismiss(id: number) { this.toasts = this.toasts.filter((one) => one.id !== id) }
   /** What the newest notice offers to undo. */
@@ -272,6 +276,7 @@ class Store {
         else void this.loadStatus()
         this.lastSeen = null
         pause = pauseMinMs
+        void takeReminders()
         await stream(answer, (id, data, comment) => {
           clearTimeout(quiet)
           quiet = setTimeout(end, silenceMs)
@@ -298,7 +303,8 @@ class Store {
 
   #changed = new Set<string>()
   #take(change: Change) {
-    if (change.id.includes('/')) {
+    if (change.what === 'reminder') void takeReminders()
+    else if (change.id.includes('/')) {
       if (this.#changed.size === 0) {
         queueMicrotask(async () => {
           const ids = [...this.#changed]
