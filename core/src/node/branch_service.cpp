@@ -80,7 +80,7 @@ task<result<event_view>> branch_service::copy(user_id as, event_id which,
         co_return fail(made.error());
     }
     files_.adopt(as, *made);
-    co_return events_.show(as, *made);
+    co_return co_await events_.show_saved(as, *made);
 }
 
 task<result<event_view>> branch_service::take_over(user_id as, event_id which) {
@@ -101,7 +101,7 @@ task<result<event_view>> branch_service::take_over(user_id as, event_id which) {
     }
     env_.log.write(log_level::info, "branches",
                    people_.name_of(as) + " has taken over " + people_.id_text(which));
-    co_return events_.show(as, which);
+    co_return co_await events_.show_saved(as, which);
 }
 
 void branch_service::look() {

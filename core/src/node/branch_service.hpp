@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/task_scope.hpp"
+#include "node/calendar_service.hpp"
 #include "node/files_service.hpp"
 
 namespace calbox::node {
@@ -11,7 +12,8 @@ namespace calbox::node {
 class branch_service final : public branches {
 public:
     branch_service(const environment& env, replica::replicator& replica, opened_events& opened,
-                   people& who, readiness& ready, const calendar& events, files_service& files)
+                   people& who, readiness& ready, const calendar_service& events,
+                   files_service& files)
         : env_(env),
           replica_(replica),
           opened_(opened),
@@ -43,7 +45,7 @@ private:
     opened_events& opened_;
     people& people_;
     readiness& ready_;
-    const calendar& events_;
+    const calendar_service& events_;
     files_service& files_;
     bool keeping_ = false;
     task_scope tasks_;

@@ -114,7 +114,7 @@ task<result<event_view>> calendar_service::split(opened_event from, user_id as, 
     auto cut = co_await write(from, as, std::move((*parts)->before), std::move(terms));
     if (cut) {
         co_await splits_.end(after.uid);
-        co_return show(as, *id);
+        co_return co_await show_saved(as, *id);
     }
     // Not both: then neither, if that can be had.
     if (!may_have_happened(cut.error())) {

@@ -98,7 +98,7 @@ task<result<event_view>> calendar_service::create(user_id as, event_draft draft)
     if (!id) {
         co_return fail(id.error());
     }
-    co_return show(as, *id);
+    co_return co_await show_saved(as, *id);
 }
 
 task<result<std::optional<std::vector<user_id>>>> calendar_service::guests_of(user_id as,
@@ -207,10 +207,8 @@ task<result<event_view>> calendar_service::modify(user_id as, event_id which, ev
     if (!done) {
         co_return fail(done.error());
     }
-    if (change.times.scope == edit_scope::one) {
-        co_return show_at(as, which, change.times.occurrence);
-    }
-    co_return show(as, which);
+    co_return co_await show_saved(
+        as, which, change.times.scope == edit_scope::one ? change.times.occurrence : std::string());
 }
 
 task<result<calendar_service::merging>> calendar_service::merge(
@@ -290,7 +288,7 @@ task<result<event_view>> calendar_service::answer(user_id as, event_id which,
     if (!done) {
         co_return fail(std::move(done.error()));
     }
-    co_return show(as, which);
+    co_return co_await show_saved(as, which);
 }
 
 /// A holder's word that he is done can be here before his release is with those who vote. So where

@@ -43,6 +43,12 @@ public:
     std::vector<std::pair<event_view, event_view>> conflicts(user_id as) const override;
     result<event_id> find(user_id as, const std::string& id_text) const override;
 
+    /// The answer to a change that was saved: the event, or that time of it. If others have deleted
+    /// it by now, or taken this user from it, it is shown as he could read it last: the change did
+    /// happen. Error `timed_out` where no such version is kept.
+    task<result<event_view>> show_saved(user_id as, event_id which,
+                                        std::string occurrence = {}) const;
+
 private:
     /// What a change makes of a version.
     struct proposal {

@@ -273,6 +273,36 @@ result<event_view> calendar_service::show_at(user_id as, event_id which,
     return view_at(**opened, *at, conflicts_at(which, at->utc, opened_.all(as)));
 }
 
+task<result<event_view>> calendar_service::show_saved(user_id as, event_id which,
+                                                      std::string occurrence) const {
+    if (!occurrence.empty()) {
+        if (auto seen = show_at(as, which, occurrence)) {
+            co_return seen;
+        }
+    }
+    auto seen = show(as, which);
+    if (seen || seen.error().code != errc::not_found) {
+        co_return seen;
+    }
+    const auto kept = co_await replica_.earlier().kept(which);
+    if (!kept) {
+        co_return fail(kept.error());
+    }
+    for (auto one = kept->rbegin(); one != kept->rend(); ++one) {
+        const auto past = co_await replica_.earlier().read(which, one->what.order);
+        if (!past || past->header.kind != envelope_kind::put || !past->header.involves(as)) {
+            continue;
+        }
+        if (const auto last = opened_.read(*past, as)) {
+            event_view view = view_of(*last, {});
+            view.stored_on.clear();  // they have the newest
+            view.owed.clear();
+            co_return view;
+        }
+    }
+    co_return fail(errc::timed_out, "the change was saved, and the event has been deleted since");
+}
+
 std::vector<std::pair<event_view, event_view>> calendar_service::conflicts(user_id as) const {
     const auto all = opened_.all(as);
     std::vector<taken_time> times;

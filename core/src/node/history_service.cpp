@@ -214,7 +214,7 @@ task<result<event_view>> history_service::restore(user_id as, event_id which,
     if (!done) {
         co_return fail(done.error());
     }
-    co_return events_.show(as, which);
+    co_return co_await events_.show_saved(as, which);
 }
 
 task<result<std::optional<trash_view>>> history_service::in_trash(user_id as, event_id which) {

@@ -3,6 +3,7 @@
 // core thread only.
 #pragma once
 
+#include "node/calendar_service.hpp"
 #include "node/opened_events.hpp"
 #include "node/readiness.hpp"
 #include "node/services.hpp"
@@ -12,7 +13,7 @@ namespace calbox::node {
 class history_service final : public history {
 public:
     history_service(const environment& env, replica::replicator& replica, opened_events& opened,
-                    people& who, readiness& ready, const calendar& events)
+                    people& who, readiness& ready, const calendar_service& events)
         : env_(env),
           replica_(replica),
           opened_(opened),
@@ -45,7 +46,7 @@ private:
     opened_events& opened_;
     people& people_;
     readiness& ready_;
-    const calendar& events_;
+    const calendar_service& events_;
 };
 
 }  // namespace calbox::node
