@@ -66,6 +66,20 @@ bool everybody_has_it::may_not_know(const newest& of, const user_id& who) const 
     });
 }
 
+/// Whether somebody who stays away has a later version in which he takes no part: then he may have
+/// been told that, and nobody who is there has that version.
+bool everybody_has_it::may_have_been_removed(const newest& of, const user_id& who) const {
+    const auto known = newest_.find(of.what.event);
+    return known != newest_.end() && std::ranges::any_of(known->second, [&](const auto& one) {
+               return absent_.contains(one.first) && of.what.place() < one.second.what.place() &&
+                      std::ranges::none_of(
+                          one.second.outcomes,
+                          [&](const outcome& made) {
+                              return !made.deleted && made.participants.contains(who);
+                          });
+           });
+}
+
 void everybody_has_it::delivered(const newest& of, findings& into) const {
     const std::string event = people_.of(of.what.event);
     const std::string wanted = names::of(of.what);
@@ -81,7 +95,7 @@ void everybody_has_it::delivered(const newest& of, findings& into) const {
             });
         const auto found = end.shown.find(of.what.event);
         if (found == end.shown.end()) {
-            if (takes_part && !excused(of)) {
+            if (takes_part && !excused(of) && !may_have_been_removed(of, whose.who)) {
                 add("is not shown in the end, though " + wanted + " is the newest");
             }
             continue;

@@ -49,6 +49,7 @@ private:
     void converged(const event_id& event, findings& into) const;
     bool excused(const newest& of) const;
     bool may_not_know(const newest& of, const user_id& who) const;
+    bool may_have_been_removed(const newest& of, const user_id& who) const;
 
     const names& people_;
     std::map<event_id, at_devices> newest_;

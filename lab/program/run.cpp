@@ -23,12 +23,12 @@ constexpr const char* footer = R"(Examples:
 Each step says when it began, in simulated time, which requirements (docs/requirements.md) it
 shows, and how it ended:
   ok         it holds
-  pending    it does not hold yet, which is known; the line below says what it waits for
-  surprise   it was known not to hold, and does: the scenario is to be corrected
+  unclaimed  it does not hold, and the strategy does not claim that it does
+  surprise   the strategy does not claim it, and it holds: the scenario is to be corrected
   failed     it does not hold; the lines below say why, and how the devices' logs end
 The same seed and strategies play the same run, byte for byte.
 
-Exit status: 0 every step is ok or pending, 1 one is not, 2 wrong usage.)";
+Exit status: 0 every step is ok or unclaimed, 1 one is not, 2 wrong usage.)";
 
 struct wishes {
     std::vector<std::string> names, plugins;

@@ -80,7 +80,9 @@ std::string lost_from(const std::vector<node::event_view>& seen, const person& w
         if (!now) {
             return who.name() + " does not see " + one.id_text + " any more";
         }
-        if (!same(one, *now)) {
+        const auto before = claims::shown_version(one), after = claims::shown_version(*now);
+        const bool newer = before.place() < after.place();  // an edit in doubt may be settled now
+        if (!newer && !same(one, *now)) {
             return fmt::format("{} sees version {} of {}, and saw {}", who.name(),
                                now->version.value, one.id_text, one.version.value);
         }

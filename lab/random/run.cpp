@@ -457,7 +457,8 @@ private:
         for (std::size_t i = 0; i < people_.size(); ++i) {
             absent += stays_away(i) ? 1 : 0;
         }
-        counters.limit("outbox", absent * errands_.counted().asked);
+        const std::uint64_t lost = plan_.loses_device == 0 ? 0 : 1;
+        counters.limit("outbox", (absent + lost) * errands_.counted().asked);
         counters.limit("timers", 10 + 2 * devices);  // a few, and some for each neighbour
         counters.limit("streams", 2 * devices * (devices - 1));  // both of a pair may have dialled
         for (const auto& one : world_.devices()) {

@@ -69,7 +69,7 @@ std::string outcome_text(const report& what) {
     std::string text = fmt::format("{}: {} of {} steps hold", what.passed() ? "passed" : "FAILED",
                                    what.count(step_state::holds), what.steps.size());
     for (const auto state :
-         {step_state::pending, step_state::surprise, step_state::failed, step_state::not_tried}) {
+         {step_state::unclaimed, step_state::surprise, step_state::failed, step_state::not_tried}) {
         if (const std::size_t count = what.count(state); count > 0) {
             text += fmt::format(", {} {}", count, to_string(state));
         }
@@ -114,9 +114,9 @@ constexpr std::string_view page_head = R"(<!doctype html>
 <title>calbox-lab</title>
 <style>
 :root { --page: #fbfbf9; --text: #1d1f21; --soft: #5a6068; --line: #dcddd8; --card: #ffffff;
-  --holds: #17703a; --failed: #b3261e; --pending: #7a5200; }
+  --holds: #17703a; --failed: #b3261e; --unclaimed: #7a5200; }
 @media (prefers-color-scheme: dark) { :root { --page: #16181a; --text: #e6e6e3; --soft: #a3a9b0;
-  --line: #34383c; --card: #1e2124; --holds: #6fcf97; --failed: #ff8a80; --pending: #f0c36d; } }
+  --line: #34383c; --card: #1e2124; --holds: #6fcf97; --failed: #ff8a80; --unclaimed: #f0c36d; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 60rem; background: var(--page);
   color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }
@@ -129,7 +129,7 @@ p { margin: .25rem 0; } .soft { color: var(--soft); font-size: .9rem; }
   border-top: 1px solid var(--line); }
 .steps .more { grid-column: 3; color: var(--soft); font-size: .9rem; overflow-wrap: anywhere; }
 .state { font-weight: 600; } .holds { color: var(--holds); } .failed { color: var(--failed); }
-.pending { color: var(--pending); } .at { font-variant-numeric: tabular-nums; }
+.unclaimed { color: var(--unclaimed); } .at { font-variant-numeric: tabular-nums; }
 .at { color: var(--soft); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-top: 1px solid var(--line);
@@ -144,9 +144,9 @@ nav a { color: inherit; }
 )";
 
 std::string_view class_of(step_state state) {
-    return state == step_state::holds     ? "holds"
-           : state == step_state::pending ? "pending"
-                                          : "failed";
+    return state == step_state::holds       ? "holds"
+           : state == step_state::unclaimed ? "unclaimed"
+                                            : "failed";
 }
 
 std::string log_html(const std::vector<std::string>& lines, std::string_view title) {

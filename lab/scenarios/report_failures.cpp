@@ -199,7 +199,7 @@ void play_report_6_6(script& on) {
     on.step_if(on.claims().mutual_exclusion,
                "all three change it at the same moment, ten times: each time one wins, and the "
                "others are refused",
-               {98, 148, 178, 179, 180, 181, 182, 199}, "locks between devices (issue 4)", [&] {
+               {98, 148, 178, 179, 180, 181, 182, 199}, [&] {
                    for (int i = 0; i < rounds; ++i) {
                        const race came = race_once(all, which, i);
                        acknowledged += came.acknowledged;

@@ -47,21 +47,20 @@ void step_1(script& on, demonstration& all) {
                            one->name() + " reads another version of the file");
                 }
             });
-    on.step_if(on.claims().mutual_exclusion, "1: while C edits, A and B cannot", {148, 199, 201},
-               "locks between devices (issue 4)", [&] {
-                   for (int round = 0; round < 10; ++round) {
-                       const auto seen = all.alice.sees(lecture)->version;
-                       const auto by_c =
-                           all.carol.begin_change(lecture, fmt::format("by C {}", round), seen);
-                       const auto by_a =
-                           all.alice.begin_change(lecture, fmt::format("by A {}", round), seen);
-                       all.in.wait_for("both have an answer",
-                                       [&] { return by_c->ended && by_a->ended; });
-                       all.in.pass(1s);
-                       const bool both = by_c->value && *by_c->value && by_a->value && *by_a->value;
-                       expect(!both, "A and C both changed the same version");
-                   }
-               });
+    on.step_if(
+        on.claims().mutual_exclusion, "1: while C edits, A and B cannot", {148, 199, 201}, [&] {
+            for (int round = 0; round < 10; ++round) {
+                const auto seen = all.alice.sees(lecture)->version;
+                const auto by_c =
+                    all.carol.begin_change(lecture, fmt::format("by C {}", round), seen);
+                const auto by_a =
+                    all.alice.begin_change(lecture, fmt::format("by A {}", round), seen);
+                all.in.wait_for("both have an answer", [&] { return by_c->ended && by_a->ended; });
+                all.in.pass(1s);
+                const bool both = by_c->value && *by_c->value && by_a->value && *by_a->value;
+                expect(!both, "A and C both changed the same version");
+            }
+        });
 }
 
 void locks_of_step_1(script& on, demonstration& all) {
@@ -70,7 +69,7 @@ void locks_of_step_1(script& on, demonstration& all) {
     on.step_if(
         on.claims().mutual_exclusion,
         "1: while A edits it, B and C see that and cannot change or delete it",
-        {148, 178, 179, 180, 181, 182, 199, 201}, "locks between devices (issue 4)", [&] {
+        {148, 178, 179, 180, 181, 182, 199, 201}, [&] {
             lecture = must(all.alice.create("edited", {"bob", "carol"}), "create").id;
             all.all_see({&all.bob, &all.carol}, lecture, "edited");
             session = must(all.a.run(all.a.api().lock.begin(all.alice.id(), lecture)), "lock");
@@ -100,7 +99,7 @@ void locks_of_step_1(script& on, demonstration& all) {
         });
     on.step_if(on.claims().survives_holder_crash,
                "1: B is killed while he edits: the event is free at most 40 s later", {148, 199},
-               "locks that survive their holder (issue 4)", [&] {
+               [&] {
                    must(all.b.run(all.b.api().lock.begin(all.bob.id(), lecture)), "lock");
                    all.in.pass(25s);
                    expect_refused(all.carol.change(lecture, "too early"), errc::busy, "a change");
@@ -251,7 +250,7 @@ void variant_b(script& on) {
     } else {
         on.step_if(on.claims().partition_safe,
                    "4c' (b): A is killed: C's change is refused, since A might be changing it, too",
-                   {147, 204}, "commits by quorum (issue 4)", [&] {
+                   {147, 204}, [&] {
                        play_to_A_killed();
                        expect_refused(all.carol.change(e3, "by C"), errc::unavailable,
                                       "the change");
@@ -279,7 +278,7 @@ void variant_c(script& on) {
         on.claims().takes_over,
         "4c' (c): A and C change it apart, C by taking it over: one wins everywhere within "
         "10 s, and the other's text is kept",
-        {147, 204}, "a strategy that knows take-overs", [&] {
+        {147, 204}, [&] {
             const auto e3 = must(all.alice.create("4a", {"carol"}), "create").id;
             all.all_see({&all.carol}, e3, "4a");
             all.c.kill(ending::process);
@@ -312,7 +311,7 @@ void variant_d(script& on) {
         on.claims().takes_over && on.claims().mutual_exclusion,
         "4c' (c): parted, A has version 2 open in an editor, and C takes over version 1: A's text "
         "does not overwrite C's, and what A had saved is kept",
-        {147, 204}, "a strategy that knows take-overs", [&] {
+        {147, 204}, [&] {
             const auto e3 = must(all.alice.create("4a", {"carol"}), "create").id;
             all.all_see({&all.carol}, e3, "4a");
             all.in.net.split({{"A", "Z"}, {"C", "B", "R1", "R2", "web"}});
@@ -350,7 +349,7 @@ void variant_e(script& on) {
         on.claims().linearizable,
         "4c' (d): A and Z are killed while they confirm C's change: it is shown as unknown, and "
         "settled when they are back",
-        {147, 204}, "asking again what became of an edit (issue 4)", [&] {
+        {147, 204}, [&] {
             const auto e3 = must(all.alice.create("4a", {"carol"}), "create").id;
             all.all_see({&all.carol}, e3, "4a");
             bool seen = false;

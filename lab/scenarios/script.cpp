@@ -44,8 +44,8 @@ std::string_view to_string(step_state state) noexcept {
             return "ok";
         case step_state::failed:
             return "failed";
-        case step_state::pending:
-            return "pending";
+        case step_state::unclaimed:
+            return "unclaimed";
         case step_state::surprise:
             return "surprise";
         case step_state::not_tried:
@@ -60,7 +60,7 @@ std::size_t report::count(step_state state) const {
 
 bool report::passed() const {
     return broken.empty() && !steps.empty() &&
-           count(step_state::holds) + count(step_state::pending) == steps.size();
+           count(step_state::holds) + count(step_state::unclaimed) == steps.size();
 }
 
 script::script(std::string name, std::string summary, scenario_options with) {
@@ -165,30 +165,25 @@ void script::step(std::string what, std::vector<int> proves, const std::function
     report_.steps.push_back(std::move(one));
 }
 
-void script::pending(std::string what, std::vector<int> proves, const std::string& awaits,
+void script::step_if(bool claimed, std::string what, std::vector<int> proves,
                      const std::function<void()>& play) {
+    if (claimed) {
+        step(std::move(what), std::move(proves), play);
+        return;
+    }
     played_step one = begin(std::move(what), std::move(proves));
     if (failed_) {
         one.state = step_state::not_tried;
     } else if (const auto why = attempt(play, one); why && why->is_bug) {
         fail_with(one, *why);
     } else if (why) {
-        one.state = step_state::pending;
-        one.sentence = why->sentence + " (awaits " + awaits + ")";
+        one.state = step_state::unclaimed;
+        one.sentence = why->sentence;
     } else {
         one.state = step_state::surprise;
-        one.sentence = "it holds, and is marked as pending until " + awaits;
+        one.sentence = "it holds, and " + report_.with.consensus + " does not claim it";
     }
     report_.steps.push_back(std::move(one));
-}
-
-void script::step_if(bool claimed, std::string what, std::vector<int> proves,
-                     const std::string& awaits, const std::function<void()>& play) {
-    if (claimed) {
-        step(std::move(what), std::move(proves), play);
-    } else {
-        pending(std::move(what), std::move(proves), awaits, play);
-    }
 }
 
 void script::elsewhere(duration simulated, std::uint64_t happened, std::uint64_t trace) {

@@ -26,8 +26,8 @@ struct scenario_options {
 enum class step_state {
     holds,
     failed,
-    pending,    // does not hold, and is known not to
-    surprise,   // was known not to hold, and holds: a failure, so that it is noticed
+    unclaimed,  // does not hold, and the network's strategy does not claim that it does
+    surprise,   // is not claimed, and holds: a failure, so that it is noticed
     not_tried,  // a step before it failed in the same world
 };
 std::string_view to_string(step_state state) noexcept;
@@ -90,11 +90,9 @@ public:
     /// `play` must end without failure. After a failed step the later ones of its world are not
     /// tried.
     void step(std::string what, std::vector<int> proves, const std::function<void()>& play);
-    /// `play` is known to fail before `awaits` is there, and leaves a world to go on with.
-    void pending(std::string what, std::vector<int> proves, const std::string& awaits,
-                 const std::function<void()>& play);
-    /// A step where the strategies claim what it needs, pending otherwise.
-    void step_if(bool claimed, std::string what, std::vector<int> proves, const std::string& awaits,
+    /// A step where the strategies claim what it needs. Where they do not it is played, too, and is
+    /// to fail; it leaves a world to go on with.
+    void step_if(bool claimed, std::string what, std::vector<int> proves,
                  const std::function<void()>& play);
     /// In a step: a world of another kind was played, for so long, with so many events.
     void elsewhere(duration simulated, std::uint64_t happened, std::uint64_t trace);

@@ -120,6 +120,19 @@ TEST_F(ending_claims, u2_what_only_the_absent_have_is_not_asked_for) {
                     "end, though version 3 is the newest"}));
 }
 
+TEST_F(ending_claims, u2_whom_the_absent_removed_may_know_it) {
+    everybody_has_it check(people);
+    check.observe_newest(version(1), false, both(alice, bob), hub);
+    check.observe_newest(version(2), false, {alice.who}, alice.where);
+    check.observe_absent(alice.where);
+    check.observe_end(bob, {}, at(9));
+    EXPECT_EQ(lines(check.violations()), none());
+    check.observe_newest(version(2), false, both(alice, bob), alice.where);
+    EXPECT_EQ(lines(check.violations()),
+              (none{"9.000 s: U2 delivered: alice/1.7: bob at phone: is not shown in the end, "
+                    "though version 1 is the newest"}));
+}
+
 TEST_F(ending_claims, convergence_counts_content_too) {
     everybody_has_it check(people);
     check.observe_end(alice, {version(2)}, at(9));

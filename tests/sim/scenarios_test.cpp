@@ -79,7 +79,7 @@ TEST_F(sim_script, nothing_is_tried_after_a_failed_step) {
         on.step("good", {1}, [] {});
         on.step("bad", {2}, [] { expect(false, "it is not so"); });
         on.step("later", {3}, [] { FAIL(); });
-        on.pending("much later", {4}, "issue 9", [] { FAIL(); });
+        on.step_if(false, "much later", {4}, [] { FAIL(); });
     });
     EXPECT_FALSE(came.passed());
     ASSERT_EQ(came.steps.size(), 4u);
@@ -90,20 +90,20 @@ TEST_F(sim_script, nothing_is_tried_after_a_failed_step) {
     EXPECT_EQ(came.steps[3].state, step_state::not_tried);
 }
 
-TEST_F(sim_script, a_pending_step_that_fails_is_no_failure_and_one_that_holds_is) {
-    const report waits = run([](script& on) {
-        on.pending("locks", {199}, "issue 4", [] { expect(false, "both won"); });
-    });
-    EXPECT_TRUE(waits.passed());
-    EXPECT_EQ(waits.steps[0].sentence, "both won (awaits issue 4)");
-    const report holds = run([](script& on) { on.pending("locks", {199}, "issue 4", [] {}); });
+TEST_F(sim_script, an_unclaimed_step_that_fails_is_no_failure_and_one_that_holds_is) {
+    const report fails = run(
+        [](script& on) { on.step_if(false, "locks", {199}, [] { expect(false, "both won"); }); });
+    EXPECT_TRUE(fails.passed());
+    EXPECT_EQ(fails.steps[0].state, step_state::unclaimed);
+    EXPECT_EQ(fails.steps[0].sentence, "both won");
+    const report holds = run([](script& on) { on.step_if(false, "locks", {199}, [] {}); });
     EXPECT_FALSE(holds.passed());
     EXPECT_EQ(holds.steps[0].state, step_state::surprise);
 }
 
 TEST_F(sim_script, an_exception_that_no_script_throws_is_a_failure_wherever_it_comes_from) {
     const report in_step = run(
-        [](script& on) { on.pending("x", {1}, "y", [] { throw std::logic_error("broken"); }); });
+        [](script& on) { on.step_if(false, "x", {1}, [] { throw std::logic_error("broken"); }); });
     EXPECT_EQ(in_step.steps[0].state, step_state::failed);
     EXPECT_EQ(in_step.steps[0].sentence, "a bug: broken");
     const report between = run([](script& on) {
@@ -114,13 +114,14 @@ TEST_F(sim_script, an_exception_that_no_script_throws_is_a_failure_wherever_it_c
     EXPECT_EQ(between.broken, "the network cannot be founded");
 }
 
-TEST_F(sim_script, a_step_that_the_strategies_do_not_claim_is_pending) {
+TEST_F(sim_script, a_step_that_the_strategies_claim_is_one_like_any_other) {
     const report came = run([](script& on) {
-        on.step_if(true, "claimed", {1}, "x", [] {});
-        on.step_if(false, "not claimed", {1}, "x", [] { expect(false, "no"); });
+        on.step_if(true, "claimed", {1}, [] {});
+        on.step_if(true, "claimed and broken", {1}, [] { expect(false, "no"); });
     });
-    EXPECT_TRUE(came.passed());
-    EXPECT_EQ(came.steps[1].state, step_state::pending);
+    EXPECT_FALSE(came.passed());
+    EXPECT_EQ(came.steps[0].state, step_state::holds);
+    EXPECT_EQ(came.steps[1].state, step_state::failed);
 }
 
 TEST_F(sim_script, a_failed_wait_says_what_it_waited_for_and_shows_the_log) {
@@ -154,7 +155,7 @@ report sample() {
     one.scenario = "sample";
     one.summary = "<b>&\"";
     one.steps.push_back({"a step", {1}, step_state::holds, "", {}, {}, {}});
-    one.steps.push_back({"another", {2, 3}, step_state::pending, "not yet", {}, {}, {}});
+    one.steps.push_back({"another", {2, 3}, step_state::unclaimed, "not so", {}, {}, {}});
     one.figures.push_back({"speed", 1.5, "m/s"});
     one.tables.push_back({"A table", {"name", "n"}, {{"long name", "1"}, {"x", "22"}}});
     return one;
@@ -162,14 +163,14 @@ report sample() {
 
 TEST(sim_render, the_text_is_aligned) {
     const std::string text = text_of(sample());
-    EXPECT_NE(text.find("  ok       00:00.000  R1      a step\n"
-                        "  pending  00:00.000  R2, R3  another\n"
-                        "                                not yet\n"),
+    EXPECT_NE(text.find("  ok         00:00.000  R1      a step\n"
+                        "  unclaimed  00:00.000  R2, R3  another\n"
+                        "                                  not so\n"),
               std::string::npos)
         << text;
     EXPECT_NE(text.find("  name       n\n  long name  1\n  x          22\n"), std::string::npos)
         << text;
-    EXPECT_NE(text.find("passed: 1 of 2 steps hold, 1 pending"), std::string::npos) << text;
+    EXPECT_NE(text.find("passed: 1 of 2 steps hold, 1 unclaimed"), std::string::npos) << text;
 }
 
 TEST(sim_render, the_page_stands_alone_and_trusts_no_text) {
@@ -186,7 +187,7 @@ TEST(sim_render, json_has_every_step_and_figure) {
     const auto found = json_of(sample());
     EXPECT_EQ(found.at("passed"), true);
     EXPECT_EQ(found.at("steps").size(), 2u);
-    EXPECT_EQ(found.at("steps").at(1).at("state"), "pending");
+    EXPECT_EQ(found.at("steps").at(1).at("state"), "unclaimed");
     EXPECT_EQ(found.at("figures").at(0).at("value"), 1.5);
 }
 
