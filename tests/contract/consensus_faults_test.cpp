@@ -57,7 +57,7 @@ std::vector<std::string> race(consensus_world& w, const event_id& event,
 }
 
 TEST_P(consensus_faults, a_race_has_one_winner) {
-    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds(100); ++seed) {
         auto w = world(2 + seed % 7, seed);
         w.shuffled = true;
         const auto wrong = race(w, event_, promised());
@@ -69,7 +69,7 @@ TEST_P(consensus_faults, a_race_has_one_winner) {
 }
 
 TEST_P(consensus_faults, a_split_lets_no_two_sides_edit) {
-    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds(100); ++seed) {
         auto w = world(3 + seed % 3, seed);
         w.shuffled = true;
         w.make(event_);

@@ -187,7 +187,7 @@ TEST_P(consensus_suite, mutual_exclusion_where_it_is_declared) {
     if (!promised().mutual_exclusion) {
         GTEST_SKIP() << GetParam() << " does not promise it";
     }
-    for (std::uint64_t seed = 1; seed < 200; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds(200); ++seed) {
         auto w = world(3, seed);
         w.make(event_);
         w.shuffled = true;
@@ -216,7 +216,7 @@ TEST_P(consensus_suite, no_version_is_decided_twice_where_that_is_declared) {
     if (!promised().linearizable) {
         GTEST_SKIP() << GetParam() << " does not promise it";
     }
-    for (std::uint64_t seed = 1; seed < 200; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds(200); ++seed) {
         auto w = world(3, seed);
         w.make(event_);
         w.shuffled = true;
