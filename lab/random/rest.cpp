@@ -60,14 +60,14 @@ std::string disagreement(const std::vector<const person*>& people, bool everybod
 
 }  // namespace
 
-std::string unrest(const std::vector<const person*>& people, bool everybody) {
+std::string unrest(const std::vector<const person*>& people, bool everybody, bool owes) {
     for (const person* const who : people) {
         const auto status = who->at().api().info.status();
         if (status.state != "connected" || !status.caught_up) {
             return who->name() + " is " + status.state +
                    (status.caught_up ? "" : ", and has not caught up");
         }
-        if (status.outbox != 0 && everybody) {
+        if (status.outbox != 0 && everybody && !owes) {
             return fmt::format("{} still owes {} updates", who->name(), status.outbox);
         }
     }

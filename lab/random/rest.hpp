@@ -10,8 +10,8 @@
 namespace calbox::lab {
 
 /// What keeps these people from it, in words; empty when nothing does. `everybody`: nobody is away,
-/// to whom something may still be owed.
-std::string unrest(const std::vector<const person*>& people, bool everybody);
+/// to whom something may still be owed. `owes`: to a device that is lost, say.
+std::string unrest(const std::vector<const person*>& people, bool everybody, bool owes = false);
 
 /// What he does not see any more of what he saw, in words; empty when he sees all of it.
 std::string lost_from(const std::vector<node::event_view>& seen, const person& who);

@@ -342,7 +342,7 @@ private:
         if (errands_.open()) {
             return "an operation still runs";
         }
-        std::string missing = unrest(present(), plan_.absent == 0);
+        std::string missing = unrest(present(), plan_.absent == 0, device_lost_);
         return missing.empty() ? seen_.unshown(present())  // what only a backup has, say
                                : missing;
     }
@@ -377,6 +377,7 @@ private:
         person& who = people_[(plan_.loses_device - 1) % people_.size()];
         const auto before = who.sees_all();
         kill(who.at(), ending::power);
+        device_lost_ = true;
         const auto name = "another device of " + who.name();
         who.sign_in(join_network(world_, name, wire::role::edge, *registry_));
         seen_.knows(who);
@@ -457,8 +458,7 @@ private:
         for (std::size_t i = 0; i < people_.size(); ++i) {
             absent += stays_away(i) ? 1 : 0;
         }
-        const std::uint64_t lost = plan_.loses_device == 0 ? 0 : 1;
-        counters.limit("outbox", (absent + lost) * errands_.counted().asked);
+        counters.limit("outbox", (absent + (device_lost_ ? 1 : 0)) * errands_.counted().asked);
         counters.limit("timers", 10 + 2 * devices);  // a few, and some for each neighbour
         counters.limit("streams", 2 * devices * (devices - 1));  // both of a pair may have dialled
         for (const auto& one : world_.devices()) {
@@ -497,7 +497,7 @@ private:
     plan plan_;
     const run_settings& with_;
     run_report report_;
-    bool failed_ = false;
+    bool failed_ = false, device_lost_ = false;
     world world_;
     std::ofstream log_, daemons_log_;
     claims::world_watcher seen_;
