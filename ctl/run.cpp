@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "command_line.hpp"
 #include "context.hpp"
@@ -93,7 +94,10 @@ int complete(std::vector<std::string> words, const surroundings& world) {
 std::string hint_of(const problem& why, const command& what) {
     const bool advised = why.detail.find("calboxctl login") != std::string::npos ||
                          why.detail.find("--as") != std::string::npos;
-    if (why.code == "unauthorised" && !advised && what.path != "login" && what.path != "register") {
+    // What they ask for is a password of their own, and nobody needs to be signed in.
+    constexpr std::array own_password = {"login", "register", "account restore"};
+    if (why.code == "unauthorised" && !advised &&
+        std::ranges::find(own_password, what.path) == own_password.end()) {
         return "calboxctl login NAME signs in; --as NAME chooses among several who are";
     }
     if (why.code == "conflict") {
