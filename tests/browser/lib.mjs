@@ -12,7 +12,7 @@ export function expect(condition, text) {
 }
 
 /** A page in a browser of its own, where it is always 9:20 in the morning, so that nothing hangs on the hour at which it is tested
- * (`real_clock` is for what measures). `complaints` gets script errors and what the content security policy has stopped. */
+ * (`real_clock` is for what measures, or waits for a time). `complaints` gets script errors and what the content security policy has stopped. */
 export async function open(browser, { real_clock = false, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1320, height: 860 }, locale: 'en-GB', timezoneId: 'UTC', ...options })
   const morning = new Date()

@@ -9,7 +9,7 @@ const browser = await launch()
 
 /** A page that notes what it asks of Notification, and what it shows by it. */
 async function enter(permission) {
-  const made = await open(browser)
+  const made = await open(browser, { real_clock: true }) // what is due is the daemon's time
   await made.page.addInitScript((now) => {
     window.shown = []
     window.asked = 0
