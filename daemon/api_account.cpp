@@ -60,18 +60,12 @@ outcome post_account_export(call& one) {
     if (!as) {
         co_return fail(as.error());
     }
-    const auto body = co_await one.document();
-    if (!body) {
-        co_return fail(body.error());
-    }
-    std::string password;
-    object_reader from(*body);
-    from.need("password", password);
-    if (auto whole = from.finish(); !whole) {
-        co_return fail(std::move(whole.error()));
+    auto password = co_await one.text("password");
+    if (!password) {
+        co_return fail(std::move(password.error()));
     }
     archive_answer into(one.line);
-    auto saved = co_await one.on.archive.save(*as, std::move(password), into);
+    auto saved = co_await one.on.archive.save(*as, std::move(*password), into);
     if (!saved) {
         co_return fail(std::move(saved.error()));
     }

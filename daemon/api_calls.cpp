@@ -118,6 +118,20 @@ task<result<void>> call::nothing() {
     co_return from.finish();
 }
 
+task<result<std::string>> call::text(std::string_view key) {
+    const auto body = co_await document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    std::string value;
+    object_reader from(*body);
+    from.need(key, value);
+    if (auto whole = from.finish(); !whole) {
+        co_return fail(std::move(whole.error()));
+    }
+    co_return value;
+}
+
 http::response json_response(int status, const json& document) {
     http::response made;
     made.status = status;

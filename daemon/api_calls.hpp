@@ -47,6 +47,8 @@ struct call {
     /// invalid_argument for a key that is not among `known`.
     result<void> only(std::vector<std::string_view> known) const;
     task<result<json>> document() { return document_of(line); }
+    /// For a body that is an object with this one text.
+    task<result<std::string>> text(std::string_view key);
     /// For requests that have nothing to say: reads away an empty body or `{}`.
     task<result<void>> nothing();
 };

@@ -364,17 +364,11 @@ outcome put_answer(call& one) {
         co_return fail(at.error());
     }
     const auto& [as, which] = *at;
-    const auto body = co_await one.document();
-    if (!body) {
-        co_return fail(body.error());
+    auto word = co_await one.text("answer");
+    if (!word) {
+        co_return fail(std::move(word.error()));
     }
-    std::string word;
-    object_reader from(*body);
-    from.need("answer", word);
-    if (auto whole = from.finish(); !whole) {
-        co_return fail(std::move(whole.error()));
-    }
-    const auto answer = model::participation_of(word);
+    const auto answer = model::participation_of(*word);
     if (!answer) {
         co_return fail(errc::invalid_argument,
                        "answer: it is none of accepted, tentative, declined");

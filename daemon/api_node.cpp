@@ -48,17 +48,11 @@ outcome get_peers(call& one) {
 outcome get_recovery(call& one) { co_return json_response(200, to_json(one.on.info.recovery())); }
 
 outcome put_recovery_strategy(call& one) {
-    const auto body = co_await one.document();
-    if (!body) {
-        co_return fail(body.error());
+    auto name = co_await one.text("name");
+    if (!name) {
+        co_return fail(std::move(name.error()));
     }
-    std::string name;
-    object_reader from(*body);
-    from.need("name", name);
-    if (auto whole = from.finish(); !whole) {
-        co_return fail(std::move(whole.error()));
-    }
-    if (auto used = one.on.info.use_recovery(std::move(name)); !used) {
+    if (auto used = one.on.info.use_recovery(std::move(*name)); !used) {
         co_return fail(std::move(used.error()));
     }
     co_return json_response(200, to_json(one.on.info.recovery()));
@@ -97,17 +91,11 @@ outcome post_invitation(call& one) {
 }
 
 outcome post_join(call& one) {
-    const auto body = co_await one.document();
-    if (!body) {
-        co_return fail(body.error());
+    auto invitation = co_await one.text("invitation");
+    if (!invitation) {
+        co_return fail(std::move(invitation.error()));
     }
-    std::string invitation;
-    object_reader from(*body);
-    from.need("invitation", invitation);
-    if (auto whole = from.finish(); !whole) {
-        co_return fail(std::move(whole.error()));
-    }
-    const auto joined = co_await one.on.network.join(std::move(invitation));
+    const auto joined = co_await one.on.network.join(std::move(*invitation));
     if (!joined) {
         co_return fail(joined.error());
     }

@@ -124,17 +124,11 @@ outcome get_discovery(call& one) {
 }
 
 outcome put_discovery_strategy(call& one) {
-    const auto body = co_await one.document();
-    if (!body) {
-        co_return fail(body.error());
+    auto name = co_await one.text("name");
+    if (!name) {
+        co_return fail(std::move(name.error()));
     }
-    std::string name;
-    object_reader from(*body);
-    from.need("name", name);
-    if (auto whole = from.finish(); !whole) {
-        co_return fail(std::move(whole.error()));
-    }
-    const auto used = co_await one.on.overlay.use_discovery(std::move(name));
+    const auto used = co_await one.on.overlay.use_discovery(std::move(*name));
     if (!used) {
         co_return fail(used.error());
     }

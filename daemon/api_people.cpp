@@ -74,17 +74,11 @@ outcome post_friend(call& one) {
     if (!as) {
         co_return fail(as.error());
     }
-    const auto body = co_await one.document();
-    if (!body) {
-        co_return fail(body.error());
+    auto name = co_await one.text("name");
+    if (!name) {
+        co_return fail(std::move(name.error()));
     }
-    std::string name;
-    object_reader from(*body);
-    from.need("name", name);
-    if (auto whole = from.finish(); !whole) {
-        co_return fail(std::move(whole.error()));
-    }
-    const auto asked = co_await one.on.contact.ask(*as, std::move(name));
+    const auto asked = co_await one.on.contact.ask(*as, std::move(*name));
     if (!asked) {
         co_return fail(asked.error());
     }

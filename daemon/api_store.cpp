@@ -20,20 +20,14 @@ outcome get_store_check(call& one) {
 }
 
 outcome post_store_backup(call& one) {
-    const auto body = co_await one.document();
-    if (!body) {
-        co_return fail(body.error());
+    auto file = co_await one.text("file");
+    if (!file) {
+        co_return fail(std::move(file.error()));
     }
-    std::string file;
-    object_reader from(*body);
-    from.need("file", file);
-    if (auto whole = from.finish(); !whole) {
-        co_return fail(std::move(whole.error()));
-    }
-    if (!file.starts_with('/') || file.find('\0') != std::string::npos) {
+    if (!file->starts_with('/') || file->find('\0') != std::string::npos) {
         co_return fail(errc::invalid_argument, "file must be an absolute path, beginning with /");
     }
-    const auto made = co_await one.on.store.back_up(std::move(file));
+    const auto made = co_await one.on.store.back_up(std::move(*file));
     if (!made) {
         co_return fail(made.error());
     }
