@@ -66,7 +66,8 @@ outcome get_friends(call& one) {
     if (!as) {
         co_return fail(as.error());
     }
-    co_return json_response(200, {{"friends", list_of(one.on.contact.friends(*as))}});
+    const auto friends = co_await one.on.contact.friends(*as);
+    co_return json_response(200, {{"friends", list_of(friends)}});
 }
 
 outcome post_friend(call& one) {

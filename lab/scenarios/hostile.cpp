@@ -72,6 +72,7 @@ public:
     }
 
     void forge();
+    void claim_a_friendship();
     void lie_about_presence();
     void storm(std::uint64_t messages);
     void nothing_was_believed();
@@ -94,7 +95,7 @@ private:
 
     std::string picture();
     void must_be_refused(envelope what, const std::string& lie);
-    envelope sealed(envelope_header header);
+    envelope sealed(envelope_header header, bytes body = to_bytes("BEGIN:VCALENDAR"));
     envelope_header header_of(const event_id& which, const author& by, version_number version);
     void gather();
     bytes mutated(bytes payload);
@@ -146,7 +147,7 @@ envelope_header siege::header_of(const event_id& which, const author& by, versio
     return header;
 }
 
-envelope siege::sealed(envelope_header header) {
+envelope siege::sealed(envelope_header header, bytes body) {
     std::vector<std::pair<user_id, bytes>> keys;
     std::vector<user_id> all = header.participants;
     all.push_back(header.event.organizer);
@@ -156,8 +157,8 @@ envelope siege::sealed(envelope_header header) {
         keys.emplace_back(user, known->card.box_key);
         header.streams.emplace_back(user, stream_number(1'000));
     }
-    const bytes body = header.kind == envelope_kind::put ? to_bytes("BEGIN:VCALENDAR") : bytes();
     if (header.kind != envelope_kind::put) {
+        body.clear();
         keys.clear();
     }
     auto made = crypto::seal_envelope(std::move(header), keys, bytes(32, 7), body,
@@ -205,6 +206,31 @@ void siege::forge() {
     const event_id invented{alice_.id(), event_id::make_seq(hers.number, 777)};
     must_be_refused(sealed(header_of(invented, me, version_number(1))),
                     "a new event in alice's name");
+}
+
+void siege::claim_a_friendship() {
+    node::node_parts& mine = m_->parts();
+    const author me = *mine.accounts->author_of(mine.accounts->signed_in().at(0).id);
+    const event_id request{mine.accounts->signed_in().at(0).id, event_id::make_seq(me.number, 778)};
+    for (const std::uint64_t version : {1U, 2U}) {
+        auto header = header_of(request, me, version_number(version));
+        header.type = event_kind::contact;
+        header.participants = {bob_.id()};
+        header.guests_may = guest_right::modify | guest_right::remove;
+        const bytes payload = codec::encode(wire::update{
+            sealed(std::move(header), codec::encode(node::friendship{.accepted = true}))});
+        ++said_;
+        expect(m_->ask(targets_.back().id, message_type::update, payload).has_value(),
+               "bob does not take the request");
+        const auto friends = b_.run(b_.api().contact.friends(bob_.id()));
+        expect(friends && friends->size() == 1, "bob does not see the request");
+        expect(friends->front().state == "asks", "bob takes mallory's word for his own");
+    }
+    const auto users = must(b_.run(b_.api().contact.users(bob_.id())), "users");
+    const auto mallory = std::ranges::find(users, "mallory", &node::user_view::name);
+    expect(mallory != users.end() && !mallory->is_friend, "bob takes mallory for a friend");
+    in_.pass(5s);
+    before_ = picture();
 }
 
 void siege::lie_about_presence() {
@@ -498,6 +524,8 @@ void play_hostile_peer(script& on) {
         "a member forges versions, deletions, rights and whole events: each is refused by "
         "everybody",
         {25, 97, 129}, [&] { all.forge(); });
+    on.step("he asks to be a friend and says that he was accepted: he still only asks", {97, 129},
+            [&] { all.claim_a_friendship(); });
     on.step("he tells everybody that all the others are elsewhere: they still find each other",
             {129}, [&] { all.lie_about_presence(); });
     on.step(fmt::format("he sends {} mutated, truncated, replayed, misplaced and enormous messages "

@@ -10,8 +10,9 @@ namespace {
 constexpr std::size_t versions_looked_at = 16;  // for the one by which he accepted
 }  // namespace
 
-std::vector<contacts_service::bond> contacts_service::bonds(const user_id& as) const {
+task<std::vector<contacts_service::bond>> contacts_service::bonds(user_id as) const {
     std::vector<bond> found;
+    std::vector<envelope_header> claimed;  // of those whom he asked and who say that he accepted
     for (const auto& [id, held] : replica_.events().all()) {
         const envelope_header& header = held.header;
         if (header.type != event_kind::contact || header.kind != envelope_kind::put ||
@@ -20,19 +21,49 @@ std::vector<contacts_service::bond> contacts_service::bonds(const user_id& as) c
         }
         const auto body = replica_.body_of(held, as);
         const auto state = body ? codec::decode<friendship>(*body) : fail(body.error());
-        if (state) {
-            const bool mine = id.organizer == as;
-            found.push_back(
-                {id, mine ? header.participants.front() : id.organizer, mine, state->accepted});
+        if (!state) {
+            continue;
+        }
+        const bool mine = id.organizer == as;
+        found.push_back(
+            {id, mine ? header.participants.front() : id.organizer, mine, state->accepted});
+        if (!mine && state->accepted) {
+            claimed.push_back(header);
         }
     }
-    return found;
+    for (const envelope_header& header : claimed) {
+        const bool accepted = co_await wrote_one_of(as, header);
+        std::ranges::find(found, header.event, &bond::id)->accepted = accepted;
+    }
+    co_return found;
 }
 
-std::optional<contacts_service::bond> contacts_service::bond_with(const user_id& as,
-                                                                  const user_id& other) const {
+task<bool> contacts_service::wrote_one_of(user_id who, envelope_header latest) const {
+    if (crypto::author_user(latest.by) == std::optional(who)) {
+        co_return true;
+    }
+    // The other one has written a version since, as when another strategy took over.
+    std::uint64_t version = latest.version.value;
+    for (std::size_t looked = 0; version > 1 && looked < versions_looked_at; ++looked) {
+        const auto before = co_await replica_.events().earlier(latest.event, latest.generation,
+                                                               version_number(--version));
+        if (before && *before && crypto::author_user((*before)->header.by) == std::optional(who)) {
+            co_return true;
+        }
+    }
+    co_return false;
+}
+
+task<std::optional<contacts_service::bond>> contacts_service::bond_with(user_id as,
+                                                                        user_id other) const {
+    const auto all = co_await bonds(as);
+    co_return best_with(all, other);
+}
+
+std::optional<contacts_service::bond> contacts_service::best_with(const std::vector<bond>& all,
+                                                                  const user_id& other) {
     std::optional<bond> best;
-    for (const bond& one : bonds(as)) {
+    for (const bond& one : all) {
         // Two who asked each other at the same time are friends: either bond will do, an accepted
         // one rather.
         if (one.other == other && (!best || one.accepted)) {
@@ -43,27 +74,8 @@ std::optional<contacts_service::bond> contacts_service::bond_with(const user_id&
 }
 
 task<bool> contacts_service::befriended(user_id as, user_id other) const {
-    for (const bond& one : bonds(as)) {
-        if (one.other != other || !one.accepted) {
-            continue;
-        }
-        const envelope_header& header = replica_.events().find(one.id)->header;
-        if (one.asked_by_me || crypto::author_user(header.by) == std::optional(as)) {
-            co_return true;
-        }
-        // The other one has written a version since, as when another strategy took over.
-        const generation_number generation = header.generation;
-        std::uint64_t version = header.version.value;
-        for (std::size_t looked = 0; version > 1 && looked < versions_looked_at; ++looked) {
-            const auto before =
-                co_await replica_.events().earlier(one.id, generation, version_number(--version));
-            if (before && *before &&
-                crypto::author_user((*before)->header.by) == std::optional(as)) {
-                co_return true;
-            }
-        }
-    }
-    co_return false;
+    const auto bond = co_await bond_with(as, other);
+    co_return bond && bond->accepted;
 }
 
 friend_view contacts_service::view_of(const bond& one) const {
@@ -84,24 +96,26 @@ task<result<std::vector<user_view>>> contacts_service::users(user_id as) {
         ids.push_back(user.id);
     }
     co_await look_(std::move(ids));
+    const auto mine = co_await bonds(as);
     std::vector<user_view> views;
     for (const user_info& user : *all) {
-        const auto bond = bond_with(as, user.id);
+        const auto bond = best_with(mine, user.id);
         views.push_back({user.card.name, user.id, online_(user.id), bond && bond->accepted});
     }
     co_return views;
 }
 
-std::vector<friend_view> contacts_service::friends(user_id as) const {
+task<std::vector<friend_view>> contacts_service::friends(user_id as) const {
     std::vector<friend_view> views;
-    for (const bond& one : bonds(as)) {
-        const auto best = bond_with(as, one.other);
+    const auto all = co_await bonds(as);
+    for (const bond& one : all) {
+        const auto best = best_with(all, one.other);
         if (best && best->id == one.id) {
             views.push_back(view_of(one));
         }
     }
     std::ranges::sort(views, {}, &friend_view::name);
-    return views;
+    co_return views;
 }
 
 task<result<user_id>> contacts_service::known_other(user_id as, std::string name) {
@@ -140,7 +154,7 @@ task<result<friend_view>> contacts_service::ask(user_id as, std::string name) {
     if (!other) {
         co_return fail(other.error());
     }
-    if (const auto known = bond_with(as, *other)) {
+    if (const auto known = co_await bond_with(as, *other)) {
         if (known->accepted || known->asked_by_me) {
             co_return view_of(*known);
         }
@@ -164,7 +178,7 @@ task<result<friend_view>> contacts_service::accept(user_id as, std::string name)
     if (!other) {
         co_return fail(other.error());
     }
-    const auto known = bond_with(as, *other);
+    const auto known = co_await bond_with(as, *other);
     if (!known || (known->asked_by_me && !known->accepted)) {
         co_return fail(errc::not_found, name + " has not asked to be your friend");
     }
@@ -199,7 +213,8 @@ task<result<void>> contacts_service::unfriend(user_id as, std::string name) {
         co_return fail(other.error());
     }
     bool any = false;
-    for (const bond& one : bonds(as)) {
+    const auto all = co_await bonds(as);
+    for (const bond& one : all) {
         if (one.other == *other) {
             const auto ended = co_await end(as, one.id);
             if (!ended) {

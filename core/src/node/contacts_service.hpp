@@ -34,7 +34,7 @@ public:
           look_(std::move(look)) {}
 
     task<result<std::vector<user_view>>> users(user_id as) override;
-    std::vector<friend_view> friends(user_id as) const override;
+    task<std::vector<friend_view>> friends(user_id as) const override;
     task<result<friend_view>> ask(user_id as, std::string name) override;
     task<result<friend_view>> accept(user_id as, std::string name) override;
     task<result<void>> unfriend(user_id as, std::string name) override;
@@ -52,10 +52,12 @@ private:
         event_id id;
         user_id other;
         bool asked_by_me = false;
-        bool accepted = false;
+        bool accepted = false;  // by whoever was asked: an asker's own word for it counts nothing
     };
-    std::vector<bond> bonds(const user_id& as) const;
-    std::optional<bond> bond_with(const user_id& as, const user_id& other) const;
+    task<std::vector<bond>> bonds(user_id as) const;
+    task<bool> wrote_one_of(user_id who, envelope_header latest) const;
+    static std::optional<bond> best_with(const std::vector<bond>& all, const user_id& other);
+    task<std::optional<bond>> bond_with(user_id as, user_id other) const;
     std::vector<std::pair<event_id, group_body>> owned_groups(const user_id& as) const;
     friend_view view_of(const bond& one) const;
     task<result<user_id>> known_other(user_id as, std::string name);

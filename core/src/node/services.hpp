@@ -354,7 +354,7 @@ public:
     virtual ~contacts();
     /// All users of the network that this user may see, by name.
     virtual task<result<std::vector<user_view>>> users(user_id as) = 0;
-    virtual std::vector<friend_view> friends(user_id as) const = 0;
+    virtual task<std::vector<friend_view>> friends(user_id as) const = 0;
     virtual task<result<friend_view>> ask(user_id as, std::string name) = 0;
     virtual task<result<friend_view>> accept(user_id as, std::string name) = 0;
     /// Ends a friendship, withdraws or declines a request.

@@ -485,8 +485,8 @@ public:
     task<result<std::vector<node::user_view>>> users(user_id) override {
         co_return std::vector<node::user_view>{{"bob", user_of(2), true, false}};
     }
-    std::vector<node::friend_view> friends(user_id) const override {
-        return {{"bob", "asks", true}};
+    task<std::vector<node::friend_view>> friends(user_id) const override {
+        co_return std::vector<node::friend_view>{{"bob", "asks", true}};
     }
     task<result<node::friend_view>> ask(user_id, std::string name) override {
         last = name;

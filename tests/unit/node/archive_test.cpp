@@ -119,7 +119,7 @@ TEST_P(archive, brings_everything_to_another_network) {
               std::vector<std::string>{"bob"});
     EXPECT_EQ(must(net.run(fresh.api().past.versions(fresh.me(), own.id))).size(), 4U);
     EXPECT_EQ(must(net.run(fresh.api().past.trash(fresh.me()))).size(), 1U);
-    EXPECT_EQ(fresh.api().contact.friends(fresh.me()).size(), 1U);
+    EXPECT_EQ(net.run(fresh.api().contact.friends(fresh.me())).size(), 1U);
     EXPECT_EQ(file_of(fresh, own.id, "plan.pdf"), content);
     EXPECT_EQ(file_of(fresh, own.id, "empty.txt"), bytes());
 

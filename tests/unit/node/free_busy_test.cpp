@@ -174,10 +174,11 @@ TEST(free_busy_world, friends_tell_each_other_and_others_are_not_known) {
     };
     EXPECT_EQ(ask(alice).why, "bob is no friend of yours");
     must(net.run(alice.api().contact.ask(alice.me(), "bob")));
-    net.until([&] { return !bob.api().contact.friends(bob.me()).empty(); });
+    net.until([&] { return !net.run(bob.api().contact.friends(bob.me())).empty(); });
     EXPECT_FALSE(ask(alice).known) << "he has not accepted";
     must(net.run(bob.api().contact.accept(bob.me(), "alice")));
-    net.until([&] { return alice.api().contact.friends(alice.me())[0].state == "friend"; });
+    net.until(
+        [&] { return net.run(alice.api().contact.friends(alice.me()))[0].state == "friend"; });
     const auto view = ask(alice);
     ASSERT_TRUE(view.known) << view.why;
     ASSERT_EQ(view.busy.size(), 2U);

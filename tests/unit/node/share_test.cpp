@@ -177,11 +177,12 @@ TEST_P(share, friends_and_groups) {
     two_people all(GetParam());
     auto& [net, hub, alice, bob] = all;
     must(net.run(alice.api().contact.ask(alice.me(), "bob")));
-    net.until([&] { return bob.api().contact.friends(bob.me()).size() == 1; });
-    EXPECT_EQ(bob.api().contact.friends(bob.me())[0].state, "asks");
+    net.until([&] { return net.run(bob.api().contact.friends(bob.me())).size() == 1; });
+    EXPECT_EQ(net.run(bob.api().contact.friends(bob.me()))[0].state, "asks");
     must(net.run(bob.api().contact.accept(bob.me(), "alice")));
-    net.until([&] { return alice.api().contact.friends(alice.me()).at(0).state == "friend"; });
-    EXPECT_TRUE(alice.api().contact.friends(alice.me())[0].online);
+    net.until(
+        [&] { return net.run(alice.api().contact.friends(alice.me())).at(0).state == "friend"; });
+    EXPECT_TRUE(net.run(alice.api().contact.friends(alice.me()))[0].online);
     must(net.run(alice.api().contact.set_group(alice.me(), {"team", {"bob"}})));
     auto draft = all.draft("for the group");
     draft.participants = std::vector<std::string>{"@team"};
