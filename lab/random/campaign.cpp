@@ -16,6 +16,7 @@
 
 #include "lab/random/batch.hpp"
 #include "lab/random/shrink.hpp"
+#include "lab/world/world.hpp"
 
 namespace calbox::lab {
 
