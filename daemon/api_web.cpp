@@ -15,7 +15,15 @@ std::string address_of(const call& one) {
 }  // namespace
 
 outcome get_web(call& one) {
-    co_return json_response(200, {{"address", address_of(one)}, {"built", page_is_built()}});
+    json door;
+    if (const auto& open = one.pages.door()) {
+        door = {{"address", open->address},
+                {"fingerprint", open->fingerprint},
+                {"until", model::utc_text(open->until)},
+                {"own_certificate", open->own_certificate}};
+    }
+    co_return json_response(
+        200, {{"address", address_of(one)}, {"built", page_is_built()}, {"door", door}});
 }
 
 outcome post_web(call& one) {

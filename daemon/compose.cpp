@@ -2,7 +2,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 
 #include <unistd.h>
 #include <boost/asio/signal_set.hpp>
@@ -20,8 +19,7 @@
 #include "node/invitation.hpp"
 #include "plugins/directories_real.hpp"
 #include "plugins/loader.hpp"
-#include "web_gate.hpp"
-#include "web_sessions.hpp"
+#include "web_doors.hpp"
 
 namespace calbox::daemon {
 
@@ -62,28 +60,6 @@ result<data_lock> prepare(const config& with) {
     }
     model::initialise();
     return lock;
-}
-
-/// The port that the page had before; 0 when there is none.
-std::uint16_t kept_port(const fs::path& file) {
-    std::ifstream in(file);
-    std::uint16_t port = 0;
-    in >> port;
-    return in ? port : std::uint16_t{0};
-}
-
-/// Wholly, or as it was. Nothing is promised of it: a power cut may take it.
-bool keep_text(const fs::path& file, const std::string& text) {
-    const fs::path fresh = file.string() + ".new";
-    std::ofstream out(fresh, std::ios::trunc);
-    out << text;
-    out.close();
-    return out && std::rename(fresh.c_str(), file.c_str()) == 0;
-}
-
-std::string kept_text(const fs::path& file) {
-    std::ifstream in(file);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 /// Whom only this machine can reach searches on this machine only.
@@ -178,59 +154,8 @@ private:
             server_.reset();
             co_return fail(listening.error().code, "socket: " + listening.error().message());
         }
-        co_return co_await start_web();
-    }
-
-    /// The page, on loopback. Without a port of its own, it goes without it where there is none.
-    task<result<void>> start_web() {
-        if (!with_.web) {
-            co_return result<void>();
-        }
-        const fs::path file = with_.data_dir / "web.port";
-        http::server_settings settings;
-        settings.loopback.push_back(*with_.web);
-        const bool any_port = with_.web->port() == 0;
-        // Kept over restarts, for bookmarks and for what browsers remember.
-        std::uint16_t before = 0;
-        if (any_port) {
-            before = co_await offload(env_, env_.disk, [file] { return kept_port(file); });
-        }
-        if (before != 0) {
-            settings.loopback.insert(settings.loopback.begin(), {with_.web->address(), before});
-        }
-        const fs::path session_file = with_.data_dir / "web.sessions";
-        const auto sessions =
-            co_await offload(env_, env_.disk, [session_file] { return kept_text(session_file); });
-        pages_->load(sessions);
-        pages_->on_change([this, session_file] {
-            env_.disk.post(
-                [session_file, text = pages_->text()] { keep_text(session_file, text); });
-        });
-        gate_ = std::make_unique<web_gate>(env_, node_->api(), *pages_, *api_);
-        web_ = std::make_unique<http::server>(env_, std::move(settings), *gate_);
-        if (auto listening = web_->start(); !listening) {
-            web_.reset();
-            if (!any_port) {
-                co_return fail(listening.error().code,
-                               "web.listen: " + listening.error().message());
-            }
-            env_.log.write(log_level::warn, "web",
-                           "there is no page: " + listening.error().message());
-            co_return result<void>();
-        }
-        const std::uint16_t port = web_->port();
-        const bool six = with_.web->address().is_v6();
-        pages_->serve_at((six ? "[" : "") + with_.web->address().to_string() + (six ? "]:" : ":") +
-                         std::to_string(port));
-        if (any_port && port != before) {
-            const bool kept = co_await offload(env_, env_.disk, [file, port] {
-                return keep_text(file, std::to_string(port) + "\n");
-            });
-            if (!kept) {
-                env_.log.write(log_level::warn, "web", "cannot write " + file.string());
-            }
-        }
-        co_return result<void>();
+        web_ = std::make_unique<web_doors>(env_, with_, node_->api(), *pages_, *api_);
+        co_return co_await web_->start();
     }
 
     /// A signal during the start ends it.
@@ -268,7 +193,6 @@ private:
             co_await web_->join();
             web_.reset();
         }
-        gate_.reset();
         api_.reset();
         if (node_) {
             co_await node_->hand_over(hand_over_time);
@@ -447,8 +371,8 @@ private:
     std::unique_ptr<node::node> node_;
     std::unique_ptr<web_sessions> pages_;
     std::unique_ptr<api> api_;
-    std::unique_ptr<web_gate> gate_;
-    std::unique_ptr<http::server> server_, web_;
+    std::unique_ptr<http::server> server_;
+    std::unique_ptr<web_doors> web_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "config_values.hpp"
+#include "config_web.hpp"
 #include "net/tcp_real.hpp"
 #include "node/invitation.hpp"
 #include "wire/limits.hpp"
@@ -76,32 +77,6 @@ result<void> read_listen(const toml::node& value, config& into) {
         return good;
     }
     into.node.listen = std::move(*text);
-    return {};
-}
-
-/// Beyond this machine everybody could try passwords, and read what is said.
-result<void> read_web(const toml::node& value, config& into) {
-    const auto text = text_of(value);
-    if (!text) {
-        return fail(text.error());
-    }
-    if (*text == "off") {
-        into.web.reset();
-        return {};
-    }
-    const auto parts = net::split_address(*text);
-    if (!parts) {
-        return fail(parts.error());
-    }
-    boost::system::error_code problem;
-    const auto host =
-        asio::ip::make_address(parts->first == "localhost" ? "127.0.0.1" : parts->first, problem);
-    if (problem || !host.is_loopback()) {
-        return wrong("\"" + *text +
-                     "\" is not of this machine: write \"127.0.0.1:0\", another port, "
-                     "\"[::1]:0\", or \"off\"");
-    }
-    into.web.emplace(host, static_cast<std::uint16_t>(std::stoul(parts->second)));
     return {};
 }
 
@@ -361,6 +336,11 @@ constexpr std::array keys{
     key{"scrub.mib_per_second", read_scrub_speed},
     key{"plugins.directories", read_directories},
     key{"web.listen", read_web},
+    key{"web.door.listen", read_door_listen},
+    key{"web.door.names", read_door_names},
+    key{"web.door.certificate", read_door_certificate},
+    key{"web.door.key", read_door_key},
+    key{"web.door.register", read_door_register},
     key{"reach", read_reach},
     key{"log.level", read_level},
     key{"kdf.memory_mib", read_memory},
@@ -488,6 +468,9 @@ result<config> parse_config(std::string_view text, const std::string& file, cons
         return fail(std::move(good.error()));
     }
     if (auto good = fill_in_places(made, from); !good) {
+        return fail(std::move(good.error()));
+    }
+    if (auto good = complete_door(made.door); !good) {
         return fail(std::move(good.error()));
     }
     return made;

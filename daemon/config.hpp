@@ -13,6 +13,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "node/node.hpp"
+#include "web_certificate.hpp"
 
 namespace calbox::daemon {
 
@@ -22,11 +23,20 @@ struct wanted_plugin {
     std::string settings;
 };
 
+/// The page for browsers of other machines, over TLS.
+struct web_door {
+    std::optional<asio::ip::tcp::endpoint> listen;  // nothing: there is none
+    std::vector<std::string> names;  // by which browsers ask for it: host names and addresses
+    certificate_files certificate;   // empty: one that vouches for itself
+    bool registers = false;          // people may make new accounts on it
+};
+
 struct config {
     std::filesystem::path data_dir, socket;
     /// Where the page is served, on loopback; nothing: nowhere. Port 0: the system chooses one.
     std::optional<asio::ip::tcp::endpoint> web{
         asio::ip::tcp::endpoint{asio::ip::address_v4::loopback(), 0}};
+    web_door door;
     node::node_settings node;
     wanted_plugin discovery{"random", {}}, consensus{"views", {}};
     wanted_plugin storage{"sqlite", {}}, recovery{"auto", {}};

@@ -50,6 +50,8 @@ class exchange {
 public:
     virtual ~exchange();
     virtual const request& asked() const noexcept = 0;
+    /// The client's host, "192.0.2.7"; empty for a program of this machine on the Unix socket.
+    virtual const std::string& from() const noexcept = 0;
     /// The body, piece by piece; an empty piece at its end. closed: the client stopped before it
     /// was complete.
     virtual node::byte_source& body() noexcept = 0;

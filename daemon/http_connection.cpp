@@ -4,9 +4,6 @@
 #include <cctype>
 
 #include <fmt/chrono.h>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -46,15 +43,19 @@ private:
 
 struct connection::parser : beast::request_parser<beast::buffer_body> {};
 
-connection::connection(const environment& env, const server_settings& settings, socket_type socket)
-    : env_(env), settings_(settings), socket_(std::move(socket)), in_(piece_bytes) {}
+connection::connection(const environment& env, const server_settings& settings,
+                       std::unique_ptr<client_socket> socket, std::string from)
+    : env_(env),
+      settings_(settings),
+      socket_(std::move(socket)),
+      from_(std::move(from)),
+      in_(piece_bytes) {}
 
 connection::~connection() { disarm(); }
 
 void connection::close() noexcept {
     ending_ = true;
-    error_code ignored;
-    socket_.cancel(ignored);
+    socket_->cancel();
 }
 
 void connection::stop() noexcept {
@@ -71,8 +72,7 @@ void connection::arm(duration limit) {
     timer_ = env_.timers.schedule(env_.time.now() + limit, [this] {
         armed_ = false;
         expired_ = true;
-        error_code ignored;
-        socket_.cancel(ignored);
+        socket_->cancel();
     });
 }
 
@@ -95,7 +95,8 @@ result<void> connection::outcome(error_code problem) const {
 // Running --------------------------------------------------------------------------------------
 
 task<void> connection::run(handler& who) {
-    while (!stopping_ && !ending_) {
+    const bool opened = co_await open();
+    while (opened && !stopping_ && !ending_) {
         auto head = co_await read_head();
         disarm();
         if (!head) {
@@ -108,8 +109,16 @@ task<void> connection::run(handler& who) {
             break;
         }
     }
-    error_code ignored;
-    socket_.close(ignored);
+    socket_->close();
+}
+
+/// Whoever does not get through a handshake gets no answer: there is nothing to put it in.
+task<bool> connection::open() {
+    arm(settings_.head_time);
+    const pending one(waiting_);
+    const error_code problem = co_await socket_->open();
+    disarm();
+    co_return outcome(problem).has_value();
 }
 
 task<void> connection::refuse(error why) {
@@ -153,17 +162,15 @@ task<bool> connection::finish() {
 
 /// Reads away what a client still sends, so that it gets to read its answer instead of a reset.
 task<void> connection::linger() {
-    error_code problem;
-    socket_.shutdown(socket_type::shutdown_send, problem);
-    if ((parser_ && parser_->is_header_done() && parser_->is_done()) || stopping_) {
-        co_return;
-    }
     arm(settings_.linger_time);
+    const pending one(waiting_);
+    co_await socket_->finish();
+    const bool all_read = parser_ && parser_->is_header_done() && parser_->is_done();
+    error_code problem;
     std::size_t total = 0;
-    while (!problem && total < linger_bytes && !expired_ && !ending_) {
-        const pending one(waiting_);
-        const std::size_t size = co_await socket_.async_read_some(
-            asio::buffer(in_), asio::redirect_error(asio::use_awaitable, problem));
+    while (!all_read && !problem && total < linger_bytes && !expired_ && !ending_ && !stopping_) {
+        std::size_t size = 0;
+        problem = co_await socket_->read_away(asio::buffer(in_), size);
         total += size;
     }
     disarm();
@@ -185,11 +192,10 @@ task<result<void>> connection::receive() {
     if (end_ == in_.size()) {
         co_return fail(errc::malformed, "a part of the request is longer than any client needs");
     }
-    error_code problem;
     const pending one(waiting_);
-    const std::size_t size =
-        co_await socket_.async_read_some(asio::buffer(in_.data() + end_, in_.size() - end_),
-                                         asio::redirect_error(asio::use_awaitable, problem));
+    std::size_t size = 0;
+    const error_code problem =
+        co_await socket_->read_some(asio::buffer(in_.data() + end_, in_.size() - end_), size);
     if (auto ended = outcome(problem); !ended) {
         co_return ended;
     }
@@ -290,11 +296,8 @@ task<result<std::string>> connection::read_all(std::size_t limit) {
 task<result<bytes>> connection::next_piece() {
     if (std::exchange(expects_continue_, false) && begin_ == end_) {
         // The deadline of the body is running and covers this, too.
-        error_code problem;
         const pending one(waiting_);
-        co_await asio::async_write(socket_,
-                                   asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")),
-                                   asio::redirect_error(asio::use_awaitable, problem));
+        co_await socket_->write(asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")));
     }
     bytes piece(piece_bytes);
     std::size_t filled = 0;
@@ -341,10 +344,8 @@ task<void> connection::gone() {
     if (stopping_ || ending_) {
         co_return;
     }
-    error_code ignored;
     const pending one(waiting_);
-    co_await socket_.async_wait(socket_type::wait_read,
-                                asio::redirect_error(asio::use_awaitable, ignored));
+    co_await socket_->readable();
 }
 
 // Writing --------------------------------------------------------------------------------------
@@ -427,11 +428,9 @@ task<result<void>> connection::write(bytes piece) {
 task<result<void>> connection::send(std::string_view text) {
     while (!text.empty()) {
         const auto piece = text.substr(0, 4 * piece_bytes);
-        error_code problem;
         arm(settings_.write_time);
         const pending one(waiting_);
-        co_await asio::async_write(socket_, asio::buffer(piece),
-                                   asio::redirect_error(asio::use_awaitable, problem));
+        const error_code problem = co_await socket_->write(asio::buffer(piece));
         disarm();
         if (auto sent = outcome(problem); !sent) {
             broken_ = true;

@@ -8,18 +8,16 @@
 #include <memory>
 #include <span>
 
-#include <boost/asio/generic/stream_protocol.hpp>
-
 #include "http_server.hpp"
+#include "http_socket.hpp"
 
 namespace calbox::http {
 
 class connection final : public exchange, private node::byte_source, private node::byte_sink {
 public:
-    /// A Unix socket, or TCP.
-    using socket_type = asio::generic::stream_protocol::socket;
-
-    connection(const environment& env, const server_settings& settings, socket_type socket);
+    /// `from` is the client's host, empty on a Unix socket.
+    connection(const environment& env, const server_settings& settings,
+               std::unique_ptr<client_socket> socket, std::string from);
     ~connection() override;
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
@@ -35,6 +33,7 @@ public:
     void stop() noexcept;
 
     const request& asked() const noexcept override { return asked_; }
+    const std::string& from() const noexcept override { return from_; }
     node::byte_source& body() noexcept override { return *this; }
     task<result<std::string>> read_all(std::size_t limit) override;
     task<result<void>> answer(response what) override;
@@ -51,6 +50,7 @@ private:
     task<result<bytes>> next() override;
     task<result<void>> write(bytes piece) override;
 
+    task<bool> open();
     task<result<void>> read_head();
     result<bool> parse_head();
     void take_head();
@@ -70,7 +70,8 @@ private:
 
     const environment& env_;
     const server_settings& settings_;
-    socket_type socket_;
+    const std::unique_ptr<client_socket> socket_;
+    const std::string from_;
     std::unique_ptr<parser> parser_;
     std::vector<std::uint8_t> in_;  // received, not parsed yet: [begin_, end_)
     std::size_t begin_ = 0, end_ = 0;

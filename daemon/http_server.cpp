@@ -75,12 +75,12 @@ struct server::impl {
 
     result<void> listen();
     result<void> listen_on_socket();
-    result<void> listen_on_loopback();
+    result<void> listen_on_address();
     error_code try_address(const asio::ip::tcp::endpoint& where);
     task<void> accept_all();
     task<void> converse(connection* one);
-    bool is_owner(connection::socket_type& from) const;
-    void take(connection::socket_type from);
+    bool is_owner(plain_socket& from) const;
+    void take(plain_socket from);
     void forget(connection* one) noexcept;
     void remove_socket() noexcept;
 
@@ -89,7 +89,7 @@ struct server::impl {
     handler& who;
     task_scope scope;
     asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor;
-    std::uint16_t port = 0;                       // of the loopback address
+    std::uint16_t port = 0;                       // of the address
     std::list<std::unique_ptr<connection>> open;  // the oldest first
     struct stat ours{};                           // the socket file, once it is there
     bool stopping = false;
@@ -97,22 +97,22 @@ struct server::impl {
 };
 
 result<void> server::impl::listen() {
-    auto listening = settings.loopback.empty() ? listen_on_socket() : listen_on_loopback();
+    auto listening = settings.addresses.empty() ? listen_on_socket() : listen_on_address();
     if (listening) {
         scope.spawn("accept", accept_all());
     }
     return listening;
 }
 
-result<void> server::impl::listen_on_loopback() {
+result<void> server::impl::listen_on_address() {
     error_code problem;
-    for (const auto& where : settings.loopback) {
+    for (const auto& where : settings.addresses) {
         problem = try_address(where);
         if (!problem) {
             return {};
         }
     }
-    const auto& first = settings.loopback.front();
+    const auto& first = settings.addresses.front();
     return fail(errc::io_failed, "cannot listen on " + first.address().to_string() + ":" +
                                      std::to_string(first.port()) + ": " + problem.message());
 }
@@ -181,7 +181,7 @@ result<void> server::impl::listen_on_socket() {
 
 task<void> server::impl::accept_all() {
     while (!stopping) {
-        connection::socket_type from(env.executor);
+        plain_socket from(env.executor);
         error_code problem;
         co_await acceptor.async_accept(from, asio::redirect_error(asio::use_awaitable, problem));
         if (stopping) {
@@ -194,7 +194,7 @@ task<void> server::impl::accept_all() {
             co_await sleep_for(env, std::chrono::milliseconds(200));
             continue;
         }
-        if (!settings.loopback.empty()) {
+        if (!settings.addresses.empty()) {
             // Small answers do not wait for one another.
             from.set_option(asio::ip::tcp::no_delay(true), problem);
         }
@@ -204,8 +204,8 @@ task<void> server::impl::accept_all() {
     }
 }
 
-bool server::impl::is_owner(connection::socket_type& from) const {
-    if (!settings.loopback.empty()) {
+bool server::impl::is_owner(plain_socket& from) const {
+    if (!settings.addresses.empty()) {
         return true;
     }
     ucred peer{};
@@ -216,10 +216,13 @@ bool server::impl::is_owner(connection::socket_type& from) const {
     return peer.uid == settings.owner || peer.uid == 0;
 }
 
-void server::impl::take(connection::socket_type from) {
+void server::impl::take(plain_socket from) {
     if (open.size() >= settings.connections) {
         const auto spare =
             std::find_if(open.begin(), open.end(), [](const auto& one) { return one->idle(); });
+        if (spare == open.end() && settings.tls) {
+            return;  // a refusal would have to wait for a handshake
+        }
         if (spare == open.end()) {
             const response busy =
                 problem(503, error(errc::unavailable, "too many connections are open"));
@@ -234,7 +237,9 @@ void server::impl::take(connection::socket_type from) {
         }
         (*spare)->close();
     }
-    open.push_back(std::make_unique<connection>(env, settings, std::move(from)));
+    std::string host = host_of(from);
+    auto socket = settings.tls ? secured(std::move(from), settings.tls()) : plain(std::move(from));
+    open.push_back(std::make_unique<connection>(env, settings, std::move(socket), std::move(host)));
     scope.spawn("connection", converse(open.back().get()));
 }
 

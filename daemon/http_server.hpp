@@ -1,15 +1,17 @@
-// HTTP/1.1 on a Unix socket or on a loopback address: connections, limits, deadlines; the handler
-// gives the answers. The only place that knows Beast. Owned by the composition root; core thread
-// only. On the Unix socket everybody but the owner of the process and root is refused; on loopback
-// every program of this machine may ask, and the handler finds out who it is.
+// HTTP/1.1 on a Unix socket or on a TCP address, there over TLS where it is asked to: connections,
+// limits, deadlines; the handler gives the answers. The only place that knows Beast. Owned by the
+// composition root; core thread only. On the Unix socket everybody but the owner of the process and
+// root is refused; on TCP everybody may ask, and the handler finds out who it is.
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include <unistd.h>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 
 #include "base/async.hpp"
 #include "http.hpp"
@@ -19,7 +21,9 @@ namespace calbox::http {
 struct server_settings {
     std::filesystem::path socket;
     /// Where to listen instead of on the socket: the first of these that is free.
-    std::vector<asio::ip::tcp::endpoint> loopback;
+    std::vector<asio::ip::tcp::endpoint> addresses;
+    /// For each connection to one of the addresses, what TLS is made with; empty: no TLS.
+    std::function<std::shared_ptr<asio::ssl::context>()> tls;
     uid_t owner = ::geteuid();
     std::size_t connections = 256;
     std::size_t head_bytes = 16 * 1024;
@@ -52,7 +56,7 @@ public:
     task<void> join();
 
     std::size_t connections() const noexcept;
-    /// Of the loopback address; 0 on a Unix socket.
+    /// Of the address; 0 on a Unix socket.
     std::uint16_t port() const noexcept;
 
 private:

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include <boost/asio/ip/network_v6.hpp>
 
 #include "api_calls.hpp"
 #include "web_files.hpp"
@@ -10,13 +13,22 @@ namespace calbox::daemon {
 
 namespace {
 
-constexpr std::size_t tries_per_minute = 20;
+constexpr std::size_t tries_per_minute = 20;       // of passwords, from one place
+constexpr std::size_t all_tries_per_minute = 100;  // from all of them
 constexpr std::string_view session_path = "/web/session";
 constexpr std::string_view page_header = "calbox-page";
 
 bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD"; }
 
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+/// Whom a try counts for: who has one IPv6 address has 2^64 of them.
+std::string place_of(const std::string& host) {
+    boost::system::error_code none;
+    const auto address = asio::ip::make_address(host, none);
+    return !none && address.is_v6() ? asio::ip::make_network_v6(address.to_v6(), 64).to_string()
+                                    : host;
+}
 
 /// What a browser must keep to with every answer. Styles are set by the page's scripts alone, one
 /// property at a time, which style-src does not forbid.
@@ -81,6 +93,7 @@ public:
         }
     }
     const http::request& asked() const noexcept override { return asked_; }
+    const std::string& from() const noexcept override { return inner_.from(); }
     node::byte_source& body() noexcept override { return inner_.body(); }
     task<result<std::string>> read_all(std::size_t limit) override {
         return inner_.read_all(limit);
@@ -122,18 +135,17 @@ task<void> web_gate::serve(http::exchange& outer) {
 /// Host; a request that another site has made a browser send, by where it says it comes from, and
 /// by a header that a browser lets no other site set.
 result<void> web_gate::comes_from_page(const http::request& asked, bool is_api) const {
-    const std::string& authority = sessions_.authority();
-    const std::string port = authority.substr(authority.rfind(':'));
     const std::string* const host = asked.find("host");
-    const bool ours =
-        host != nullptr && asked.count("host") == 1 &&
-        (*host == "127.0.0.1" + port || *host == "localhost" + port || *host == "[::1]" + port);
+    const bool ours = host != nullptr && asked.count("host") == 1 &&
+                      std::ranges::find(place_.hosts, *host) != place_.hosts.end();
     if (!ours) {
-        return fail(errc::forbidden, "this is http://" + authority + "/, under no other name");
+        return fail(errc::forbidden, "this is " + scheme() + place_.hosts.front() + "/, and " +
+                                         (place_.for_others ? "web.door.names knows no such name"
+                                                            : "under no other name"));
     }
     const std::string* const origin = asked.find("origin");
     const std::string* const site = asked.find("sec-fetch-site");
-    const bool from_here = (origin == nullptr || *origin == "http://" + *host) &&
+    const bool from_here = (origin == nullptr || *origin == scheme() + *host) &&
                            (site == nullptr || *site == "same-origin" || *site == "none");
     if ((is_api || !is_safe(asked.method)) && !from_here) {
         return fail(errc::forbidden, "another site may not ask this");
@@ -193,7 +205,7 @@ task<result<http::response>> web_gate::dispatch(guarded& line) {
 // Sessions ---------------------------------------------------------------------------------------
 
 std::string web_gate::secret_in(const http::request& asked) const {
-    const std::string wanted = sessions_.cookie_name() + "=";
+    const std::string wanted = cookie_name() + "=";
     for (const http::field& one : asked.head) {
         if (one.name != "cookie") {
             continue;
@@ -237,9 +249,14 @@ http::response web_gate::who_response(int status, const web_sessions::owner& who
     return json_response(status, {{"user", user}, {"version", CALBOX_VERSION}});
 }
 
+/// Over TLS with the prefix by which a browser lets no other host or scheme set it (RFC 6265bis).
+std::string web_gate::cookie_name() const {
+    return (place_.for_others ? "__Host-" : "") + sessions_.cookie_name();
+}
+
 std::string web_gate::cookie(std::string_view secret, std::int64_t seconds) const {
-    return sessions_.cookie_name() + "=" + std::string(secret) +
-           "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(seconds);
+    return cookie_name() + "=" + std::string(secret) + "; Path=/; HttpOnly; SameSite=Strict" +
+           (place_.for_others ? "; Secure" : "") + "; Max-Age=" + std::to_string(seconds);
 }
 
 task<result<http::response>> web_gate::session(guarded& line) {
@@ -261,31 +278,46 @@ task<result<http::response>> web_gate::session(guarded& line) {
 }
 
 /// Whoever may use this address may try passwords, and each try costs the registry and this
-/// machine something.
-result<void> web_gate::may_try_passwords() {
+/// machine something. Somebody who tries all day keeps nobody else out, unless he is many.
+result<void> web_gate::may_try_passwords(const std::string& from) {
     const instant now = env_.time.now();
-    std::erase_if(tries_, [&](instant one) { return now - one > std::chrono::minutes(1); });
-    if (tries_.size() >= tries_per_minute) {
-        return fail(errc::queue_full, "too many tries: wait a minute, or use calboxctl web");
+    std::erase_if(tries_,
+                  [&](const auto& one) { return now - one.when > std::chrono::minutes(1); });
+    std::string place = place_of(from);
+    const auto his = std::ranges::count(tries_, place, &try_of_password::from);
+    if (std::cmp_greater_equal(his, tries_per_minute) || tries_.size() >= all_tries_per_minute) {
+        return fail(errc::queue_full, place_.for_others
+                                          ? "too many tries: wait a minute"
+                                          : "too many tries: wait a minute, or use calboxctl web");
     }
-    tries_.push_back(now);
+    tries_.push_back({now, std::move(place)});
     return {};
 }
 
-task<result<std::string>> web_gate::open_session(std::optional<std::string> link,
-                                                 std::optional<std::string> name,
-                                                 std::optional<std::string> password, bool create) {
-    if (link) {
-        co_return sessions_.open_by_link(*link);
+/// By what somebody signs in: a link, or a name and a password.
+struct web_gate::entry {
+    std::optional<std::string> link, name, password;
+    std::optional<bool> create;
+};
+
+task<result<std::string>> web_gate::open_session(entry by, std::string from) {
+    if (by.link) {
+        co_return sessions_.open_by_link(*by.link);
     }
-    if (!name || !password) {
+    if (!by.name || !by.password) {
         co_return fail(errc::invalid_argument, "name and password are needed, or a link");
     }
-    if (auto allowed = may_try_passwords(); !allowed) {
+    const bool create = by.create.value_or(false);
+    if (create && !place_.registers) {
+        co_return fail(errc::forbidden,
+                       "no accounts are made here: register on a device of your own, or ask "
+                       "whoever runs this host");
+    }
+    if (auto allowed = may_try_passwords(from); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
     const auto account =
-        co_await on_.account.sign_in(std::move(*name), std::move(*password), create);
+        co_await on_.account.sign_in(std::move(*by.name), std::move(*by.password), create);
     if (!account) {
         co_return fail(account.error());
     }
@@ -297,18 +329,16 @@ task<result<http::response>> web_gate::sign_in(guarded& line) {
     if (!body) {
         co_return fail(body.error());
     }
-    std::optional<std::string> link, name, password;
-    std::optional<bool> create;
+    entry by;
     object_reader from(*body);
-    from.text("link", link);
-    from.text("name", name);
-    from.text("password", password);
-    from.truth("register", create);
+    from.text("link", by.link);
+    from.text("name", by.name);
+    from.text("password", by.password);
+    from.truth("register", by.create);
     if (auto whole = from.finish(); !whole) {
         co_return fail(std::move(whole.error()));
     }
-    const auto secret = co_await open_session(std::move(link), std::move(name), std::move(password),
-                                              create.value_or(false));
+    const auto secret = co_await open_session(std::move(by), line.from());
     if (!secret) {
         co_return fail(secret.error());
     }

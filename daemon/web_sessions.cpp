@@ -18,9 +18,7 @@ std::string hash_of(std::string_view secret) { return crypto::sha256(to_bytes(se
 
 }  // namespace
 
-std::string web_sessions::cookie_name() const {
-    return "calbox_" + authority_.substr(authority_.rfind(':') + 1);
-}
+std::string web_sessions::cookie_name() const { return "calbox_" + std::to_string(port_); }
 
 bool web_sessions::is_over(const entry& one, duration life) const {
     return std::chrono::milliseconds(env_.time.wall().ms - one.last.ms) > life;

@@ -13,19 +13,33 @@
 
 namespace calbox::daemon {
 
+/// The page's door for other machines, to be told to people.
+struct door_view {
+    std::string address;           // "https://calendar.example.org:8443/"
+    std::string fingerprint;       // SHA-256 of its certificate, "AB:CD:.."
+    timestamp until;               // the certificate's end
+    bool own_certificate = false;  // it vouches for itself
+};
+
 class web_sessions {
 public:
     explicit web_sessions(const environment& env) : env_(env) {}
 
     static constexpr duration link_time = std::chrono::minutes(1);
     static constexpr duration idle_time = std::chrono::days(30);
-    static constexpr std::size_t sessions_max = 64;
+    static constexpr std::size_t sessions_max = 1'024;
     static constexpr std::size_t links_max = 16;
 
-    /// "127.0.0.1:4000": the page is served there from now on.
-    void serve_at(std::string authority) { authority_ = std::move(authority); }
+    /// "127.0.0.1:4000": the page is served there from now on; on its default port without it.
+    void serve_at(std::string authority, std::uint16_t port) {
+        authority_ = std::move(authority);
+        port_ = port;
+    }
     /// Empty while the page is not served.
     const std::string& authority() const noexcept { return authority_; }
+    /// The door for other machines, which has sessions of its own.
+    void tell_door(door_view door) { door_ = std::move(door); }
+    const std::optional<door_view>& door() const noexcept { return door_; }
     /// Of the cookie. With the port, since cookies of one host are shared by all of its ports.
     std::string cookie_name() const;
 
@@ -61,6 +75,8 @@ private:
 
     const environment& env_;
     std::string authority_;
+    std::uint16_t port_ = 0;
+    std::optional<door_view> door_;
     entries sessions_, links_;
     std::function<void()> changed_ = [] {};
 };

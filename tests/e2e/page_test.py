@@ -36,17 +36,21 @@ class Visitor:
 
     def __init__(self, page: str):
         self.host = urllib.parse.urlsplit(page).netloc
+        self.origin = page.rstrip("/")
         self.cookie = ""
+
+    def line(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.host, timeout=30)
 
     def ask(self, method: str, path: str, body=None, **headers):
         """(status, JSON or bytes, headers); a header with None is left out."""
-        sent = {"Host": self.host, "Origin": f"http://{self.host}", "Sec-Fetch-Site": "same-origin", "Calbox-Page": "1"}
+        sent = {"Host": self.host, "Origin": self.origin, "Sec-Fetch-Site": "same-origin", "Calbox-Page": "1"}
         if self.cookie:
             sent["Cookie"] = self.cookie
         if body is not None:
             sent["Content-Type"] = "application/json"
         sent.update({key.replace("_", "-"): value for key, value in headers.items()})
-        line = http.client.HTTPConnection(self.host, timeout=30)
+        line = self.line()
         try:
             line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             data = json.dumps(body).encode() if body is not None else b""

@@ -46,6 +46,19 @@ TEST_F(web, opens_it_by_a_private_file) {
     EXPECT_NE(text.find("http://127.0.0.1:4000/#link=ab12"), std::string::npos);
 }
 
+TEST_F(web, tells_the_door_for_other_machines) {
+    answer = http_answer(200, R"({"address":"","built":true,"door":{
+        "address":"https://a.example:8443/","fingerprint":"AB:CD","until":"2027-01-01T00:00:00Z",
+        "own_certificate":true}})");
+    const auto told = alice.run({"web", "--door"});
+    EXPECT_EQ(told.status, 0) << told.err;
+    EXPECT_NE(told.out.find("https://a.example:8443/"), std::string::npos);
+    EXPECT_NE(told.out.find("AB:CD"), std::string::npos);
+    EXPECT_EQ(json::parse(alice.run({"--json", "web", "--door"}).out)["fingerprint"], "AB:CD");
+    answer = http_answer(200, R"({"address":"","built":true,"door":null})");
+    EXPECT_NE(alice.run({"web", "--door"}).err.find("[web.door]"), std::string::npos);
+}
+
 TEST_F(web, says_why_there_is_none) {
     answer = http_problem(503, "unavailable", "this build has no page");
     const auto refused = alice.run({"web"});

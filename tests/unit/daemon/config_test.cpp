@@ -110,6 +110,12 @@ keep_days = 10
 trash_days = 0
 [friends]
 free_busy = false
+[web.door]
+listen = "192.0.2.1:8443"
+names = ["calendar.example.org"]
+certificate = "/tls/chain.pem"
+key = "/tls/key.pem"
+register = true
 [plugins]
 directories = ["/a", "/b"]
 )");
@@ -139,6 +145,11 @@ directories = ["/a", "/b"]
     EXPECT_EQ(made.node.history_kept, std::chrono::days(10));
     EXPECT_EQ(made.node.trash_kept, std::chrono::days(0));
     EXPECT_FALSE(made.node.tells_free_busy);
+    EXPECT_EQ(made.door.listen->port(), 8443);
+    EXPECT_EQ(made.door.names, (std::vector<std::string>{"calendar.example.org", "192.0.2.1"}));
+    EXPECT_EQ(made.door.certificate.certificate, "/tls/chain.pem");
+    EXPECT_EQ(made.door.certificate.key, "/tls/key.pem");
+    EXPECT_TRUE(made.door.registers);
     EXPECT_EQ(made.discovery.name, "first");
     EXPECT_NE(made.discovery.settings.find("\"pick\" : \"first\""), std::string::npos)
         << made.discovery.settings;
@@ -186,6 +197,14 @@ TEST(config, refuses_values_that_do_not_fit_and_names_the_key) {
         {"web.listen = \"0.0.0.0:80\"", "web.listen"},
         {"web.listen = \"example.org:80\"", "web.listen"},
         {"web.listen = \"on\"", "web.listen"},
+        {"web.listen = \"0.0.0.0:80\"", "[web.door]"},
+        {"web.door.listen = \"0.0.0.0:8443\"", "web.door.names is missing"},
+        {"web.door.listen = \"example.org:8443\"", "address of this machine"},
+        {"web.door.names = [\"a.example\"]", "web.door.listen is missing"},
+        {"web.door.names = [\"a.example:8443\"]", "without a port"},
+        {"web.door.names = [\"A.example\"]", "small letters"},
+        {"web.door.key = \"/a\"", "belong together"},
+        {"web.door.register = 1", "true or false"},
         {"advertise = \"a:1\"", "list"},
         {"advertise = [\"a\"]", "advertise"},
         {"advertise = [\"a:0\"]", "port"},

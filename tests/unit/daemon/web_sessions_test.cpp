@@ -79,7 +79,7 @@ TEST_F(web_sessions_test, outlive_a_restart) {
 }
 
 TEST_F(web_sessions_test, the_cookie_has_the_port_in_its_name) {
-    subject.serve_at("127.0.0.1:4000");
+    subject.serve_at("127.0.0.1:4000", 4000);
     EXPECT_EQ(subject.cookie_name(), "calbox_4000");
 }
 

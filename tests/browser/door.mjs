@@ -1,0 +1,49 @@
+// door.mjs ADDRESS: two people with phones at the same host, over TLS. The host's certificate vouches for itself; a browser asks its user once.
+import { check_accessibility, expect, field, launch, open } from './lib.mjs'
+
+const [address] = process.argv.slice(2)
+const password = 'correct horse battery staple'
+const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, ignoreHTTPSErrors: true }
+
+async function register({ page }, name) {
+  await page.goto(address)
+  await page.getByText(/This host keeps/).waitFor()
+  await page.getByRole('button', { name: 'Register a name' }).tap()
+  await page.getByLabel('Name', { exact: true }).fill(name)
+  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.getByLabel('The same again').fill(password)
+  await page.getByRole('button', { name: 'Register', exact: true }).tap()
+  await page.getByRole('heading', { name: new RegExp(`, ${name}$`) }).waitFor()
+}
+
+const browser = await launch()
+try {
+  const alice = await open(browser, phone)
+  const bob = await open(browser, phone)
+  await register(alice, 'alice')
+  await register(bob, 'bob')
+  await check_accessibility(bob.page, 'home on a phone')
+  expect(await alice.page.evaluate(() => isSecureContext), 'the door is no secure context')
+
+  await alice.page.getByRole('button', { name: /New event/ }).first().tap()
+  await field(alice.page, 'Name').fill('Picnic')
+  await alice.page.locator('dialog').getByRole('checkbox', { name: 'bob' }).tap()
+  await check_accessibility(alice.page, 'a new event on a phone')
+  await alice.page.getByRole('button', { name: 'Create' }).tap()
+  await alice.page.getByText(/New event created/).waitFor()
+
+  await bob.page.getByText('Picnic').first().waitFor()
+  await bob.page.getByRole('group', { name: /Your answer/ }).getByRole('button', { name: 'Yes' }).tap()
+  await alice.page.getByRole('button', { name: /Picnic/ }).first().tap()
+  await alice.page.locator('dialog').getByText('comes', { exact: true }).waitFor()
+
+  // Each is signed in for himself, and a sign-out ends his own session alone.
+  await bob.page.evaluate(async () => fetch('/web/session', { method: 'DELETE', headers: { 'Calbox-Page': '1' } }))
+  await bob.page.reload()
+  await bob.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+  await alice.page.reload()
+  await alice.page.getByText('Picnic').first().waitFor()
+  for (const one of [alice, bob]) expect(one.complaints.length === 0, `the page complained: ${one.complaints.join(' | ')}`)
+} finally {
+  await browser.close()
+}
