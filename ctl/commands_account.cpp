@@ -1,4 +1,4 @@
-// account export, account restore: a whole account in a file, and back.
+// account export, restore, password: a whole account in a file, and back; another password.
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -21,9 +21,10 @@ answer<std::string> asked_password(context& with, const std::string& prompt) {
     return password;
 }
 
-/// Typed twice: nobody can open the archive by another one.
-answer<std::string> new_password(context& with) {
-    auto password = asked_password(with, "Password for the archive: ");
+/// Typed twice where somebody types: nobody can find out another one.
+answer<std::string> new_password(context& with, const std::string& prompt,
+                                 const std::string& unchanged) {
+    auto password = asked_password(with, prompt);
     if (!password || with.values.has("password-stdin")) {
         return password;
     }
@@ -36,9 +37,36 @@ answer<std::string> new_password(context& with) {
     wipe(*again);
     if (!same) {
         wipe(*password);
-        return refuse("invalid_argument", "the two passwords differ; nothing was written");
+        return refuse("invalid_argument", "the two passwords differ; " + unchanged);
     }
     return password;
+}
+
+answer<void> change_password(context& with) {
+    auto old = asked_password(with, "Password until now: ");
+    if (!old) {
+        return refuse(old.error());
+    }
+    auto fresh = new_password(with, "New password: ", "nothing was changed");
+    if (!fresh) {
+        wipe(*old);
+        return refuse(fresh.error());
+    }
+    json body{{"old", *old}, {"new", *fresh}};
+    wipe(*old);
+    wipe(*fresh);
+    const auto done = with.api.send_json("PUT", "/v1/account/password", body);
+    wipe(body["old"].get_ref<std::string&>());
+    wipe(body["new"].get_ref<std::string&>());
+    if (!done) {
+        return refuse(done.error());
+    }
+    if (with.out.json()) {
+        with.out.document(json::object());
+        return {};
+    }
+    with.out.done("The new password is good from now on; devices that are signed in stay so");
+    return {};
 }
 
 /// "12 events, 3 earlier versions, 2 files (3.1 MB)"
@@ -65,7 +93,7 @@ answer<void> save(context& with) {
                       std::filesystem::file_type::not_found) {
         return arriving_file::exists(wanted);
     }
-    auto password = new_password(with);
+    auto password = new_password(with, "Password for the archive: ", "nothing was written");
     if (!password) {
         return refuse(password.error());
     }
@@ -214,6 +242,17 @@ std::vector<command> account_commands() {
              "comes from friends and backups. A network that does not know the account gets it,\n"
              "with that password. Refused where you are signed in already.",
          .run = restore},
+        {.path = "account password",
+         .summary = "Changes your password",
+         .arguments = {},
+         .options = {password_stdin},
+         .examples = {{"account password", "asks for the one until now, and twice for the new one"},
+                      {"account password --password-stdin < both", "a line each, for scripts"}},
+         .details =
+             "It is needed where you sign in on another device; those that are signed in stay so,\n"
+             "and archives keep the password that they were made with. The registry has to be\n"
+             "reachable, and never sees either password.",
+         .run = change_password},
     };
 }
 

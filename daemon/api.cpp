@@ -54,6 +54,7 @@ constexpr std::array table = {
     route{"DELETE", "/v1/session", delete_session},
     route{"GET", "/v1/account", get_account},
     route{"POST", "/v1/account/export", post_account_export},
+    route{"PUT", "/v1/account/password", put_account_password},
     route{"POST", "/v1/account/restore", post_account_restore},
     route{"GET", "/v1/users", get_users},
     route{"GET", "/v1/friends", get_friends},

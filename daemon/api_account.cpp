@@ -1,4 +1,5 @@
-// Routes for the archive of a whole account: bytes that stream through, up and down.
+// Routes for a whole account: its password, and its archive, bytes that stream through, up and
+// down.
 #include "api_calls.hpp"
 
 namespace calbox::daemon {
@@ -72,6 +73,32 @@ outcome post_account_export(call& one) {
     http::response made;
     made.status = 200;
     co_return made;
+}
+
+outcome put_account_password(call& one) {
+    const auto as = one.user();
+    if (!as) {
+        co_return fail(as.error());
+    }
+    const auto body = co_await one.document();
+    if (!body) {
+        co_return fail(body.error());
+    }
+    std::optional<std::string> old, fresh;
+    object_reader from(*body);
+    from.text("old", old);
+    from.text("new", fresh);
+    if (auto whole = from.finish(); !whole) {
+        co_return fail(std::move(whole.error()));
+    }
+    if (!old || !fresh) {
+        co_return fail(errc::invalid_argument, "old and new are needed: the two passwords");
+    }
+    auto done = co_await one.on.account.change_password(*as, std::move(*old), std::move(*fresh));
+    if (!done) {
+        co_return fail(std::move(done.error()));
+    }
+    co_return empty_response();
 }
 
 outcome post_account_restore(call& one) {

@@ -144,6 +144,7 @@ outcome delete_file(call& one);
 
 outcome get_account(call& one);
 outcome post_account_export(call& one);
+outcome put_account_password(call& one);
 outcome post_account_restore(call& one);
 
 outcome get_search(call& one);

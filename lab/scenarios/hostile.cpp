@@ -294,6 +294,13 @@ void siege::gather() {
                                                          bytes(64, 7),
                                                          bytes(64, 8)});
     add(message_type::login, wire::login{"alice", bytes(32, 1), bytes(64, 2)});
+    add(message_type::change_password, wire::change_password{"alice",
+                                                             bytes(32, 1),
+                                                             bytes(64, 2),
+                                                             {bytes(16, 3), 64 << 20, 3},
+                                                             bytes(32, 4),
+                                                             bytes(64, 5),
+                                                             bytes(100, 6)});
     add(message_type::lookup, wire::lookup{everybody, {"alice"}, "", 200});
     add(message_type::probe, wire::probe{1, 2});
     add(message_type::lease, wire::lease{me});

@@ -92,5 +92,28 @@ def typed_by_a_person(world: World) -> None:
     expect(status == 0 and "Signed in" in said, f"the right password: {status} {said}")
 
 
+def password(world: World) -> None:
+    """Another password is the one for signing in from then on, and devices that were signed in stay so (R96)."""
+    hub = world.hub()
+    desk = world.edge("desk", hub).person("alice").register()
+    phone = world.edge("phone", hub).person("alice", desk.password).login()
+    new = "tundra quilt 7 harbour"
+    desk.refused("account", "password", "--password-stdin", stdin=f"not her password\n{new}\n", status=EXIT_DENIED, says="until now")
+    desk.refused("account", "password", "--password-stdin", stdin=f"{desk.password}\npassword123\n", says="guess")
+    desk.refused("account", "password", "--password-stdin", stdin=f"{desk.password}\n", says="standard input")
+    desk.do("account", "password", "--password-stdin", stdin=f"{desk.password}\n{new}\n")
+    tablet = world.edge("tablet", hub)
+    tablet.person("alice", desk.password).refused("login", "alice", "--password-stdin", stdin=desk.password + "\n", status=EXIT_DENIED)
+    tablet.person("alice", new).login()
+    for daemon in (hub, phone.daemon):  # what they know is on the disk
+        daemon.kill()
+        daemon.start()
+    event = phone.add_event("Dentist", "2031-03-04 09:00+30m")
+    tablet.person("alice").wait_event(event)
+    cupboard = world.edge("cupboard", hub)
+    cupboard.person("alice", desk.password).refused("login", "alice", "--password-stdin", stdin=desk.password + "\n", status=EXIT_DENIED)
+    cupboard.person("alice", new).login()
+
+
 if __name__ == "__main__":
-    harness.main(second_device, wrong_passwords, typed_by_a_person)
+    harness.main(second_device, wrong_passwords, typed_by_a_person, password)

@@ -69,36 +69,55 @@ task<result<crypto::secret_bytes>> account_service::derive_root(std::string pass
     co_return co_await offload(env_, env_.compute, std::move(job));
 }
 
-task<result<wire::signed_in>> account_service::log_in(std::string name, std::string password,
-                                                      crypto::secret_bytes& opening_key) {
+task<result<account_service::password_keys>> account_service::derive_keys(
+    std::string password, wire::kdf_parameters with) {
+    const auto root = co_await derive_root(std::move(password), std::move(with));
+    if (!root) {
+        co_return fail(root.error());
+    }
+    auto proves = crypto::signing_key::from_seed(crypto::derive(root->view(), auth_purpose).view());
+    co_return password_keys{std::move(*proves), crypto::derive(root->view(), opening_purpose)};
+}
+
+wire::kdf_parameters account_service::fresh_parameters() const {
+    wire::kdf_parameters made{bytes(16), with_.kdf_memory_bytes, with_.kdf_passes};
+    env_.entropy.fill(made.salt);
+    return made;
+}
+
+task<result<wire::login_challenge>> account_service::challenge_for(std::string name) {
     const auto begun = co_await registry_.ask(wire::message_type::login_begin,
-                                              codec::encode(wire::login_begin{name}));
+                                              codec::encode(wire::login_begin{std::move(name)}));
     if (!begun) {
         co_return fail(begun.error());
     }
     auto challenge = codec::decode<wire::login_challenge>(*begun);
-    if (!challenge) {
-        co_return fail(std::move(challenge.error()));
-    }
     // A registry that could choose would have the proof of a key that it guesses at no cost.
-    if (challenge->kdf.memory_bytes < wire::limits::kdf_memory_least) {
+    if (challenge && challenge->kdf.memory_bytes < wire::limits::kdf_memory_least) {
         co_return fail(errc::mismatch,
                        "the registry asks for a cheaper derivation of the password than is safe");
     }
-    const auto root = co_await derive_root(std::move(password), challenge->kdf);
-    if (!root) {
-        co_return fail(root.error());
+    co_return challenge;
+}
+
+task<result<wire::signed_in>> account_service::log_in(std::string name, std::string password,
+                                                      crypto::secret_bytes& opening_key) {
+    const auto challenge = co_await challenge_for(name);
+    if (!challenge) {
+        co_return fail(challenge.error());
     }
-    const auto auth =
-        crypto::signing_key::from_seed(crypto::derive(root->view(), auth_purpose).view());
-    opening_key = crypto::derive(root->view(), opening_purpose);
+    auto keys = co_await derive_keys(std::move(password), challenge->kdf);
+    if (!keys) {
+        co_return fail(std::move(keys.error()));
+    }
+    opening_key = std::move(keys->opens);
     const auto binding = co_await registry_.connect();
     if (!binding) {
         co_return fail(binding.error());
     }
     const device_id self = crypto::device_of(device_key_.public_key);
     const bytes message = login_message("login", challenge->nonce, *binding, name, self);
-    wire::login proof{name, challenge->nonce, auth->sign(login_domain, message)};
+    wire::login proof{name, challenge->nonce, keys->proves.sign(login_domain, message)};
     const auto answer = co_await registry_.ask(wire::message_type::login, codec::encode(proof));
     if (!answer) {
         co_return fail(answer.error());
@@ -113,18 +132,13 @@ task<result<wire::signed_in>> account_service::register_name(std::string name, s
     wire::register_user ask;
     ask.name = name;
     ask.devices = given;
-    ask.kdf.salt.resize(16);
-    env_.entropy.fill(ask.kdf.salt);
-    ask.kdf.memory_bytes = with_.kdf_memory_bytes;
-    ask.kdf.passes = with_.kdf_passes;
-    const auto root = co_await derive_root(std::move(password), ask.kdf);
-    if (!root) {
-        co_return fail(root.error());
+    ask.kdf = fresh_parameters();
+    auto made = co_await derive_keys(std::move(password), ask.kdf);
+    if (!made) {
+        co_return fail(std::move(made.error()));
     }
-    const auto auth =
-        crypto::signing_key::from_seed(crypto::derive(root->view(), auth_purpose).view());
-    opening_key = crypto::derive(root->view(), opening_purpose);
-    ask.auth_key = auth->public_key;
+    opening_key = std::move(made->opens);
+    ask.auth_key = made->proves.public_key;
     ask.identity_key = keys.sign.public_key;
     ask.box_key = keys.box.public_key;
     ask.sealed_identity = crypto::seal_identity(keys, opening_key.view(), name, env_.entropy);
@@ -134,7 +148,7 @@ task<result<wire::signed_in>> account_service::register_name(std::string name, s
     }
     const bytes message =
         login_message("register", {}, *binding, name, crypto::device_of(device_key_.public_key));
-    ask.auth_proof = auth->sign(login_domain, message);
+    ask.auth_proof = made->proves.sign(login_domain, message);
     ask.identity_proof = keys.sign.sign(login_domain, message);
     const auto answer =
         co_await registry_.ask(wire::message_type::register_user, codec::encode(ask));
@@ -142,6 +156,55 @@ task<result<wire::signed_in>> account_service::register_name(std::string name, s
         co_return fail(answer.error());
     }
     co_return codec::decode<wire::signed_in>(*answer);
+}
+
+task<result<void>> account_service::change_password(user_id who, std::string old,
+                                                    std::string fresh) {
+    const auto found = accounts_.find(who);
+    if (found == accounts_.end()) {
+        co_return fail(errc::unauthorised, "this user is not signed in on this device");
+    }
+    const std::string name = found->second.record.name;
+    const crypto::identity identity = found->second.keys.clone();
+    auto old_normal = crypto::normal_password(old);
+    auto new_normal = crypto::normal_password(fresh);
+    if (!old_normal || !new_normal) {
+        co_return fail(old_normal ? new_normal.error() : old_normal.error());
+    }
+    if (auto strong = crypto::hard_to_guess(*new_normal, name); !strong) {
+        co_return strong;
+    }
+    const auto challenge = co_await challenge_for(name);
+    if (!challenge) {
+        co_return fail(told(challenge.error()));
+    }
+    wire::change_password ask;
+    ask.name = name;
+    ask.nonce = challenge->nonce;
+    ask.kdf = fresh_parameters();
+    const auto before = co_await derive_keys(std::move(*old_normal), challenge->kdf);
+    const auto after = co_await derive_keys(std::move(*new_normal), ask.kdf);
+    if (!before || !after) {
+        co_return fail(before ? after.error() : before.error());
+    }
+    ask.auth_key = after->proves.public_key;
+    ask.sealed_identity = crypto::seal_identity(identity, after->opens.view(), name, env_.entropy);
+    const auto binding = co_await registry_.connect();
+    if (!binding) {
+        co_return fail(told(binding.error()));
+    }
+    const bytes message = change_message(ask, *binding, crypto::device_of(device_key_.public_key));
+    ask.proof = before->proves.sign(login_domain, message);
+    ask.auth_proof = after->proves.sign(login_domain, message);
+    const auto answer =
+        co_await registry_.ask(wire::message_type::change_password, codec::encode(ask));
+    if (!answer && answer.error().code == errc::unauthorised) {
+        co_return fail(errc::unauthorised, "that is not your password until now");
+    }
+    if (!answer) {
+        co_return fail(told(answer.error()));
+    }
+    co_return result<void>();
 }
 
 task<result<wire::signed_in>> account_service::prove(std::string name, std::string password,

@@ -48,6 +48,7 @@ public:
     /// Signs him in; registers him with the keys that he has where the network does not know him:
     /// then `registered`. Errors as of sign_in(); mismatch: the name is somebody else's.
     task<result<account_view>> come_back(returning who, std::string password, bool& registered);
+    task<result<void>> change_password(user_id who, std::string old, std::string fresh) override;
     task<result<void>> sign_out(user_id who) override;
     std::vector<account_view> signed_in() const override;
     result<account_view> resolve(const std::string& name) const override;
@@ -77,6 +78,14 @@ private:
                                                 crypto::identity keys,
                                                 std::optional<device_number> given,
                                                 crypto::secret_bytes& opening_key);
+    /// The keys that a password makes: one that proves it, and one that opens the sealed identity.
+    struct password_keys {
+        crypto::signing_key proves;
+        crypto::secret_bytes opens;
+    };
+    task<result<password_keys>> derive_keys(std::string password, wire::kdf_parameters with);
+    wire::kdf_parameters fresh_parameters() const;
+    task<result<wire::login_challenge>> challenge_for(std::string name);
     task<result<crypto::secret_bytes>> derive_root(std::string password, wire::kdf_parameters with);
     task<result<account_view>> keep(wire::signed_in answer, returning who);
     crypto::secret_bytes wrapping_key() const;

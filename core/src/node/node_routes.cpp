@@ -255,6 +255,7 @@ void node_parts::add_registry_routes() {
     keep(message_type::login_begin, &registry_service::on_login_begin);
     keep(message_type::register_user, &registry_service::on_register);
     keep(message_type::login, &registry_service::on_login);
+    keep(message_type::change_password, &registry_service::on_change_password);
     keep(message_type::lookup, &registry_service::on_lookup);
     routes.take(message_type::bindings, [names_keeper](const peer& from, bytes payload) {
         return names_keeper->on_bindings(from, std::move(payload));

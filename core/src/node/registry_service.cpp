@@ -33,6 +33,15 @@ tl::unexpected<error> wrong_password() {
     return fail(errc::unauthorised, "wrong name or password");
 }
 
+tl::unexpected<error> too_many_wrong() {
+    return fail(errc::queue_full, "too many wrong passwords for this name: wait some minutes");
+}
+
+bool are_sound(const wire::kdf_parameters& kdf, const bytes& sealed_identity) {
+    return kdf.salt.size() == 16 && kdf.memory_bytes >= wire::limits::kdf_memory_least &&
+           sealed_identity.size() <= 1024;
+}
+
 }  // namespace
 
 bytes login_message(std::string_view purpose, byte_view nonce, byte_view channel_binding,
@@ -45,6 +54,14 @@ bytes login_message(std::string_view purpose, byte_view nonce, byte_view channel
     out.text(name);
     out.byte_string(device.view());
     return out.take();
+}
+
+bytes change_message(const wire::change_password& what, byte_view channel_binding,
+                     const device_id& device) {
+    bytes all = login_message("password", what.nonce, channel_binding, what.name, device);
+    all.insert(all.end(), what.auth_key.begin(), what.auth_key.end());
+    all.insert(all.end(), what.sealed_identity.begin(), what.sealed_identity.end());
+    return all;
 }
 
 registry_service::registry_service(const environment& env, replica::database& db, settings with)
@@ -233,12 +250,27 @@ task<result<bytes>> registry_service::on_login_begin(const net::peer& from, byte
     co_return codec::encode(answer);
 }
 
+/// Whoever comes meanwhile builds on it; what the disk refuses is taken back.
 task<result<void>> registry_service::store(user_record user) {
+    const std::string name = user.name;
+    const bytes text = codec::encode(user);
+    const auto known = users_.find(name);
+    std::optional<user_record> before;
+    if (known != users_.end()) {
+        before = std::exchange(known->second, std::move(user));
+    } else {
+        users_.emplace(name, std::move(user));
+    }
     replica::batch writes;
-    writes.put(record_kind::registry, user_key(user.name), codec::encode(user));
+    writes.put(record_kind::registry, user_key(name), text);
     auto stored = co_await db_.apply(std::move(writes));
-    if (stored) {
-        users_.insert_or_assign(user.name, std::move(user));
+    const auto now = users_.find(name);
+    if (!stored && now != users_.end() && codec::encode(now->second) == text) {
+        if (before) {
+            now->second = std::move(*before);
+        } else {
+            users_.erase(now);
+        }
     }
     co_return stored;
 }
@@ -296,15 +328,12 @@ task<result<bytes>> registry_service::on_register(const net::peer& from, bytes p
     const bool proved =
         crypto::verify(ask->auth_key, login_domain, message, ask->auth_proof) &&
         crypto::verify(ask->identity_key, login_domain, message, ask->identity_proof);
-    if (!proved || ask->box_key.size() != 32 || ask->kdf.salt.size() != 16 ||
-        ask->kdf.memory_bytes < wire::limits::kdf_memory_least ||
-        ask->sealed_identity.size() > 1024 ||
+    if (!proved || ask->box_key.size() != 32 || !are_sound(ask->kdf, ask->sealed_identity) ||
         (ask->devices && ask->devices->value > devices_given_most)) {
         co_return fail(errc::malformed, "a registration that does not hold together");
     }
     const user_id id = crypto::user_of(ask->identity_key);
-    if (users_.contains(ask->name) || names_.contains(id) ||
-        !registering_.insert(ask->name).second) {
+    if (users_.contains(ask->name) || !names_.emplace(id, ask->name).second) {
         co_return fail(errc::already_exists,
                        "the name \"" + ask->name +
                            "\" is taken: choose another name, or try again with its password");
@@ -319,11 +348,56 @@ task<result<bytes>> registry_service::on_register(const net::peer& from, bytes p
         wire::user_card{ask->name, ask->identity_key, ask->box_key, env_.time.wall()});
     user.card_signature = ca_key_.sign(card_domain, user.card);
     auto answer = co_await admit(from, std::move(user));
-    registering_.erase(ask->name);
-    if (answer) {
-        names_[id] = ask->name;
+    if (!answer) {
+        names_.erase(id);
     }
     co_return answer;
+}
+
+/// Was it given to this device, and not used yet? Single use, right or wrong.
+bool registry_service::take_nonce(const bytes& nonce, const device_id& from) {
+    const auto found = nonces_.find(nonce);
+    if (found == nonces_.end()) {
+        return false;
+    }
+    const bool good = found->second.device == from && env_.time.now() <= found->second.until;
+    nonces_.erase(found);
+    return good;
+}
+
+task<result<bytes>> registry_service::on_change_password(const net::peer& from, bytes payload) {
+    if (auto allowed = within_rate(from.device); !allowed) {
+        co_return fail(std::move(allowed.error()));
+    }
+    const auto ask = codec::decode<wire::change_password>(payload);
+    if (!ask || !is_user_name(ask->name)) {
+        co_return wrong_password();
+    }
+    const bool ours = take_nonce(ask->nonce, from.device);
+    if (blocked(ask->name)) {
+        co_return too_many_wrong();
+    }
+    const bytes message = change_message(*ask, from.channel_binding, from.device);
+    const auto known = users_.find(ask->name);
+    if (!ours || known == users_.end() ||
+        !crypto::verify(known->second.auth_key, login_domain, message, ask->proof)) {
+        note_failure(ask->name);
+        co_return wrong_password();
+    }
+    failures_.erase(ask->name);
+    if (!are_sound(ask->kdf, ask->sealed_identity) ||
+        !crypto::verify(ask->auth_key, login_domain, message, ask->auth_proof)) {
+        co_return fail(errc::malformed, "a change of password that does not hold together");
+    }
+    user_record user = known->second;
+    user.kdf = ask->kdf;
+    user.auth_key = ask->auth_key;
+    user.sealed_identity = ask->sealed_identity;
+    auto stored = co_await store(std::move(user));
+    if (!stored) {
+        co_return fail(std::move(stored.error()));
+    }
+    co_return codec::encode(wire::nothing{});
 }
 
 task<result<bytes>> registry_service::on_login(const net::peer& from, bytes payload) {
@@ -334,15 +408,9 @@ task<result<bytes>> registry_service::on_login(const net::peer& from, bytes payl
     if (!ask || !is_user_name(ask->name)) {
         co_return wrong_password();
     }
-    const auto nonce = nonces_.find(ask->nonce);
-    const bool ours = nonce != nonces_.end() && nonce->second.device == from.device &&
-                      env_.time.now() <= nonce->second.until;
-    if (nonce != nonces_.end()) {
-        nonces_.erase(nonce);  // single use, right or wrong
-    }
+    const bool ours = take_nonce(ask->nonce, from.device);
     if (blocked(ask->name)) {
-        co_return fail(errc::queue_full,
-                       "too many wrong passwords for this name: wait some minutes");
+        co_return too_many_wrong();
     }
     const auto known = users_.find(ask->name);
     // An unknown name costs the same verification as a known one.

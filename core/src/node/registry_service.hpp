@@ -39,6 +39,7 @@ public:
     task<result<bytes>> on_login_begin(const net::peer& from, bytes payload);
     task<result<bytes>> on_register(const net::peer& from, bytes payload);
     task<result<bytes>> on_login(const net::peer& from, bytes payload);
+    task<result<bytes>> on_change_password(const net::peer& from, bytes payload);
     task<result<bytes>> on_lookup(const net::peer& from, bytes payload);
     task<void> on_bindings(const net::peer& from, bytes payload);
 
@@ -55,6 +56,7 @@ private:
     bool blocked(const std::string& name) const;
     void note_failure(const std::string& name);
     wire::kdf_parameters made_up_parameters(const std::string& name) const;
+    bool take_nonce(const bytes& nonce, const device_id& from);
     task<result<void>> store(user_record user);
     task<result<bytes>> admit(const net::peer& from, user_record user);
     wire::user_entry entry_of(const user_record& user) const;
@@ -67,7 +69,6 @@ private:
     std::map<std::string, user_record> users_;
     std::map<user_id, std::string> names_;
     std::map<bytes, token_record> tokens_;  // by SHA-256
-    std::set<std::string> registering_;
     std::map<bytes, nonce_entry> nonces_;
     std::map<std::string, failures> failures_;
     std::map<device_id, std::pair<instant, int>> rate_;
@@ -76,6 +77,9 @@ private:
 /// What the password-derived key and the identity key sign: bound to this very session and device.
 bytes login_message(std::string_view purpose, byte_view nonce, byte_view channel_binding,
                     std::string_view name, const device_id& device);
+/// What both keys of a change of password sign.
+bytes change_message(const wire::change_password& what, byte_view channel_binding,
+                     const device_id& device);
 inline constexpr std::string_view login_domain = "calbox login 1";
 inline constexpr std::string_view card_domain = "calbox card 1";
 

@@ -45,6 +45,11 @@ public:
     /// registry cannot be reached.
     virtual task<result<account_view>> sign_in(std::string name, std::string password,
                                                bool create) = 0;
+    /// Another password, for signing in from now on; devices on which he is signed in stay so.
+    /// unauthorised: `old` is not his password. invalid_argument: the new one is easy to guess.
+    /// unavailable: the registry cannot be reached.
+    virtual task<result<void>> change_password(user_id who, std::string old,
+                                               std::string fresh) = 0;
     /// Forgets the user's keys on this device. His events stay, sealed.
     virtual task<result<void>> sign_out(user_id who) = 0;
     virtual std::vector<account_view> signed_in() const = 0;

@@ -13,6 +13,7 @@ const std::vector<message_rule>& message_table() {
         {message_type::login_begin, "login_begin", sender::member, true},
         {message_type::register_user, "register_user", sender::member, true},
         {message_type::login, "login", sender::member, true},
+        {message_type::change_password, "change_password", sender::member, true},
         {message_type::lookup, "lookup", sender::user, true},
         {message_type::strategies, "strategies", sender::member, true},
         {message_type::probe, "probe", sender::member, true},

@@ -32,6 +32,7 @@ enum class message_type : std::uint8_t {
     login = 13,
     lookup = 14,
     strategies = 15,
+    change_password = 16,
     probe = 20,
     lease = 21,
     heartbeat = 22,
@@ -285,6 +286,23 @@ struct register_user {
         codec::field<5>(&register_user::box_key), codec::field<6>(&register_user::sealed_identity),
         codec::field<7>(&register_user::auth_proof),
         codec::field<8>(&register_user::identity_proof), codec::field<9>(&register_user::devices));
+};
+/// Another password for an account. `proof` by the key of the password until now, `auth_proof` by
+/// the key of the new one: login::proof's message with the purpose "password", and behind it
+/// `auth_key` and `sealed_identity`. The nonce is a login_challenge's. Answered with nothing.
+struct change_password {
+    std::string name;
+    bytes nonce;
+    bytes proof;
+    kdf_parameters kdf;
+    bytes auth_key;
+    bytes auth_proof;
+    bytes sealed_identity;
+    static constexpr auto fields = std::tuple(
+        codec::field<1>(&change_password::name), codec::field<2>(&change_password::nonce),
+        codec::field<3>(&change_password::proof), codec::field<4>(&change_password::kdf),
+        codec::field<5>(&change_password::auth_key), codec::field<6>(&change_password::auth_proof),
+        codec::field<7>(&change_password::sealed_identity));
 };
 /// Answer to login and register_user. The device signs its binding with the identity key and
 /// publishes it by `lookup`'s neighbour, bindings, sent to the registry.

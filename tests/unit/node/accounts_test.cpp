@@ -1,0 +1,97 @@
+// Accounts over whole nodes: several devices of one person, and another password.
+#include <gtest/gtest.h>
+
+#include "support/test_network.hpp"
+
+namespace calbox {
+namespace {
+
+using test::must;
+using test::test_network;
+
+constexpr auto first = "a long password of alice";
+constexpr auto second = "tundra quilt 7 harbour";
+
+template <class T>
+std::shared_ptr<std::optional<T>> in_the_background(test_network& net, task<T> work) {
+    const auto answer = std::make_shared<std::optional<T>>();
+    asio::co_spawn(net.world.context, std::move(work), [answer](std::exception_ptr bad, T value) {
+        if (!bad) {
+            answer->emplace(std::move(value));
+        }
+    });
+    return answer;
+}
+
+TEST(accounts, devices_that_sign_in_at_the_same_moment_get_numbers_of_their_own) {
+    test_network net;
+    auto& hub = net.add_hub();
+    net.add_edge("desk", hub).sign_in("alice");
+    std::vector<std::shared_ptr<std::optional<result<node::account_view>>>> coming;
+    std::vector<test_network::device*> devices;
+    for (const char* name : {"phone", "tablet", "laptop"}) {
+        devices.push_back(&net.add_edge(name, hub));
+    }
+    for (auto* const one : devices) {
+        coming.push_back(in_the_background(net, one->api().account.sign_in("alice", first, false)));
+    }
+    net.until(
+        [&] { return std::ranges::all_of(coming, [](auto& one) { return one->has_value(); }); });
+    std::set<std::uint64_t> numbers{1};
+    for (const auto& one : coming) {
+        numbers.insert(must(**one).device.value);
+    }
+    EXPECT_EQ(numbers, (std::set<std::uint64_t>{1, 2, 3, 4}));
+}
+
+TEST(accounts, another_password_is_the_one_from_then_on) {
+    test_network net;
+    auto& hub = net.add_hub();
+    auto& desk = net.add_edge("desk", hub);
+    auto& phone = net.add_edge("phone", hub);
+    auto& tablet = net.add_edge("tablet", hub);
+    desk.sign_in("alice");
+    must(net.run(phone.api().account.sign_in("alice", first, false)));
+    const auto change = [&](std::string old, std::string fresh) {
+        return net.run(desk.api().account.change_password(desk.me(), old, fresh));
+    };
+    EXPECT_EQ(change("not her password", second).error().code, errc::unauthorised);
+    EXPECT_EQ(change(first, "password123").error().code, errc::invalid_argument);
+    EXPECT_EQ(change(first, "alice alice").error().code, errc::invalid_argument);
+    const auto sign_in = [&](const char* password) {
+        return net.run(tablet.api().account.sign_in("alice", password, false));
+    };
+    EXPECT_EQ(sign_in(second).error().code, errc::unauthorised) << "nothing has changed so far";
+    must(change(first, second));
+    EXPECT_EQ(sign_in(first).error().code, errc::unauthorised);
+    EXPECT_EQ(must(sign_in(second)).id, desk.me()) << "the same keys";
+    EXPECT_EQ(change(first, second).error().code, errc::unauthorised);
+    // The registry and the devices that were signed in before know it after a restart, too.
+    for (auto* const one : {&hub, &phone}) {
+        net.stop(*one);
+        net.start(*one);
+    }
+    net.until([&] { return phone.api().info.status().state == "connected"; });
+    EXPECT_EQ(phone.api().account.signed_in().size(), 1U);
+    EXPECT_EQ(sign_in(first).error().code, errc::unauthorised);
+    must(sign_in(second));
+    must(change(second, first));
+    must(sign_in(first));
+}
+
+TEST(accounts, a_password_can_be_guessed_by_nobody_who_changes_it) {
+    test_network net;
+    auto& hub = net.add_hub();
+    auto& desk = net.add_edge("desk", hub);
+    desk.sign_in("alice");
+    error last;
+    for (int i = 0; i < 10; ++i) {
+        last = net.run(desk.api().account.change_password(desk.me(), "guess " + std::to_string(i),
+                                                          second))
+                   .error();
+    }
+    EXPECT_EQ(last.code, errc::queue_full) << last.message();
+}
+
+}  // namespace
+}  // namespace calbox
