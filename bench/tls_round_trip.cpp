@@ -42,17 +42,19 @@ net::credentials member(const environment& env, const crypto::signing_key& ca,
     return mine;
 }
 
-task<void> read_all(net::secure_channel& from, std::span<std::uint8_t> into) {
-    while (!into.empty()) {
-        into = into.subspan(must(co_await from.read_some(into)));
+task<void> read_message(net::secure_channel& from) {
+    std::size_t read = 0;
+    while (read < message_bytes) {
+        const bytes some = must(co_await from.read());
+        read += some.size();
     }
 }
 
 task<void> echo(const environment& env, net::acceptor& door, const net::credentials& mine) {
     channel peer = must(co_await net::secure_server(env, must(co_await door.accept()), mine));
-    bytes data(message_bytes);
+    const bytes data(message_bytes, 7);
     for (int i = 0; i < warm_up + rounds; ++i) {
-        co_await read_all(*peer, data);
+        co_await read_message(*peer);
         (void)co_await peer->write(data);
     }
 }
@@ -63,11 +65,11 @@ task<void> ask(const environment& env, std::string address, const net::credentia
     expected.device = whom;
     channel peer = must(
         co_await net::secure_client(env, must(co_await env.network.dial(address)), mine, expected));
-    bytes data(message_bytes, 7);
+    const bytes data(message_bytes, 7);
     for (int i = 0; i < warm_up + rounds; ++i) {
         const auto begun = std::chrono::steady_clock::now();
         (void)co_await peer->write(data);
-        co_await read_all(*peer, data);
+        co_await read_message(*peer);
         if (i >= warm_up) {
             microseconds.push_back(
                 std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun)

@@ -529,14 +529,13 @@ private:
     }
 
     task<void> run_one(device_id device, std::shared_ptr<session> one) {
-        const peer who = one->other();
         const auto is_current = [&] {
             const auto current = sessions_.find(device);
             return current != sessions_.end() && current->second == one;
         };
         if (is_current()) {
             met_.insert(device);
-            mediator_.came(who);
+            mediator_.came(one->other());
         }
         co_await run_session(env_, *one, handler_);
         origins_.erase(one.get());

@@ -1,5 +1,6 @@
 #include "net/secure_channel.hpp"
 
+#include <array>
 #include <cstring>
 #include <map>
 
@@ -25,6 +26,7 @@ template <class T>
 using owned = std::unique_ptr<T, deleter>;
 
 constexpr unsigned char alpn[] = {8, 'c', 'a', 'l', 'b', 'o', 'x', '/', '1'};
+constexpr std::size_t plain_bytes = 16 * 1024;         // the most in a TLS record
 constexpr std::size_t record_bytes = 16 * 1024 + 512;  // a TLS record with its overhead
 
 /// What OpenSSL has written or is to read; it gives its memory back when it is empty.
@@ -140,7 +142,7 @@ SSL_CTX* shared_context(bool server) {
         SSL_CTX_set_cert_verify_callback(context, accept_for_now, nullptr);
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
         SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                      SSL_MODE_ENABLE_PARTIAL_WRITE);
+                                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_NO_AUTO_CHAIN);
         SSL_CTX_set_num_tickets(context, 0);
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
         if (for_server) {
@@ -164,7 +166,8 @@ result<owned<SSL>> make_ssl(const credentials& mine, bool server) {
     bool good = made && key && certificate != nullptr &&
                 SSL_use_certificate(made.get(), certificate) == 1 &&
                 SSL_use_PrivateKey(made.get(), key.get()) == 1;
-    if (good && !mine.ca_certificate.empty()) {
+    // Who dials may not know the network yet; who is dialled has its own, and would only keep it.
+    if (good && server && !mine.ca_certificate.empty()) {
         X509* const ca = own_certificate(mine.ca_certificate);
         good = ca != nullptr && SSL_add1_chain_cert(made.get(), ca) == 1;
     }
@@ -211,20 +214,18 @@ public:
         co_return judge(mine, expected);
     }
 
-    task<result<std::size_t>> read_some(std::span<std::uint8_t> into) override {
+    task<result<bytes>> read() override {
         while (true) {
-            std::size_t size = 0;
-            ERR_clear_error();
-            const int done = SSL_read_ex(ssl_.get(), into.data(), into.size(), &size);
-            const int why = SSL_get_error(ssl_.get(), done);
+            bytes data;
+            const int why = decrypt(data);
             if (!out_.empty()) {
                 auto sent = co_await flush();
                 if (!sent) {
                     co_return fail(std::move(sent.error()));
                 }
             }
-            if (done == 1) {
-                co_return size;
+            if (!data.empty()) {
+                co_return data;
             }
             if (why != SSL_ERROR_WANT_READ) {
                 co_return fail(errc::closed, "the session with " + description() + " ended");
@@ -257,7 +258,6 @@ public:
 
     void close() noexcept override { stream_->close(); }
     const crypto::certificate_facts& peer() const noexcept override { return peer_; }
-    byte_view peer_ca() const noexcept override { return peer_ca_; }
     byte_view channel_binding() const noexcept override { return binding_; }
     std::string description() const override { return stream_->description(); }
     std::string own_address() const override { return stream_->own_address(); }
@@ -270,12 +270,32 @@ private:
         return text;
     }
 
+    /// The next of what has arrived; empty, with OpenSSL's reason, when there is nothing whole.
+    int decrypt(bytes& into) {
+        std::array<std::uint8_t, plain_bytes> room;
+        std::size_t size = 0;
+        ERR_clear_error();
+        const int done = SSL_read_ex(ssl_.get(), room.data(), room.size(), &size);
+        const int why = SSL_get_error(ssl_.get(), done);
+        if (done == 1) {
+            into.assign(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(size));
+        }
+        return why;
+    }
+
     task<result<void>> receive() {
+        if (!more_waits_) {
+            auto arrived = co_await stream_->readable();
+            if (!arrived) {
+                co_return arrived;
+            }
+        }
         bytes buffer(record_bytes);
         const auto size = co_await stream_->read_some(buffer);
         if (!size) {
             co_return fail(size.error());
         }
+        more_waits_ = *size == buffer.size();
         in_.append(byte_view(buffer).first(*size));
         co_return result<void>();
     }
@@ -317,14 +337,15 @@ private:
         }
         const owned<X509> certificate(SSL_get1_peer_certificate(ssl_.get()));
         STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl_.get());
+        bytes sent_ca;
         for (int i = 0; chain != nullptr && i < sk_X509_num(chain); ++i) {
             X509* const one = sk_X509_value(chain, i);
             if (X509_check_ca(one) > 0 && X509_cmp(one, certificate.get()) != 0) {
-                peer_ca_ = der_of(one);
+                sent_ca = der_of(one);
             }
         }
         const bool by_network = expected.network && mine.ca_certificate.empty();
-        const bytes& ca = by_network ? peer_ca_ : mine.ca_certificate;
+        const bytes& ca = by_network ? sent_ca : mine.ca_certificate;
         auto facts = crypto::inspect_certificate(der_of(certificate.get()), ca, env_.time.wall());
         if (!facts) {
             return fail(std::move(facts.error()));
@@ -355,9 +376,9 @@ private:
     owned<SSL> ssl_;
     event flushed_;
     bool flushing_ = false;
+    bool more_waits_ = false;  // in the stream, very likely
     int unflushed_ = 0;
     crypto::certificate_facts peer_;
-    bytes peer_ca_;
     bytes binding_;
 };
 

@@ -33,14 +33,14 @@ struct expectation {
 class secure_channel {
 public:
     virtual ~secure_channel();
-    virtual task<result<std::size_t>> read_some(std::span<std::uint8_t> into) = 0;
+    /// What has arrived: at least one byte, and at most a TLS record. Holds no buffer while it
+    /// waits.
+    virtual task<result<bytes>> read() = 0;
     virtual task<result<void>> write(byte_view data) = 0;
     virtual void close() noexcept = 0;
     /// The other side, proved by the handshake. of_network is false for a device that has not
     /// enrolled yet.
     virtual const crypto::certificate_facts& peer() const noexcept = 0;
-    /// The CA certificate that the peer sent, or empty.
-    virtual byte_view peer_ca() const noexcept = 0;
     /// tls-exporter of RFC 9266, 32 bytes: the same on both sides, different for every session.
     virtual byte_view channel_binding() const noexcept = 0;
     virtual std::string description() const = 0;

@@ -18,7 +18,6 @@ bool peer::has_user(const user_id& user) const noexcept {
 namespace {
 
 using wire::message_type;
-constexpr std::size_t read_bytes = 16 * 1024;  // a TLS record: more is never read at once
 constexpr std::size_t one_way_waiting_max = 4096;
 constexpr duration ping_every = std::chrono::seconds(20);
 constexpr duration ping_time = std::chrono::seconds(10);
@@ -117,12 +116,11 @@ public:
         }
         std::optional<message_frame> first = reader_.next();
         while (!first) {
-            bytes buffer(read_bytes);
-            const auto size = co_await channel_->read_some(buffer);
-            if (!size) {
-                co_return fail(size.error());
+            const auto data = co_await channel_->read();
+            if (!data) {
+                co_return fail(data.error());
             }
-            auto fed = reader_.feed(byte_view(buffer).first(*size));
+            auto fed = reader_.feed(*data);
             if (!fed) {
                 co_return fed;
             }
@@ -149,13 +147,15 @@ public:
         co_await asio::this_coro::throw_if_cancelled(false);
         tasks_.spawn("write", write_out());
         tasks_.spawn("one-way", take_one_way(handler));
-        tasks_.spawn("ping", keep_alive());
+        last_heard_ = env_.time.now();
+        look_again();
         const auto why = co_await read_in(handler);
         if (!why && why.error().code != errc::closed) {
             env_.log.write(log_level::debug, "session",
                            channel_->description() + ": " + why.error().message());
         }
         close();
+        env_.timers.cancel(look_);
         while (!pending_.empty()) {
             settle(pending_.begin()->first, fail(errc::closed, "the session has ended"));
         }
@@ -225,6 +225,8 @@ private:
         }
         peer_.said = std::move(theirs->said);
         set_users(peer_, settings_.verify_users(peer_.device, theirs->users));
+        // Not needed any more, and an idle session is to be small.
+        settings_.mine = {};
         open_ = true;
         return {};
     }
@@ -270,7 +272,6 @@ private:
     }
 
     task<result<void>> read_in(message_handler& handler) {
-        bytes buffer(read_bytes);
         while (true) {
             for (auto message = reader_.next(); message; message = reader_.next()) {
                 auto taken = dispatch(std::move(*message), handler);
@@ -278,12 +279,12 @@ private:
                     co_return taken;
                 }
             }
-            const auto size = co_await channel_->read_some(buffer);
-            if (!size) {
-                co_return fail(size.error());
+            const auto data = co_await channel_->read();
+            if (!data) {
+                co_return fail(data.error());
             }
             last_heard_ = env_.time.now();
-            auto fed = reader_.feed(byte_view(buffer).first(*size));
+            auto fed = reader_.feed(*data);
             if (!fed) {
                 co_return fed;
             }
@@ -360,22 +361,29 @@ private:
         }
     }
 
-    task<void> keep_alive() {
-        int unanswered = 0;
-        last_heard_ = env_.time.now();
-        while (open_) {
-            co_await sleep_for(env_, ping_every);
+    /// Looks whether the other side is silent: no coroutine, since most sessions wait most of the
+    /// time.
+    void look_again() {
+        look_ = env_.timers.schedule(env_.time.now() + ping_every, [this] {
             if (env_.time.now() - last_heard_ < ping_every) {
-                unanswered = 0;
-                continue;
+                unanswered_ = 0;
+                look_again();
+            } else {
+                tasks_.spawn("ping", ping());
             }
-            const auto pong =
-                co_await request(message_type::ping, codec::encode(wire::nothing{}), ping_time);
-            unanswered = pong ? 0 : unanswered + 1;
-            if (unanswered == 2) {
-                env_.log.write(log_level::debug, "session", channel_->description() + " is silent");
-                close();
-            }
+        });
+    }
+
+    task<void> ping() {
+        const auto pong =
+            co_await request(message_type::ping, codec::encode(wire::nothing{}), ping_time);
+        unanswered_ = pong ? 0 : unanswered_ + 1;
+        if (unanswered_ == 2) {
+            env_.log.write(log_level::debug, "session", channel_->description() + " is silent");
+            close();
+        }
+        if (open_) {
+            look_again();
         }
     }
 
@@ -393,6 +401,8 @@ private:
     std::uint32_t next_stream_;
     std::size_t answering_ = 0;
     instant last_heard_{};
+    timer_queue::id look_ = 0;
+    int unanswered_ = 0;  // pings in a row
     bool open_ = false;
 };
 

@@ -9,6 +9,8 @@ acceptor::~acceptor() = default;
 transport::~transport() = default;
 multicast::~multicast() = default;
 
+task<result<void>> byte_stream::readable() { co_return result<void>(); }
+
 task<result<std::unique_ptr<byte_stream>>> transport::punch(std::string /*own*/,
                                                             std::string /*address*/) {
     co_return fail(errc::unsupported, "this transport has no hole punching");

@@ -16,6 +16,9 @@ namespace calbox::net {
 class byte_stream {
 public:
     virtual ~byte_stream();
+    /// Something has arrived, or the stream has ended: who waits here needs no room for it yet.
+    /// Returns at once where read_some waits at no cost.
+    virtual task<result<void>> readable();
     /// At least one byte; errc::closed at the end of the stream.
     virtual task<result<std::size_t>> read_some(std::span<std::uint8_t> into) = 0;
     /// All of it, or an error.

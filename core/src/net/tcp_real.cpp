@@ -43,6 +43,13 @@ public:
         const auto own = socket_.local_endpoint(ignored);
         own_address_ = ignored ? std::string() : text_of(own);
     }
+    task<result<void>> readable() override {
+        auto outcome = co_await socket_.async_wait(tcp::socket::wait_read, as_result);
+        if (std::get<0>(outcome)) {
+            co_return fail(errc::closed, "the connection to " + description_ + " ended");
+        }
+        co_return result<void>();
+    }
     task<result<std::size_t>> read_some(std::span<std::uint8_t> into) override {
         auto outcome =
             co_await socket_.async_read_some(asio::buffer(into.data(), into.size()), as_result);
