@@ -112,7 +112,10 @@ void world::ask(std::uint32_t slot, const device_id& whom, message about, durati
         no_answer(asking);
         return;
     }
-    push(about == message::probe ? way * (2 * with_.dial_round_trips + 1) : way, asking);
+    // Only one that is alone is asked for a lease without a probe before.
+    const bool dials =
+        about == message::probe || (about == message::lease && one.machine->candidates() == 1);
+    push(dials ? way * (2 * with_.dial_round_trips + 1) : way, asking);
 }
 
 void world::carry_out(std::uint32_t slot, const bootstrap::effects& all) {

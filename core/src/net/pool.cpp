@@ -84,25 +84,9 @@ public:
             co_return one->other();
         }
         if (const auto begun = dials_.find(device); begun != dials_.end()) {
-            const auto same = begun->second;
-            co_await same->wait();
-            session* const one = find(device);
-            if (one == nullptr) {
-                co_return fail(errc::unavailable, "the device cannot be reached");
-            }
-            co_return one->other();
+            co_return co_await await_dial(device, begun->second);
         }
-        const auto mine = std::make_shared<event>(env_);
-        dials_[device] = mine;
-        const struct guard {
-            device_pool& owner;
-            device_id device;
-            ~guard() {
-                const auto done = owner.dials_.extract(device).mapped();
-                done->set();
-            }
-        } ending{*this, device};
-        co_return co_await dial(device);
+        co_return co_await end_dial(device, begin_dial(device));
     }
 
     task<result<peer>> connect_address(std::string address, expectation expected) override {
@@ -159,6 +143,32 @@ public:
         co_return answer;
     }
 
+    task<result<bytes>> request_first(device_id device, wire::message_type type, bytes payload,
+                                      duration limit) override {
+        const auto begun = dials_.find(device);
+        const bool waits = begun != dials_.end();
+        const bool too_late = waits && begun->second->greeting;
+        if (device == self_ || find(device) != nullptr || too_late) {
+            co_return co_await request(device, type, std::move(payload), limit);
+        }
+        const shared_dial under_way = waits ? begun->second : begin_dial(device);
+        const std::size_t which = under_way->first.size();
+        under_way->first.push_back({type, payload, limit});
+        task<result<peer>> reaching =
+            waits ? await_dial(device, under_way) : end_dial(device, under_way);
+        auto reached = co_await std::move(reaching);
+        if (!reached) {
+            co_return fail(std::move(reached.error()));
+        }
+        if (const auto on = under_way->asked_on) {
+            auto answer = co_await on->first_answer(which);
+            if (answer || answer.error().code != errc::closed) {
+                co_return answer;
+            }
+        }
+        co_return co_await request(device, type, std::move(payload), limit);
+    }
+
     task<result<void>> send(device_id device, wire::message_type type, bytes payload) override {
         if (device == self_) {
             const peer me = self_peer();
@@ -211,6 +221,39 @@ public:
     }
 
 private:
+    /// A dial that everybody waits for who wants the device meanwhile.
+    struct dialling {
+        event over;
+        std::vector<first_request> first;   // go out with hello
+        bool greeting = false;              // it is too late for more of them
+        std::shared_ptr<session> asked_on;  // the session that they went out on
+        explicit dialling(const environment& env) : over(env) {}
+    };
+    using shared_dial = std::shared_ptr<dialling>;  // of the dial and of all that wait for it
+
+    shared_dial begin_dial(const device_id& device) {
+        return dials_[device] = std::make_shared<dialling>(env_);
+    }
+    task<result<peer>> end_dial(device_id device, shared_dial mine) {
+        const struct guard {
+            device_pool& owner;
+            device_id device;
+            ~guard() {
+                const auto done = owner.dials_.extract(device).mapped();
+                done->over.set();
+            }
+        } ending{*this, device};
+        co_return co_await dial(device, std::move(mine));
+    }
+    task<result<peer>> await_dial(device_id device, shared_dial same) {
+        co_await same->over.wait();
+        session* const one = find(device);
+        if (one == nullptr) {
+            co_return fail(errc::unavailable, "the device cannot be reached");
+        }
+        co_return one->other();
+    }
+
     /// How the bytes of a session get to the other side.
     struct way {
         std::optional<device_id> relay;
@@ -340,7 +383,7 @@ private:
     /// Directly at first, and through the relay as soon as that takes long: what waits to be sent
     /// waits for neither. A direct session that comes about later takes the place of the relayed
     /// one.
-    task<result<peer>> dial(device_id device) {
+    task<result<peer>> dial(device_id device, shared_dial mine) {
         const auto where = co_await mediator_.find(device);
         if (!where) {
             co_return fail(errc::unavailable, "nobody knows where the device is");
@@ -350,7 +393,7 @@ private:
         const bool meeting_point =
             (where->roles & (wire::role::rendezvous | wire::role::registry)) != 0;
         if (settings_.how != reach::relay_only || meeting_point) {
-            tasks_.spawn("direct", dial_directly(device, where->addresses, direct));
+            tasks_.spawn("direct", dial_directly(device, where->addresses, direct, mine));
             co_await (direct->changed.wait() || sleep_for(env_, direct_head_start));
         } else {
             direct->finish();
@@ -402,12 +445,13 @@ private:
         const auto where = co_await mediator_.find(device);
         const session* const one = find(device);
         if (where && one != nullptr && one->other().relayed) {
-            co_await dial_directly(device, where->addresses, std::make_shared<direct_dial>(env_));
+            co_await dial_directly(device, where->addresses, std::make_shared<direct_dial>(env_),
+                                   nullptr);
         }
     }
 
     task<void> dial_directly(device_id device, std::vector<std::string> addresses,
-                             std::shared_ptr<direct_dial> into) {
+                             std::shared_ptr<direct_dial> into, shared_dial of) {
         const struct guard {
             direct_dial& of;
             ~guard() { of.finish(); }
@@ -421,7 +465,8 @@ private:
             }
             into->connected = true;
             into->changed.set();
-            auto reached = co_await greet_outgoing(std::move(*stream), expect_device(device), {});
+            auto reached =
+                co_await greet_outgoing(std::move(*stream), expect_device(device), {}, of);
             into->connected = false;
             into->outcome =
                 reached ? std::move(reached) : fail(errc::unavailable, reached.error().message());
@@ -441,19 +486,27 @@ private:
     }
 
     task<result<peer>> greet_outgoing(std::unique_ptr<byte_stream> stream, expectation expected,
-                                      way by) {
+                                      way by, shared_dial of = nullptr) {
         const instant begun = env_.time.now();
         auto channel = co_await secure_client(env_, std::move(stream), mine_, std::move(expected));
         if (!channel) {
             co_return fail(std::move(channel.error()));
         }
         const std::uint64_t announced = announced_;
-        auto opened = co_await open_session(env_, std::move(*channel), settings_for(true, by));
+        session_settings with = settings_for(true, by);
+        if (of) {
+            of->greeting = true;
+            with.first = of->first;
+        }
+        auto opened = co_await open_session(env_, std::move(*channel), std::move(with));
         if (!opened) {
             co_return fail(std::move(opened.error()));
         }
         const peer who = (*opened)->other();
-        adopt(std::move(*opened), {true, begun, {}, announced});
+        const auto kept = adopt(std::move(*opened), {true, begun, {}, announced});
+        if (of) {
+            of->asked_on = kept;
+        }
         co_return who;
     }
 
@@ -469,11 +522,12 @@ private:
     /// both keep the direct one, or else the one that the smaller device dialled, and read the
     /// other for a while; otherwise the newer replaces the older, which the other side must have
     /// given up: it is half-open, and this side has only not noticed yet.
-    void adopt(std::unique_ptr<session> fresh, origin from) {
+    /// Null when it is not even read.
+    std::shared_ptr<session> adopt(std::unique_ptr<session> fresh, origin from) {
         const device_id device = fresh->other().device;
         if (stopping_ || device == self_) {
             fresh->close();
-            return;
+            return nullptr;
         }
         const std::shared_ptr<session> one = std::move(fresh);
         const auto known = sessions_.find(device);
@@ -493,7 +547,7 @@ private:
             } else {
                 read_out(device, one);
                 sessions_tasks_.spawn("crossed session", run_crossed(one));
-                return;
+                return one;
             }
         } else {
             leave(device);
@@ -506,6 +560,7 @@ private:
         from.since = env_.time.now();
         origins_[one.get()] = from;
         sessions_tasks_.spawn("session", run_one(device, one));
+        return one;
     }
 
     void read_out(const device_id& device, const std::shared_ptr<session>& one) {
@@ -568,7 +623,7 @@ private:
     std::map<device_id, std::shared_ptr<session>> crossed_;  // not kept, and still read
     std::map<const session*, origin> origins_;
     std::set<device_id> met_;  // the mediator has been told that they came
-    std::map<device_id, std::shared_ptr<event>> dials_;
+    std::map<device_id, shared_dial> dials_;
     std::size_t handshakes_ = 0;
     bytes inspected_;  // the certificate that own_roles_ is from
     std::optional<instant> inspected_at_;

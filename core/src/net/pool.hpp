@@ -61,6 +61,10 @@ public:
     /// without a socket.
     virtual task<result<bytes>> request(device_id device, wire::message_type type, bytes payload,
                                         duration limit = session::wire_request_time) = 0;
+    /// As request(); where a session must be opened for it, it goes out with this side's hello.
+    /// Only for what may arrive twice, and of devices that are dialled directly.
+    virtual task<result<bytes>> request_first(device_id device, wire::message_type type,
+                                              bytes payload, duration limit) = 0;
     virtual task<result<void>> send(device_id device, wire::message_type type, bytes payload) = 0;
     /// One-way over a session that is open already; false when there is none or its queue is full.
     virtual bool send_open(const device_id& device, wire::message_type type, byte_view payload) = 0;

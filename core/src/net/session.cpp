@@ -71,13 +71,7 @@ public:
         if (payload.size() > wire::limits::message_bytes) {
             co_return fail(errc::too_large, "a message above the limit");
         }
-        const std::uint32_t stream = next_stream_;
-        next_stream_ += 2;
-        const auto mine = std::make_shared<waiting>(env_);
-        pending_[stream] = mine;
-        mine->timer = env_.timers.schedule(env_.time.now() + limit, [this, stream] {
-            settle(stream, fail(errc::timed_out, "no answer in time"));
-        });
+        const auto [stream, mine] = await_reply(limit);
         queue(static_cast<std::uint8_t>(type), 0, stream, payload);
         co_await mine->answered.wait();
         co_return std::move(mine->answer);
@@ -97,6 +91,12 @@ public:
         return {};
     }
 
+    task<result<bytes>> first_answer(std::size_t which) override {
+        const auto mine = first_.at(which);
+        co_await mine->answered.wait();
+        co_return std::move(mine->answer);
+    }
+
     void close() noexcept override {
         if (open_) {
             open_ = false;
@@ -110,6 +110,11 @@ public:
         bytes hello;
         write_frames(hello, static_cast<std::uint8_t>(message_type::hello), 0, 0,
                      codec::encode(settings_.mine));
+        for (const first_request& one : settings_.first) {
+            const auto [stream, mine] = await_reply(one.limit);
+            first_.push_back(mine);
+            write_frames(hello, static_cast<std::uint8_t>(one.type), 0, stream, one.payload);
+        }
         auto sent = co_await channel_->write(hello);
         if (!sent) {
             co_return sent;
@@ -227,6 +232,7 @@ private:
         set_users(peer_, settings_.verify_users(peer_.device, theirs->users));
         // Not needed any more, and an idle session is to be small.
         settings_.mine = {};
+        settings_.first = {};
         open_ = true;
         return {};
     }
@@ -234,6 +240,17 @@ private:
     void queue(std::uint8_t type, std::uint16_t flags, std::uint32_t stream, byte_view payload) {
         write_frames(out_, type, flags, stream, payload);
         outgoing_.set();
+    }
+
+    std::pair<std::uint32_t, std::shared_ptr<waiting>> await_reply(duration limit) {
+        const std::uint32_t stream = next_stream_;
+        next_stream_ += 2;
+        const auto mine = std::make_shared<waiting>(env_);
+        pending_[stream] = mine;
+        mine->timer = env_.timers.schedule(env_.time.now() + limit, [this, stream] {
+            settle(stream, fail(errc::timed_out, "no answer in time"));
+        });
+        return {stream, mine};
     }
 
     void settle(std::uint32_t stream, result<bytes> answer) {
@@ -398,6 +415,7 @@ private:
     event outgoing_, arrived_;
     std::deque<std::pair<message_type, bytes>> one_way_;
     std::map<std::uint32_t, std::shared_ptr<waiting>> pending_;
+    std::vector<std::shared_ptr<waiting>> first_;
     std::uint32_t next_stream_;
     std::size_t answering_ = 0;
     instant last_heard_{};

@@ -67,6 +67,8 @@ public:
     virtual std::size_t queued_bytes() const noexcept = 0;
     virtual void close() noexcept = 0;
     virtual bool open() const noexcept = 0;
+    /// The reply to session_settings::first.at(which). Asked for once.
+    virtual task<result<bytes>> first_answer(std::size_t which) = 0;
 
     static constexpr duration wire_request_time = std::chrono::seconds(30);
 };
@@ -75,11 +77,18 @@ public:
 /// common protocol version) or malformed; a refusal is sent to the peer as an error frame before
 /// the channel closes. `mine` is asked once for this side's hello. The session must then be run
 /// until it ends.
+struct first_request {
+    wire::message_type type;
+    bytes payload;
+    duration limit;
+};
 struct session_settings {
     wire::hello mine;
     bool dialled = false;
     std::optional<device_id> relay;  // the rendezvous that relays
     bool punched = false;
+    /// Go out with this side's hello: a round trip less than when they wait for the other's.
+    std::vector<first_request> first;
     /// Verifies the bindings of the peer's users against its device; returns those that hold.
     std::function<std::vector<author>(const device_id&, const std::vector<author>&)> verify_users;
 };

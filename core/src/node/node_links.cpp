@@ -273,7 +273,9 @@ private:
         explicit edge_link(node_parts& owner) : owner_(owner) {}
         task<result<bytes>> request(device_id to, message_type type, bytes payload,
                                     duration limit) override {
-            co_return co_await ask_within(owner_, limit, to, type, std::move(payload));
+            co_return co_await with_deadline<bytes>(
+                owner_.env, limit,
+                owner_.connections->request_first(to, type, std::move(payload), limit));
         }
         void tell(const device_id& to, message_type type, bytes payload) override {
             (void)owner_.connections->send_open(to, type, payload);

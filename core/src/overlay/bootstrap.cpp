@@ -166,6 +166,9 @@ bootstrap::effects bootstrap::next_batch(instant now) {
             all.push_back(probe{device});
         }
     }
+    if (probing_.size() == 1 && queue_.empty()) {
+        return lease_from(*probing_.begin(), now);  // nothing to choose from
+    }
     if (!probing_.empty()) {
         phase_ = phase::probing;
         deadline_ = now + with_.batch_time;
@@ -230,9 +233,14 @@ bootstrap::effects bootstrap::choose(instant now) {
         }
     }
     const auto& choice = real.empty() ? offers_ : real;
-    chosen_ = choice.at(strategy_.choose(choice, where(now))).device;
-    std::erase_if(offers_, [this](const auto& one) { return one.device == chosen_; });
+    const device_id best = choice.at(strategy_.choose(choice, where(now))).device;
+    std::erase_if(offers_, [&](const auto& one) { return one.device == best; });
+    return lease_from(best, now);
+}
+
+bootstrap::effects bootstrap::lease_from(device_id which, instant now) {
     probing_.clear();
+    chosen_ = which;
     phase_ = phase::leasing;
     deadline_ = now + with_.lease_time;
     return {ask_lease{chosen_}};

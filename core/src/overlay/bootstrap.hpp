@@ -1,5 +1,5 @@
-// How an edge gets and keeps a lease: probes a batch of rendezvous, chooses among the live offers,
-// leases, beats, suspects, starts again, and moves when its rendezvous asks it to. While its
+// How an edge gets and keeps a lease: probes a batch of rendezvous, chooses among the live offers
+// (one that is alone is not probed), leases, beats, suspects, starts again, and moves when its rendezvous asks it to. While its
 // rendezvous is a promoted one (an edge that found none), it goes on looking for a real one.
 // Sans-IO: inputs with the time in, effects out; the discovery strategy decides the order and the
 // choice.
@@ -150,6 +150,7 @@ private:
     effects begin(instant now);
     effects next_batch(instant now);
     effects choose(instant now);
+    effects lease_from(device_id which, instant now);
     effects lose(instant now);
     effects seek(instant now);
     effects sought(const device_id& from, instant now);

@@ -14,6 +14,32 @@ namespace {
 
 using namespace asio::experimental::awaitable_operators;
 
+/// Says that something has arrived only while the gate is open, and counts who reads.
+class gated_stream final : public byte_stream {
+public:
+    gated_stream(const environment& env, std::unique_ptr<byte_stream> beneath)
+        : gate(env), beneath_(std::move(beneath)) {
+        gate.set();
+    }
+    task<result<void>> readable() override {
+        co_await gate.wait();
+        co_return result<void>();
+    }
+    task<result<std::size_t>> read_some(std::span<std::uint8_t> into) override {
+        ++reads;
+        co_return co_await beneath_->read_some(into);
+    }
+    task<result<void>> write(byte_view data) override { return beneath_->write(data); }
+    void close() noexcept override { beneath_->close(); }
+    std::string description() const override { return beneath_->description(); }
+
+    event gate;
+    int reads = 0;
+
+private:
+    std::unique_ptr<byte_stream> beneath_;
+};
+
 class channel_test : public testing::Test {
 protected:
     void SetUp() override { ASSERT_TRUE(crypto::initialise().has_value()); }
@@ -71,6 +97,39 @@ TEST_F(channel_test, both_know_each_other_and_share_a_binding) {
     EXPECT_TRUE((*server)->peer().of_network);
     EXPECT_EQ(to_hex((*client)->channel_binding()), to_hex((*server)->channel_binding()));
     EXPECT_EQ((*client)->channel_binding().size(), 32u);
+}
+
+TEST_F(channel_test, reads_only_what_has_arrived_and_a_record_at_most) {
+    const auto net = make_network();
+    const auto alice = member_of(net, wire::role::edge), bob = member_of(net, wire::role::edge);
+    auto [near, far] = make_memory_streams(world.env, "test");
+    auto owned = std::make_unique<gated_stream>(world.env, std::move(near));
+    gated_stream& stream = *owned;
+    auto all = [](const environment& env, std::unique_ptr<byte_stream> mine,
+                  std::unique_ptr<byte_stream> its, const credentials& from, const credentials& to,
+                  gated_stream& gated) -> task<std::vector<std::size_t>> {
+        auto [client, server] = co_await (secure_client(env, std::move(mine), from, {}) &&
+                                          secure_server(env, std::move(its), to));
+        gated.gate.reset();
+        const int before = gated.reads;
+        auto waiting = [](secure_channel& on, std::vector<std::size_t>& into) -> task<void> {
+            for (std::size_t read = 0; read < 40'000; read += into.back()) {
+                const auto data = co_await on.read();
+                into.push_back(data ? data->size() : 40'000);
+            }
+        };
+        auto writing = [](secure_channel& on, gated_stream& to_open, int reads) -> task<void> {
+            (void)co_await on.write(bytes(40'000, 1));
+            EXPECT_EQ(to_open.reads, reads) << "it reads before something has arrived";
+            to_open.gate.set();
+        };
+        std::vector<std::size_t> sizes;
+        co_await (waiting(**client, sizes) && writing(**server, gated, before));
+        co_return sizes;
+    };
+    const auto sizes =
+        world.run(all(world.env, std::move(owned), std::move(far), alice, bob, stream));
+    EXPECT_EQ(sizes, (std::vector<std::size_t>{16'384, 16'384, 7'232}));
 }
 
 TEST_F(channel_test, another_device_or_role_than_expected_is_refused) {

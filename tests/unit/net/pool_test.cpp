@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/certificates.hpp"
+#include "net/framing.hpp"
 #include "net/memory_transport.hpp"
 #include "support/test_environment.hpp"
 
@@ -261,6 +262,82 @@ TEST_F(pool_test, an_answer_on_the_way_survives_a_dial_that_crosses) {
     EXPECT_EQ(dialling.left, 0);
     world.run(gates.join());
     end(dialling);
+}
+
+TEST_F(pool_test, the_first_request_goes_out_before_the_other_side_has_said_hello) {
+    const credentials third = member();
+    auto door = network.listen("third:1");
+    ASSERT_TRUE(door);
+    smaller->other = "third:1";
+    // Answers by hand, and only when it has both.
+    auto answering = [](const environment& in, acceptor& at, const credentials& mine,
+                        std::vector<std::uint8_t>& heard_types) -> task<void> {
+        auto stream = co_await at.accept();
+        auto channel = co_await secure_server(in, std::move(*stream), mine);
+        frame_reader reader;
+        message_frame last;
+        while (heard_types.size() < 2) {
+            const auto data = co_await (*channel)->read();
+            if (!data || !reader.feed(*data)) {
+                co_return;
+            }
+            while (auto message = reader.next()) {
+                heard_types.push_back(message->type);
+                last = std::move(*message);
+            }
+        }
+        wire::hello said;
+        said.network = mine.network;
+        bytes out;
+        write_frames(out, static_cast<std::uint8_t>(wire::message_type::hello), 0, 0,
+                     codec::encode(said));
+        write_frames(out, last.type, frame_flag::reply, last.stream, to_bytes("answer"));
+        (void)co_await (*channel)->write(out);
+        (void)co_await (*channel)->read();  // until the other side ends it
+    };
+    std::vector<std::uint8_t> types;
+    task_scope answers(env, "answers");
+    answers.spawn("third", answering(env, **door, third, types));
+    const device_id whom = crypto::device_of(third.device_key.public_key);
+    const auto answer = world.run(smaller->connections->request_first(
+        whom, wire::message_type::lease, to_bytes("question"), 5s));
+    ASSERT_TRUE(answer) << answer.error().message();
+    EXPECT_EQ(as_text(*answer), "answer");
+    EXPECT_EQ(types, (std::vector{static_cast<std::uint8_t>(wire::message_type::hello),
+                                  static_cast<std::uint8_t>(wire::message_type::lease)}));
+    EXPECT_NE(smaller->connections->open_to(whom), nullptr);
+    smaller->connections->disconnect(whom);
+    world.run(answers.join());
+}
+
+TEST_F(pool_test, a_first_request_is_answered_once_over_a_new_session_and_over_an_old_one) {
+    for (const char* const text : {"new", "old"}) {
+        const auto answer = world.run(smaller->connections->request_first(
+            larger->id(), wire::message_type::probe, to_bytes(text), 5s));
+        ASSERT_TRUE(answer) << answer.error().message();
+        EXPECT_EQ(as_text(*answer), text);
+    }
+    EXPECT_EQ(larger->asked, 2);
+    EXPECT_EQ(larger->met, 1);
+    // Somebody else had begun to dial.
+    smaller->connections->disconnect(larger->id());
+    world.settle();
+    auto joining = [](device& one, const device_id& to) -> task<result<bytes>> {
+        auto [dialled, answer] = co_await (
+            one.connections->connect(to) &&
+            one.connections->request_first(to, wire::message_type::probe, to_bytes("joined"), 5s));
+        co_return std::move(answer);
+    };
+    const auto joined = world.run(joining(*smaller, larger->id()));
+    ASSERT_TRUE(joined) << joined.error().message();
+    EXPECT_EQ(as_text(*joined), "joined");
+    EXPECT_EQ(larger->asked, 3);
+    EXPECT_EQ(larger->met, 2);
+    smaller->other = "nowhere:1";
+    smaller->connections->disconnect(larger->id());
+    world.settle();
+    EXPECT_FALSE(world.run(smaller->connections->request_first(
+        larger->id(), wire::message_type::probe, to_bytes("gone"), 5s)));
 }
 
 TEST_F(pool_test, a_later_dial_replaces_a_session_that_the_other_side_has_lost) {

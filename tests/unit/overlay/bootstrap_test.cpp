@@ -60,6 +60,17 @@ protected:
         }
         return found;
     }
+    /// For an offer, or at once for a lease.
+    static std::vector<device_id> whom_it_asks(const bootstrap::effects& all) {
+        std::vector<device_id> whom;
+        for (const auto& one : only<bootstrap::probe>(all)) {
+            whom.push_back(one.to);
+        }
+        for (const auto& one : only<bootstrap::ask_lease>(all)) {
+            whom.push_back(one.from);
+        }
+        return whom;
+    }
     wire::lease_reply grant() const {
         wire::lease_reply reply;
         reply.heartbeat_ms = 10'000;
@@ -127,22 +138,34 @@ TEST_F(bootstrap_test, those_that_come_together_are_asked_together) {
     EXPECT_EQ(machine.candidates(), 3u);
 }
 
+TEST_F(bootstrap_test, one_that_is_alone_is_asked_for_the_lease_at_once) {
+    add(1);
+    const auto effects = machine.start(now);
+    EXPECT_TRUE(only<bootstrap::probe>(effects).empty());
+    const auto asked = only<bootstrap::ask_lease>(effects);
+    ASSERT_EQ(asked.size(), 1u);
+    EXPECT_EQ(asked[0].from, device(1));
+    EXPECT_EQ(machine.deadline(), now + bootstrap::lease_time);
+    EXPECT_TRUE(machine.on_no_lease(device(1), now).empty());
+    EXPECT_EQ(machine.now_in(), bootstrap::phase::waiting);
+    EXPECT_EQ(strategy.learned, std::vector{discovery::outcome::unreachable});
+}
+
 TEST_F(bootstrap_test, redirect_is_followed_first) {
     add(1);
     (void)machine.start(now);
-    (void)machine.on_offer(device(1), {100, 100}, 5ms, now);
     wire::lease_reply redirect;
     redirect.what = wire::lease_reply::verdict::redirect;
     redirect.rendezvous.push_back({device(9), 0, {}, {}, true, {}});
+    redirect.rendezvous.push_back({device(8), 0, {}, {}, true, {}});
     const auto probes = only<bootstrap::probe>(machine.on_lease(device(1), redirect, now));
-    ASSERT_EQ(probes.size(), 1u);
+    ASSERT_EQ(probes.size(), 2u);
     EXPECT_EQ(probes[0].to, device(9));
 }
 
 TEST_F(bootstrap_test, busy_is_asked_again_no_sooner_than_it_said) {
     add(1);
     (void)machine.start(now);
-    (void)machine.on_offer(device(1), {100, 100}, 5ms, now);
     wire::lease_reply busy;
     busy.what = wire::lease_reply::verdict::busy;
     busy.retry_after_ms = 30'000;
@@ -166,7 +189,7 @@ TEST_F(bootstrap_test, one_missed_beat_is_no_loss_and_three_silent_checks_are) {
     }
     const auto last = machine.on_beat(device(1), false, now + 10s);
     EXPECT_EQ(only<bootstrap::lost>(last).size(), 1u);
-    EXPECT_EQ(only<bootstrap::probe>(last).size(), 1u);
+    EXPECT_EQ(only<bootstrap::ask_lease>(last).size(), 1u);
     EXPECT_FALSE(machine.lessor());
 }
 
@@ -196,18 +219,13 @@ TEST_F(bootstrap_test, many_candidates_are_bounded_and_one_that_fails_makes_room
     (void)machine.add(fresh, false, now);
     EXPECT_EQ(machine.candidates(), bootstrap::candidates_most);
     std::set<device_id> asked;
-    while (machine.now_in() == bootstrap::phase::probing || asked.empty()) {
-        now = *machine.deadline();
-        for (const auto& one : only<bootstrap::probe>(machine.on_time(now))) {
-            asked.insert(one.to);
-        }
-    }
-    now = *machine.deadline();
-    for (auto all = machine.on_time(now); machine.now_in() == bootstrap::phase::probing;
-         now = *machine.deadline(), all = machine.on_time(now)) {
-        for (const auto& one : only<bootstrap::probe>(all)) {
-            asked.insert(one.to);
-        }
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        do {
+            now = *machine.deadline();
+            for (const device_id& one : whom_it_asks(machine.on_time(now))) {
+                asked.insert(one);
+            }
+        } while (machine.now_in() != bootstrap::phase::waiting);
     }
     EXPECT_TRUE(asked.contains(fresh));
     EXPECT_FALSE(asked.contains(device(1)));
@@ -218,7 +236,7 @@ TEST_F(bootstrap_test, closed_session_starts_over_at_once) {
     lease_one();
     const auto effects = machine.on_peer_gone(device(1), now);
     EXPECT_EQ(only<bootstrap::lost>(effects).size(), 1u);
-    EXPECT_EQ(only<bootstrap::probe>(effects).size(), 1u);
+    EXPECT_EQ(only<bootstrap::ask_lease>(effects).size(), 1u);
     EXPECT_TRUE(machine.on_peer_gone(device(2), now).empty());
 }
 
@@ -289,7 +307,7 @@ TEST_F(bootstrap_test, says_once_that_no_rendezvous_was_found_and_goes_on) {
     }
     EXPECT_EQ(said, 1);
     EXPECT_EQ(at, instant{1h} + 40s);
-    EXPECT_EQ(only<bootstrap::probe>(machine.add(device(1), false, now)).size(), 1u);
+    EXPECT_EQ(only<bootstrap::ask_lease>(machine.add(device(1), false, now)).size(), 1u);
 }
 
 TEST_F(bootstrap_test, with_a_lease_it_never_says_that_and_after_a_loss_once) {
@@ -321,12 +339,9 @@ TEST_F(bootstrap_test, one_prefix_has_at_most_two_places_in_a_batch) {
     (void)machine.add({device(1), device(2), device(3), device(4), device(5), device(6), device(7)},
                       false, now);
     std::vector<std::vector<device_id>> batches;
-    for (auto asked = only<bootstrap::probe>(machine.start(now)); !asked.empty();
-         now = now + bootstrap::batch_time, asked = only<bootstrap::probe>(machine.on_time(now))) {
-        batches.emplace_back();
-        for (const auto& one : asked) {
-            batches.back().push_back(one.to);
-        }
+    for (auto asked = whom_it_asks(machine.start(now)); !asked.empty();
+         now = now + bootstrap::batch_time, asked = whom_it_asks(machine.on_time(now))) {
+        batches.push_back(asked);
     }
     EXPECT_EQ(
         batches,
@@ -416,7 +431,6 @@ TEST_F(bootstrap_test, of_promoted_ones_that_meet_the_smallest_stays) {
     edge.describe(device(2), {true, {}});
     (void)edge.add(device(2), false, now);
     (void)edge.start(now);
-    (void)edge.on_offer(device(2), {0, 32}, 5ms, now);
     (void)edge.on_lease(device(2), grant(), now);
     edge.describe(device(1), {true, {}});
     (void)edge.add(device(1), false, now);
