@@ -165,4 +165,36 @@ result<report> storm(const trial& with) {
     return now.ended(in, begun);
 }
 
+result<report> overload(const trial& with) {
+    run now("overload", with);
+    settings made_as;
+    made_as.seed = with.seed;
+    made_as.rendezvous = with.rendezvous;
+    made_as.edges_max = with.edges * 5 / 8 / with.rendezvous;
+    made_as.opened_most = with.rendezvous * 2;
+    auto made = world::make(with.plugins, with.strategy, made_as);
+    if (!made) {
+        return fail(std::move(made.error()));
+    }
+    world& in = **made;
+    const instant begun = in.now();
+    in.arrive(with.edges, 10min);
+    double fullest = 0;
+    for (int i = 0; i < 120; ++i) {
+        in.run_for(5s);
+        const double room = static_cast<double>(in.loads().size()) * made_as.edges_max;
+        fullest = std::max(fullest, in.leased() / room);
+    }
+    in.run_for(1min);
+    const auto& waited = in.so_far().first_lease_s;
+    now.note("first_lease_p50", quantile(waited, 0.5), "s");
+    now.note("first_lease_p99", quantile(waited, 0.99), "s", goal{"G21", {}, 2, load_aware});
+    now.note("first_lease_max", quantile(waited, 1), "s");
+    now.note("leases_refused", static_cast<double>(in.so_far().refused), "");
+    now.note("fullest", fullest, "of all room");
+    now.note("rendezvous_opened", in.rendezvous() - with.rendezvous, "");
+    now.note("without_lease_at_end", in.present() - in.leased(), "", goal{"G21", {}, 0, every});
+    return now.ended(in, begun);
+}
+
 }  // namespace calbox::lab::policy

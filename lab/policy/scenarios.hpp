@@ -72,5 +72,8 @@ result<report> uneven_rendezvous(const trial& with);
 result<report> tight_rendezvous(const trial& with);
 /// Two rendezvous, of which one is killed: does the other one see a storm?
 result<report> storm(const trial& with);
+/// Ten minutes in which eight edges come for each five places; others are opened when rendezvous
+/// ask for them.
+result<report> overload(const trial& with);
 
 }  // namespace calbox::lab::policy

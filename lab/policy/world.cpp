@@ -95,6 +95,10 @@ void world::happen(const event& what) {
             return on_gone(what);
         case kind::move:
             return on_move(what);
+        case kind::look:
+            return on_look(what);
+        case kind::opened:
+            return open_another();
     }
 }
 
@@ -183,6 +187,10 @@ void world::bring_back(const std::vector<std::uint32_t>& which) {
 
 void world::stall(std::uint32_t which, duration d) {
     rendezvous_.at(which).stalled_until = now_ + d;
+}
+
+std::uint32_t world::rendezvous() const noexcept {
+    return static_cast<std::uint32_t>(rendezvous_.size());
 }
 
 std::uint32_t world::leased() const {

@@ -42,7 +42,9 @@ struct settings {
     std::uint32_t dial_round_trips = 2;  // before the first question to a rendezvous: TCP and TLS
     bool wraps = true;                   // plane.hpp
     bool uneven = false;  // every fourth rendezvous has 5/2 of edges_max, the others half of it
-    std::uint32_t admit_rate = 200;  // of each rendezvous, leases in a second
+    std::uint32_t admit_rate = 200;                   // of each rendezvous, leases in a second
+    std::uint32_t opened_most = 0;                    // rendezvous more, when they ask for them
+    duration opens_after = std::chrono::seconds(20);  // it was asked for
 };
 
 /// What has happened so far.
@@ -96,6 +98,8 @@ public:
     std::uint32_t leased() const;
     /// Edges that lost their rendezvous and have no other yet.
     std::uint32_t failing_over() const;
+    /// Rendezvous that there ever were.
+    std::uint32_t rendezvous() const noexcept;
     /// Leases at each running rendezvous, or at those of `which` that run.
     std::vector<std::uint32_t> loads() const;
     std::vector<std::uint32_t> loads(const std::vector<std::uint32_t>& which) const;
@@ -114,7 +118,9 @@ private:
         answered,
         reset,
         gone,
-        move
+        move,
+        look,
+        opened
     };
     enum class message : std::uint8_t { none, probe, lease, renewal, heartbeat, leave, load, room };
     enum class reply : std::uint8_t { nothing, good, forgotten };
@@ -144,6 +150,8 @@ private:
     void happen(const event& what);
     discovery::strategy& strategy_for(std::unique_ptr<strategy_instance>& own);
     void start(std::uint32_t rendezvous);
+    void on_look(const event& what);
+    void open_another();
 
     // edges
     void on_arrival();
@@ -190,6 +198,7 @@ private:
     event_heap<event> heap_;
     instant now_{std::chrono::hours(1)};
     std::uint32_t present_ = 0, last_serial_ = 0;
+    std::uint32_t asked_for_ = 0;  // rendezvous, beside those of the beginning
     bool replacing_ = true, staying_ = false;
     tally tally_;
     std::uint64_t trace_ = 0xcbf29ce484222325ull;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lab/policy/world.hpp"
+#include "overlay/opener.hpp"
 
 namespace calbox::lab::policy {
 
@@ -22,6 +23,7 @@ struct world::edge {
 struct world::meeting_point {
     std::unique_ptr<strategy_instance> own;
     std::optional<overlay::lessor> machine;  // while it runs
+    std::optional<overlay::opener> opens;    // where others can be opened
     place where;
     bool refuses = false;  // its process is gone, its machine is not
     std::uint32_t life = 0;
@@ -41,6 +43,12 @@ public:
         }
         sorted_ = ids_;
         std::sort(sorted_.begin(), sorted_.end());
+    }
+    void add_rendezvous() {
+        const device_id fresh =
+            id_of(static_cast<std::uint32_t>(ids_.size()), wire::role::rendezvous);
+        ids_.push_back(fresh);
+        sorted_.insert(std::lower_bound(sorted_.begin(), sorted_.end(), fresh), fresh);
     }
     const device_id& rendezvous(std::uint32_t number) const { return ids_.at(number); }
     device_id edge(std::uint32_t serial) const { return id_of(serial, wire::role::edge); }

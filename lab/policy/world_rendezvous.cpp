@@ -20,7 +20,41 @@ void world::start(std::uint32_t rendezvous) {
                         town_->rendezvous(rendezvous),
                         lessor::settings{room_of(rendezvous), with_.heartbeat, with_.admit_rate,
                                          (with_.admit_rate + 1) / 2});
+    if (with_.opened_most > 0) {
+        one.opens.emplace(town_->rendezvous(rendezvous), now_, overlay::opener::settings());
+        event look;
+        look.what = kind::look;
+        look.rendezvous = rendezvous;
+        look.life = one.life;
+        push(one.opens->with().look_every, look);
+    }
     carry_out_at(rendezvous, one.machine->start(now_));
+}
+
+/// As node's keep_enough_rendezvous; what is asked for comes after a while, as long as there is
+/// any.
+void world::on_look(const event& what) {
+    meeting_point& one = rendezvous_[what.rendezvous];
+    if (!one.machine || one.life != what.life) {
+        return;
+    }
+    const bool advised = one.machine->advised() == discovery::advice::open_rendezvous;
+    const std::uint32_t wanted = one.opens->look(one.machine->loads(now_), advised, now_);
+    const std::uint32_t more = std::min(wanted, with_.opened_most - asked_for_);
+    asked_for_ += more;
+    for (std::uint32_t i = 0; i < more; ++i) {
+        event opened;
+        opened.what = kind::opened;
+        push(with_.opens_after, opened);
+    }
+    push(one.opens->with().look_every, what);
+}
+
+/// All rendezvous hear of it at once, and edges from them.
+void world::open_another() {
+    town_->add_rendezvous();
+    rendezvous_.emplace_back().where = any_place(places_);
+    start(rendezvous() - 1);
 }
 
 /// A question of one rendezvous to another.

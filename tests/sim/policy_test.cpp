@@ -85,6 +85,14 @@ TEST(policy, load_aware_serves_uneven_and_tight_rendezvous_and_chance_refuses) {
     }
 }
 
+TEST(policy, a_crowd_beyond_all_room_waits_for_nobody_since_others_are_opened_in_time) {
+    // A tenth of the design's world.
+    const report seen = must(overload({host(), by("load_aware"), 1, 1'600, 10}));
+    expect_goals(seen);
+    EXPECT_GE(seen.value("rendezvous_opened"), 6);
+    EXPECT_LT(seen.value("fullest"), 1);
+}
+
 TEST(policy, orphans_of_one_of_two_rendezvous_make_no_storm) {
     expect_goals(must(storm({host(), by("random"), 1, 10'000, 2})));
 }

@@ -13,6 +13,7 @@ task<void> node_parts::keep_enough_rendezvous() {
         opening_with.look_every /= 20;
         opening_with.begins_after /= 20;
         opening_with.again_after /= 20;
+        opening_with.joins_within /= 20;
     }
     overlay::opener decides(me.self(), env.time.now(), opening_with);
     while (true) {

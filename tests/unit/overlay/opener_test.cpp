@@ -72,6 +72,21 @@ TEST_F(opener_test, opens_as_many_as_bring_all_to_seventy_per_cent_of_their_room
     }
 }
 
+TEST_F(opener_test, a_crowd_is_seen_to_come_and_what_was_opened_for_it_is_not_opened_twice) {
+    opener one(device(1), now, {});
+    now = now + 1min;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> asked;  // at how many edges each, and for
+    for (std::uint32_t edges = 20; edges < 90; edges += 5) {
+        if (const std::uint32_t more = look(one, loads(10, edges, 100))) {
+            asked.emplace_back(edges, more);
+        }
+    }
+    // 5 come in a second: what is free lasts for another 90 s from 55 on; two looks are needed.
+    ASSERT_GE(asked.size(), 2u);
+    EXPECT_EQ(asked[0], (std::pair{65u, 2u})) << "650, and 150 before those serve, of 70 each";
+    EXPECT_EQ(asked[1], (std::pair{85u, 3u})) << "15 for 1,000, and 12 are there or come";
+}
+
 TEST_F(opener_test, only_the_first_one_asks) {
     opener second(device(2), now, {.least = 9});
     now = now + 1min;
