@@ -1,4 +1,5 @@
-// files add, list, get, update, rm.
+// files add, list, get, update, rm, folder.
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -173,6 +174,44 @@ answer<void> remove(context& with) {
     return {};
 }
 
+/// "in step" for in_step
+std::string plain_words(std::string text) {
+    std::ranges::replace(text, '_', ' ');
+    return text;
+}
+
+answer<void> folder(context& with) {
+    return show_document(with, "/v1/folder", [&](const json& found) {
+        const auto state = text_of(found, "state");
+        if (state == "off") {
+            with.out.done(
+                "there is no folder: set files.folder in the configuration of calboxd, for example "
+                "\"~/CalendarBox\"");
+            return;
+        }
+        const auto problem = text_of(found, "problem");
+        const auto user = text_of(found, "user");
+        with.out.done(fmt::format("{}, {}: {}{}", clean(text_of(found, "path")),
+                                  user.empty() ? std::string("nobody's yet") : clean(user) + "'s",
+                                  plain_words(state),
+                                  problem.empty() ? std::string() : " (" + clean(problem) + ")"));
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& event : list_of(found, "events")) {
+            const auto directory = clean(text_of(event, "directory"));
+            if (list_of(event, "files").empty()) {
+                rows.push_back({clean(text_of(event, "id")), directory, {}, "no files"});
+            }
+            for (const auto& file : list_of(event, "files")) {
+                const auto why = clean(text_of(file, "problem"));
+                rows.push_back(
+                    {clean(text_of(event, "id")), directory, clean(text_of(file, "name")),
+                     clean(text_of(file, "state")) + (why.empty() ? std::string() : ": " + why)});
+            }
+        }
+        with.out.table({"EVENT", "DIRECTORY", "FILE", "STATE"}, rows, "no coming events");
+    });
+}
+
 const argument id_argument{
     .name = "ID", .help = "the event, for example alice/1.7", .kind = word_kind::event};
 const argument name_argument{.name = "NAME", .help = "the file's name at the event"};
@@ -233,6 +272,17 @@ std::vector<command> file_commands() {
          .examples = {{"files rm alice/1.7 slides.pdf", "for everybody"}},
          .details = {},
          .run = remove},
+        {.path = "files folder",
+         .summary = "Shows how it stands with the folder of coming events",
+         .arguments = {},
+         .options = {},
+         .examples = {{"files folder", "which files are there, and which are on their way"}},
+         .details =
+             "With files.folder in the configuration of calboxd every coming event has a "
+             "directory\n"
+             "with its files. What is put there is attached, what is changed there becomes a new\n"
+             "version; what is removed there is removed on this machine only.",
+         .run = folder},
     };
 }
 

@@ -91,6 +91,7 @@ constexpr std::array table = {
     route{"GET", file_path, get_file},
     route{"POST", "/v1/events/{organizer}/{seq}/files/{name}/fetch", fetch_file},
     route{"DELETE", file_path, delete_file},
+    route{"GET", "/v1/folder", get_folder},
     route{"GET", "/v1/search", get_search},
     route{"GET", "/v1/export", get_export},
     route{"POST", "/v1/import", post_import},
@@ -204,8 +205,9 @@ std::vector<api::route_name> api::routes() {
     return all;
 }
 
-api::api(const environment& env, node::services on, web_sessions& pages, std::function<void()> stop)
-    : env_(env), on_(on), pages_(pages), stop_(std::move(stop)) {}
+api::api(const environment& env, node::services on, web_sessions& pages, std::function<void()> stop,
+         std::function<folder_view()> folder)
+    : env_(env), on_(on), pages_(pages), stop_(std::move(stop)), folder_(std::move(folder)) {}
 
 task<result<http::response>> api::dispatch(http::exchange& line) {
     const std::string_view target = without_host(line.asked().target);
@@ -221,7 +223,7 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
         refusal.head.push_back({"Allow", made.allowed});
         co_return refusal;
     }
-    call one{env_, on_, pages_, stop_, metrics_, line, {}, {}};
+    call one{env_, on_, pages_, stop_, folder_, metrics_, line, {}, {}};
     for (const std::string_view part : made.parts) {
         auto text = decoded(part, false);
         if (!text) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "folder_sync.hpp"
 #include "http.hpp"
 #include "metrics.hpp"
 
@@ -16,8 +17,10 @@ class web_sessions;
 class api final : public http::handler {
 public:
     /// The services outlive the API, and so do the sessions of the page, which make its links.
-    /// `stop` has the daemon end in good order, after the answers that are on their way.
-    api(const environment& env, node::services on, web_sessions& pages, std::function<void()> stop);
+    /// `stop` has the daemon end in good order, after the answers that are on their way. `folder`
+    /// says how it stands with the folder of coming events.
+    api(const environment& env, node::services on, web_sessions& pages, std::function<void()> stop,
+        std::function<folder_view()> folder);
 
     /// Answers exactly once, whatever happens; only cancellation leaves it by an exception.
     task<void> serve(http::exchange& line) override;
@@ -36,6 +39,7 @@ private:
     node::services on_;
     web_sessions& pages_;
     std::function<void()> stop_;
+    std::function<folder_view()> folder_;
     metrics metrics_;
 };
 

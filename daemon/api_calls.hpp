@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "folder_sync.hpp"
 #include "http.hpp"
 #include "json.hpp"
 
@@ -25,6 +26,7 @@ struct call {
     node::services& on;
     web_sessions& pages;
     const std::function<void()>& stop;
+    const std::function<folder_view()>& folder;
     const metrics& counted;
     http::exchange& line;
     std::vector<std::string> parts;  // what stands for the path's {...}, decoded
@@ -141,6 +143,7 @@ outcome put_file(call& one);
 outcome get_file(call& one);
 outcome fetch_file(call& one);
 outcome delete_file(call& one);
+outcome get_folder(call& one);
 
 outcome get_account(call& one);
 outcome post_account_export(call& one);

@@ -301,6 +301,19 @@ outcome fetch_file(call& one) {
     co_return json_response(200, to_json(*file));
 }
 
+outcome get_folder(call& one) {
+    folder_view view = one.folder();
+    const auto as = one.user();
+    const auto users = one.on.account.signed_in();
+    const bool is_mine = as && std::ranges::any_of(users, [&](const node::account_view& user) {
+                             return user.id == *as && user.name == view.user;
+                         });
+    if (!is_mine) {
+        view.events.clear();  // what they are called is for that person alone
+    }
+    co_return json_response(200, to_json(view));
+}
+
 outcome delete_file(call& one) {
     const auto at = one.addressed();
     if (!at) {

@@ -11,6 +11,7 @@
 #include "command_real.hpp"
 #include "crypto/primitives.hpp"
 #include "directories.hpp"
+#include "folder_sync.hpp"
 #include "http_server.hpp"
 #include "model/event.hpp"
 #include "net/multicast_real.hpp"
@@ -146,7 +147,13 @@ private:
             co_return entered;
         }
         pages_ = std::make_unique<web_sessions>(env_);
-        api_ = std::make_unique<api>(env_, node_->api(), *pages_, [this] { begin_to_stop(); });
+        folder_settings folder = with_.folder;
+        folder.memory = with_.data_dir / "folder.json";
+        folder_ = std::make_unique<folder_sync>(env_, node_->api(), std::move(folder));
+        folder_->start();
+        api_ = std::make_unique<api>(
+            env_, node_->api(), *pages_, [this] { begin_to_stop(); },
+            [this] { return folder_->view(); });
         http::server_settings settings;
         settings.socket = with_.socket;
         server_ = std::make_unique<http::server>(env_, std::move(settings), *api_);
@@ -194,6 +201,11 @@ private:
             web_.reset();
         }
         api_.reset();
+        if (folder_) {
+            folder_->request_stop();
+            co_await folder_->join();
+            folder_.reset();
+        }
         if (node_) {
             co_await node_->hand_over(hand_over_time);
             node_->request_stop();
@@ -370,6 +382,7 @@ private:
     std::optional<net::router_port_mapper> mapper_;
     std::unique_ptr<node::node> node_;
     std::unique_ptr<web_sessions> pages_;
+    std::unique_ptr<folder_sync> folder_;
     std::unique_ptr<api> api_;
     std::unique_ptr<http::server> server_;
     std::unique_ptr<web_doors> web_;

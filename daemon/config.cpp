@@ -261,6 +261,22 @@ result<void> read_scrub_speed(const toml::node& value, config& into) {
     });
 }
 
+/// As path_of; "~/" is completed later, when it is known where that is.
+result<void> read_folder(const toml::node& value, config& into) {
+    const auto text = text_of(value);
+    if (!text || !(text->starts_with('/') || text->starts_with("~/"))) {
+        return wrong("it must be a path in quotes that begins with / or ~/");
+    }
+    into.folder.path = *text;
+    return {};
+}
+
+result<void> read_ahead(const toml::node& value, config& into) {
+    return number_of(value, 1, 3'650).map([&](std::int64_t n) {
+        into.folder.ahead = std::chrono::days(n);
+    });
+}
+
 result<void> read_quota(const toml::node& value, config& into) {
     return number_of(value, 1, 1'000'000'000).map([&](std::int64_t n) {
         into.node.backup_quota = static_cast<std::uint64_t>(n) << 20;
@@ -331,6 +347,8 @@ constexpr std::array keys{
     key{"friends.free_busy", read_yes_or_no<&node::node_settings::tells_free_busy>},
     key{"history.keep_days", read_days<&node::node_settings::history_kept>},
     key{"history.trash_days", read_days<&node::node_settings::trash_kept>},
+    key{"files.folder", read_folder},
+    key{"files.ahead_days", read_ahead},
     key{"backup.quota_mib", read_quota},
     key{"scrub.every_days", read_scrub_days},
     key{"scrub.mib_per_second", read_scrub_speed},
@@ -443,6 +461,13 @@ result<void> fill_in_places(config& into, const variables& from) {
         }
         into.socket =
             (runtime.empty() ? data : runtime) / "calbox" / "ctl.sock";  // where calboxctl looks
+    }
+    if (const std::string& folder = into.folder.path.native(); folder.starts_with("~/")) {
+        const fs::path home = from("HOME");
+        if (!home.is_absolute()) {
+            return wrong("files.folder: HOME is not set: name an absolute path");
+        }
+        into.folder.path = home / folder.substr(2);
     }
     if (into.socket.native().size() > socket_path_max) {
         return wrong("socket: " + into.socket.native() + " is too long for a socket (at most " +

@@ -12,6 +12,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include "folder_sync.hpp"
 #include "node/node.hpp"
 #include "web_certificate.hpp"
 
@@ -45,6 +46,7 @@ struct config {
     std::vector<std::string> open_command;
     bool lan_search = true;                       // for rendezvous, in the local network
     bool port_mapping = true;                     // asks the router for a port
+    folder_settings folder;                       // of coming events
     std::vector<std::string> plugin_directories;  // empty: the installed one
     log_level level = log_level::info;
 };

@@ -1,6 +1,9 @@
 #include "directories.hpp"
 
 #include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include <fcntl.h>
@@ -74,6 +77,19 @@ result<void> make_private(const std::filesystem::path& path) {
         return system_problem("cannot take the permissions of others away from", path);
     }
     return {};
+}
+
+std::string kept_text(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+bool keep_text(const std::filesystem::path& file, const std::string& text) {
+    const std::filesystem::path fresh = file.string() + ".new";
+    std::ofstream out(fresh, std::ios::trunc);
+    out << text;
+    out.close();
+    return out && std::rename(fresh.c_str(), file.c_str()) == 0;
 }
 
 result<data_lock> data_lock::take(const std::filesystem::path& directory) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include <calbox/error.hpp>
 
@@ -13,6 +14,11 @@ namespace calbox::daemon {
 result<void> make_private_directory(const std::filesystem::path& path);
 /// Takes away what group and others may do with a directory of ours.
 result<void> make_private(const std::filesystem::path& path);
+
+/// What a file says; nothing where it cannot be read.
+std::string kept_text(const std::filesystem::path& file);
+/// Wholly, or as it was. Nothing is promised of it: a power cut may take it.
+bool keep_text(const std::filesystem::path& file, const std::string& text);
 
 /// Holds `<directory>/lock` for this process; the system lets go of it when the process ends,
 /// however it ends.

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "folder_sync.hpp"
 #include "node/services.hpp"
 
 namespace calbox::daemon {
@@ -85,6 +86,7 @@ json to_json(const node::status_view& view);
 json to_json(const node::scrub_view& view);
 json to_json(const node::store_view& view);
 json to_json(const node::change& view);
+json to_json(const folder_view& view);
 
 template <class Views>
 json list_of(const Views& views) {

@@ -1,4 +1,4 @@
-// The store and what reads it, as JSON.
+// The store and what reads it, and the folder of coming events, as JSON.
 #include "json.hpp"
 
 namespace calbox::daemon {
@@ -38,6 +38,29 @@ json to_json(const node::store_view& view) {
             {"lacking_events", view.lacking_events},
             {"given_events", view.given_events},
             {"scrub", to_json(view.scrub)}};
+}
+
+json to_json(const folder_view& view) {
+    json events = json::array();
+    for (const folder_view::event& one : view.events) {
+        json files = json::array();
+        for (const folder_plan::file_state& file : one.files) {
+            files.push_back({{"name", file.name},
+                             {"label", file.label},
+                             {"state", file.state},
+                             {"problem", file.problem}});
+        }
+        events.push_back({{"id", one.id_text},
+                          {"title", one.title},
+                          {"directory", one.directory},
+                          {"files", files}});
+    }
+    return {{"path", view.path},
+            {"user", view.user},
+            {"state", view.state},
+            {"problem", view.problem},
+            {"ahead_days", view.ahead_days},
+            {"events", events}};
 }
 
 }  // namespace calbox::daemon

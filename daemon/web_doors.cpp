@@ -2,6 +2,8 @@
 
 #include <fstream>
 
+#include "directories.hpp"
+
 namespace calbox::daemon {
 
 namespace {
@@ -16,20 +18,6 @@ std::uint16_t kept_port(const fs::path& file) {
     std::uint16_t port = 0;
     in >> port;
     return in ? port : std::uint16_t{0};
-}
-
-/// Wholly, or as it was. Nothing is promised of it: a power cut may take it.
-bool keep_text(const fs::path& file, const std::string& text) {
-    const fs::path fresh = file.string() + ".new";
-    std::ofstream out(fresh, std::ios::trunc);
-    out << text;
-    out.close();
-    return out && std::rename(fresh.c_str(), file.c_str()) == 0;
-}
-
-std::string kept_text(const fs::path& file) {
-    std::ifstream in(file);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 std::string with_port(const std::string& host, std::uint16_t port) {

@@ -89,7 +89,8 @@ protected:
                        objects, search,  calendars, archive, remind,  busy};
     web_sessions pages{world.env};
     int stops = 0;
-    api subject{world.env, all, pages, [this] { ++stops; }};
+    folder_view folder;
+    api subject{world.env, all, pages, [this] { ++stops; }, [this] { return folder; }};
     std::filesystem::path directory;
     std::string socket_path;
     std::unique_ptr<http::server> server;

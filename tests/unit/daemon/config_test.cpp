@@ -66,6 +66,18 @@ TEST(config, without_a_word_is_what_the_manual_says) {
     EXPECT_EQ(made.level, log_level::info);
 }
 
+TEST(config, the_folder_may_begin_at_home) {
+    EXPECT_EQ(right("").folder.path, "");
+    EXPECT_EQ(right("[files]\nfolder = \"~/Calendar Box\"\nahead_days = 30").folder.path,
+              "/home/ann/Calendar Box");
+    EXPECT_EQ(right("[files]\nfolder = \"/srv/x\"\nahead_days = 30").folder.ahead,
+              std::chrono::days(30));
+    expect_holds(wrong("files.folder = \"x\""), "files.folder: it must be a path");
+    expect_holds(wrong("files.folder = \"~/x\"", environment_of({{"XDG_DATA_HOME", "/d"}})),
+                 "HOME is not set");
+    expect_holds(wrong("files.ahead_days = 0"), "files.ahead_days");
+}
+
 TEST(config, reads_every_key) {
     const std::string network(64, 'a');
     const config made = right(R"(

@@ -1,0 +1,123 @@
+"""The folder of coming events (R8, R59; issue 6): what is put there is attached, what others attach comes."""
+
+import datetime
+import os
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+
+import harness
+from harness import Person, World, expect, wait_until
+
+
+def in_days(days: int) -> str:
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).strftime("%Y-%m-%d")
+
+
+def person(world: World, name: str, hub) -> Person:
+    return world.edge(name, hub, files__folder=world.path / name / "folder").person(name).register()
+
+
+def folder(someone: Person):
+    return someone.daemon.home / "folder"
+
+
+def in_step(*people: Person) -> None:
+    for one in people:
+        wait_until(lambda: one.ask("files", "folder")["state"] == "in_step", f"{one.name}'s folder is in step")
+
+
+def lies(place, data: bytes) -> None:
+    wait_until(lambda: place.is_file() and place.read_bytes() == data, f"{place} is as it should be")
+
+
+def files_of(someone: Person, event: str) -> list[str]:
+    return sorted(one["name"] for one in someone.event(event)["files"])
+
+
+def shared(world: World) -> None:
+    hub = world.hub()
+    alice, bob = (person(world, name, hub) for name in ("alice", "bob"))
+    day = in_days(3)
+    event = alice.add_event("DS meeting", f"{day} 10:00+60m", ["bob"])
+    alice.add_event("Far away", f"{in_days(40)} 10:00+60m")
+    hers, his = folder(alice) / f"{day} DS meeting", folder(bob) / f"{day} DS meeting"
+    for place in (hers, his):
+        wait_until(place.is_dir, f"{place} is there")
+    expect(not list(folder(alice).glob("*Far away")), "an event that is far away has a directory")
+
+    # Alice drops a file, by bits; it is in Bob's folder.
+    first = os.urandom(300_000)
+    with open(hers / "slides.pdf", "wb") as file:
+        for at in range(0, len(first), 100_000):
+            file.write(first[at:at + 100_000])
+            file.flush()
+    lies(his / "slides.pdf", first)
+    # Bob changes it as editors do; Alice gets the new version.
+    second = first[::-1]
+    (his / ".slides.pdf.swp").write_bytes(b"x")
+    (his / "slides.new~").write_bytes(second)
+    os.replace(his / "slides.new~", his / "slides.pdf")
+    lies(hers / "slides.pdf", second)
+    (his / ".slides.pdf.swp").unlink()
+    expect(files_of(alice, event) == ["slides.pdf"], f"{files_of(alice, event)}")
+    in_step(alice, bob)
+
+    # What lies there is not attached again after a restart, killed or not, nor without its memory.
+    versions = alice.event(event)["version"]
+    bob.daemon.kill()
+    (bob.daemon.home / "data" / "folder.json").unlink()
+    alice.daemon.terminate()
+    (hers / "while away.txt").write_text("minutes")
+    for one in (alice, bob):
+        one.daemon.start()
+        one.daemon.wait_connected()
+    lies(his / "while away.txt", b"minutes")
+    in_step(alice, bob)
+    expect(files_of(bob, event) == ["slides.pdf", "while away.txt"], f"{files_of(bob, event)}")
+    expect(bob.event(event)["version"] == versions + 1, "something was attached twice")
+
+    # Both have a file of one name: both keep it, and see the other's.
+    bob.daemon.terminate()
+    (hers / "notes.txt").write_text("hers")
+    wait_until(lambda: "notes.txt" in files_of(alice, event), "hers is attached")
+    (his / "notes.txt").write_text("of Bob")
+    bob.daemon.start()
+    bob.daemon.wait_connected()
+    lies(his / "notes.txt", b"hers")
+    wait_until(lambda: len(files_of(alice, event)) == 4, "both are at the event")
+    beside = next(name for name in files_of(alice, event) if name.startswith("notes (bob, "))
+    lies(hers / beside, b"of Bob")
+    lies(his / beside, b"of Bob")
+
+    # What Bob removes stays at the event; what Alice takes off goes.
+    (his / "slides.pdf").unlink()
+    wait_until(lambda: any(file["state"] == "removed" for one in bob.ask("files", "folder")["events"] for file in one["files"]),
+               "the removed file is known")
+    alice.remove_file(event, "notes.txt")
+    wait_until(lambda: not (his / "notes.txt").exists(), "it is gone at Bob's")
+    expect((hers / "slides.pdf").exists() and not (his / "slides.pdf").exists(), "the removed one came back")
+    expect("slides.pdf" in files_of(bob, event), "it was removed for everybody")
+
+    # Links are not followed, nor is anything taken from outside.
+    (world.path / "secret").write_text("secret")
+    (his / "link.txt").symlink_to(world.path / "secret")
+    shutil.copytree(his, folder(bob) / "a copy")
+    alice.edit_event(event, title="Renamed/../x")
+    wait_until((folder(bob) / f"{day} Renamed_.._x" / beside).exists, "the directory follows its event")
+    in_step(alice, bob)
+    expect(not any("link" in name for name in files_of(bob, event)), "a link was followed")
+    said = bob.do("files", "folder")
+    expect("bob's: in step" in said and f"{day} Renamed_.._x" in said, said)
+
+    # A folder that is not there any more is no order to remove everything.
+    os.rename(folder(bob), world.path / "unmounted")
+    wait_until(lambda: bob.ask("files", "folder")["state"] == "stopped", "it is noticed")
+    os.rename(world.path / "unmounted", folder(bob))
+    in_step(bob)
+    expect(len(files_of(alice, event)) == 3, f"{files_of(alice, event)}")
+
+
+if __name__ == "__main__":
+    harness.main(shared)
