@@ -1,6 +1,8 @@
-// files add, list, get, update, rm, folder.
+// files add, list, get, pause, resume, update, rm, folder.
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -80,6 +82,44 @@ std::filesystem::path destination(const context& with, const std::string& label)
     return std::filesystem::is_directory(named, ignored) ? named / file_name_of(label) : named;
 }
 
+/// Where somebody looks on: has the file come to the daemon first, and shows how far it is. What
+/// goes wrong is said by the download that follows.
+answer<void> bring_here(context& with, const std::string& target, const std::string& label) {
+    constexpr std::chrono::milliseconds look_again{200};
+    const auto file = target + "/files/" + encode_segment(label);
+    progress shown(with.world, with.out, label + ", fetching", 0);
+    std::uint64_t come = 0;
+    if (!with.world.err_is_terminal || with.out.quiet() || with.out.json()) {
+        return {};
+    }
+    for (bool begun = false;; begun = true) {
+        const auto found = with.api.get(target + "/files");
+        json mine;
+        for (const auto& one : found ? list_of(*found, "files") : json::array()) {
+            mine = text_of(one, "name") == label ? one : mine;
+        }
+        const auto held = text_of(mine, "held");
+        if (begun && held == "paused") {
+            return refuse("busy", clean(label) + " was paused: what has come of it stays");
+        }
+        if (held.empty() || held == "here" || (begun && held != "fetching")) {
+            return {};
+        }
+        if (!begun) {
+            if (auto asked = with.api.send_json("POST", file + "/resume", json::object()); !asked) {
+                return {};
+            }
+        }
+        shown.set_total(number_of(mine, "size"));
+        const auto now = std::max(come, number_of(mine, "fetched"));
+        shown.add(now - std::exchange(come, now));
+        if (!rest(with.world, look_again)) {
+            return refuse("cancelled",
+                          "given up: what has come stays, and files get goes on with it");
+        }
+    }
+}
+
 answer<void> get(context& with) {
     const auto id = with.values.one("ID");
     const auto label = with.values.one("NAME");
@@ -92,11 +132,15 @@ answer<void> get(context& with) {
                        .body = {},
                        .content_type = {},
                        .headers = {}};
+    const auto come = [&] { return bring_here(with, *target, label); };
     progress shown(with.world, with.out, label, 0);
     const auto begin = [&](std::optional<std::uint64_t> length) {
         shown.set_total(length.value_or(0));
     };
     if (with.values.one("output") == "-") {
+        if (auto here = come(); !here) {
+            return here;
+        }
         return with.api.download(what, begin, [&](std::string_view bytes) -> answer<void> {
             with.world.out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
             if (!with.world.out.good()) {
@@ -111,6 +155,9 @@ answer<void> get(context& with) {
     if (!force && std::filesystem::symlink_status(wanted, ignored).type() !=
                       std::filesystem::file_type::not_found) {
         return arriving_file::exists(wanted);
+    }
+    if (auto here = come(); !here) {
+        return here;
     }
     auto file = arriving_file::make(wanted);
     if (!file) {
@@ -157,6 +204,30 @@ answer<void> update(context& with) {
     print_file(with, "Replaced", *done, id, label);
     return {};
 }
+
+answer<void> tell(context& with, const std::string& word, std::string_view verb) {
+    const auto target = event_target(with.values.one("ID"));
+    if (!target) {
+        return refuse(target.error());
+    }
+    const auto name = with.values.one("NAME");
+    const auto done = with.api.send_json(
+        "POST", *target + "/files/" + encode_segment(name) + "/" + word, json::object());
+    if (!done) {
+        return refuse(done.error());
+    }
+    if (with.out.json()) {
+        with.out.document(*done);
+    }
+    with.out.done(fmt::format("{} {} ({} of {} here)", verb, clean(name),
+                              byte_text(number_of(*done, "fetched")),
+                              byte_text(number_of(*done, "size"))));
+    return {};
+}
+
+answer<void> pause(context& with) { return tell(with, "pause", "Paused"); }
+
+answer<void> resume(context& with) { return tell(with, "resume", "Fetching"); }
 
 answer<void> remove(context& with) {
     const auto target = event_target(with.values.one("ID"));
@@ -248,8 +319,26 @@ std::vector<command> file_commands() {
                      {.name = "force", .brief = {}, .value = {}, .help = "replace what is there"}},
          .examples = {{"files get alice/1.7 slides.pdf", "into this directory"},
                       {"files get alice/1.7 notes.txt -o - | less", "into a pipe"}},
-         .details = "The file appears under its name when it is complete, and not before.",
+         .details = "The file appears under its name when it is complete, and not before. On a "
+                    "terminal it\n"
+                    "shows how far it is; one that is paused is resumed then.",
          .run = get},
+        {.path = "files pause",
+         .summary = "Stops fetching a file; what has come of it stays",
+         .arguments = {id_argument, name_argument},
+         .options = {},
+         .examples = {{"files pause alice/1.7 film.mp4", "until files resume"}},
+         .details =
+             "On this device, and over restarts, whoever wants the file: files get elsewhere, the\n"
+             "page, and the folder of coming events are told that it is paused.",
+         .run = pause},
+        {.path = "files resume",
+         .summary = "Fetches a file in the background, or goes on with it",
+         .arguments = {id_argument, name_argument},
+         .options = {},
+         .examples = {{"files resume alice/1.7 film.mp4", "files list shows how far it is"}},
+         .details = {},
+         .run = resume},
         {.path = "files update",
          .summary = "Replaces a file of an event",
          .arguments = {id_argument,

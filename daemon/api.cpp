@@ -90,6 +90,8 @@ constexpr std::array table = {
     route{"PUT", file_path, put_file},
     route{"GET", file_path, get_file},
     route{"POST", "/v1/events/{organizer}/{seq}/files/{name}/fetch", fetch_file},
+    route{"POST", "/v1/events/{organizer}/{seq}/files/{name}/pause", pause_file},
+    route{"POST", "/v1/events/{organizer}/{seq}/files/{name}/resume", resume_file},
     route{"DELETE", file_path, delete_file},
     route{"GET", "/v1/folder", get_folder},
     route{"GET", "/v1/search", get_search},

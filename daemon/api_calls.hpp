@@ -142,6 +142,8 @@ outcome post_file(call& one);
 outcome put_file(call& one);
 outcome get_file(call& one);
 outcome fetch_file(call& one);
+outcome pause_file(call& one);
+outcome resume_file(call& one);
 outcome delete_file(call& one);
 outcome get_folder(call& one);
 

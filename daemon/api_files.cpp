@@ -243,6 +243,25 @@ outcome send_part(call& one, user_id as, event_id which, node::file_view file) {
     co_return made;
 }
 
+/// One of the things that are done with a file, and need no more than its name.
+outcome told_of(call& one,
+                task<result<node::file_view>> (node::files::*act)(user_id, event_id, std::string)) {
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
+    }
+    const auto& [as, which] = *at;
+    auto read = co_await one.nothing();
+    if (!read) {
+        co_return fail(std::move(read.error()));
+    }
+    const auto file = co_await (one.on.file.*act)(as, which, one.parts[2]);
+    if (!file) {
+        co_return fail(file.error());
+    }
+    co_return json_response(200, to_json(*file));
+}
+
 }  // namespace
 
 outcome get_files(call& one) {
@@ -284,22 +303,11 @@ outcome get_file(call& one) {
     co_return co_await send_part(one, as, which, std::move(*file));
 }
 
-outcome fetch_file(call& one) {
-    const auto at = one.addressed();
-    if (!at) {
-        co_return fail(at.error());
-    }
-    const auto& [as, which] = *at;
-    auto read = co_await one.nothing();
-    if (!read) {
-        co_return fail(std::move(read.error()));
-    }
-    const auto file = co_await one.on.file.fetch(as, which, one.parts[2]);
-    if (!file) {
-        co_return fail(file.error());
-    }
-    co_return json_response(200, to_json(*file));
-}
+outcome fetch_file(call& one) { return told_of(one, &node::files::fetch); }
+
+outcome pause_file(call& one) { return told_of(one, &node::files::pause); }
+
+outcome resume_file(call& one) { return told_of(one, &node::files::resume); }
 
 outcome get_folder(call& one) {
     folder_view view = one.folder();

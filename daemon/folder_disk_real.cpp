@@ -475,7 +475,7 @@ void folder_bell::listen(const std::set<std::filesystem::path>& to) {
         // Again for those that are known: another directory may have got the name.
         const int watch = ::inotify_add_watch(file, path.c_str(),
                                               IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE |
-                                                  IN_DELETE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW);
+                                                  IN_MOVE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW);
         if (watch >= 0) {
             state_->watched[path] = watch;
         }

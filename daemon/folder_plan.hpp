@@ -14,6 +14,8 @@
 #include <calbox/environment.hpp>
 #include <calbox/ids.hpp>
 
+#include "folder_names.hpp"
+
 namespace calbox::daemon {
 
 /// Tells whether a file is the one that was looked at before.
@@ -147,12 +149,5 @@ private:
     std::map<place, instant> untold_;  // attached, and the event need not say so until then
     std::map<std::string, std::vector<file_state>> states_;
 };
-
-/// "2026-05-03 DS meeting": no separators, control characters nor leading dot, at most 120 bytes.
-std::string directory_name(const std::string& date, const std::string& title);
-/// The name in the folder of a file that is called so at the event.
-std::string name_in_folder(const std::string& label);
-/// Does a program keep it for itself, for a moment?
-bool is_passing_file(std::string_view name);
 
 }  // namespace calbox::daemon

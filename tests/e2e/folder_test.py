@@ -8,6 +8,8 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness
+from chaos_test import pair
+from chaos_proxy import Proxy, Weather
 from harness import Person, World, expect, wait_until
 
 
@@ -119,5 +121,36 @@ def shared(world: World) -> None:
     expect(len(files_of(alice, event)) == 3, f"{files_of(alice, event)}")
 
 
+def paused(world: World) -> None:
+    """Over a line of 4 MB/s Bob pauses a file, is killed, and goes on with it; what had come is not sent again."""
+    size = 12_000_000
+    with Proxy(Weather(bytes_per_s=4e6), seed=3) as proxy:
+        alice, bob = pair(world, proxy)
+        event = alice.add_event("Film", f"{in_days(3)} 20:00+60m", ["bob"])
+        film = world.file("film.mp4", size)
+        alice.add_file(event, film)
+        wait_until(lambda: bob.event(event) and files_of(bob, event), "Bob sees it")
+
+        def file() -> dict:
+            return bob.event(event)["files"][0]
+
+        before = proxy.carried
+        bob.do("files", "resume", event, "film.mp4")
+        wait_until(lambda: file()["fetched"] > size // 4, "a quarter has come")
+        expect(bob.ask("files", "pause", event, "film.mp4")["held"] == "paused", "it is not paused")
+        come = file()["fetched"]
+        expect(size // 4 < come < size, f"{come} bytes came")
+        bob.daemon.kill()
+        bob.daemon.start()
+        expect((file()["held"], file()["fetched"]) == ("paused", come), f"after a restart: {file()}")
+        bob.refused("files", "get", event, "film.mp4", status=harness.EXIT_EXISTS, says="paused")
+        bob.do("files", "resume", event, "film.mp4")
+        wait_until(lambda: file()["held"] == "here", "it has come", 60)
+        expect(proxy.carried - before < size * 1.25, f"{proxy.carried - before} bytes were carried for {size}")
+        got = bob.get_file(event, "film.mp4", world.path / "got")
+        expect(harness.sha256(got) == harness.sha256(film), "another film came")
+        bob.refused("files", "pause", event, "film.mp4", says="already")
+
+
 if __name__ == "__main__":
-    harness.main(shared)
+    harness.main(shared, paused)

@@ -59,8 +59,12 @@ file_view files_service::view_of(const model::attachment& what) const {
     view.what = what;
     const bool here = held_.has(what.root);
     const auto moving = held_.progress(what.root);
-    view.held = here ? "here" : moving ? "fetching" : "elsewhere";
-    view.fetched = here ? what.size : moving.value_or(0);
+    const auto paused = held_.paused(what.root);
+    view.held = here                                    ? "here"
+                : paused                                ? "paused"
+                : moving || coming_.contains(what.root) ? "fetching"
+                                                        : "elsewhere";
+    view.fetched = here ? what.size : moving.value_or(paused.value_or(0));
     if (here) {
         view.stored_on.push_back("this device");
     }
@@ -84,6 +88,15 @@ result<model::attachment> files_service::find(const opened_event& in,
         return fail(errc::not_found, "the event has no file called \"" + name + "\"");
     }
     return *found;
+}
+
+result<model::attachment> files_service::find(const user_id& as, const event_id& which,
+                                              const std::string& name) const {
+    const auto opened = opened_.open(which, as);
+    if (!opened) {
+        return fail(opened.error());
+    }
+    return find(**opened, name);
 }
 
 result<void> files_service::may_attach(const opened_event& to, const user_id& as) const {
@@ -271,7 +284,8 @@ task<result<file_view>> files_service::fetch(user_id as, event_id which, std::st
     if (!*here) {
         const bool alone = sources.empty();
         auto fetched = co_await held_.fetch(what->root, what->size, std::move(sources));
-        if (!fetched && (alone || fetched.error().code == errc::unavailable)) {
+        const bool paused = held_.paused(what->root).has_value();
+        if (!fetched && !paused && (alone || fetched.error().code == errc::unavailable)) {
             // Others may have it: who took part once, or whom nobody here knows to be online.
             auto others = co_await mediator_.holders_of(what->root);
             if (others.empty() && alone) {
@@ -287,6 +301,49 @@ task<result<file_view>> files_service::fetch(user_id as, event_id which, std::st
         }
     }
     co_return view_of(*what);
+}
+
+task<result<file_view>> files_service::pause(user_id as, event_id which, std::string name) {
+    const auto what = find(as, which, name);
+    if (!what) {
+        co_return fail(what.error());
+    }
+    if (held_.has(what->root)) {
+        co_return fail(errc::conflict, "\"" + name + "\" is on this device already");
+    }
+    auto paused = co_await held_.pause(what->root);
+    if (!paused) {
+        co_return fail(std::move(paused.error()));
+    }
+    co_return view_of(*what);
+}
+
+task<result<file_view>> files_service::resume(user_id as, event_id which, std::string name) {
+    const auto what = find(as, which, name);
+    if (!what) {
+        co_return fail(what.error());
+    }
+    auto resumed = co_await held_.resume(what->root);
+    if (!resumed) {
+        co_return fail(std::move(resumed.error()));
+    }
+    if (!held_.has(what->root) && coming_.insert(what->root).second) {
+        tasks_.spawn("resume", bring(as, which, *what));
+    }
+    co_return view_of(*what);
+}
+
+task<void> files_service::bring(user_id as, event_id which, model::attachment what) {
+    const struct ending {
+        files_service& owner;
+        file_root root;
+        ~ending() { owner.coming_.erase(root); }
+    } however_it_ends{*this, what.root};
+    const auto fetched = co_await fetch(as, which, what.name);
+    if (!fetched) {
+        env_.log.write(log_level::info, "files",
+                       "a file does not come: " + fetched.error().message());
+    }
 }
 
 task<result<void>> files_service::read(user_id as, event_id which, std::string name,

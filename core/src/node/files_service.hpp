@@ -3,6 +3,8 @@
 // Owned by the node; core thread only.
 #pragma once
 
+#include <set>
+
 #include "node/file_copies.hpp"
 #include "node/set_operations.hpp"
 
@@ -23,6 +25,8 @@ public:
     task<result<void>> detach(user_id as, event_id which, std::string name) override;
     result<std::vector<file_view>> list(user_id as, event_id which) const override;
     task<result<file_view>> fetch(user_id as, event_id which, std::string name) override;
+    task<result<file_view>> pause(user_id as, event_id which, std::string name) override;
+    task<result<file_view>> resume(user_id as, event_id which, std::string name) override;
     task<result<void>> read(user_id as, event_id which, std::string name, std::uint64_t first,
                             std::uint64_t length, byte_sink& into) override;
 
@@ -43,6 +47,9 @@ private:
     file_view view_of(const model::attachment& what) const;
     result<model::attachment> find(const opened_event& in, const std::string& name) const;
     result<void> may_attach(const opened_event& to, const user_id& as) const;
+    result<model::attachment> find(const user_id& as, const event_id& which,
+                                   const std::string& name) const;
+    task<void> bring(user_id as, event_id which, model::attachment what);
     task<void> adopt_one(user_id as, event_id which, model::attachment what);
     std::vector<device_id> sources_of(const user_id& as, const file_root& root);
 
@@ -54,6 +61,7 @@ private:
     held_files& held_;
     file_copies& copies_;
     files_mediator& mediator_;
+    std::set<file_root> coming_;  // begun by resume()
     task_scope tasks_;
 };
 

@@ -4,6 +4,35 @@ namespace calbox::node {
 
 files_mediator::~files_mediator() = default;
 
+namespace {
+
+/// Key of the record that a file is paused; those of files themselves are roots alone.
+bytes paused_key(const file_root& root) {
+    bytes key = to_bytes(root.view());
+    key.push_back('p');
+    return key;
+}
+
+error paused_error() { return {errc::busy, "it is paused on this device"}; }
+
+}  // namespace
+
+/// Asks the others about one file, as long as it is not paused.
+class held_files::line final : public replica::file_mediator {
+public:
+    line(held_files& owner, const file_root& root) : owner_(owner), root_(root) {}
+    task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) override {
+        if (owner_.paused_.contains(root_)) {
+            co_return fail(paused_error());
+        }
+        co_return co_await owner_.mediator_.ask(to, type, std::move(payload));
+    }
+
+private:
+    held_files& owner_;
+    const file_root root_;
+};
+
 held_files::held_files(const environment& env, replica::database& db, files_mediator& mediator)
     : env_(env), db_(db), mediator_(mediator), store_(env, db), transfer_(env, store_) {}
 
@@ -13,6 +42,11 @@ task<result<void>> held_files::load() {
         co_return fail(rows.error());
     }
     for (const auto& [key, value] : *rows) {
+        if (key.size() == file_root::size + 1) {
+            const auto come = codec::decode<std::uint64_t>(value);
+            paused_[*file_root::from_bytes(byte_view(key).first(file_root::size))] =
+                come.value_or(0);
+        }
         if (key.size() != file_root::size) {
             continue;
         }
@@ -88,6 +122,30 @@ task<result<bool>> held_files::verify(file_root root) {
     co_return whole;
 }
 
+std::optional<std::uint64_t> held_files::paused(const file_root& root) const {
+    const auto found = paused_.find(root);
+    return found == paused_.end() ? std::nullopt : std::optional(found->second);
+}
+
+task<result<void>> held_files::pause(file_root root) {
+    const std::uint64_t come = progress(root).value_or(0);
+    if (!paused_.emplace(root, come).second) {
+        co_return result<void>();
+    }
+    replica::batch writes;
+    writes.put(replica::record_kind::file, paused_key(root), codec::encode(come));
+    co_return co_await db_.apply(std::move(writes));
+}
+
+task<result<void>> held_files::resume(file_root root) {
+    if (paused_.erase(root) == 0) {
+        co_return result<void>();
+    }
+    replica::batch writes;
+    writes.erase(replica::record_kind::file, paused_key(root));
+    co_return co_await db_.apply(std::move(writes));
+}
+
 task<result<void>> held_files::fetch(file_root root, std::uint64_t size,
                                      std::vector<device_id> sources) {
     // Another fetch may begin while this one asks the disk, so that both are asked again.
@@ -98,6 +156,9 @@ task<result<void>> held_files::fetch(file_root root, std::uint64_t size,
         const auto here = co_await is_here(root);
         if (!here || *here) {
             co_return here.map([](bool) {});
+        }
+        if (paused_.contains(root)) {
+            co_return fail(paused_error());
         }
     } while (progress_.contains(root) || sizes_.contains(root));
     progress_[root] = 0;
@@ -111,15 +172,14 @@ task<result<void>> held_files::fetch(file_root root, std::uint64_t size,
         co_return cleared;
     }
     const auto report = [this, root](std::uint64_t done) { progress_[root] = done; };
-    auto fetched = co_await transfer_.fetch(root, size, std::move(sources), *this, report);
+    line others(*this, root);
+    auto fetched = co_await transfer_.fetch(root, size, std::move(sources), others, report);
     if (fetched) {
         note(root, size);
+    } else if (paused_.contains(root)) {
+        co_return fail(paused_error());
     }
     co_return fetched;
-}
-
-task<result<bytes>> held_files::ask(device_id to, wire::message_type type, bytes payload) {
-    co_return co_await mediator_.ask(to, type, std::move(payload));
 }
 
 }  // namespace calbox::node

@@ -24,7 +24,7 @@ public:
     virtual task<std::vector<device_id>> holders_of(file_root root) = 0;
 };
 
-class held_files final : public replica::file_mediator {
+class held_files final {
 public:
     using sizes = std::map<file_root, std::uint64_t>;  // of the plaintext
 
@@ -55,12 +55,19 @@ public:
     task<result<void>> give_up(file_root root, std::vector<std::uint64_t> bad);
     /// Reads every leaf. False: the file was not here, or is damaged, and given up.
     task<result<bool>> verify(file_root root);
-    /// Waits for another fetch of the same file to end first.
+    /// Nothing more comes of the file from now on, over restarts, until resume(). What is asked of
+    /// others already still comes.
+    task<result<void>> pause(file_root root);
+    task<result<void>> resume(file_root root);
+    /// Plaintext bytes that had come when it was paused; nothing where it is not.
+    std::optional<std::uint64_t> paused(const file_root& root) const;
+
+    /// Waits for another fetch of the same file to end first. busy: it is paused.
     task<result<void>> fetch(file_root root, std::uint64_t size, std::vector<device_id> sources);
 
-    task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) override;
-
 private:
+    class line;
+
     void lose(const file_root& root);
 
     const environment& env_;
@@ -71,6 +78,7 @@ private:
     sizes sizes_, lost_;
     std::uint64_t total_bytes_ = 0;
     std::map<file_root, std::uint64_t> progress_;
+    std::map<file_root, std::uint64_t> paused_;  // what had come by then
 };
 
 }  // namespace calbox::node

@@ -298,7 +298,7 @@ using replica::byte_source;
 
 struct file_view {
     model::attachment what;
-    std::string held;                    // "here", "elsewhere", "fetching"
+    std::string held;                    // "here", "elsewhere", "fetching", "paused"
     std::uint64_t fetched = 0;           // plaintext bytes on this device
     std::vector<std::string> stored_on;  // "this device", "backup ab12.."
     std::vector<std::string> owed;       // backups that have not said they have it
@@ -328,8 +328,13 @@ public:
     virtual task<result<void>> detach(user_id as, event_id which, std::string name) = 0;
     virtual result<std::vector<file_view>> list(user_id as, event_id which) const = 0;
     /// Makes the file present on this device: fetches what is missing from whoever has it,
-    /// verified, resumable.
+    /// verified, resumable. busy: it is paused.
     virtual task<result<file_view>> fetch(user_id as, event_id which, std::string name) = 0;
+    /// Nothing more of the file comes to this device, over restarts too, until it is resumed;
+    /// whoever waits for it gets busy. What has come stays. conflict: it is here already.
+    virtual task<result<file_view>> pause(user_id as, event_id which, std::string name) = 0;
+    /// Begins to fetch, or goes on; does not wait for the end of it. Nothing where it is here.
+    virtual task<result<file_view>> resume(user_id as, event_id which, std::string name) = 0;
     /// Plaintext bytes [first, first + length) of a file that is here; `length` 0 means to the end.
     virtual task<result<void>> read(user_id as, event_id which, std::string name,
                                     std::uint64_t first, std::uint64_t length, byte_sink& into) = 0;

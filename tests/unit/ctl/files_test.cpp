@@ -177,6 +177,31 @@ TEST_F(files, that_change_are_not_attached) {
     }
 }
 
+TEST_F(files, pause_resume_and_the_folder) {
+    answer = http_answer(200, R"({"name":"a","size":2000000,"fetched":1000000,"held":"paused"})",
+                         {}, "application/json");
+    const auto paused = alice.run({"files", "pause", "alice/1.7", "a b.txt"});
+    EXPECT_EQ(paused.status, 0) << paused.err;
+    EXPECT_EQ(daemon.last().method, "POST");
+    EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7/files/a%20b.txt/pause");
+    EXPECT_NE(paused.out.find("Paused a b.txt"), std::string::npos) << paused.out;
+    const auto resumed = alice.run({"--json", "files", "resume", "alice/1.7", "a"});
+    EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7/files/a/resume");
+    EXPECT_EQ(json::parse(resumed.out)["held"], "paused");
+    answer = http_answer(
+        200, R"({"path":"/f","user":"alice","state":"in_step","problem":"","ahead_days":14,
+                 "events":[{"id":"alice/1.7","title":"M","directory":"2026-05-03 M",
+                            "files":[{"name":"a\u001b[1m","label":"a","state":"failed",
+                                      "problem":"you may not"}]}]})",
+        {}, "application/json");
+    const auto folder_is = alice.run({"files", "folder"});
+    EXPECT_NE(folder_is.out.find("/f, alice's: in step"), std::string::npos) << folder_is.out;
+    EXPECT_NE(folder_is.out.find("failed: you may not"), std::string::npos) << folder_is.out;
+    EXPECT_EQ(folder_is.out.find('\x1b'), std::string::npos);
+    answer = http_answer(200, R"({"path":"","state":"off","events":[]})", {}, "application/json");
+    EXPECT_NE(alice.run({"files", "folder"}).out.find("files.folder"), std::string::npos);
+}
+
 TEST_F(files, list_and_rm) {
     answer = http_answer(
         200,

@@ -37,6 +37,33 @@ TEST_F(api_files_test, attaches_lists_and_detaches) {
     EXPECT_TRUE(file.intact);
 }
 
+TEST_F(api_files_test, pauses_and_resumes) {
+    file.add("a.bin", 5).held = "fetching";
+    EXPECT_EQ(say("POST", path("a.bin") + "/pause", "{}").document()["held"], "paused");
+    const auto resumed = say("POST", path("a.bin") + "/resume", "");
+    EXPECT_EQ(resumed.status, 200);
+    EXPECT_EQ(resumed.document()["held"], "fetching");
+    EXPECT_EQ(say("POST", path("b.bin") + "/pause", "{}").code(), "not_found");
+    EXPECT_EQ(say("POST", path("a.bin") + "/pause", "{\"x\":1}").status, 400);
+}
+
+TEST_F(api_files_test, the_folder_is_for_the_person_whose_it_is) {
+    EXPECT_EQ(ask("GET", "/v1/folder").document()["events"].size(), 0u);
+    folder.path = "/home/alice/CalendarBox";
+    folder.user = "alice";
+    folder.state = "in_step";
+    folder.events.push_back(
+        {"alice/1.1", "Meeting", "2026-05-03 Meeting", {{"\xff", "", "failed", "no name"}}});
+    const auto mine = ask("GET", "/v1/folder").document();
+    EXPECT_EQ(mine["state"], "in_step");
+    EXPECT_EQ(mine["events"][0]["directory"], "2026-05-03 Meeting");
+    EXPECT_EQ(mine["events"][0]["files"][0]["problem"], "no name");
+    folder.user = "bob";
+    const auto others = ask("GET", "/v1/folder").document();
+    EXPECT_EQ(others["path"], "/home/alice/CalendarBox");
+    EXPECT_EQ(others["events"].size(), 0u);
+}
+
 TEST_F(api_files_test, replaces_the_file_that_was_read_and_says_where_both_are_kept) {
     file.add("a.bin", 5);
     const std::string root(64, 'b');

@@ -453,6 +453,21 @@ public:
         found->held = "here";
         co_return *found;
     }
+    task<result<node::file_view>> pause(user_id, event_id, std::string name) override {
+        return told(std::move(name), "paused");
+    }
+    task<result<node::file_view>> resume(user_id, event_id, std::string name) override {
+        return told(std::move(name), "fetching");
+    }
+    task<result<node::file_view>> told(std::string name, std::string held) {
+        const auto found = std::ranges::find_if(
+            all, [&](const node::file_view& one) { return one.what.name == name; });
+        if (found == all.end()) {
+            co_return fail(errc::not_found, "no such file");
+        }
+        found->held = held;
+        co_return *found;
+    }
     task<result<void>> read(user_id, event_id, std::string, std::uint64_t first,
                             std::uint64_t length, node::byte_sink& into) override {
         for (std::uint64_t at = first; at < first + length;) {

@@ -164,6 +164,35 @@ TEST_P(share, a_file_that_the_disk_lost_is_fetched_again) {
     EXPECT_TRUE(into.all == sent);
 }
 
+TEST_P(share, a_file_is_paused_and_resumed) {
+    two_people all(GetParam());
+    auto& [net, hub, alice, bob] = all;
+    const auto made = all.share("film");
+    const bytes sent = pattern(3'000'000);
+    test::bytes_source from(sent);
+    must(net.run(alice.api().file.attach(alice.me(), made.id, "a", "", from, false)));
+    const auto file = [&] {
+        const auto all_files = must(bob.api().file.list(bob.me(), made.id));
+        return all_files.empty() ? node::file_view() : all_files[0];
+    };
+    net.until([&] { return file().what.size == sent.size(); });
+    must(net.run(bob.api().file.resume(bob.me(), made.id, "a")));
+    EXPECT_EQ(file().held, "fetching");
+    net.until([&] { return file().fetched > 0; });
+    const auto paused = must(net.run(bob.api().file.pause(bob.me(), made.id, "a")));
+    EXPECT_EQ(paused.held, "paused");
+    EXPECT_GT(paused.fetched, 0U);
+    EXPECT_LT(paused.fetched, sent.size());
+    EXPECT_EQ(net.run(bob.api().file.fetch(bob.me(), made.id, "a")).error().code, errc::busy);
+    must(net.run(bob.api().file.resume(bob.me(), made.id, "a")));
+    net.until([&] { return file().held == "here"; });
+    test::bytes_sink into;
+    must(net.run(bob.api().file.read(bob.me(), made.id, "a", 0, 0, into)));
+    EXPECT_TRUE(into.all == sent);
+    EXPECT_EQ(net.run(bob.api().file.pause(bob.me(), made.id, "a")).error().code, errc::conflict);
+    EXPECT_EQ(net.run(bob.api().file.pause(bob.me(), made.id, "b")).error().code, errc::not_found);
+}
+
 TEST_P(share, takes_the_way_that_it_may) {
     two_people all(GetParam());
     share_a_file(all, 300'000);

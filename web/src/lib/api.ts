@@ -6,7 +6,7 @@ export interface Lacks { needed: number; missing: string[] }
 export type Answer = 'accepted' | 'tentative' | 'declined'
 export interface FileInfo {
   name: string; size: number; type: string; root: string; added_by: string; added: string
-  held: 'here' | 'fetching' | 'elsewhere'; fetched: number; stored_on: string[]
+  held: 'here' | 'fetching' | 'paused' | 'elsewhere'; fetched: number; stored_on: string[]
 }
 export interface Times { start: string; end: string; zone: string; all_day: boolean; start_utc: string; end_utc: string }
 export interface CalEvent {
