@@ -50,6 +50,7 @@ result<void> frame_reader::feed(byte_view data) {
             return fail(errc::malformed, "a frame of another version");
         }
         if (buffer_.size() - at - frame_head_bytes < size) {
+            buffer_.reserve(at + frame_head_bytes + size);
             break;
         }
         auto taken = take_frame(head, byte_view(buffer_).subspan(at + frame_head_bytes, size));

@@ -28,11 +28,18 @@ using owned = std::unique_ptr<T, deleter>;
 constexpr unsigned char alpn[] = {8, 'c', 'a', 'l', 'b', 'o', 'x', '/', '1'};
 constexpr std::size_t plain_bytes = 16 * 1024;         // the most in a TLS record
 constexpr std::size_t record_bytes = 16 * 1024 + 512;  // a TLS record with its overhead
+constexpr std::size_t read_bytes_most = 8 * record_bytes;
 
 /// What OpenSSL has written or is to read; it gives its memory back when it is empty.
 class byte_queue {
 public:
     void append(byte_view data) { data_.insert(data_.end(), data.begin(), data.end()); }
+    /// Room for so much, so that it need not be moved while it grows.
+    void expect(std::size_t size) {
+        if (empty()) {
+            data_.reserve(size);
+        }
+    }
     std::size_t take(unsigned char* out, std::size_t most) {
         const std::size_t size = std::min(most, data_.size() - begin_);
         std::memcpy(out, data_.data() + begin_, size);
@@ -238,14 +245,19 @@ public:
     }
 
     task<result<void>> write(byte_view data) override {
+        constexpr std::size_t records_most = 16;  // 256 KiB at a time keep the queue short
         while (!data.empty()) {
+            if (unflushed_ == 0) {
+                out_.expect(
+                    std::min(data.size() + data.size() / 64 + 64, records_most * record_bytes));
+            }
             std::size_t size = 0;
             ERR_clear_error();
             if (SSL_write_ex(ssl_.get(), data.data(), data.size(), &size) != 1) {
                 co_return fail(errc::closed, "the session with " + description() + " ended");
             }
             data = data.subspan(size);
-            if (data.empty() || ++unflushed_ >= 16) {  // 256 KiB at a time keep the queue short
+            if (data.empty() || ++unflushed_ >= static_cast<int>(records_most)) {
                 unflushed_ = 0;
                 auto sent = co_await flush();
                 if (!sent) {
@@ -290,12 +302,16 @@ private:
                 co_return arrived;
             }
         }
-        bytes buffer(record_bytes);
+        bytes buffer(read_bytes_);
         const auto size = co_await stream_->read_some(buffer);
         if (!size) {
             co_return fail(size.error());
         }
         more_waits_ = *size == buffer.size();
+        // More at once while much comes.
+        read_bytes_ = more_waits_                 ? std::min(2 * read_bytes_, read_bytes_most)
+                      : *size < buffer.size() / 4 ? record_bytes
+                                                  : read_bytes_;
         in_.append(byte_view(buffer).first(*size));
         co_return result<void>();
     }
@@ -378,6 +394,7 @@ private:
     bool flushing_ = false;
     bool more_waits_ = false;  // in the stream, very likely
     int unflushed_ = 0;
+    std::size_t read_bytes_ = record_bytes;
     crypto::certificate_facts peer_;
     bytes binding_;
 };

@@ -57,7 +57,9 @@ public:
     ~tls_session() override { forget_timers(); }
 
     const peer& other() const noexcept override { return peer_; }
-    std::size_t queued_bytes() const noexcept override { return out_.size() + writing_; }
+    std::size_t queued_bytes() const noexcept override {
+        return out_.size() + files_bytes_ + writing_;
+    }
     bool open() const noexcept override { return open_; }
 
     task<result<bytes>> request(message_type type, bytes payload, duration limit) override {
@@ -238,7 +240,17 @@ private:
     }
 
     void queue(std::uint8_t type, std::uint16_t flags, std::uint32_t stream, byte_view payload) {
-        write_frames(out_, type, flags, stream, payload);
+        const bool of_file = static_cast<message_type>(type) == message_type::file_leaf &&
+                             (flags & frame_flag::reply) != 0;
+        if (of_file) {
+            bytes whole;
+            whole.reserve(frame_head_bytes + payload.size());
+            write_frames(whole, type, flags, stream, payload);
+            files_bytes_ += whole.size();
+            files_.push_back(std::move(whole));
+        } else {
+            write_frames(out_, type, flags, stream, payload);
+        }
         outgoing_.set();
     }
 
@@ -271,13 +283,24 @@ private:
         }
     }
 
+    /// Parts of files wait, one by one, until there is nothing else.
+    bytes next_out() {
+        if (!out_.empty()) {
+            return std::exchange(out_, bytes());
+        }
+        bytes part = std::move(files_.front());
+        files_.pop_front();
+        files_bytes_ -= part.size();
+        return part;
+    }
+
     /// Everything that was queued in one turn goes out in one write.
     task<void> write_out() {
         while (open_) {
             co_await outgoing_.wait();
             outgoing_.reset();
-            while (open_ && !out_.empty()) {
-                const bytes data = std::exchange(out_, bytes());
+            while (open_ && !(out_.empty() && files_.empty())) {
+                const bytes data = next_out();
                 writing_ = data.size();
                 const auto sent = co_await channel_->write(data);
                 writing_ = 0;
@@ -411,6 +434,8 @@ private:
     peer peer_;
     frame_reader reader_;
     bytes out_;
+    std::deque<bytes> files_;  // parts of files that are asked for, a message each
+    std::size_t files_bytes_ = 0;
     std::size_t writing_ = 0;
     event outgoing_, arrived_;
     std::deque<std::pair<message_type, bytes>> one_way_;

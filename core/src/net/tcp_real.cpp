@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include <netinet/tcp.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -16,6 +18,7 @@ using tcp = asio::ip::tcp;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+using not_sent_most = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
 /// Between two attempts of a punch that fail at once: a SYN that waits for its answer is sent again
 /// by the system.
 constexpr auto punched_again = std::chrono::milliseconds(250);
@@ -38,6 +41,8 @@ public:
         boost::system::error_code ignored;
         socket_.set_option(tcp::no_delay(true), ignored);
         socket_.set_option(asio::socket_base::keep_alive(true), ignored);
+        // What the system has taken is behind nothing else: events must not wait for files there.
+        socket_.set_option(not_sent_most(256 * 1024), ignored);
         const auto other = socket_.remote_endpoint(ignored);
         description_ = ignored ? "a connection that is gone" : text_of(other);
         const auto own = socket_.local_endpoint(ignored);

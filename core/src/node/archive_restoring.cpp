@@ -135,7 +135,8 @@ task<result<void>> archive_service::restoring::take_leaf(bytes sealed) {
     }
     const std::uint64_t index = file_->next++;
     if (!file_->here) {
-        auto written = co_await held_.store().put_leaf(file_->what.root, index, std::move(sealed));
+        auto written = co_await held_.store().put_leaf(file_->what.root, index, std::move(sealed),
+                                                       file_->hashes[index]);
         if (!written) {
             co_return written;
         }

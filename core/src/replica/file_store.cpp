@@ -399,8 +399,14 @@ task<result<std::vector<bool>>> file_store::resume(file_root root, std::uint64_t
     co_return co_await db_.with_blobs(std::move(checking));
 }
 
-task<result<void>> file_store::put_leaf(file_root root, std::uint64_t index, bytes sealed) {
-    auto writing = [root, index, data = std::move(sealed)](storage::blob_store& blobs) {
+task<result<void>> file_store::put_leaf(file_root root, std::uint64_t index, bytes sealed,
+                                        digest wanted) {
+    // Hashed on the worker that writes it, while the core thread deciphers the next one.
+    auto writing = [root, index, wanted,
+                    data = std::move(sealed)](storage::blob_store& blobs) -> result<void> {
+        if (crypto::leaf_hash(data) != wanted) {
+            return fail(errc::mismatch, "a damaged part of the file");
+        }
         return blobs.write_part(root, index * crypto::leaf_sealed_bytes, data);
     };
     co_return co_await db_.with_blobs(std::move(writing));

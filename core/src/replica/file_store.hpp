@@ -71,13 +71,14 @@ public:
     task<result<bytes>> leaf_hashes(file_root root, std::uint64_t first, std::uint32_t count);
     task<result<bytes>> leaf(file_root root, std::uint64_t index);
 
-    // For transfers: a file that arrives in any order, each leaf verified before it is given here.
+    // For transfers: a file that arrives in any order.
     /// Removes a blob of another length than the file has: it would stand in the way of a good one.
     task<result<void>> make_way(file_root root, std::uint64_t size);
     /// Which leaves of an earlier attempt are there and right.
     task<result<std::vector<bool>>> resume(file_root root, std::uint64_t size,
                                            const std::vector<digest>& leaves);
-    task<result<void>> put_leaf(file_root root, std::uint64_t index, bytes sealed);
+    /// mismatch, and nothing is written: the leaf is not the one with the hash `wanted`.
+    task<result<void>> put_leaf(file_root root, std::uint64_t index, bytes sealed, digest wanted);
     task<result<void>> finish(file_root root, std::uint64_t size,
                               const std::vector<digest>& leaves);
     /// Removes the file and what has come of it; no error when there is nothing.

@@ -1,6 +1,7 @@
 #include "replica/file_transfer.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <calbox/mutant.hpp>
@@ -12,6 +13,30 @@ namespace calbox::replica {
 
 file_mediator::~file_mediator() = default;
 
+namespace {
+
+constexpr int in_flight_most = 32;  // 2 MiB of one source
+
+/// How much is asked of one source at once: more while that makes no leaf wait, less once leaves
+/// wait for each other, since whatever else is sent on the line then waits behind them (TCP Vegas;
+/// Brakmo and Peterson, 1995).
+struct window {
+    int pulling = 0;
+    duration least = duration::max();  // that a leaf has taken
+
+    enum class change { none, more, less };
+    change after(duration taken) {
+        using std::chrono::milliseconds;
+        least = std::min(least, taken);
+        if (taken <= least + least / 2 + milliseconds(20)) {
+            return pulling < in_flight_most ? change::more : change::none;
+        }
+        return taken > 2 * least + milliseconds(50) && pulling > 1 ? change::less : change::none;
+    }
+};
+
+}  // namespace
+
 /// What the coroutines of one fetch share: leaves nobody has asked for yet, and the sources that
 /// are still believed.
 struct file_transfer::job {
@@ -21,6 +46,8 @@ struct file_transfer::job {
     std::set<std::uint64_t> missing;
     std::uint64_t written = 0;  // leaves
     std::set<device_id> dropped;
+    std::map<device_id, window> windows;  // of the round
+    task_scope* pulls = nullptr;
     error last{errc::unavailable, "nobody has the file"};
     bool cannot_write = false;
     file_mediator* mediator = nullptr;
@@ -74,19 +101,26 @@ task<void> file_transfer::pull(std::shared_ptr<job> work, device_id source) {
     while (!work->missing.empty() && !work->dropped.contains(source) && !work->cannot_write) {
         const std::uint64_t index = *work->missing.begin();
         work->missing.erase(work->missing.begin());
+        const instant begun = env_.time.now();
         const auto payload =
             co_await work->mediator->ask(source, wire::message_type::file_leaf,
                                          codec::encode(wire::file_leaf{work->root, index}));
+        const duration taken = env_.time.now() - begun;
         auto reply =
             payload ? codec::decode<wire::file_leaf_reply>(*payload) : fail(payload.error());
-        if (!reply || crypto::leaf_hash(reply->data) != work->leaves[index]) {
+        result<void> written;
+        if (reply) {
+            auto put = co_await store_.put_leaf(work->root, index, std::move(reply->data),
+                                                work->leaves[index]);
+            written = std::move(put);
+        }
+        if (!reply || (!written && written.error().code == errc::mismatch)) {
             work->last = reply ? error(errc::mismatch, "a device sent a damaged part of the file")
                                : reply.error();
             work->missing.insert(index);
             work->dropped.insert(source);
             co_return;
         }
-        const auto written = co_await store_.put_leaf(work->root, index, std::move(reply->data));
         if (!written) {
             work->last = written.error();
             work->cannot_write = true;
@@ -94,6 +128,16 @@ task<void> file_transfer::pull(std::shared_ptr<job> work, device_id source) {
         }
         ++work->written;
         work->progress(std::min(work->written * crypto::leaf_plain_bytes, work->size));
+        window& line = work->windows[source];
+        const auto change = line.after(taken);
+        if (change == window::change::less) {
+            --line.pulling;
+            co_return;
+        }
+        if (change == window::change::more && !work->missing.empty()) {
+            ++line.pulling;
+            work->pulls->spawn("pull", pull(work, source));
+        }
     }
 }
 
@@ -138,7 +182,10 @@ task<result<void>> file_transfer::fetch(file_root root, std::uint64_t size,
     // Rounds: a leaf that its source failed to bring goes back to the rest of them.
     while (work->written < work->leaves.size() && !work->cannot_write) {
         task_scope pulls(env_, "transfer");
+        work->pulls = &pulls;
+        work->windows.clear();
         for (const device_id& source : holders) {
+            work->windows[source].pulling = in_flight_per_source;
             for (int i = 0; i < in_flight_per_source && !work->dropped.contains(source); ++i) {
                 pulls.spawn("pull", pull(work, source));
             }
