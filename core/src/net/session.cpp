@@ -375,9 +375,12 @@ private:
     }
 
     void answer(std::uint8_t type, std::uint32_t stream, const result<bytes>& what) {
-        const auto flags =
-            static_cast<std::uint16_t>(frame_flag::reply | (what ? 0 : frame_flag::error));
-        queue(type, flags, stream, what ? *what : problem_payload(what.error()));
+        if (what) {
+            queue(type, frame_flag::reply, stream, *what);
+        } else {
+            queue(type, frame_flag::reply | frame_flag::error, stream,
+                  problem_payload(what.error()));
+        }
     }
 
     task<void> answer_request(message_handler& handler, message_type type, std::uint32_t stream,

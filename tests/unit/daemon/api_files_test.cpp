@@ -279,7 +279,7 @@ TEST_F(api_files_test, goes_on_fetching_when_the_client_leaves) {
     client one(*this);
     one.send(head_of("GET", path("a.bin")));
     one.leave();
-    file.resume.set();
+    file.go_on.set();
     world.settle();
     EXPECT_EQ(file.all.front().held, "here");
     EXPECT_EQ(server->connections(), 0u);

@@ -386,7 +386,7 @@ private:
 
 class fake_files final : public node::files {
 public:
-    fake_files(const environment& env, mishap& trouble) : resume(env), trouble_(trouble) {}
+    fake_files(const environment& env, mishap& trouble) : go_on(env), trouble_(trouble) {}
 
     node::file_view& add(const std::string& name, std::uint64_t size) {
         node::file_view made;
@@ -445,7 +445,7 @@ public:
         }
         ++fetches;
         if (held_up) {
-            co_await resume.wait();
+            co_await go_on.wait();
         }
         if (auto problem = trouble_.take()) {
             co_return fail(*problem);
@@ -496,7 +496,7 @@ public:
     std::optional<file_root> seen;
     std::optional<std::uint64_t> fails_at;
     std::optional<error> failure;
-    event resume;
+    event go_on;
 
 private:
     mishap& trouble_;

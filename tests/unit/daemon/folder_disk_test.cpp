@@ -14,10 +14,9 @@ namespace fs = std::filesystem;
 
 class folder_disk_test : public ::testing::Test {
 protected:
-    folder_disk_test() {
+    static fs::path fresh() {
         std::string name = "/tmp/folder-test-XXXXXX";
-        root = ::mkdtemp(name.data());
-        root /= "folder";
+        return fs::path(::mkdtemp(name.data())) / "folder";
     }
     ~folder_disk_test() override { fs::remove_all(root.parent_path()); }
     void SetUp() override {
@@ -55,7 +54,7 @@ protected:
         return (*writer)->finish();
     }
 
-    fs::path root;
+    fs::path root = fresh();
     folder_disk disk{fs::path(root)};
 };
 
@@ -101,7 +100,7 @@ TEST_F(folder_disk_test, places_a_file_wholly_and_never_over_another_one) {
     EXPECT_EQ(read("meeting/a.txt"), "the person's");
     {
         (void)*disk.write(act("b.txt"), "2");
-    }                                                                           // given up
+    }  // given up
     EXPECT_EQ(std::distance(fs::directory_iterator(root / "meeting"), {}), 2);  // and the mark
 }
 

@@ -21,6 +21,8 @@ file_root root_of(std::uint8_t number) {
 /// A folder that does what it is told, and people who put files into it.
 class folder_plan_test : public ::testing::Test {
 protected:
+    folder_plan_test() { meeting(); }
+
     struct event {
         folder_event is;
         seen_directory directory;

@@ -204,7 +204,7 @@ TEST_F(http_server_test, finishes_what_it_works_on_when_it_stops) {
     half.pull();
     EXPECT_TRUE(idle.ended && half.ended);
     EXPECT_EQ(server->connections(), 1u);
-    file.resume.set();
+    file.go_on.set();
     const auto got = working.read();
     EXPECT_EQ(got.status, 200);
     EXPECT_TRUE(got.complete);
