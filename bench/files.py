@@ -2,7 +2,7 @@
 
 CPU seconds are of whole processes, user and system, for each GiB; ratios say more than seconds, since everything of one round runs
 in turn on the same machine. Compared with: one TLS stream of asio::ssl into memory (tls_stream), nginx with curl and with aria2c over
-TLS to the disk, syncthing. What is not installed is left out, and the output says so. Prints one JSON document.
+TLS to the disk. What is not installed is left out, and the output says so. Prints one JSON document.
 """
 
 from __future__ import annotations
@@ -385,6 +385,7 @@ def main() -> int:
         if part in options.parts:
             with harness.World() as world:
                 found[part] = run(world)
+            print(f"{part}: {json.dumps(found[part])}", file=sys.stderr, flush=True)
     if "latency" in options.parts:
         found["latency"] = []
         for line in (0, 1e6):
