@@ -44,11 +44,16 @@ const files = readdirSync(built, { recursive: true })
   .map((name) => join(built, name))
   .filter((path) => statSync(path).isFile())
   .sort()
+/** gzip, as small as it gets: scripts and styles by Zopfli, where it is installed. */
+function compressed(path) {
+  const zopfli = /\.(js|css)$/.test(path) ? spawnSync('zopfli', ['-c', path], { maxBuffer: 1 << 26 }) : null
+  return zopfli?.status === 0 ? zopfli.stdout : gzipSync(readFileSync(path), { level: 9 })
+}
 const pieces = files.map((path, index) => {
   const name = '/' + relative(built, path)
   const type = types[extname(path)]
   if (!type) throw new Error(`no media type is known for ${name}`)
-  const bytes = gzipSync(readFileSync(path), { level: 9 })
+  const bytes = compressed(path)
   return `static const unsigned char file_${index}[] = {${bytes.join(',')}};\n` +
     `add(${JSON.stringify(name === '/index.html' ? '/' : name)}, ${JSON.stringify(type)}, file_${index}, sizeof file_${index});\n`
 })
