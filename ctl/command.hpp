@@ -79,6 +79,7 @@ private:
 std::vector<command> session_commands();
 std::vector<command> account_commands();
 std::vector<command> event_commands();
+std::vector<command> open_event_commands();
 std::vector<command> branch_commands();
 std::vector<command> history_commands();
 std::vector<command> lock_commands();

@@ -112,10 +112,10 @@ const std::vector<command>& all_commands() {
     static const std::vector<command> table = [] {
         std::vector<command> made;
         for (auto* group :
-             {session_commands, account_commands, event_commands, branch_commands, history_commands,
-              search_commands, exchange_commands, lock_commands, file_commands, people_commands,
-              network_commands, net_commands, node_commands, recovery_commands, store_commands,
-              web_commands, completion_commands}) {
+             {session_commands, account_commands, event_commands, open_event_commands,
+              branch_commands, history_commands, search_commands, exchange_commands, lock_commands,
+              file_commands, people_commands, network_commands, net_commands, node_commands,
+              recovery_commands, store_commands, web_commands, completion_commands}) {
             auto commands = group();
             std::move(commands.begin(), commands.end(), std::back_inserter(made));
         }

@@ -23,6 +23,7 @@ struct route {
 
 constexpr std::string_view event_path = "/v1/events/{organizer}/{seq}";
 constexpr std::string_view lock_path = "/v1/events/{organizer}/{seq}/lock";
+constexpr std::string_view open_path = "/v1/events/{organizer}/{seq}/open";
 constexpr std::string_view file_path = "/v1/events/{organizer}/{seq}/files/{name}";
 
 /// docs/api.md as a table.
@@ -84,6 +85,15 @@ constexpr std::array table = {
     route{"GET", "/v1/reminders", get_due},
     route{"POST", "/v1/reminders/take", take_due},
     route{"GET", "/v1/freebusy/{name}", get_free_busy},
+    route{"GET", open_path, get_link},
+    route{"PUT", open_path, put_link},
+    route{"DELETE", open_path, delete_link},
+    route{"POST", "/v1/events/{organizer}/{seq}/leave", post_leave},
+    route{"GET", "/v1/open", get_open},
+    route{"GET", "/v1/open/{name}", get_open},
+    route{"GET", "/v1/joins", get_joins},
+    route{"POST", "/v1/joins", post_join_event},
+    route{"DELETE", "/v1/joins/{organizer}/{seq}", delete_join},
     route{"GET", "/v1/conflicts", get_conflicts},
     route{"GET", "/v1/events/{organizer}/{seq}/files", get_files},
     route{"POST", file_path, post_file},

@@ -117,6 +117,14 @@ outcome put_reminders(call& one);
 outcome get_due(call& one);
 outcome take_due(call& one);
 outcome get_free_busy(call& one);
+outcome get_link(call& one);
+outcome put_link(call& one);
+outcome delete_link(call& one);
+outcome post_leave(call& one);
+outcome get_open(call& one);
+outcome get_joins(call& one);
+outcome post_join_event(call& one);
+outcome delete_join(call& one);
 outcome post_copy(call& one);
 outcome post_takeover(call& one);
 /// The event with its ETag.

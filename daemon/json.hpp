@@ -60,6 +60,8 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
 json to_json(const node::reminder_times& view);
 json to_json(const node::reminder_view& view);
 json to_json(const node::busy_view& view);
+json to_json(const node::open_event_view& view);
+json to_json(const node::join_view& view);
 json to_json(const model::field_change& view);
 json to_json(const node::version_view& view);
 json to_json(const node::trash_view& view);

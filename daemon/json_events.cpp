@@ -156,6 +156,22 @@ json to_json(const node::reminder_view& view) {
     return made;
 }
 
+json to_json(const node::open_event_view& view) {
+    json made = times_of(view.time, view.utc);
+    made.update({{"id", view.id_text},
+                 {"title", view.title},
+                 {"place", view.place},
+                 {"link", view.link},
+                 {"joined", view.joined}});
+    return made;
+}
+
+json to_json(const node::join_view& view) {
+    return {{"id", view.id_text}, {"organizer", view.organizer},
+            {"link", view.link},  {"joined", view.joined},
+            {"why", view.why},    {"since", model::utc_text(view.since)}};
+}
+
 json to_json(const node::busy_view& view) {
     json busy = json::array();
     for (const model::interval& one : view.busy) {

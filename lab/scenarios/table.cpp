@@ -25,6 +25,10 @@ const std::vector<scenario>& all_scenarios() {
         {"hostile-peer",
          "a member lies, forges and sends nonsense: nobody believes it, nobody ends",
          play_hostile_peer, "messages", 10'000, 10'000},
+        {"open-event",
+         "many join an open event at once by its link; one is removed, the organizer is away, and "
+         "it is closed",
+         play_open_event, "joiners", 200, 20},
         {"strategy-change",
          "the network changes its consensus strategy and back, under load, with a device off and a "
          "partition",

@@ -17,6 +17,7 @@ void play_backup_rebuild(script& on);
 void play_partition_matrix(script& on);
 void play_availability(script& on);
 void play_hostile_peer(script& on);
+void play_open_event(script& on);
 void play_strategy_change(script& on);
 void play_flash_crowd(script& on);
 void play_rendezvous_crash(script& on);

@@ -271,6 +271,15 @@ def series(world: World) -> None:
     drive(world, "series.mjs", *(one.do("web", "--print").strip() for one in people))
 
 
+def joined(world: World) -> None:
+    """An open event: its link in one page, and taking part by it in another (tests/browser/join.mjs)."""
+    hub = world.hub()
+    alice, bob = (world.edge(name, hub).person(name).register() for name in ("alice", "bob"))
+    address(alice.daemon)
+    alice.add_event("Course", "tomorrow 10:00+60m")
+    drive(world, "join.mjs", *(one.do("web", "--print").strip() for one in (alice, bob)))
+
+
 def reminded(world: World) -> None:
     """Reminders and busy times in the page (tests/browser/remind.mjs); `calboxctl watch` tells what falls due."""
     hub = world.hub()
@@ -326,4 +335,4 @@ def by_keyboard(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(gate, bundle_is_small, daemon_restarts, played, series, reminded, stopped, by_keyboard)
+    harness.main(gate, bundle_is_small, daemon_restarts, played, series, joined, reminded, stopped, by_keyboard)

@@ -200,5 +200,49 @@ def busy_times(world: World) -> None:
     expect(gone["known"] is False and gone["busy"] is None and "bob" in gone["why"], f"not known, never free: {gone}")
 
 
+def open_events(world: World) -> None:
+    """Bob joins Alice's course by its link, with its file; Carol from the list of her friend; who is removed stays out."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    carol = world.edge("carol", hub).person("carol").register()
+    slides = world.file("slides.bin", 150_000)
+    course = alice.add_event("Course", "2031-06-01 10:00+60m", files=[slides])
+    link = alice.do("events", "open", course).strip()
+    expect(link.startswith(f"calbox:event/{course}?"), f"the link is {link}")
+    expect(bob.do("events", "join", link).strip() == f"Joined {course}", "Bob is not told that he has joined")
+    bob.wait_event(course)
+    expect(sha256(bob.get_file(course, "slides.bin", world.path / "bob.bin")) == sha256(slides), "Bob has another file")
+
+    carol.refused("events", "opened", "alice", says="alice is no friend of yours")
+    befriend(alice, carol)
+    listed = carol.ask("events", "opened", "alice")["events"]
+    expect([(one["title"], one["joined"]) for one in listed] == [("Course", False)], f"Carol is told {listed}")
+    carol.do("events", "join", listed[0]["link"])
+    carol.wait_event(course)
+    bob.do("events", "leave", course)
+    bob.wait_no_event(course)
+    wait_until(lambda: alice.event(course)["participants"] == ["carol"], "Bob has left")
+
+    alice.do("events", "edit", course, "--without", "carol")
+    carol.wait_no_event(course)
+    carol.refused("events", "join", link, status=EXIT_DENIED, says="you were removed from that event")
+    forged = link[:-1] + ("0" if link[-1] != "0" else "1")
+    bob.refused("events", "join", forged, status=EXIT_DENIED, says="opens no event")
+
+    # While Alice is away the request waits, also over a restart of Bob's daemon.
+    alice.daemon.terminate()
+    expect("Waiting to join" in bob.do("events", "join", link), "it does not wait")
+    bob.daemon.kill()
+    bob.daemon.start()
+    expect([one["id"] for one in bob.ask("events", "joins")["joins"]] == [course], "the request is lost")
+    alice.daemon.start()
+    bob.wait_event(course, seconds=90)
+    alice.do("events", "close", course)
+    bob.do("events", "leave", course)
+    bob.wait_no_event(course)
+    bob.refused("events", "join", link, status=EXIT_DENIED, says="opens no event")
+
+
 if __name__ == "__main__":
-    harness.main(several_users, just_registered, bob_was_away, no_backup, removed_guest, guest_declines, conflicts_are_shown, busy_times)
+    harness.main(several_users, just_registered, bob_was_away, no_backup, removed_guest, guest_declines, conflicts_are_shown, busy_times, open_events)

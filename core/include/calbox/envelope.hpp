@@ -23,8 +23,15 @@ enum class envelope_kind : std::uint8_t {
     removed_you = 4,  // the last envelope that a removed participant gets: no body
 };
 
-/// What the event is. Contacts, groups and reminders travel as events do and obey the same rules.
-enum class event_kind : std::uint8_t { calendar = 1, contact = 2, group = 3, reminder = 4 };
+/// What the event is. Contacts, groups, reminders and what opens an event to whoever has its link
+/// travel as events do and obey the same rules.
+enum class event_kind : std::uint8_t {
+    calendar = 1,
+    contact = 2,
+    group = 3,
+    reminder = 4,
+    opening = 5,
+};
 
 /// Bits of envelope_header::guests_may.
 namespace guest_right {

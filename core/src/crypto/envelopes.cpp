@@ -48,7 +48,7 @@ result<void> check_limits(const envelope_header& header) {
     }
     const bool known = header.kind >= envelope_kind::put &&
                        header.kind <= envelope_kind::removed_you &&
-                       header.type >= event_kind::calendar && header.type <= event_kind::reminder;
+                       header.type >= event_kind::calendar && header.type <= event_kind::opening;
     if (!known) {
         return fail(errc::unsupported, "a kind of envelope that this version does not know");
     }

@@ -16,6 +16,13 @@ namespace {
 
 constexpr duration given_back_within = std::chrono::seconds(2);
 
+/// The host sees who has left.
+void take_out_guest(model::event_content& content, const std::string& name) {
+    std::erase(content.participants, name);
+    content.answers.erase(name);
+    content.declined.push_back(name);
+}
+
 /// "title, time"
 std::string listed(const std::vector<std::string_view>& words) {
     std::string text;
@@ -277,12 +284,14 @@ task<result<event_view>> calendar_service::answer(user_id as, event_id which,
     }
     const std::string name = people_.name_of(as);
     auto done = co_await sets_.apply(
-        as, which, [&name, what](const opened_event&, model::event_content& next) -> result<bool> {
-            const auto said = next.answers.find(name);
-            if (said != next.answers.end() && said->second == what) {
+        as, which,
+        [&name, what](const opened_event&, set_operations::next_version& next) -> result<bool> {
+            auto& answers = next.content.answers;
+            const auto said = answers.find(name);
+            if (said != answers.end() && said->second == what) {
                 return false;
             }
-            next.answers[name] = what;
+            answers[name] = what;
             return true;
         });
     if (!done) {
@@ -347,10 +356,7 @@ task<result<void>> calendar_service::remove(user_id as, event_id which, edit_ter
         // host sees that.
         std::erase(what.participants, as);
         model::event_content content = (*opened)->content;
-        const std::string name = people_.name_of(as);
-        std::erase(content.participants, name);
-        content.answers.erase(name);
-        content.declined.push_back(name);
+        take_out_guest(content, people_.name_of(as));
         content.modified = env_.time.wall();
         auto body = model::write_body(content, (*opened)->body);
         if (!body) {
@@ -359,6 +365,23 @@ task<result<void>> calendar_service::remove(user_id as, event_id which, edit_ter
         what.body = std::move(*body);
     }
     co_return co_await commit(std::move(what), std::move(terms));
+}
+
+task<result<void>> calendar_service::leave(user_id as, event_id which) {
+    auto ready = co_await ready_.wait_until_caught_up();
+    if (!ready) {
+        co_return fail(std::move(ready.error()));
+    }
+    if (as == which.organizer) {
+        co_return fail(errc::invalid_argument, "you organize this event: it can be deleted");
+    }
+    const std::string name = people_.name_of(as);
+    co_return co_await sets_.apply(
+        as, which,
+        [&name, as](const opened_event&, set_operations::next_version& next) -> result<bool> {
+            take_out_guest(next.content, name);
+            return std::erase(next.participants, as) > 0;
+        });
 }
 
 result<event_id> calendar_service::find(user_id as, const std::string& id_text) const {

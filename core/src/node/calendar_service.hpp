@@ -29,6 +29,7 @@ public:
     task<result<event_view>> modify(user_id as, event_id which, event_draft change,
                                     edit_terms terms) override;
     task<result<void>> remove(user_id as, event_id which, edit_terms terms) override;
+    task<result<void>> leave(user_id as, event_id which) override;
     task<result<void>> take_out(user_id as, event_id which, chosen_times times,
                                 edit_terms terms) override;
     task<result<meeting_view>> compare(user_id as, event_id which, event_draft change,

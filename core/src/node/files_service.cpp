@@ -154,11 +154,12 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, std::s
     what.added_by = people_.name_of(as);
     what.added = env_.time.wall();
     auto named = co_await sets_.apply(
-        as, which, [&](const opened_event& newest, model::event_content& next) -> result<bool> {
+        as, which,
+        [&](const opened_event& newest, set_operations::next_version& next) -> result<bool> {
             if (auto allowed = may_attach(newest, as); !allowed) {
                 return fail(std::move(allowed.error()));
             }
-            return put_file(next.files, name, terms, what);
+            return put_file(next.content.files, name, terms, what);
         });
     if (!named) {
         co_return fail(std::move(named.error()));
@@ -176,19 +177,21 @@ task<result<void>> files_service::detach(user_id as, event_id which, std::string
         co_return fail(there.error());
     }
     auto detached = co_await sets_.apply(
-        as, which, [&](const opened_event& newest, model::event_content& next) -> result<bool> {
+        as, which,
+        [&](const opened_event& newest, set_operations::next_version& next) -> result<bool> {
             if (auto allowed = may_attach(newest, as); !allowed) {
                 return fail(std::move(allowed.error()));
             }
-            const auto file = std::ranges::find(next.files, name, &model::attachment::name);
-            if (file == next.files.end()) {
+            auto& all = next.content.files;
+            const auto file = std::ranges::find(all, name, &model::attachment::name);
+            if (file == all.end()) {
                 return false;  // somebody else took it off
             }
             if (file->root != there->root) {
                 return fail(errc::conflict,
                             "somebody has replaced \"" + name + "\" meanwhile: it stays");
             }
-            next.files.erase(file);
+            all.erase(file);
             return true;
         });
     co_return detached;

@@ -31,10 +31,26 @@ void node::request_stop() noexcept { parts_->request_stop(); }
 task<void> node::join() { return parts_->join(); }
 services node::api() {
     node_parts& all = *parts_;
-    return {
-        *all.accounts,  *all.events,    *all.locks,     *all.files, *all.contacts, all, all,
-        all.watching,   *all.past,      *all.branches,  all,        *all.store,    all, *all.search,
-        *all.calendars, *all.archiving, *all.reminding, *all.busy};
+    return {*all.accounts,
+            *all.events,
+            *all.locks,
+            *all.files,
+            *all.contacts,
+            all,
+            all,
+            all.watching,
+            *all.past,
+            *all.branches,
+            all,
+            *all.store,
+            all,
+            *all.search,
+            *all.calendars,
+            *all.archiving,
+            *all.reminding,
+            *all.busy,
+            *all.opening,
+            *all.joining};
 }
 
 node_parts::node_parts(const environment& environment, storage::store& store,
@@ -106,6 +122,7 @@ task<result<void>> node_parts::start() {
     tasks.spawn("history", clean_history());
     store->start();
     reminding->start();
+    joining->start();
     if (me.in_network()) {
         enter_network();
     } else if (!with.join.empty()) {
@@ -193,6 +210,8 @@ void node_parts::make_services(std::string listen_rather) {
                           watching.tell({who}, std::move(what));
                       });
     busy.emplace(env, busy_parts());
+    opening.emplace(env, opening_parts());
+    joining.emplace(env, db, joining_parts());
     branches.emplace(env, *replica, *opened, *names, *this, *events, *files);
     search.emplace(env, *replica, *opened, *names);
     calendars.emplace(env, *replica, *opened, *names, *this);
@@ -299,6 +318,9 @@ task<result<void>> node_parts::load_services() {
         co_return loaded;
     }
     if (auto loaded = co_await reminding->load(); !loaded) {
+        co_return loaded;
+    }
+    if (auto loaded = co_await joining->load(); !loaded) {
         co_return loaded;
     }
     branches->look();
@@ -450,6 +472,8 @@ void node_parts::request_stop() noexcept {
         branches->request_stop();
         splits->request_stop();
         reminding->request_stop();
+        joining->request_stop();
+        opening->request_stop();
         locks->request_stop();
         replica->request_stop();
         users->request_stop();
@@ -480,6 +504,8 @@ task<void> node_parts::join() {
         co_await branches->join();
         co_await splits->join();
         co_await reminding->join();
+        co_await joining->join();
+        co_await opening->join();
         co_await locks->join();
         co_await replica->join();
         co_await users->join();

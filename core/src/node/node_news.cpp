@@ -100,6 +100,7 @@ void node_parts::came(const net::peer& who) {
             tasks.spawn("epochs", tell_strategies_to(who.device));
         }
         replica->on_peer(who.device, true);
+        joining->look();
         copies->on_peer(who.device);
         backed->on_peer(who.device);
         keeper->on_peer(who.device);
@@ -138,6 +139,7 @@ void node_parts::went(const device_id& who) {
 void node_parts::came_online(const std::vector<device_id>& devices) {
     if (!devices.empty()) {
         ask_whoever_came();
+        joining->look();
     }
     std::vector<std::string> friends;
     std::vector<device_id> backups;
@@ -204,6 +206,8 @@ void node_parts::user_changed(const account_view& who, bool in) {
     }
     opened->forget_all();
     reminding->look_anew();
+    opening->look_anew();
+    joining->look();
     connections->announce_users();
     edge->renew();
     change what;

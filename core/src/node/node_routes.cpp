@@ -143,6 +143,24 @@ void node_parts::add_routes() {
                 co_return codec::encode(*reply);
             });
 
+    decoded(std::type_identity<wire::join_event>(), message_type::join_event,
+            [this](const peer& from, wire::join_event what) -> task<result<bytes>> {
+                const auto taken_in =
+                    co_await opening->on_join(from.device, from.user_ids, std::move(what));
+                if (!taken_in) {
+                    co_return fail(taken_in.error());
+                }
+                co_return codec::encode(wire::nothing{});
+            });
+    decoded(std::type_identity<wire::open_events>(), message_type::open_events,
+            [this](const peer& from, wire::open_events what) -> task<result<bytes>> {
+                const auto reply = co_await opening->on_list(from.user_ids, what);
+                if (!reply) {
+                    co_return fail(reply.error());
+                }
+                co_return codec::encode(*reply);
+            });
+
     decoded(std::type_identity<wire::file_info>(), message_type::file_info,
             [this](const peer&, wire::file_info what) { return files->on_info(what); });
     decoded(std::type_identity<wire::file_hashes>(), message_type::file_hashes,

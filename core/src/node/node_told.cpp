@@ -54,6 +54,9 @@ change node_parts::calendar_news(const std::optional<envelope_header>& before,
         what.text = by + " goes on with " + title + " after a take-over";
     } else if (before && now.moved && now.moved->only_that) {
         what.text = title + " is decided about by another strategy from now on";
+    } else if (new_to_him && author != user &&
+               (*seen)->content.answers.contains(names->name_of(user))) {
+        what.text = "you have joined " + by + "'s " + title;  // by its link: nobody invited him
     } else if (new_to_him && author != user) {
         what.what = "invited";
         what.text = by + " invites you to " + title;
@@ -86,6 +89,7 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     branches->look();
     splits->look();
     reminding->look(now);
+    opening->look(before, now);
     if (now.next_in < book.now()) {
         look_who_is_behind();
     }

@@ -4,8 +4,6 @@
 
 #include <calbox/mutant.hpp>
 
-#include "model/recurrence.hpp"
-
 namespace calbox::node {
 
 namespace {
@@ -17,6 +15,17 @@ constexpr std::int64_t again_after = 7 * day_ms;
 constexpr model::expansion_limits at_most = {20'000, 1'000};
 
 }  // namespace
+
+model::occurrence next_time(const opened_event& event, timestamp then) {
+    const model::interval ahead{then, {then.ms + kept_ahead}};
+    if (model::is_series(event.content)) {
+        auto next = model::expand(event.content, ahead, {50'000, 1}).occurrences;
+        if (!next.empty()) {
+            return std::move(next.front());
+        }
+    }
+    return {event.content.time.start, event.content.time, event.utc, false};
+}
 
 bool overlap(const opened_event& one, const opened_event& other) noexcept {
     auto a = one.times.begin(), b = other.times.begin();

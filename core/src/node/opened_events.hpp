@@ -6,7 +6,7 @@
 #include <map>
 #include <optional>
 
-#include "model/event.hpp"
+#include "model/recurrence.hpp"
 #include "node/people.hpp"
 #include "replica/replicator.hpp"
 
@@ -24,6 +24,9 @@ struct opened_event {
 };
 /// Does one take place while the other does?
 bool overlap(const opened_event& one, const opened_event& other) noexcept;
+
+/// The first time of the event that is not over then, of a series within a year; else its first.
+model::occurrence next_time(const opened_event& event, timestamp then);
 
 class opened_events {
 public:

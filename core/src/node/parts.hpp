@@ -20,9 +20,11 @@
 #include "node/files_service.hpp"
 #include "node/free_busy_service.hpp"
 #include "node/history_service.hpp"
+#include "node/join_service.hpp"
 #include "node/lock_service.hpp"
 #include "node/lost_devices.hpp"
 #include "node/node.hpp"
+#include "node/open_event_service.hpp"
 #include "node/registry_service.hpp"
 #include "node/reminder_service.hpp"
 #include "node/router.hpp"
@@ -171,6 +173,8 @@ public:
     std::optional<archive_service> archiving;
     std::optional<reminder_service> reminding;
     std::optional<free_busy_service> busy;
+    std::optional<open_event_service> opening;
+    std::optional<join_service> joining;
     std::optional<overlay::edge_service> edge;
     std::optional<overlay::rendezvous_service> rendezvous;
     std::optional<overlay::lan_service> lan;
@@ -246,6 +250,9 @@ private:
     std::string storage_engine() const;
     /// What the service about busy times is given of the others.
     free_busy_service::parts busy_parts();
+    /// And those about open events.
+    open_event_service::parts opening_parts();
+    join_service::parts joining_parts();
     task<result<bytes>> on_holds(net::peer from, wire::holds what);
     /// Tells of the change once the strangers among these are known, or cannot be.
     task<void> introduce(std::vector<user_id> people, std::optional<envelope_header> before,

@@ -42,18 +42,6 @@ std::vector<model::occurrence> starting_in(const opened_event& event,
     return model::expand(event.content, range).occurrences;
 }
 
-/// The time of the event that somebody who is reminded then may mean: the next that is not over.
-model::occurrence meant_at(const opened_event& event, timestamp then) {
-    const model::interval ahead{then, {then.ms + 366 * 24 * hour_ms}};
-    if (model::is_series(event.content)) {
-        auto next = model::expand(event.content, ahead, {50'000, 1}).occurrences;
-        if (!next.empty()) {
-            return std::move(next.front());
-        }
-    }
-    return {event.content.time.start, event.content.time, event.utc, false};
-}
-
 std::string in_words(std::int64_t ms) {
     const auto all = [](std::int64_t count, const char* unit) {
         return std::to_string(count) + " " + unit + (count == 1 ? "" : "s");
@@ -240,7 +228,7 @@ result<std::vector<reminder_service::found>> reminder_service::find(
         const opened_event& event = **opened;
         for (const timestamp then : one.body.at) {
             if (then >= when.start && then < when.end) {
-                if (auto noted = note(one, event, then, std::nullopt, meant_at(event, then));
+                if (auto noted = note(one, event, then, std::nullopt, next_time(event, then));
                     !noted) {
                     return fail(std::move(noted.error()));
                 }

@@ -20,6 +20,7 @@
 #include "node/archives.hpp"
 #include "node/exchange.hpp"
 #include "node/free_busy.hpp"
+#include "node/open_events.hpp"
 #include "node/overlay_admin.hpp"
 #include "node/reminders.hpp"
 #include "node/search.hpp"
@@ -175,6 +176,9 @@ public:
     /// The organizer deletes for all. A guest without the right takes it from his own calendar, and
     /// the host sees that.
     virtual task<result<void>> remove(user_id as, event_id which, edit_terms terms) = 0;
+    /// `as`, a guest, takes the event from his own calendar, whatever he may do besides; the host
+    /// sees that. A set operation. invalid_argument for the organizer.
+    virtual task<result<void>> leave(user_id as, event_id which) = 0;
     /// A series does not take place at that time any more, or from it on; where no time would be
     /// left, as remove(). Errors as of modify().
     virtual task<result<void>> take_out(user_id as, event_id which, chosen_times times,
@@ -507,7 +511,8 @@ struct change {
     std::uint64_t number = 0;  // grows; survives restarts
     std::string what;          // "event", "deleted", "invited", "answered", "declined",
                                // "locked", "unlocked", "file",
-                               // "friend", "peer", "status", "signed_in", "signed_out", "reminder"
+                               // "friend", "peer", "status", "signed_in", "signed_out", "reminder",
+                               // "refused"
     std::string id;            // event id, user name or device
     std::string by;            // user name, or empty
     std::string text;          // one line for people
@@ -544,6 +549,8 @@ struct services {
     archives& archive;
     reminders& reminding;
     free_busy& busy;
+    open_events& opening;
+    joins& joining;
 };
 
 }  // namespace calbox::node

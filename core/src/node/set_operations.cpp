@@ -55,7 +55,7 @@ task<set_operations::trial> set_operations::attempt(user_id as, event_id which,
         co_return trial{fail(opened.error())};
     }
     const opened_event& newest = **opened;
-    model::event_content next = newest.content;
+    next_version next{newest.content, newest.header.participants};
     const auto changes = what(newest, next);
     if (!changes) {
         co_return trial{fail(changes.error())};
@@ -63,15 +63,16 @@ task<set_operations::trial> set_operations::attempt(user_id as, event_id which,
     if (!*changes) {
         co_return trial{};
     }
-    if (auto fits = model::validate(next); !fits) {
+    if (auto fits = model::validate(next.content); !fits) {
         co_return trial{std::move(fits)};
     }
-    next.modified = env_.time.wall();
-    auto body = model::write_body(next, newest.body);
+    next.content.modified = env_.time.wall();
+    auto body = model::write_body(next.content, newest.body);
     if (!body) {
         co_return trial{fail(std::move(body.error()))};
     }
     replica::change change = change_of(newest.header, as);
+    change.participants = std::move(next.participants);
     change.body = std::move(*body);
     const std::string session = locks_.session_of(as, which);
     change.held = locks_.use(session, as, which);

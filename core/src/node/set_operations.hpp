@@ -1,6 +1,7 @@
-// Changes that are a function of what an event says: attach, detach, answer. They are applied
-// to the newest version, and again to the one that came in between, so that nobody is refused
-// because somebody else did the same (design decision 9). Owned by the node; core thread only.
+// Changes that are a function of what an event says: attach, detach, answer, join, leave. They are
+// applied to the newest version, and again to the one that came in between, so that nobody is
+// refused because somebody else did the same (design decision 9). Owned by the node; core thread
+// only.
 #pragma once
 
 #include <functional>
@@ -34,10 +35,13 @@ private:
 
 class set_operations final {
 public:
+    struct next_version {
+        model::event_content content;
+        std::vector<user_id> participants;  // sorted, as in the header
+    };
     /// Makes the next version out of the newest. False: the event is so already, and nothing is
     /// written. Refuses what this version does not allow. Called once for every try.
-    using operation =
-        std::function<result<bool>(const opened_event& newest, model::event_content& next)>;
+    using operation = std::function<result<bool>(const opened_event& newest, next_version& next)>;
 
     set_operations(const environment& env, replica::replicator& replica, opened_events& opened,
                    lock_service& locks);

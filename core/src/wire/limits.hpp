@@ -33,6 +33,11 @@ inline constexpr std::size_t objects_per_message = 2'000;
 inline constexpr std::size_t objects_per_device = 20'000;
 inline constexpr std::chrono::days free_busy_days{62};  // of one question
 inline constexpr std::size_t busy_times = 1'000;        // of one answer
+inline constexpr std::size_t open_events = 500;         // of one organizer
+inline constexpr std::size_t join_secret_bytes = 16;
+inline constexpr std::size_t joins_waiting = 100;    // of one user on one device
+inline constexpr std::size_t joins_at_once = 2'000;  // in one version of an event
+inline constexpr std::size_t wrong_joins = 20;       // of one device in a minute
 inline constexpr std::size_t addresses_per_device = 8;
 inline constexpr std::size_t advertisement_bytes = 2048;
 inline constexpr std::size_t users_per_device = 64;

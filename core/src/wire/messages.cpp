@@ -37,6 +37,8 @@ const std::vector<message_rule>& message_table() {
         {message_type::lock, "lock", sender::user, false},
         {message_type::earlier, "earlier", sender::member, true},
         {message_type::free_busy, "free_busy", sender::user, true},
+        {message_type::join_event, "join_event", sender::user, true},
+        {message_type::open_events, "open_events", sender::user, true},
         {message_type::file_info, "file_info", sender::member, true},
         {message_type::file_hashes, "file_hashes", sender::member, true},
         {message_type::file_leaf, "file_leaf", sender::member, true},

@@ -54,6 +54,8 @@ enum class message_type : std::uint8_t {
     lock = 43,
     earlier = 44,
     free_busy = 45,
+    join_event = 46,
+    open_events = 47,
     file_info = 50,
     file_hashes = 51,
     file_leaf = 52,
@@ -578,6 +580,41 @@ struct busy_time {
 struct free_busy_reply {
     std::vector<busy_time> busy;  // ascending; at most limits::busy_times
     static constexpr auto fields = std::tuple(codec::field<1>(&free_busy_reply::busy));
+};
+
+/// `by` wants to take part in an open event whose link he has: asked of a device that its organizer
+/// is signed in on. Answered, with nothing, once he is a participant.
+struct join_event {
+    event_id event;
+    user_id by;
+    bytes secret;  // 16 bytes, of the link
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&join_event::event), codec::field<2>(&join_event::by),
+                   codec::field<3>(&join_event::secret));
+};
+/// Which open events does `of` organize? Asked by his friend `by`, of a device that `of` is signed
+/// in on.
+struct open_events {
+    user_id of, by;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&open_events::of), codec::field<2>(&open_events::by));
+};
+/// What it says at its next time, and what its link says.
+struct open_event {
+    event_id event;
+    bytes secret;
+    std::string title, place, zone;
+    timestamp start, end;
+    bool all_day = false;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&open_event::event), codec::field<2>(&open_event::secret),
+                   codec::field<3>(&open_event::title), codec::field<4>(&open_event::place),
+                   codec::field<5>(&open_event::zone), codec::field<6>(&open_event::start),
+                   codec::field<7>(&open_event::end), codec::field<8>(&open_event::all_day));
+};
+struct open_events_reply {
+    std::vector<open_event> events;  // by start; at most limits::open_events
+    static constexpr auto fields = std::tuple(codec::field<1>(&open_events_reply::events));
 };
 
 // Files

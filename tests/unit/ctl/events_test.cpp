@@ -166,6 +166,37 @@ TEST_F(events, reminders_are_no_change_of_the_event) {
     EXPECT_EQ(json::parse(daemon.requests().at(6).body)["at"].size(), 1U);
 }
 
+TEST_F(events, open_ones_are_joined_and_left) {
+    const std::string link = "calbox:event/alice/1.7?network=1";
+    answer = http_answer(200, R"({"link":")" + link + R"("})");
+    EXPECT_EQ(alice.run({"events", "open", "alice/1.7"}).out, link + "\n");
+    EXPECT_EQ(daemon.last().method, "PUT");
+    EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7/open");
+    answer = http_answer(
+        200, R"({"id":"alice/1.7","organizer":"alice","link":"x","joined":true,"why":""})");
+    EXPECT_EQ(alice.run({"events", "join", link}).out, "Joined alice/1.7\n");
+    EXPECT_EQ(json::parse(daemon.last().body)["link"], link);
+    answer = http_answer(
+        202,
+        R"({"id":"alice/1.7","organizer":"alice","link":"x","joined":false,"why":"no device of alice can be reached"})");
+    const auto waits = alice.run({"events", "join", link});
+    EXPECT_EQ(waits.status, 0);
+    EXPECT_EQ(waits.out, "Waiting to join alice/1.7: no device of alice can be reached\n");
+    answer = http_answer(200, R"({"name":"bob","known":false,"why":"he is away","events":null})");
+    const auto unknown = alice.run({"events", "opened", "bob"});
+    EXPECT_NE(unknown.status, 0);
+    EXPECT_NE(unknown.err.find("he is away"), std::string::npos);
+    script = [](const asked& what) {
+        return what.target.starts_with("/v1/joins") ? http_problem(404, "not_found", "none waits")
+                                                    : std::string("HTTP/1.1 204 X\r\n\r\n");
+    };
+    EXPECT_EQ(alice.run({"events", "leave", "alice/1.7"}).out, "Left alice/1.7\n");
+    const auto seen = daemon.requests();
+    EXPECT_EQ(seen[seen.size() - 2].target, "/v1/joins/alice/1.7");
+    EXPECT_EQ(seen.back().method, "POST");
+    EXPECT_EQ(seen.back().target, "/v1/events/alice/1.7/leave");
+}
+
 TEST_F(events, list_is_tabs_in_a_pipe_and_json_on_demand) {
     const json events{{"events", {event_of("alice/1.7", "DS \033[1mmeeting")}}};
     answer = http_answer(200, events.dump());

@@ -84,9 +84,11 @@ protected:
     fake_archives archive{trouble};
     fake_reminders remind;
     fake_free_busy busy;
-    node::services all{account, events,  lock,      file,    contact, network,
-                       info,    changes, past,      branch,  overlay, store,
-                       objects, search,  calendars, archive, remind,  busy};
+    fake_open_events opening;
+    fake_joins joining;
+    node::services all{account,   events,  lock,   file,    contact, network, info,
+                       changes,   past,    branch, overlay, store,   objects, search,
+                       calendars, archive, remind, busy,    opening, joining};
     web_sessions pages{world.env};
     int stops = 0;
     folder_view folder;

@@ -406,6 +406,35 @@ TEST_F(api_test, tells_when_others_are_busy_or_that_it_is_not_known) {
     EXPECT_EQ(ask("GET", "/v1/freebusy/bob?from=soon").code(), "invalid_argument");
 }
 
+TEST_F(api_test, opens_events_and_joins_those_of_others) {
+    const std::string path = std::string(event_path) + "/open";
+    EXPECT_EQ(ask("GET", path).document()["link"], "");
+    const std::string link = say("PUT", path, "").document()["link"];
+    EXPECT_EQ(ask("GET", path).document()["link"], link);
+    EXPECT_EQ(ask("DELETE", path).status, 204);
+    EXPECT_EQ(ask("GET", path).document()["link"], "");
+    EXPECT_EQ(ask("GET", "/v1/open").document()["events"][0]["id"], "alice/1.1");
+    EXPECT_EQ(ask("GET", "/v1/open/bob").document()["events"][0]["title"], "Course");
+    const auto carol = ask("GET", "/v1/open/carol").document();
+    EXPECT_EQ(carol["known"], false);
+    EXPECT_TRUE(carol["events"].is_null());
+
+    const auto joined = say("POST", "/v1/joins", R"({"link":"calbox:event/bob/joined"})");
+    EXPECT_EQ(joined.status, 200);
+    EXPECT_EQ(joined.document()["joined"], true);
+    const auto waits = say("POST", "/v1/joins", R"({"link":"calbox:event/bob/1.1"})");
+    EXPECT_EQ(waits.status, 202);
+    EXPECT_EQ(waits.document()["why"], "no device of bob can be reached");
+    EXPECT_EQ(ask("GET", "/v1/joins").document()["joins"].size(), 1U);
+    EXPECT_EQ(ask("DELETE", "/v1/joins/bob/1.1").status, 204);
+    EXPECT_EQ(ask("DELETE", "/v1/joins/bob/1.1").code(), "not_found");
+    for (const char* body : {"{}", R"({"link":5})", R"({"link":"http://x"})"}) {
+        EXPECT_EQ(say("POST", "/v1/joins", body).code(), "invalid_argument") << body;
+    }
+    EXPECT_EQ(say("POST", std::string(event_path) + "/leave", "").status, 204);
+    EXPECT_EQ(events.left, events.all.front().id);
+}
+
 TEST_F(api_test, takes_answers) {
     const std::string path = std::string(event_path) + "/answer";
     for (const char* word : {"accepted", "tentative", "declined"}) {

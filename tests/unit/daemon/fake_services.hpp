@@ -137,6 +137,10 @@ public:
         std::erase_if(all, [&](const auto& one) { return one.id == which; });
         co_return result<void>();
     }
+    task<result<void>> leave(user_id, event_id which) override {
+        left = which;
+        co_return result<void>();
+    }
     task<result<void>> take_out(user_id as, event_id which, node::chosen_times times,
                                 node::edit_terms terms) override {
         last.times = std::move(times);
@@ -197,6 +201,7 @@ public:
     }
 
     std::vector<node::event_view> all;
+    std::optional<event_id> left;
     node::event_draft last;
     std::optional<version_number> expected;
     std::string session;
@@ -245,6 +250,60 @@ public:
         }
         co_return told;
     }
+};
+
+class fake_open_events final : public node::open_events {
+public:
+    result<std::string> link(user_id, event_id) const override { return kept; }
+    task<result<std::string>> open(user_id, event_id) override {
+        kept = "calbox:event/alice/1.1?secret=1";
+        co_return kept;
+    }
+    task<result<void>> close(user_id, event_id) override {
+        kept.clear();
+        co_return result<void>();
+    }
+    task<result<node::open_list>> list(user_id, std::string name) override {
+        node::open_list all{name.empty() ? "alice" : name, name != "carol", "", {}};
+        if (!all.known) {
+            all.why = "no device of carol can be reached";
+            co_return all;
+        }
+        node::open_event_view one;
+        one.id_text = all.name + "/1.1";
+        one.title = "Course";
+        one.link = "calbox:event/" + one.id_text;
+        all.events.push_back(one);
+        co_return all;
+    }
+    std::string kept;
+};
+
+class fake_joins final : public node::joins {
+public:
+    task<result<node::join_view>> join(user_id, std::string link) override {
+        if (!link.starts_with("calbox:event/")) {
+            co_return fail(errc::invalid_argument, "not a link");
+        }
+        node::join_view one;
+        one.id_text = "bob/1.1";
+        one.organizer = "bob";
+        one.link = link;
+        one.joined = link.ends_with("/joined");
+        one.why = one.joined ? "" : "no device of bob can be reached";
+        if (!one.joined) {
+            all.push_back(one);
+        }
+        co_return one;
+    }
+    std::vector<node::join_view> waiting(user_id) const override { return all; }
+    task<result<void>> withdraw(user_id, std::string id_text) override {
+        if (std::erase_if(all, [&](const auto& one) { return one.id_text == id_text; }) == 0) {
+            co_return fail(errc::not_found, "no such request");
+        }
+        co_return result<void>();
+    }
+    std::vector<node::join_view> all;
 };
 
 class fake_branches final : public node::branches {

@@ -49,6 +49,11 @@ export interface ReminderTimes { minutes: number[]; at: string[] }
 export interface Reminder extends Times { at: string; minutes: number | null; id: string; title: string; place: string; recurrence_id: string }
 /** `busy` is null where it is not known, and `why` says why not. */
 export interface Busy { name: string; known: boolean; why: string; busy: { start: string; end: string }[] | null }
+export interface OpenEvent extends Times { id: string; title: string; place: string; link: string; joined: boolean }
+/** `events` is null where it is not known, and `why` says why not. */
+export interface OpenList { name: string; why: string; events: OpenEvent[] | null }
+/** A request to take part in an open event: it waits for `why`, unless `joined`. */
+export interface Join { id: string; organizer: string; joined: boolean; why: string }
 export interface Change { number: number; what: string; id: string; by: string; text: string; at: string }
 export interface Session { user: Account | null; version: string }
 /** What a refused edit is answered with, beside the problem. */

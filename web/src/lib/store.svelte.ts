@@ -1,7 +1,7 @@
 // What the page knows, kept up to date by the daemon's stream of changes. One for the page.
 import {
   ask, eventPath, get, idOf, keyOf, call, Problem, problemOf, stream,
-  type Account, type CalEvent, type Change, type Friend, type Session, type Status, type User,
+  type Account, type CalEvent, type Change, type Friend, type Join, type Session, type Status, type User,
 } from './api'
 import { takeReminders } from './remind'
 import { addDays, span, zones } from './when'
@@ -52,6 +52,8 @@ class Store {
   /** The panel that opens next asks whether to delete the event. */
   deleteNow = false
 
+  /** The link of `#join=` in the page's address, until somebody is signed in to follow it. */
+  #joins = ''
   #toastNumber = 0
   #stop: AbortController | null = null
 
@@ -66,6 +68,11 @@ class Store {
 
   constructor() {
     const follow = () => {
+      if (location.hash.startsWith('#join=')) {
+        this.#joins = decodeURIComponent(location.hash.slice(6))
+        history.replaceState(null, '', '#/home')
+        if (this.live) this.#joinLink()
+      }
       const wanted = location.hash.slice(2) as View
       if (views.includes(wanted)) this.view = wanted
     }
@@ -124,6 +131,12 @@ class Store {
     if (problem.code === 'cancelled') return
     if (problem.status === 401) return this.end()
     this.toast(before ? `${before}: ${problem.message}` : problem.message, { bad: true })
+  }
+
+  #joinLink() {
+    const link = this.#joins
+    this.#joins = ''
+    if (link) void this.join(link)
   }
 
   // Sessions
@@ -260,6 +273,20 @@ class Store {
     if (more.size > 0 && more.size < 50) await this.refresh(more)
   }
 
+  /** Takes part in an open event, or waits for its organizer; false: it was refused. */
+  async join(link: string): Promise<boolean> {
+    try {
+      const made = await call<Join>('POST', '/v1/joins', { link })
+      const id = made.id
+      if (!made.joined) this.toast(`Waiting to join ${id}: ${made.why}`)
+      else this.toast(`You have joined ${id}`, { action: { label: 'Open', run: () => (this.open = { id }) } })
+      return true
+    } catch (why) {
+      this.refused(why)
+      return false
+    }
+  }
+
   // The stream
   async #follow() {
     const stop = (this.#stop = new AbortController())
@@ -275,6 +302,7 @@ class Store {
         if (!last || !this.loaded) await this.load()
         else void this.loadStatus()
         this.lastSeen = null
+        this.#joinLink()
         pause = pauseMinMs
         void takeReminders()
         await stream(answer, (id, data, comment) => {
@@ -313,6 +341,7 @@ class Store {
         })
       }
       this.#changed.add(change.id)
+      if (change.what === 'refused') this.toast(change.text, { bad: true })
       if (change.what === 'invited' && change.by !== this.user?.name) {
         this.toast(change.text, { action: { label: 'Open', run: () => (this.open = { id: change.id }) } })
       }
