@@ -8,6 +8,7 @@
 
 #include "arriving_file.hpp"
 #include "context.hpp"
+#include "event_options.hpp"
 #include "event_text.hpp"
 #include "text.hpp"
 #include "uploads.hpp"
@@ -41,9 +42,13 @@ answer<void> add(context& with) {
         }
         files.push_back(std::move(*file));
     }
+    const auto times = chosen_times(with, *target, false);
+    if (!times) {
+        return refuse(times.error());
+    }
     json sent = json::array();
     for (auto& file : files) {
-        auto done = upload_file(with, "POST", *target, file.name(), file);
+        auto done = upload_file(with, "POST", *target, file.name(), file, *times);
         if (!done) {
             return refuse(done.error());
         }
@@ -62,7 +67,7 @@ answer<void> list(context& with) {
         return refuse(target.error());
     }
     return show_document(with, *target + "/files", [&](const json& found) {
-        with.out.table({"NAME", "SIZE", "TYPE", "HELD", "BY", "ADDED"},
+        with.out.table({"NAME", "SIZE", "TYPE", "HELD", "BY", "ADDED", "OF"},
                        file_rows(list_of(found, "files"), with.mine), "no files");
         for (const auto& file : list_of(found, "files")) {
             for (const auto& why : list_of(file, "refused")) {
@@ -84,32 +89,18 @@ std::filesystem::path destination(const context& with, const std::string& label)
 
 /// Where somebody looks on: has the file come to the daemon first, and shows how far it is. What
 /// goes wrong is said by the download that follows.
-answer<void> bring_here(context& with, const std::string& target, const std::string& label) {
+answer<void> bring_here(context& with, const std::string& target, const std::string& label,
+                        const std::string& times) {
     constexpr std::chrono::milliseconds look_again{200};
-    const auto file = target + "/files/" + encode_segment(label);
-    progress shown(with.world, with.out, label + ", fetching", 0);
-    std::uint64_t come = 0;
     if (!with.world.err_is_terminal || with.out.quiet() || with.out.json()) {
         return {};
     }
-    for (bool begun = false;; begun = true) {
-        const auto found = with.api.get(target + "/files");
-        json mine;
-        for (const auto& one : found ? list_of(*found, "files") : json::array()) {
-            mine = text_of(one, "name") == label ? one : mine;
-        }
-        const auto held = text_of(mine, "held");
-        if (begun && held == "paused") {
-            return refuse("busy", clean(label) + " was paused: what has come of it stays");
-        }
-        if (held.empty() || held == "here" || (begun && held != "fetching")) {
-            return {};
-        }
-        if (!begun) {
-            if (auto asked = with.api.send_json("POST", file + "/resume", json::object()); !asked) {
-                return {};
-            }
-        }
+    progress shown(with.world, with.out, label + ", fetching", 0);
+    const auto asked = with.api.send_json(
+        "POST", target + "/files/" + encode_segment(label) + "/resume" + times, json::object());
+    json mine = asked ? *asked : json();
+    std::uint64_t come = 0;
+    while (text_of(mine, "held") == "fetching") {
         shown.set_total(number_of(mine, "size"));
         const auto now = std::max(come, number_of(mine, "fetched"));
         shown.add(now - std::exchange(come, now));
@@ -117,7 +108,18 @@ answer<void> bring_here(context& with, const std::string& target, const std::str
             return refuse("cancelled",
                           "given up: what has come stays, and files get goes on with it");
         }
+        const auto found = with.api.get(target + "/files");
+        const auto time = text_of(mine, "recurrence_id");
+        mine = json();
+        for (const auto& one : found ? list_of(*found, "files") : json::array()) {
+            const bool same = text_of(one, "name") == label && text_of(one, "recurrence_id") == time;
+            mine = same ? one : mine;
+        }
     }
+    if (text_of(mine, "held") == "paused") {
+        return refuse("busy", clean(label) + " was paused: what has come of it stays");
+    }
+    return {};
 }
 
 answer<void> get(context& with) {
@@ -127,12 +129,16 @@ answer<void> get(context& with) {
     if (!target) {
         return refuse(target.error());
     }
+    const auto times = chosen_times(with, *target, false);
+    if (!times) {
+        return refuse(times.error());
+    }
     const request what{.method = "GET",
-                       .target = *target + "/files/" + encode_segment(label),
+                       .target = *target + "/files/" + encode_segment(label) + *times,
                        .body = {},
                        .content_type = {},
                        .headers = {}};
-    const auto come = [&] { return bring_here(with, *target, label); };
+    const auto come = [&] { return bring_here(with, *target, label, *times); };
     progress shown(with.world, with.out, label, 0);
     const auto begin = [&](std::optional<std::uint64_t> length) {
         shown.set_total(length.value_or(0));
@@ -194,7 +200,11 @@ answer<void> update(context& with) {
         return refuse(file.error());
     }
     const auto label = with.values.has("name") ? with.values.one("name") : file->name();
-    const auto done = upload_file(with, "PUT", *target, label, *file);
+    const auto times = chosen_times(with, *target, false);
+    if (!times) {
+        return refuse(times.error());
+    }
+    const auto done = upload_file(with, "PUT", *target, label, *file, *times);
     if (!done) {
         return refuse(done.error());
     }
@@ -211,8 +221,12 @@ answer<void> tell(context& with, const std::string& word, std::string_view verb)
         return refuse(target.error());
     }
     const auto name = with.values.one("NAME");
+    const auto times = chosen_times(with, *target, false);
+    if (!times) {
+        return refuse(times.error());
+    }
     const auto done = with.api.send_json(
-        "POST", *target + "/files/" + encode_segment(name) + "/" + word, json::object());
+        "POST", *target + "/files/" + encode_segment(name) + "/" + word + *times, json::object());
     if (!done) {
         return refuse(done.error());
     }
@@ -235,7 +249,11 @@ answer<void> remove(context& with) {
         return refuse(target.error());
     }
     const auto name = with.values.one("NAME");
-    if (auto done = with.api.remove(*target + "/files/" + encode_segment(name)); !done) {
+    const auto times = chosen_times(with, *target, false);
+    if (!times) {
+        return refuse(times.error());
+    }
+    if (auto done = with.api.remove(*target + "/files/" + encode_segment(name) + *times); !done) {
         return done;
     }
     if (with.out.json()) {
@@ -283,8 +301,6 @@ answer<void> folder(context& with) {
     });
 }
 
-const argument id_argument{
-    .name = "ID", .help = "the event, for example alice/1.7", .kind = word_kind::event};
 const argument name_argument{.name = "NAME", .help = "the file's name at the event"};
 
 }  // namespace
@@ -293,30 +309,33 @@ std::vector<command> file_commands() {
     return {
         {.path = "files add",
          .summary = "Attaches files to an event",
-         .arguments = {id_argument,
+         .arguments = {id_argument(),
                        {.name = "PATH", .help = "a file", .many = true, .kind = word_kind::file}},
-         .options = {},
-         .examples = {{"files add alice/1.7 slides.pdf notes.txt", "two at once"}},
+         .options = {occurrence_option()},
+         .examples = {{"files add alice/1.7 slides.pdf notes.txt", "two at once"},
+                      {"files add alice/1.7 report.pdf --occurrence 2026-05-18",
+                       "to one time of a series; without it to all of it"}},
          .details =
              "A file that changes while it is read is not attached. While somebody is editing\n"
              "the event this waits, at most a minute.",
          .run = add},
         {.path = "files list",
          .summary = "Lists the files of an event",
-         .arguments = {id_argument},
+         .arguments = {id_argument()},
          .options = {},
          .examples = {{"files list alice/1.7", "and whether they are on this device already"}},
          .details = {},
          .run = list},
         {.path = "files get",
          .summary = "Saves a file of an event, fetching it first when it is elsewhere",
-         .arguments = {id_argument, name_argument},
+         .arguments = {id_argument(), name_argument},
          .options = {{.name = "output",
                       .brief = "o",
                       .value = "PATH",
                       .help = "where to; - is standard output",
                       .kind = word_kind::file},
-                     {.name = "force", .brief = {}, .value = {}, .help = "replace what is there"}},
+                     {.name = "force", .brief = {}, .value = {}, .help = "replace what is there"},
+                     occurrence_option()},
          .examples = {{"files get alice/1.7 slides.pdf", "into this directory"},
                       {"files get alice/1.7 notes.txt -o - | less", "into a pipe"}},
          .details = "The file appears under its name when it is complete, and not before. On a "
@@ -325,8 +344,8 @@ std::vector<command> file_commands() {
          .run = get},
         {.path = "files pause",
          .summary = "Stops fetching a file; what has come of it stays",
-         .arguments = {id_argument, name_argument},
-         .options = {},
+         .arguments = {id_argument(), name_argument},
+         .options = {occurrence_option()},
          .examples = {{"files pause alice/1.7 film.mp4", "until files resume"}},
          .details =
              "On this device, and over restarts, whoever wants the file: files get elsewhere, the\n"
@@ -334,19 +353,20 @@ std::vector<command> file_commands() {
          .run = pause},
         {.path = "files resume",
          .summary = "Fetches a file in the background, or goes on with it",
-         .arguments = {id_argument, name_argument},
-         .options = {},
+         .arguments = {id_argument(), name_argument},
+         .options = {occurrence_option()},
          .examples = {{"files resume alice/1.7 film.mp4", "files list shows how far it is"}},
          .details = {},
          .run = resume},
         {.path = "files update",
          .summary = "Replaces a file of an event",
-         .arguments = {id_argument,
+         .arguments = {id_argument(),
                        {.name = "PATH", .help = "the new file", .kind = word_kind::file}},
          .options = {{.name = "name",
                       .brief = {},
                       .value = "NAME",
-                      .help = "the name at the event; that of PATH without it"}},
+                      .help = "the name at the event; that of PATH without it"},
+                     occurrence_option()},
          .examples = {{"files update alice/1.7 slides-v2.pdf --name slides.pdf",
                        "the event points to the new one"}},
          .details =
@@ -356,8 +376,8 @@ std::vector<command> file_commands() {
          .run = update},
         {.path = "files rm",
          .summary = "Takes a file off an event",
-         .arguments = {id_argument, name_argument},
-         .options = {},
+         .arguments = {id_argument(), name_argument},
+         .options = {occurrence_option()},
          .examples = {{"files rm alice/1.7 slides.pdf", "for everybody"}},
          .details = {},
          .run = remove},

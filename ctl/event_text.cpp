@@ -209,7 +209,8 @@ std::vector<std::vector<std::string>> file_rows(const json& files, const zone& m
     for (const auto& file : files) {
         rows.push_back({clean_text(file, "name"), byte_text(number_of(file, "size")),
                         clean_text(file, "type"), held_text(file), clean_text(file, "added_by"),
-                        moment_text(text_of(file, "added"), mine)});
+                        moment_text(text_of(file, "added"), mine),
+                        clean_text(file, "recurrence_id")});
     }
     return rows;
 }

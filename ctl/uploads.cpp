@@ -83,10 +83,10 @@ answer<std::size_t> reading_file::read(std::span<char> into) {
 }
 
 answer<json> upload_file(context& with, const std::string& method, const std::string& event_path,
-                         const std::string& label, reading_file& file) {
+                         const std::string& label, reading_file& file, const std::string& times) {
     progress shown(with.world, with.out, label, file.size());
     const request what{.method = method,
-                       .target = event_path + "/files/" + encode_segment(label),
+                       .target = event_path + "/files/" + encode_segment(label) + times,
                        .body = {},
                        .content_type = "application/octet-stream",
                        .headers = {}};

@@ -37,9 +37,10 @@ private:
     std::uint64_t taken_ = 0;
 };
 
-/// Sends the file with progress; `method` is POST for a new one and PUT for a replacement. The
-/// file's JSON.
+/// Sends the file with progress; `method` is POST for a new one and PUT for a replacement; `times`
+/// as chosen_times gives them. The file's JSON.
 answer<json> upload_file(context& with, const std::string& method, const std::string& event_path,
-                         const std::string& label, reading_file& file);
+                         const std::string& label, reading_file& file,
+                         const std::string& times = {});
 
 }  // namespace calbox::ctl

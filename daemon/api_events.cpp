@@ -30,7 +30,14 @@ std::vector<node::file_view> files_of(const call& one, user_id as, const node::e
         return {};
     }
     auto known = one.on.file.list(as, event.id);
-    return known ? std::move(*known) : files_named(event);
+    if (!known) {
+        return files_named(event);
+    }
+    std::erase_if(*known, [&](const node::file_view& file) {  // of other times of a series
+        const auto& all = event.content.files;
+        return std::ranges::find(all, file.what.root, &model::attachment::root) == all.end();
+    });
+    return std::move(*known);
 }
 
 json document_of(const call& one, user_id as, const node::event_view& event) {

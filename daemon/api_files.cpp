@@ -19,15 +19,37 @@ bool is_media_type(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
+/// The file that a path names: with a recurrence id in the query, of that time of a series alone.
+result<node::file_label> label_of(const call& one, user_id as, event_id which) {
+    if (auto known = one.only({"recurrence_id"}); !known) {
+        return fail(std::move(known.error()));
+    }
+    const std::string* const time = one.asked_for("recurrence_id");
+    if (time == nullptr) {
+        return node::file_label(one.parts[2]);
+    }
+    bool day_only = false;
+    if (const auto at = one.on.events.show_at(as, which, *time); at && at->occurrence) {
+        return node::file_label(one.parts[2], at->occurrence->text());
+    }
+    const auto gone = model::parse_local_time(*time, day_only);  // it takes place no more
+    if (!gone) {
+        return fail(errc::invalid_argument, "recurrence_id: " + gone.error().message());
+    }
+    return node::file_label(one.parts[2], gone->text());
+}
+
 /// The file of that name among the event's.
 result<node::file_view> find_file(const call& one, user_id as, event_id which,
-                                  const std::string& name) {
+                                  const node::file_label& label) {
+    const std::string& name = label.name;
     auto files = one.on.file.list(as, which);
     if (!files) {
         return fail(std::move(files.error()));
     }
     const auto found = std::find_if(files->begin(), files->end(), [&](const node::file_view& file) {
-        return file.what.name == name;
+        const auto& time = file.what.of_time;
+        return file.what.name == name && (time ? time->text() : "") == label.occurrence;
     });
     if (found == files->end()) {
         return fail(errc::not_found, "the event has no file called \"" + name + "\"");
@@ -51,12 +73,13 @@ result<node::attach_terms> terms_of(const call& one, bool replace) {
 }
 
 /// Everything that can be refused without a byte of the body: the client need not send it then.
-result<void> may_upload(const call& one, user_id as, event_id which, bool replace) {
+result<void> may_upload(const call& one, user_id as, event_id which, const node::file_label& label,
+                        bool replace) {
     if (const auto event = one.on.events.show(as, which); !event) {
         return fail(event.error());
     }
-    const std::string& name = one.parts[2];
-    const auto there = find_file(one, as, which, name);
+    const std::string& name = label.name;
+    const auto there = find_file(one, as, which, label);
     if (there && !replace) {
         return fail(errc::already_exists,
                     "the event has a file called \"" + name + "\" already: PUT replaces it");
@@ -84,7 +107,11 @@ outcome upload(call& one, bool replace) {
         co_return fail(at.error());
     }
     const auto& [as, which] = *at;
-    if (auto allowed = may_upload(one, as, which, replace); !allowed) {
+    const auto label = label_of(one, as, which);
+    if (!label) {
+        co_return fail(label.error());
+    }
+    if (auto allowed = may_upload(one, as, which, *label, replace); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
     const std::string* const type = one.line.asked().find("content-type");
@@ -93,7 +120,7 @@ outcome upload(call& one, bool replace) {
         co_return fail(terms.error());
     }
     const auto file = co_await one.on.file.attach(
-        as, which, one.parts[2], type == nullptr ? std::string() : *type, one.line.body(), *terms);
+        as, which, *label, type == nullptr ? std::string() : *type, one.line.body(), *terms);
     if (!file) {
         co_return fail(file.error());
     }
@@ -220,7 +247,8 @@ http::response unsatisfiable(std::uint64_t size) {
     return made;
 }
 
-outcome send_part(call& one, user_id as, event_id which, node::file_view file) {
+outcome send_part(call& one, user_id as, event_id which, node::file_label label,
+                  node::file_view file) {
     const std::string tag = "\"" + file.what.root.hex() + "\"";
     const auto wanted = part_asked_for(one.line.asked(), file.what.size, tag);
     if (!wanted) {
@@ -230,7 +258,7 @@ outcome send_part(call& one, user_id as, event_id which, node::file_view file) {
     made.status = wanted->whole ? 200 : 206;
     late_sink into(one.line, made.status, head_of(file, *wanted, tag), wanted->length);
     if (wanted->length > 0 && one.line.asked().method != "HEAD") {
-        auto read = co_await one.on.file.read(as, which, file.what.name, wanted->first,
+        auto read = co_await one.on.file.read(as, which, std::move(label), wanted->first,
                                               wanted->length, into);
         if (!read) {
             co_return fail(std::move(read.error()));
@@ -243,9 +271,9 @@ outcome send_part(call& one, user_id as, event_id which, node::file_view file) {
     co_return made;
 }
 
-/// One of the things that are done with a file, and need no more than its name.
-outcome told_of(call& one,
-                task<result<node::file_view>> (node::files::*act)(user_id, event_id, std::string)) {
+/// One of the things that are done with a file, and need no more than its label.
+outcome told_of(call& one, task<result<node::file_view>> (node::files::*act)(user_id, event_id,
+                                                                             node::file_label)) {
     const auto at = one.addressed();
     if (!at) {
         co_return fail(at.error());
@@ -255,7 +283,11 @@ outcome told_of(call& one,
     if (!read) {
         co_return fail(std::move(read.error()));
     }
-    const auto file = co_await (one.on.file.*act)(as, which, one.parts[2]);
+    const auto label = label_of(one, as, which);
+    if (!label) {
+        co_return fail(label.error());
+    }
+    const auto file = co_await (one.on.file.*act)(as, which, *label);
     if (!file) {
         co_return fail(file.error());
     }
@@ -287,20 +319,24 @@ outcome get_file(call& one) {
         co_return fail(at.error());
     }
     const auto& [as, which] = *at;
-    auto file = find_file(one, as, which, one.parts[2]);
+    const auto label = label_of(one, as, which);
+    if (!label) {
+        co_return fail(label.error());
+    }
+    auto file = find_file(one, as, which, *label);
     if (!file) {
         co_return fail(std::move(file.error()));
     }
     if (one.line.asked().method != "HEAD") {
         // At once when it is here. Not given up when the client leaves: the next one who asks finds
         // it here.
-        auto fetched = co_await one.on.file.fetch(as, which, one.parts[2]);
+        auto fetched = co_await one.on.file.fetch(as, which, *label);
         if (!fetched) {
             co_return fail(std::move(fetched.error()));
         }
         *file = std::move(*fetched);
     }
-    co_return co_await send_part(one, as, which, std::move(*file));
+    co_return co_await send_part(one, as, which, *label, std::move(*file));
 }
 
 outcome fetch_file(call& one) { return told_of(one, &node::files::fetch); }
@@ -328,7 +364,11 @@ outcome delete_file(call& one) {
         co_return fail(at.error());
     }
     const auto& [as, which] = *at;
-    auto removed = co_await one.on.file.detach(as, which, one.parts[2]);
+    const auto label = label_of(one, as, which);
+    if (!label) {
+        co_return fail(label.error());
+    }
+    auto removed = co_await one.on.file.detach(as, which, *label);
     if (!removed) {
         co_return fail(std::move(removed.error()));
     }

@@ -189,8 +189,14 @@ std::vector<folder_event> folder_sync::coming() {
     for (const node::event_view& one : on_.events.list(as_.id, when)) {
         folder_event made;
         made.key = key_of(one.id);
+        if (events_.contains(made.key)) {
+            continue;  // a later time of a series: it has one directory, of the next time
+        }
         made.name = directory_name(one.content.time.start.date_text(), one.content.title);
         for (const model::attachment& file : one.content.files) {
+            if (file.of_time) {
+                continue;
+            }
             made.files.push_back({file.name, file.root, file.size, file.replaces});
         }
         ids_[made.key] = one.id;

@@ -217,6 +217,7 @@ json to_json(const node::trash_view& view) {
 json to_json(const node::file_view& view) {
     return {
         {"name", view.what.name},
+        {"recurrence_id", view.what.of_time ? view.what.of_time->text() : std::string()},
         {"size", view.what.size},
         {"type", view.what.media_type},
         {"root", view.what.root.hex()},

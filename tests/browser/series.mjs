@@ -69,6 +69,20 @@ try {
   await week(2)
   await both_show('Practice', ['18:00–19:00'])
 
+  // A report is of one time, and not of the others.
+  await open_one('Practice')
+  await alice.page.locator('dialog').getByLabel('Files to add').setInputFiles({ name: 'report.txt', mimeType: 'text/plain', buffer: Buffer.from('report') })
+  const report = alice.page.locator('dialog').getByRole('link', { name: 'report.txt', exact: true })
+  await report.waitFor()
+  await alice.page.locator('dialog').getByText('· this time ·').waitFor()
+  await close()
+  await week(3)
+  await open_one('Practice')
+  await alice.page.locator('dialog').getByRole('group', { name: 'Add files' }).waitFor()
+  expect(await report.count() === 0, 'the report is at another time, too')
+  await close()
+  await week(2)
+
   await open_one('Practice')
   await check_accessibility(alice.page, 'one time of a series')
   await button('Delete').click()

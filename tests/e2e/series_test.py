@@ -4,7 +4,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from harness import EXIT_NOT_FOUND, EXIT_USAGE, World, expect, url, wait_until
+from harness import EXIT_NOT_FOUND, EXIT_USAGE, World, expect, sha256, url, wait_until
 
 RANGE = "/v1/events?from=2031-06-01&to=2031-09-01&expand=true"
 
@@ -58,12 +58,25 @@ def series(world: World) -> None:
     expect(times(alice) == wanted, f"Alice has {times(alice)}")
     wait_until(lambda: times(bob) == wanted, "Bob sees the same")
 
+    # The weekly report is of one time, the sheet music of all of them: whoever takes part has each where it belongs.
+    report, sheets = world.file("report.pdf", 90_000), world.file("sheets.pdf", 70_000)
+    bob.do("files", "add", split["id"], str(report), "--occurrence", "2031-07-17")
+    alice.do("files", "add", split["id"], str(sheets))
+    at = lambda person, day: {one["name"]: one["recurrence_id"] for one in person.daemon.get(
+        url(split["id"]) + f"?recurrence_id={day}")["files"]}
+    wait_until(lambda: at(alice, "2031-07-17") == {"report.pdf": "2031-07-17T19:00:00", "sheets.pdf": ""}, "Alice has both")
+    expect(at(alice, "2031-07-31") == {"sheets.pdf": ""}, f"at another time {at(alice, '2031-07-31')}")
+    alice.do("files", "get", split["id"], "report.pdf", "--occurrence", "2031-07-17", "--output", str(world.path / "got.pdf"))
+    expect(sha256(world.path / "got.pdf") == sha256(report), "Alice has another report")
+    alice.refused("files", "get", split["id"], "report.pdf", "--output", str(world.path / "no.pdf"), status=EXIT_NOT_FOUND)
+
     # All: the whole rest moves by as much. Following: the end.
     alice.do("events", "edit", split["id"], "--occurrence", "2031-07-17", "--scope", "all", "--when", "2031-07-17 19:30", *there)
     alice.do("events", "rm", split["id"], "--occurrence", "2031-07-24", "--scope", "following")
     wanted[4:] = ["07-10T19:30 Choir", "07-17T19:30 Choir"]
     wait_until(lambda: times(bob) == wanted, "Bob sees the same at the end")
     expect(times(alice) == wanted, f"Alice has {times(alice)}")
+    expect(at(bob, "2031-07-17")["report.pdf"] == "2031-07-17T19:30:00", f"the report has moved with it: {at(bob, '2031-07-17')}")
     shown = bob.do("events", "show", choir, "--occurrence", "2031-06-19")
     expect("Concert" in shown and "2031-06-20" in shown, f"one time: {shown}")
     status, answer = bob.daemon.api("DELETE", url(choir) + "?recurrence_id=2031-06-05&scope=some")

@@ -19,9 +19,9 @@ constexpr std::string_view default_type = "application/octet-stream";
 constexpr std::size_t managed_id_digits = 32;
 constexpr auto base64 = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
 
-constexpr std::array<std::string_view, 8> own_parameters = {
-    "FMTTYPE",           "SIZE",           "FILENAME",         "MANAGED-ID", "X-CALBOX-KEY",
-    "X-CALBOX-ADDED-BY", "X-CALBOX-ADDED", "X-CALBOX-REPLACES"};
+constexpr std::array<std::string_view, 9> own_parameters = {
+    "FMTTYPE",           "SIZE",           "FILENAME",          "MANAGED-ID",   "X-CALBOX-KEY",
+    "X-CALBOX-ADDED-BY", "X-CALBOX-ADDED", "X-CALBOX-REPLACES", "X-CALBOX-TIME"};
 
 std::string to_base64(byte_view data) {
     std::string text(sodium_base64_encoded_len(data.size(), base64), '\0');
@@ -99,6 +99,13 @@ result<attachment> read_file_property(const property& line) {
             return unreadable("earlier version");
         }
     }
+    if (const auto time = line.get("X-CALBOX-TIME")) {
+        const auto at = parse_compact(*time);
+        if (!at) {
+            return unreadable("time of a series");
+        }
+        file.of_time = at->at;
+    }
     return file;
 }
 
@@ -117,6 +124,9 @@ property write_file_property(const attachment& file, const property* old) {
     line.set("X-CALBOX-ADDED", compact_utc_text(file.added));
     if (file.replaces) {
         line.set("X-CALBOX-REPLACES", file.replaces->hex());
+    }
+    if (file.of_time) {
+        line.set("X-CALBOX-TIME", compact_text(*file.of_time));
     }
     if (old != nullptr) {
         line.keep_others(*old, own_parameters);

@@ -88,7 +88,7 @@ public:
             file, find_before([&](const property& candidate) {
                 const auto old =
                     is_file(candidate) ? read_file_property(candidate) : fail(errc::not_found);
-                return old && old->root == file.root && old->name == file.name;
+                return old && old->root == file.root && old->is_at(file.name, file.of_time);
             })));
     }
     /// As they were, where they say the same.

@@ -51,7 +51,8 @@ std::string rights_text(std::uint32_t bits) {
 /// The root tells a file from another one of the same name and size.
 std::string file_text(const attachment& file) {
     return file.name + " (" + std::to_string(file.size) + " bytes, " +
-           file.root.hex().substr(0, 8) + ")";
+           file.root.hex().substr(0, 8) + ")" +
+           (file.of_time ? " of " + file.of_time->text() : std::string());
 }
 
 /// What a change makes of one time of a series.
@@ -102,12 +103,13 @@ std::string times_text(const event_content& of) {
 
 void compare_files(const std::vector<attachment>& before, const std::vector<attachment>& after,
                    std::vector<field_change>& into) {
-    const auto named = [](const std::vector<attachment>& files, const std::string& name) {
-        const auto found = std::ranges::find(files, name, &attachment::name);
+    const auto same = [](const std::vector<attachment>& files, const attachment& as) {
+        const auto found = std::ranges::find_if(
+            files, [&](const attachment& one) { return one.is_at(as.name, as.of_time); });
         return found == files.end() ? nullptr : &*found;
     };
     for (const attachment& old : before) {
-        const attachment* const now = named(after, old.name);
+        const attachment* const now = same(after, old);
         if (now == nullptr) {
             into.push_back({"files", shortened(file_text(old)), {}});
         } else if (now->root != old.root) {
@@ -115,7 +117,7 @@ void compare_files(const std::vector<attachment>& before, const std::vector<atta
         }
     }
     for (const attachment& now : after) {
-        if (named(before, now.name) == nullptr) {
+        if (same(before, now) == nullptr) {
             into.push_back({"files", {}, shortened(file_text(now))});
         }
     }

@@ -59,6 +59,11 @@ struct attachment {
     std::string added_by;  // user name
     timestamp added;
     std::optional<file_root> replaces;  // the earlier file of the same name
+    std::optional<local_time> of_time;  // of that time of a series alone (a recurrence id)
+    /// A name is one file's of an event, and one file's of each time of a series.
+    bool is_at(const std::string& label, const std::optional<local_time>& time) const {
+        return name == label && of_time == time;
+    }
     friend bool operator==(const attachment&, const attachment&) = default;
 };
 

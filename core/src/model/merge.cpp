@@ -7,8 +7,10 @@ namespace calbox::model {
 
 namespace {
 
-const attachment* find_file(const std::vector<attachment>& in, const std::string& name) {
-    const auto found = std::ranges::find(in, name, &attachment::name);
+const attachment* find_file(const std::vector<attachment>& in, const std::string& name,
+                            const std::optional<local_time>& time) {
+    const auto found =
+        std::ranges::find_if(in, [&](const attachment& one) { return one.is_at(name, time); });
     return found == in.end() ? nullptr : &*found;
 }
 
@@ -22,8 +24,8 @@ std::vector<attachment> merge_files(const std::vector<attachment>& base,
     std::vector<attachment> merged;
     std::vector<attachment> beside;
     for (const attachment& file : theirs) {
-        const attachment* const was = find_file(base, file.name);
-        const attachment* const my = find_file(mine, file.name);
+        const attachment* const was = find_file(base, file.name, file.of_time);
+        const attachment* const my = find_file(mine, file.name, file.of_time);
         if (same(my, was)) {
             merged.push_back(file);
         } else if (same(&file, was)) {  // only I changed it, or took it off
@@ -39,13 +41,14 @@ std::vector<attachment> merge_files(const std::vector<attachment>& base,
     }
     for (const attachment& file : mine) {
         // What they took off stays off, unless I changed it.
-        if (find_file(theirs, file.name) == nullptr && !same(&file, find_file(base, file.name))) {
+        if (find_file(theirs, file.name, file.of_time) == nullptr &&
+            !same(&file, find_file(base, file.name, file.of_time))) {
             merged.push_back(file);
         }
     }
     for (attachment& file : beside) {
         file.name = kept_beside(file.name, file.added_by, file.added, [&](const std::string& name) {
-            return find_file(merged, name) != nullptr;
+            return find_file(merged, name, file.of_time) != nullptr;
         });
         merged.push_back(std::move(file));
     }

@@ -284,6 +284,11 @@ event_content content_at(const event_content& series, const occurrence& at) {
     return made;
 }
 
+void keep_files_of(event_content& content, const local_time& time) {
+    std::erase_if(content.files,
+                  [&](const attachment& file) { return file.of_time && *file.of_time != time; });
+}
+
 result<std::int64_t> count_before(const event_content& content, const local_time& at) {
     const std::int64_t last = wall_seconds(at);
     std::int64_t count = 0;
@@ -308,10 +313,27 @@ bool starts_by_rule(const event_content& content) {
     return rule_walk(*rule, start).next(start, steps) == start;
 }
 
+namespace {
+
+/// Files of times that do not take place any more are the whole event's from now on; of a name that
+/// it has already, they are still found by their time.
+template <class TakesPlace>
+void gather_files(event_content& of, TakesPlace takes_place) {
+    for (attachment& file : of.files) {
+        const auto other = [&](const attachment& one) { return one.is_at(file.name, {}); };
+        if (file.of_time && !takes_place(*file.of_time) && std::ranges::none_of(of.files, other)) {
+            file.of_time.reset();
+        }
+    }
+}
+
+}  // namespace
+
 void carry_over(const event_content& before, event_content& now) {
     if (now.recurrence.empty() && !before.recurrence.empty()) {
         now.changed.clear();
         now.added_times.clear();
+        gather_files(now, [](const local_time&) { return false; });
         return;
     }
     const std::int64_t moved = wall_seconds(now.time.start) - wall_seconds(before.time.start);
@@ -343,6 +365,14 @@ void carry_over(const event_content& before, event_content& now) {
     for (local_time& added : now.added_times) {
         added = from_wall_seconds(wall_seconds(added) + moved);
     }
+    for (attachment& file : now.files) {
+        const auto next =
+            file.of_time ? std::optional(from_wall_seconds(wall_seconds(*file.of_time) + moved))
+                         : std::nullopt;
+        if (next && is_real(*next)) {
+            file.of_time = next;
+        }
+    }
     if (now.recurrence == before.recurrence) {
         now.recurrence = rule_moved(before, now);
     } else {
@@ -350,6 +380,9 @@ void carry_over(const event_content& before, event_content& now) {
         plain.changed.clear();
         std::erase_if(now.changed,
                       [&](const auto& one) { return !find_occurrence(plain, one.first.text()); });
+        gather_files(now, [&](const local_time& id) {
+            return now.changed.contains(id) || find_occurrence(plain, id.text());
+        });
     }
 }
 

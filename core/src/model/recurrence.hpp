@@ -48,6 +48,8 @@ result<occurrence> find_occurrence(const event_content& content, const std::stri
 
 /// The series as it is at one of its times: its own texts, or those of the change.
 event_content content_at(const event_content& series, const occurrence& at);
+/// Of the files of a series those that are of all of it, or of that time.
+void keep_files_of(event_content& content, const local_time& time);
 
 /// How many times its rule has made before the wall time `at`, the start among them. too_large:
 /// not to be counted within the limits.

@@ -111,12 +111,16 @@ result<void> check_files(const std::vector<attachment>& files) {
     if (files.size() > wire::limits::files_per_event) {
         return fail(errc::too_large, "an event has at most 1,000 files");
     }
-    std::set<std::string_view> names;
+    std::set<std::pair<std::string_view, std::optional<local_time>>> names;
     for (const attachment& file : files) {
         if (auto good = check_file(file); !good) {
             return good;
         }
-        if (!names.insert(file.name).second) {
+        if (file.of_time && !is_real(*file.of_time)) {
+            return fail(errc::invalid_argument,
+                        "the file \"" + file.name + "\" is of a time that does not exist");
+        }
+        if (!names.insert({file.name, file.of_time}).second) {
             return fail(errc::invalid_argument,
                         "the event has two files called \"" + file.name + "\": rename one");
         }

@@ -124,6 +124,7 @@ event_view calendar_service::view_at(const opened_event& opened, const model::oc
     event_view view = view_of(opened, std::move(conflicts));
     if (view.series) {
         view.content = model::content_at(opened.content, at);
+        model::keep_files_of(view.content, at.id);
         view.occurrence = at.id;
         view.next.reset();
     }

@@ -10,6 +10,17 @@ namespace calbox::node {
 
 namespace {
 
+/// Of which time of a series a file is that is meant by that label; nothing: of all of it.
+std::optional<model::local_time> time_of(const model::event_content& content,
+                                         const file_label& label) {
+    if (const auto at = model::find_occurrence(content, label.occurrence)) {
+        return at->id;
+    }
+    bool date_only = false;  // of a time that does not take place any more
+    const auto read = model::parse_local_time(label.occurrence, date_only);
+    return read ? std::optional(*read) : std::nullopt;
+}
+
 /// False where it is there already. `what` gets the name that it has then.
 result<bool> put_file(std::vector<model::attachment>& files, const std::string& name,
                       const attach_terms& terms, model::attachment& what) {
@@ -20,7 +31,8 @@ result<bool> put_file(std::vector<model::attachment>& files, const std::string& 
         return fail(errc::too_large, "an event has at most 1,000 files");
     }
     const auto named = [&](const std::string& label) {
-        return std::ranges::find(files, label, &model::attachment::name);
+        return std::ranges::find_if(
+            files, [&](const model::attachment& one) { return one.is_at(label, what.of_time); });
     };
     what.name = name;
     what.replaces.reset();
@@ -40,6 +52,10 @@ result<bool> put_file(std::vector<model::attachment>& files, const std::string& 
 }
 
 }  // namespace
+
+file_label label_of(const model::attachment& what) {
+    return {what.name, what.of_time ? what.of_time->text() : std::string()};
+}
 
 files_service::files_service(const environment& env, replica::replicator& replica,
                              opened_events& opened, set_operations& sets, people& who,
@@ -81,22 +97,25 @@ file_view files_service::view_of(const model::attachment& what) const {
 }
 
 result<model::attachment> files_service::find(const opened_event& in,
-                                              const std::string& name) const {
+                                              const file_label& label) const {
     const auto& all = in.content.files;
-    const auto found = std::ranges::find(all, name, &model::attachment::name);
-    if (found == all.end()) {
-        return fail(errc::not_found, "the event has no file called \"" + name + "\"");
+    const auto time = label.occurrence.empty() ? std::nullopt : time_of(in.content, label);
+    const auto found = std::ranges::find_if(
+        all, [&](const model::attachment& one) { return one.is_at(label.name, time); });
+    if (found == all.end() || (!label.occurrence.empty() && !time)) {
+        return fail(errc::not_found, "the event has no file called \"" + label.name + "\"" +
+                                         (label.occurrence.empty() ? "" : " at that time"));
     }
     return *found;
 }
 
 result<model::attachment> files_service::find(const user_id& as, const event_id& which,
-                                              const std::string& name) const {
+                                              const file_label& label) const {
     const auto opened = opened_.open(which, as);
     if (!opened) {
         return fail(opened.error());
     }
-    return find(**opened, name);
+    return find(**opened, label);
 }
 
 result<void> files_service::may_attach(const opened_event& to, const user_id& as) const {
@@ -107,7 +126,7 @@ result<void> files_service::may_attach(const opened_event& to, const user_id& as
     return {};
 }
 
-task<result<file_view>> files_service::attach(user_id as, event_id which, std::string name,
+task<result<file_view>> files_service::attach(user_id as, event_id which, file_label label,
                                               std::string media_type, byte_source& from,
                                               attach_terms terms) {
     const auto opened = opened_.open(which, as);
@@ -117,12 +136,23 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, std::s
     if (auto allowed = may_attach(**opened, as); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
+    if (!label.occurrence.empty()) {
+        if (!model::is_series((*opened)->content)) {
+            co_return fail(errc::invalid_argument,
+                           "the event does not repeat: leave out recurrence_id");
+        }
+        const auto at = model::find_occurrence((*opened)->content, label.occurrence);
+        if (!at) {
+            co_return fail(at.error());
+        }
+    }
+    const std::string& name = label.name;
     if (!model::is_file_label(name)) {
         co_return fail(
             errc::invalid_argument,
             "not a file name: it must be 1 to 255 bytes without '/' or control characters");
     }
-    const auto there = find(**opened, name);
+    const auto there = find(**opened, label);
     if (terms.replace ? !there : there.has_value()) {
         co_return terms.replace
             ? fail(there.error())
@@ -159,6 +189,13 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, std::s
             if (auto allowed = may_attach(newest, as); !allowed) {
                 return fail(std::move(allowed.error()));
             }
+            if (!label.occurrence.empty()) {  // the series may have been moved meanwhile
+                const auto at = model::find_occurrence(newest.content, label.occurrence);
+                if (!at) {
+                    return fail(errc::conflict, at.error().message());
+                }
+                what.of_time = at->id;
+            }
             return put_file(next.content.files, name, terms, what);
         });
     if (!named) {
@@ -167,12 +204,12 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, std::s
     co_return view_of(what);
 }
 
-task<result<void>> files_service::detach(user_id as, event_id which, std::string name) {
+task<result<void>> files_service::detach(user_id as, event_id which, file_label label) {
     const auto opened = opened_.open(which, as);
     if (!opened) {
         co_return fail(opened.error());
     }
-    const auto there = find(**opened, name);
+    const auto there = find(**opened, label);
     if (!there) {
         co_return fail(there.error());
     }
@@ -183,13 +220,15 @@ task<result<void>> files_service::detach(user_id as, event_id which, std::string
                 return fail(std::move(allowed.error()));
             }
             auto& all = next.content.files;
-            const auto file = std::ranges::find(all, name, &model::attachment::name);
+            const auto file = std::ranges::find_if(all, [&](const model::attachment& one) {
+                return one.is_at(there->name, there->of_time);
+            });
             if (file == all.end()) {
                 return false;  // somebody else took it off
             }
             if (file->root != there->root) {
                 return fail(errc::conflict,
-                            "somebody has replaced \"" + name + "\" meanwhile: it stays");
+                            "somebody has replaced \"" + label.name + "\" meanwhile: it stays");
             }
             all.erase(file);
             return true;
@@ -235,7 +274,7 @@ void files_service::adopt(const user_id& as, const event_id& which) {
 }
 
 task<void> files_service::adopt_one(user_id as, event_id which, model::attachment what) {
-    const auto here = co_await fetch(as, which, what.name);
+    const auto here = co_await fetch(as, which, label_of(what));
     if (!here) {
         env_.log.write(log_level::debug, "files",
                        "a copied event's file stays elsewhere: " + here.error().message());
@@ -267,12 +306,12 @@ task<result<void>> files_service::bring_back(file_root root) {
     co_return fail(errc::not_found, "no event here names the file");
 }
 
-task<result<file_view>> files_service::fetch(user_id as, event_id which, std::string name) {
+task<result<file_view>> files_service::fetch(user_id as, event_id which, file_label label) {
     const auto opened = opened_.open(which, as);
     if (!opened) {
         co_return fail(opened.error());
     }
-    const auto what = find(**opened, name);
+    const auto what = find(**opened, label);
     if (!what) {
         co_return fail(what.error());
     }
@@ -293,26 +332,26 @@ task<result<file_view>> files_service::fetch(user_id as, event_id which, std::st
             auto others = co_await mediator_.holders_of(what->root);
             if (others.empty() && alone) {
                 co_return fail(errc::unavailable,
-                               "nobody who could have \"" + name + "\" can be reached now");
+                               "nobody who could have \"" + label.name + "\" can be reached now");
             }
             auto again = co_await held_.fetch(what->root, what->size, std::move(others));
             fetched = std::move(again);
         }
         if (!fetched) {
-            co_return fail(fetched.error().code,
-                           "\"" + name + "\" cannot be fetched now: " + fetched.error().message());
+            co_return fail(fetched.error().code, "\"" + label.name + "\" cannot be fetched now: " +
+                                                     fetched.error().message());
         }
     }
     co_return view_of(*what);
 }
 
-task<result<file_view>> files_service::pause(user_id as, event_id which, std::string name) {
-    const auto what = find(as, which, name);
+task<result<file_view>> files_service::pause(user_id as, event_id which, file_label label) {
+    const auto what = find(as, which, label);
     if (!what) {
         co_return fail(what.error());
     }
     if (held_.has(what->root)) {
-        co_return fail(errc::conflict, "\"" + name + "\" is on this device already");
+        co_return fail(errc::conflict, "\"" + label.name + "\" is on this device already");
     }
     auto paused = co_await held_.pause(what->root);
     if (!paused) {
@@ -321,8 +360,8 @@ task<result<file_view>> files_service::pause(user_id as, event_id which, std::st
     co_return view_of(*what);
 }
 
-task<result<file_view>> files_service::resume(user_id as, event_id which, std::string name) {
-    const auto what = find(as, which, name);
+task<result<file_view>> files_service::resume(user_id as, event_id which, file_label label) {
+    const auto what = find(as, which, label);
     if (!what) {
         co_return fail(what.error());
     }
@@ -342,20 +381,20 @@ task<void> files_service::bring(user_id as, event_id which, model::attachment wh
         file_root root;
         ~ending() { owner.coming_.erase(root); }
     } however_it_ends{*this, what.root};
-    const auto fetched = co_await fetch(as, which, what.name);
+    const auto fetched = co_await fetch(as, which, label_of(what));
     if (!fetched) {
         env_.log.write(log_level::info, "files",
                        "a file does not come: " + fetched.error().message());
     }
 }
 
-task<result<void>> files_service::read(user_id as, event_id which, std::string name,
+task<result<void>> files_service::read(user_id as, event_id which, file_label label,
                                        std::uint64_t first, std::uint64_t length, byte_sink& into) {
     const auto opened = opened_.open(which, as);
     if (!opened) {
         co_return fail(opened.error());
     }
-    const auto what = find(**opened, name);
+    const auto what = find(**opened, label);
     if (!what) {
         co_return fail(what.error());
     }
@@ -366,7 +405,7 @@ task<result<void>> files_service::read(user_id as, event_id which, std::string n
     if (!done && done.error().code != errc::closed) {
         const auto whole = co_await held_.verify(what->root);
         if (whole && !*whole) {
-            co_return fail(errc::mismatch, "the copy of \"" + name +
+            co_return fail(errc::mismatch, "the copy of \"" + label.name +
                                                "\" on this device is damaged, and given up: try "
                                                "again, and it is fetched from the others");
         }

@@ -10,6 +10,9 @@
 
 namespace calbox::node {
 
+/// By which it is found.
+file_label label_of(const model::attachment& what);
+
 class files_service final : public files {
 public:
     files_service(const environment& env, replica::replicator& replica, opened_events& opened,
@@ -19,15 +22,15 @@ public:
     void request_stop() noexcept { tasks_.request_stop(); }
     task<void> join() { return tasks_.join(); }
 
-    task<result<file_view>> attach(user_id as, event_id which, std::string name,
+    task<result<file_view>> attach(user_id as, event_id which, file_label name,
                                    std::string media_type, byte_source& from,
                                    attach_terms terms) override;
-    task<result<void>> detach(user_id as, event_id which, std::string name) override;
+    task<result<void>> detach(user_id as, event_id which, file_label name) override;
     result<std::vector<file_view>> list(user_id as, event_id which) const override;
-    task<result<file_view>> fetch(user_id as, event_id which, std::string name) override;
-    task<result<file_view>> pause(user_id as, event_id which, std::string name) override;
-    task<result<file_view>> resume(user_id as, event_id which, std::string name) override;
-    task<result<void>> read(user_id as, event_id which, std::string name, std::uint64_t first,
+    task<result<file_view>> fetch(user_id as, event_id which, file_label name) override;
+    task<result<file_view>> pause(user_id as, event_id which, file_label name) override;
+    task<result<file_view>> resume(user_id as, event_id which, file_label name) override;
+    task<result<void>> read(user_id as, event_id which, file_label name, std::uint64_t first,
                             std::uint64_t length, byte_sink& into) override;
 
     /// The files of an event that was made with those of another one: as if they had been attached
@@ -45,10 +48,10 @@ public:
 
 private:
     file_view view_of(const model::attachment& what) const;
-    result<model::attachment> find(const opened_event& in, const std::string& name) const;
+    result<model::attachment> find(const opened_event& in, const file_label& name) const;
     result<void> may_attach(const opened_event& to, const user_id& as) const;
     result<model::attachment> find(const user_id& as, const event_id& which,
-                                   const std::string& name) const;
+                                   const file_label& label) const;
     task<void> bring(user_id as, event_id which, model::attachment what);
     task<void> adopt_one(user_id as, event_id which, model::attachment what);
     std::vector<device_id> sources_of(const user_id& as, const file_root& root);

@@ -146,6 +146,9 @@ result<cut> cut_at(const chosen_times& times, const event_content& from) {
     const auto is_later = [&](const local_time& id) { return id >= at->id; };
     std::erase_if(made.rest.changed, [&](const auto& one) { return is_later(one.first); });
     std::erase_if(made.rest.added_times, is_later);
+    std::erase_if(made.rest.files, [&](const model::attachment& file) {
+        return file.of_time && is_later(*file.of_time);
+    });
     return made;
 }
 
@@ -187,6 +190,8 @@ result<std::optional<event_content>> without(const chosen_times& times, const ev
         }
         made = from;
         made.changed[at->id].reset();
+        std::erase_if(made.files,
+                      [&](const model::attachment& file) { return file.of_time == at->id; });
     } else {
         auto parts = cut_at(times, from);
         if (!parts) {
@@ -227,6 +232,9 @@ result<std::optional<split_series>> split_at(const event_draft& change, const ev
     }
     std::erase_if(after.changed, [&](const auto& one) { return one.first < first; });
     std::erase_if(after.added_times, [&](const local_time& one) { return one <= first; });
+    std::erase_if(after.files, [&](const model::attachment& file) {
+        return file.of_time && *file.of_time < first;
+    });
     event_draft rest = change;
     rest.times = {model::is_series(after) ? first.text() : std::string(), edit_scope::all};
     auto changed = change_all(rest, after);

@@ -317,6 +317,14 @@ struct attach_terms {
     std::optional<file_root> seen;  // to be replaced; nothing: what has the name when it begins
 };
 
+/// A file's name at an event; with a recurrence id, at that time of a series alone.
+struct file_label {
+    file_label(std::string name_in, std::string occurrence_in = {})
+        : name(std::move(name_in)), occurrence(std::move(occurrence_in)) {}
+    file_label(const char* name_in) : name(name_in) {}
+    std::string name, occurrence;
+};
+
 class files {
 public:
     virtual ~files();
@@ -324,23 +332,24 @@ public:
     /// names it, as a set operation: while somebody else edits it waits, at most a minute. To
     /// replace: not_found where no file has the name; not to: already_exists where one has it. What
     /// somebody else has put under that name meanwhile stays, and this file stands beside it under
-    /// another name, which the answer says.
-    virtual task<result<file_view>> attach(user_id as, event_id which, std::string name,
+    /// another name, which the answer says. Of one time of a series: not_found where it does not
+    /// take place then.
+    virtual task<result<file_view>> attach(user_id as, event_id which, file_label name,
                                            std::string media_type, byte_source& from,
                                            attach_terms terms) = 0;
     /// Takes the file off; a set operation. conflict where somebody has replaced it meanwhile.
-    virtual task<result<void>> detach(user_id as, event_id which, std::string name) = 0;
+    virtual task<result<void>> detach(user_id as, event_id which, file_label name) = 0;
     virtual result<std::vector<file_view>> list(user_id as, event_id which) const = 0;
     /// Makes the file present on this device: fetches what is missing from whoever has it,
     /// verified, resumable. busy: it is paused.
-    virtual task<result<file_view>> fetch(user_id as, event_id which, std::string name) = 0;
+    virtual task<result<file_view>> fetch(user_id as, event_id which, file_label name) = 0;
     /// Nothing more of the file comes to this device, over restarts too, until it is resumed;
     /// whoever waits for it gets busy. What has come stays. conflict: it is here already.
-    virtual task<result<file_view>> pause(user_id as, event_id which, std::string name) = 0;
+    virtual task<result<file_view>> pause(user_id as, event_id which, file_label name) = 0;
     /// Begins to fetch, or goes on; does not wait for the end of it. Nothing where it is here.
-    virtual task<result<file_view>> resume(user_id as, event_id which, std::string name) = 0;
+    virtual task<result<file_view>> resume(user_id as, event_id which, file_label name) = 0;
     /// Plaintext bytes [first, first + length) of a file that is here; `length` 0 means to the end.
-    virtual task<result<void>> read(user_id as, event_id which, std::string name,
+    virtual task<result<void>> read(user_id as, event_id which, file_label name,
                                     std::uint64_t first, std::uint64_t length, byte_sink& into) = 0;
 };
 

@@ -202,12 +202,22 @@ TEST_F(files, pause_resume_and_the_folder) {
     EXPECT_NE(alice.run({"files", "folder"}).out.find("files.folder"), std::string::npos);
 }
 
+TEST_F(files, of_one_time_of_a_series) {
+    answer = http_answer(200, R"({"zone":"UTC","name":"plan.txt","size":4})");
+    const auto path = here.write("plan.txt", "plan");
+    EXPECT_EQ(
+        alice.run({"files", "add", "alice/1.7", path, "--occurrence", "2026-05-18 20:00"}).status,
+        0);
+    EXPECT_EQ(daemon.last().target,
+              "/v1/events/alice/1.7/files/plan.txt?recurrence_id=2026-05-18T20%3A00%3A00");
+}
+
 TEST_F(files, list_and_rm) {
     answer = http_answer(
         200,
         R"({"files":[{"name":"a\u001b.txt","size":1500,"type":"text/plain","held":"elsewhere","added_by":"bob","added":"2026-11-23T12:00:00Z"}]})");
     EXPECT_EQ(alice.run({"files", "list", "alice/1.7"}).out,
-              "a.txt\t1.5 kB\ttext/plain\telsewhere\tbob\tMon 2026-11-23 12:00\n");
+              "a.txt\t1.5 kB\ttext/plain\telsewhere\tbob\tMon 2026-11-23 12:00\t\n");
     answer = "HTTP/1.1 204 X\r\n\r\n";
     EXPECT_EQ(alice.run({"files", "rm", "alice/1.7", "a/b"}).status, 0);
     EXPECT_EQ(daemon.last().target, "/v1/events/alice/1.7/files/a%2Fb");

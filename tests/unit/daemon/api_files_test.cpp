@@ -64,6 +64,21 @@ TEST_F(api_files_test, the_folder_is_for_the_person_whose_it_is) {
     EXPECT_EQ(others["events"].size(), 0u);
 }
 
+TEST_F(api_files_test, of_one_time_of_a_series_are_named_with_it) {
+    const std::string time = "?recurrence_id=2026-05-11T20:00:00";
+    EXPECT_EQ(say("POST", path("report") + time, contents(0, 5)).document()["recurrence_id"],
+              "2026-05-11T20:00:00");
+    EXPECT_EQ(say("POST", path("report"), contents(0, 6)).document()["recurrence_id"], "");
+    EXPECT_EQ(say("POST", path("report") + time, contents(0, 5)).code(), "already_exists");
+    EXPECT_EQ(ask("GET", path("report") + time).body.size(), 5u);
+    EXPECT_EQ(ask("GET", path("report")).body.size(), 6u);
+    EXPECT_EQ(ask("GET", path("report") + "?recurrence_id=soon").code(), "invalid_argument");
+    EXPECT_EQ(ask("GET", path("report") + "?time=1").code(), "invalid_argument");
+    EXPECT_EQ(ask("DELETE", path("report") + time).status, 204);
+    EXPECT_EQ(ask("GET", path("report") + time).code(), "not_found");
+    EXPECT_EQ(ask("GET", path("report")).status, 200);
+}
+
 TEST_F(api_files_test, replaces_the_file_that_was_read_and_says_where_both_are_kept) {
     file.add("a.bin", 5);
     const std::string root(64, 'b');

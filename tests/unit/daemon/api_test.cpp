@@ -269,9 +269,11 @@ TEST_F(api_test, makes_shows_and_removes_events) {
 TEST_F(api_test, tells_how_the_files_of_an_event_are_held) {
     model::attachment named;
     named.name = "a.txt";
+    named.root = file.add("a.txt", 5).what.root;
     events.all.front().content.files.push_back(named);
-    file.add("a.txt", 5);
     EXPECT_EQ(ask("GET", event_path).document()["files"][0]["held"], "here");
+    file.add("of another time", 5).what.root.value.fill(1);
+    EXPECT_EQ(ask("GET", event_path).document()["files"].size(), 1U);
 }
 
 TEST_F(api_test, looks_for_events) {

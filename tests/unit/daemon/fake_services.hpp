@@ -159,9 +159,13 @@ public:
                                      const std::string& occurrence) const override {
         auto found = show(as, which);
         bool day_only = false;
+        const auto at = model::parse_local_time(occurrence, day_only);
+        if (!at) {
+            return fail(at.error());
+        }
         if (found) {
             found->series = true;
-            found->occurrence = model::parse_local_time(occurrence, day_only).value();
+            found->occurrence = *at;
         }
         return found;
     }
@@ -457,10 +461,11 @@ public:
         all.push_back(made);
         return all.back();
     }
-    task<result<node::file_view>> attach(user_id, event_id, std::string name,
+    task<result<node::file_view>> attach(user_id, event_id, node::file_label label,
                                          std::string media_type, node::byte_source& from,
                                          node::attach_terms terms) override {
         seen = terms.seen;
+        std::string name = label.name;
         if (somebody_was_faster) {
             name = "beside " + name;
             terms.replace = false;
@@ -484,18 +489,21 @@ public:
             std::erase_if(all, [&](const auto& one) { return one.what.name == name; });
         }
         add(name, size).what.media_type = media_type;
+        if (bool day_only = false; !label.occurrence.empty()) {
+            all.back().what.of_time = model::parse_local_time(label.occurrence, day_only).value();
+        }
         co_return all.back();
     }
-    task<result<void>> detach(user_id, event_id, std::string name) override {
-        if (std::erase_if(all, [&](const auto& one) { return one.what.name == name; }) == 0) {
+    task<result<void>> detach(user_id, event_id, node::file_label name) override {
+        if (std::erase_if(all, [&](const auto& one) { return is_it(one, name); }) == 0) {
             co_return fail(errc::not_found, "no such file");
         }
         co_return result<void>();
     }
     result<std::vector<node::file_view>> list(user_id, event_id) const override { return all; }
-    task<result<node::file_view>> fetch(user_id, event_id, std::string name) override {
-        const auto found = std::ranges::find_if(
-            all, [&](const node::file_view& one) { return one.what.name == name; });
+    task<result<node::file_view>> fetch(user_id, event_id, node::file_label name) override {
+        const auto found =
+            std::ranges::find_if(all, [&](const node::file_view& one) { return is_it(one, name); });
         if (found == all.end()) {
             co_return fail(errc::not_found, "no such file");
         }
@@ -512,22 +520,22 @@ public:
         found->held = "here";
         co_return *found;
     }
-    task<result<node::file_view>> pause(user_id, event_id, std::string name) override {
-        return told(std::move(name), "paused");
+    task<result<node::file_view>> pause(user_id, event_id, node::file_label label) override {
+        return told(std::move(label), "paused");
     }
-    task<result<node::file_view>> resume(user_id, event_id, std::string name) override {
-        return told(std::move(name), "fetching");
+    task<result<node::file_view>> resume(user_id, event_id, node::file_label label) override {
+        return told(std::move(label), "fetching");
     }
-    task<result<node::file_view>> told(std::string name, std::string held) {
+    task<result<node::file_view>> told(node::file_label label, std::string held) {
         const auto found = std::ranges::find_if(
-            all, [&](const node::file_view& one) { return one.what.name == name; });
+            all, [&](const node::file_view& one) { return one.what.name == label.name; });
         if (found == all.end()) {
             co_return fail(errc::not_found, "no such file");
         }
         found->held = held;
         co_return *found;
     }
-    task<result<void>> read(user_id, event_id, std::string, std::uint64_t first,
+    task<result<void>> read(user_id, event_id, node::file_label, std::uint64_t first,
                             std::uint64_t length, node::byte_sink& into) override {
         for (std::uint64_t at = first; at < first + length;) {
             if (fails_at && at >= *fails_at) {
@@ -548,6 +556,10 @@ public:
     }
 
     std::vector<node::file_view> all;
+    static bool is_it(const node::file_view& one, const node::file_label& label) {
+        const auto& time = one.what.of_time;
+        return one.what.name == label.name && (time ? time->text() : "") == label.occurrence;
+    }
     std::size_t largest_piece = 0, pieces_read = 0;
     bool intact = true, held_up = false;
     bool somebody_was_faster = false;

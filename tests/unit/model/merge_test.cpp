@@ -122,6 +122,19 @@ TEST_F(merge_test, files_are_a_set) {
     EXPECT_EQ(files_of(made), (std::vector<std::string>{"plan.pdf 9", "their 5", "my 4"}));
 }
 
+TEST_F(merge_test, a_name_is_one_files_of_each_time_of_a_series) {
+    const auto at = [](attachment file, int day) {
+        file.of_time = local_time{2026, 5, day, 14, 0, 0};
+        return file;
+    };
+    mine.content.files.push_back(at(file_of("plan.pdf", 7), 3));
+    theirs.content.files = {at(file_of("plan.pdf", 9), 10)};
+    const auto made = merge(base, mine, theirs);
+    EXPECT_TRUE(made.fits());
+    EXPECT_EQ(files_of(made), (std::vector<std::string>{"plan.pdf 9", "plan.pdf 7"}))
+        << "that of all times was taken off";
+}
+
 TEST_F(merge_test, a_file_changed_by_both_is_kept_twice) {
     mine.content.files = {file_of("plan.pdf", 7, "alice"), file_of("new", 8)};
     theirs.content.files = {file_of("plan.pdf", 9), file_of("new", 10)};

@@ -157,6 +157,47 @@ TEST_F(series_edits, times_are_taken_out) {
     EXPECT_EQ(times(*rest).size(), 3u);
 }
 
+TEST_F(series_edits, files_of_one_time_go_with_it) {
+    const auto file = [](const std::string& name, std::optional<std::string> time) {
+        model::attachment made;
+        made.name = name;
+        made.root.value.fill(static_cast<std::uint8_t>(name.size()));
+        made.of_time = time ? std::optional(wall(*time)) : std::nullopt;
+        return made;
+    };
+    const auto files = [](const model::event_content& of) {
+        texts all;
+        for (const auto& one : of.files) {
+            all.push_back(one.name + (one.of_time ? " " + one.of_time->text().substr(5, 11) : ""));
+        }
+        return all;
+    };
+    choir.files = {file("notes", std::nullopt), file("report", "2026-05-11T20:00"),
+                   file("report", "2026-05-25T20:00")};
+    EXPECT_EQ(must(model::parse_body(must(model::write_body(choir, {})))).files, choir.files);
+    auto seen = choir;
+    model::keep_files_of(seen, wall("2026-05-11T20:00"));
+    EXPECT_EQ(files(seen), (texts{"notes", "report 05-11T20:00"}));
+    node::event_draft change;
+    change.times = {"2026-05-18", node::edit_scope::all};
+    change.start = "2026-05-19 18:30";
+    EXPECT_EQ(files(must(node::apply_change(change, choir))),
+              (texts{"notes", "report 05-12T18:30", "report 05-26T18:30"}));
+    change.times.scope = node::edit_scope::following;
+    const auto split = must(node::split_at(change, choir));
+    EXPECT_EQ(files(split->before), (texts{"notes", "report 05-11T20:00"}));
+    EXPECT_EQ(files(split->after), (texts{"notes", "report 05-26T18:30"}));
+    EXPECT_EQ(files(*must(node::without({"2026-05-11", node::edit_scope::one}, choir))),
+              (texts{"notes", "report 05-25T20:00"}));
+    node::event_draft once;
+    once.recurrence = "";
+    EXPECT_EQ(files(must(node::apply_change(once, choir))),
+              (texts{"notes", "report", "report 05-25T20:00"}))
+        << "nothing is lost with the times";
+    choir.files.push_back(choir.files.back());
+    EXPECT_FALSE(model::validate(choir)) << "two of one name at one time";
+}
+
 TEST(overlaps, a_sweep_finds_what_comparing_all_pairs_finds) {
     std::mt19937 random(7);
     for (int round = 0; round < 300; ++round) {
@@ -264,6 +305,49 @@ TEST_P(series, the_others_see_each_time_as_it_was_made) {
                                       {"2026-06-01", node::edit_scope::following}, std::nullopt)));
     in.net.until([&] { return choir_world::seen_by(bob).size() == 3; });
     EXPECT_FALSE(calendar.show(in.alice.me(), fresh.id));
+}
+
+TEST_P(series, a_file_is_attached_to_one_time_or_to_all) {
+    choir_world in(GetParam());
+    auto& bob = in.net.add_edge("bob", in.hub);
+    bob.sign_in("bob");
+    node::event_draft share;
+    share.participants = {{"bob"}};
+    must(in.net.run(in.alice.api().events.modify(in.alice.me(), in.series, share, std::nullopt)));
+    in.net.until([&] { return bob.api().events.show(bob.me(), in.series).has_value(); });
+    const auto attach = [&](test_network::device& who, node::file_label label, char what) {
+        test::bytes_source from(bytes(100, static_cast<std::uint8_t>(what)));
+        return in.net.run(
+            who.api().file.attach(who.me(), in.series, std::move(label), "", from, false));
+    };
+    must(attach(in.alice, {"report.pdf", "2026-05-11"}, 'a'));
+    must(attach(bob, {"report.pdf", "2026-05-18T20:00"}, 'b'));
+    must(attach(in.alice, "report.pdf", 'c'));
+    EXPECT_EQ(attach(bob, {"report.pdf", "2026-05-11"}, 'd').error().code, errc::already_exists);
+    EXPECT_EQ(attach(bob, {"report.pdf", "2026-05-12"}, 'd').error().code, errc::not_found);
+    const auto read = [&](test_network::device& who, node::file_label label) {
+        must(in.net.run(who.api().file.fetch(who.me(), in.series, label)));
+        test::bytes_sink into;
+        must(in.net.run(who.api().file.read(who.me(), in.series, label, 0, 0, into)));
+        return static_cast<char>(into.all.at(0));
+    };
+    const auto files_at = [&](test_network::device& who, const std::string& day) {
+        return must(who.api().events.show_at(who.me(), in.series, day)).content.files.size();
+    };
+    in.net.until(
+        [&] { return files_at(bob, "2026-05-11") == 2 && files_at(in.alice, "2026-05-18") == 2; });
+    EXPECT_EQ(files_at(bob, "2026-05-25"), 1U);
+    EXPECT_EQ(must(bob.api().events.show(bob.me(), in.series)).content.files.size(), 3U);
+    EXPECT_EQ(read(bob, {"report.pdf", "2026-05-11"}), 'a');
+    EXPECT_EQ(read(in.alice, {"report.pdf", "2026-05-18"}), 'b');
+    EXPECT_EQ(read(bob, "report.pdf"), 'c');
+    must(
+        in.net.run(bob.api().file.detach(bob.me(), in.series, {"report.pdf", "2026-05-11T20:00"})));
+    EXPECT_EQ(files_at(bob, "2026-05-11"), 1U);
+    EXPECT_EQ(in.net.run(bob.api().file.fetch(bob.me(), in.series, {"report.pdf", "2026-05-11"}))
+                  .error()
+                  .code,
+              errc::not_found);
 }
 
 TEST_P(series, only_the_times_that_meet_overlap) {

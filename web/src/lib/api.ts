@@ -5,6 +5,8 @@ export interface Lock { by: string; device: number; since: string; until: string
 export interface Lacks { needed: number; missing: string[] }
 export type Answer = 'accepted' | 'tentative' | 'declined'
 export interface FileInfo {
+  /** Of one time of a series alone; '' for a file of the whole event. */
+  recurrence_id: string
   name: string; size: number; type: string; root: string; added_by: string; added: string
   held: 'here' | 'fetching' | 'paused' | 'elsewhere'; fetched: number; stored_on: string[]
 }
@@ -128,11 +130,14 @@ export const idOf = (key: string) => key.split('@')[0]!
 
 export const tag = (one: { generation: number; version: number }) => `"${one.generation}-${one.version}"`
 
-/** Sends a file's bytes; `progress` is told how many have gone. */
-export function upload(id: string, file: File, replace: boolean, progress: (sent: number) => void, signal: AbortSignal): Promise<FileInfo> {
+export const filePath = (id: string, file: { name: string; recurrence_id?: string }, ...more: string[]) =>
+  eventPath(id, 'files', file.name, ...more) + (file.recurrence_id ? `?recurrence_id=${encodeURIComponent(file.recurrence_id)}` : '')
+
+/** Sends a file's bytes, for one time of a series or ('') all of it; `progress` is told how many have gone. */
+export function upload(id: string, file: File, recurrence_id: string, replace: boolean, progress: (sent: number) => void, signal: AbortSignal): Promise<FileInfo> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open(replace ? 'PUT' : 'POST', eventPath(id, 'files', file.name))
+    request.open(replace ? 'PUT' : 'POST', filePath(id, { name: file.name, recurrence_id }))
     request.setRequestHeader('Calbox-Page', '1')
     request.setRequestHeader('Content-Type', /^[\w.+-]+\/[\w.+-]+$/.test(file.type) ? file.type : 'application/octet-stream')
     request.upload.onprogress = (step) => progress(step.loaded)

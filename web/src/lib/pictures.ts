@@ -1,5 +1,5 @@
 // Pictures among files, drawn from the file's own bytes: nothing is stored or sent for them.
-import { eventPath, type CalEvent, type FileInfo } from './api'
+import { filePath, type CalEvent, type FileInfo } from './api'
 
 /** What is read for a small picture that nobody has asked for. */
 const unaskedBytesMax = 30_000_000
@@ -12,7 +12,7 @@ export const isPicture = (file: FileInfo) =>
 export const drawsUnasked = (file: FileInfo) => file.held === 'here' && file.size <= unaskedBytesMax
 
 async function read(event: CalEvent, file: FileInfo, stop: AbortSignal): Promise<ImageBitmap> {
-  const answer = await fetch(eventPath(event.id, 'files', file.name), { signal: stop })
+  const answer = await fetch(filePath(event.id, file), { signal: stop })
   if (!answer.ok) throw new Error(`${answer.status}`)
   return createImageBitmap(await answer.blob())
 }
