@@ -160,7 +160,8 @@ task<result<void>> join_service::forget(key of) {
 task<void> join_service::keep() {
     while (true) {
         wake_.reset();
-        for (const auto& [of, one] : waiting_) {
+        const auto all = waiting_;  // an answer that is known at once changes it
+        for (const auto& [of, one] : all) {
             if (!one->asking && with_.is_here(of.who)) {
                 one->asking = true;
                 tasks_.spawn("join", ask(of, one));
