@@ -180,6 +180,9 @@ task<void> join_service::ask(key of, std::shared_ptr<request> one) {
          pause *= 2) {
         one->why = done.error().message();
         co_await sleep_for(env_, pause);
+        if (!waiting_.contains(of)) {
+            break;  // withdrawn
+        }
         auto again = co_await ask_organizer(of, one->what.link);
         done = std::move(again);
     }
