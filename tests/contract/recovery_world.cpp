@@ -10,6 +10,21 @@ namespace {
 
 constexpr device_id self_id{};
 
+/// The numbers that organizers' devices have given.
+struct numbering {
+    std::uint8_t organizers = 7;
+    std::map<user_id, std::uint64_t> last;
+    std::map<event_id, std::map<envelope_order, std::uint64_t>> given;
+};
+numbering& numbers_given() {
+    static numbering all;
+    return all;
+}
+
+stream_id stream_of(const user_id& organizer) {
+    return {device_of(100 + organizer.value[0]), incarnation(1), {}};
+}
+
 /// What the test's envelopes are made of, so that applying one needs no cryptography.
 struct plain_envelope {
     event_id event;
@@ -25,7 +40,8 @@ struct plain_envelope {
 std::pair<event_id, held_envelope> envelope_of(std::uint32_t n, std::uint64_t version,
                                                std::size_t length, std::uint8_t writer) {
     plain_envelope one;
-    one.event.organizer.value[0] = static_cast<std::uint8_t>(n % 7);
+    numbering& all = numbers_given();
+    one.event.organizer.value[0] = static_cast<std::uint8_t>(n % all.organizers);
     one.event.seq = event_id::make_seq(device_number(1), n + 1);
     one.order.generation = generation_number(1);
     one.order.version = version_number(version);
@@ -33,7 +49,11 @@ std::pair<event_id, held_envelope> envelope_of(std::uint32_t n, std::uint64_t ve
     one.order.hash.value[1] = static_cast<std::uint8_t>(version);
     one.order.hash.value[2] = writer;
     one.filling.assign(length, static_cast<std::uint8_t>(version));
-    return {one.event, {one.order, codec::encode(one)}};
+    std::uint64_t& number = all.given[one.event][one.order];
+    if (number == 0) {
+        number = ++all.last[one.event.organizer];
+    }
+    return {one.event, {one.order, codec::encode(one), number}};
 }
 
 void holdings_view::each(
@@ -60,6 +80,35 @@ std::optional<bytes> holdings_view::load(const event_id& event) const {
     return found == all_.end() ? std::nullopt : std::optional(found->second.encoded);
 }
 
+void holdings_view::each_stream(
+    const device_id& peer,
+    const std::function<void(const stream_id&, const recovery::number_ranges&)>& visit) const {
+    std::set<stream_id> shared;
+    each_with(peer, [&](const event_id& event, const envelope_order&) {
+        shared.insert(stream_of(event.organizer));
+        return true;
+    });
+    for (const auto& [stream, numbers] : *came_) {
+        if (shared.contains(stream)) {
+            visit(stream, numbers);
+        }
+    }
+}
+std::optional<recovery::place> holdings_view::place_of(const event_id& event) const {
+    const auto found = all_.find(event);
+    if (found == all_.end() || found->second.number == 0) {
+        return std::nullopt;
+    }
+    return recovery::place{stream_of(event.organizer), found->second.number};
+}
+
+recovery_world::recovery_world(recovery::strategy& strategy, std::uint64_t seed,
+                               std::uint8_t organizers)
+    : strategy_(strategy), chance_(seed), lies_(seed) {
+    numbers_given() = {};
+    numbers_given().organizers = organizers;
+}
+
 holdings recovery_world::newest_of(const std::vector<device_id>& devices) const {
     holdings all = mine;
     for (const auto& device : devices) {
@@ -80,6 +129,13 @@ recovery::finished recovery_world::run(std::vector<device_id> friends,
     end_.reset();
     timers_.clear();
     wire_.clear();
+    for (const auto& [event, held] : mine) {
+        for (const auto& [order, number] : numbers_given().given[event]) {
+            if (order == held.order || (saw_all && order < held.order)) {
+                recovery::add_number(came_[stream_of(event.organizer)], number);
+            }
+        }
+    }
     step(*machine, recovery::begin{std::move(friends), std::move(backups)});
     for (int turns = 0; !end_ && turns < 1'000'000; ++turns) {
         if (!wire_.empty()) {
@@ -120,7 +176,8 @@ recovery::finished recovery_world::run(std::vector<device_id> friends,
 
 void recovery_world::step(recovery::initiator& machine, const recovery::input& what) {
     std::vector<recovery::effect> effects;
-    machine.step(what, holdings_view(mine, shares), {now_, chance_}, effects);
+    const holdings_view seen(mine, shares, keeps_numbers ? &came_ : nullptr);
+    machine.step(what, seen, {now_, chance_}, effects);
     for (auto& effect : effects) {
         EXPECT_FALSE(end_) << "an effect after finished";
         if (auto* const out = std::get_if<recovery::send>(&effect)) {
@@ -175,12 +232,12 @@ void recovery_world::deliver(recovery::initiator& machine, const packet& what) {
         send({what.to, self_id, garbage()});
         return;
     }
-    holdings shown;
-    for (const auto& [event, held] : peer->second) {
-        if (!shares || shares(what.to, event)) {
-            shown.emplace(event, held);
-        }
+    holdings some;
+    if (shares) {
+        std::ranges::copy_if(peer->second, std::inserter(some, some.end()),
+                             [&](const auto& one) { return shares(what.to, one.first); });
     }
+    const holdings& shown = shares ? some : peer->second;
     auto answers = strategy_.respond(what.body, holdings_view(shown), {now_, chance_});
     if (!answers && changed_percent > 0) {
         return;
@@ -199,11 +256,15 @@ void recovery_world::take(const bytes& encoded) {
         return;
     }
     auto& held = mine[read->event];
+    const std::uint64_t number = numbers_given().given[read->event][read->order];
+    if (number > 0) {
+        recovery::add_number(came_[stream_of(read->event.organizer)], number);
+    }
     if (!held.encoded.empty() && held.order >= read->order) {
         ++stale;
         return;
     }
-    held = {read->order, encoded};
+    held = {read->order, encoded, number};
     ++applied;
     applied_bytes += encoded.size();
 }

@@ -16,6 +16,7 @@ namespace calbox::contract {
 struct held_envelope {
     envelope_order order;
     bytes encoded;
+    std::uint64_t number = 0;  // in the stream from its author to whoever recovers; 0: in none
 };
 using holdings = std::map<event_id, held_envelope>;
 
@@ -27,17 +28,22 @@ inline device_id device_of(std::uint64_t n) {
 }
 
 /// An envelope of event `n` at version `version`, unlike any other; `writer` tells losing ones of a
-/// version apart.
+/// version apart. Since the last world was made, its organizer's device has numbered his versions
+/// in the order in which they were first asked for.
 std::pair<event_id, held_envelope> envelope_of(std::uint32_t n, std::uint64_t version,
                                                std::size_t length = 200, std::uint8_t writer = 0);
 
 /// Whether a device may hold this event.
 using sharing = std::function<bool(const device_id&, const event_id&)>;
 
+using stream_ranges = std::map<stream_id, recovery::number_ranges>;
+
 class holdings_view final : public recovery::view {
 public:
-    explicit holdings_view(const holdings& all, sharing shares = {})
-        : all_(all), shares_(std::move(shares)) {}
+    /// `came`, of who recovers: what need not come again.
+    explicit holdings_view(const holdings& all, sharing shares = {},
+                           const stream_ranges* came = nullptr)
+        : all_(all), shares_(std::move(shares)), came_(came) {}
     void each(
         const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
     void each_with(
@@ -45,16 +51,21 @@ public:
         const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
     std::optional<envelope_order> find(const event_id& event) const override;
     std::optional<bytes> load(const event_id& event) const override;
+    bool keeps_numbers() const override { return came_ != nullptr; }
+    void each_stream(const device_id& peer,
+                     const std::function<void(const stream_id&, const recovery::number_ranges&)>&
+                         visit) const override;
+    std::optional<recovery::place> place_of(const event_id& event) const override;
 
 private:
     const holdings& all_;
     sharing shares_;
+    const stream_ranges* came_;
 };
 
 class recovery_world {
 public:
-    recovery_world(recovery::strategy& strategy, std::uint64_t seed)
-        : strategy_(strategy), chance_(seed), lies_(seed) {}
+    recovery_world(recovery::strategy& strategy, std::uint64_t seed, std::uint8_t organizers = 7);
 
     holdings mine;
     std::map<device_id, holdings> others;
@@ -65,6 +76,9 @@ public:
     std::map<device_id, unsigned> breaks_after;
     unsigned lost_percent = 0, repeated_percent = 0, changed_percent = 0;
     bool shuffled = false;
+    /// The device has seen every version before those that it holds.
+    bool saw_all = true;
+    bool keeps_numbers = true;
 
     /// Runs one exchange. Fails the test when it does not end within `limit` of virtual time or a
     /// million steps.
@@ -97,6 +111,7 @@ private:
     std::map<std::uint64_t, instant> timers_;
     std::vector<recovery::effect> waiting_;
     std::optional<recovery::finished> end_;
+    stream_ranges came_;
 };
 
 }  // namespace calbox::contract

@@ -19,6 +19,17 @@
 
 namespace calbox::recovery {
 
+/// Where an envelope stands in a stream.
+struct place {
+    stream_id stream;
+    std::uint64_t number = 0;
+};
+
+/// Numbers of a stream: ascending ranges [first, last] that do not touch.
+using number_ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+void add_number(number_ranges& to, std::uint64_t number);
+bool has_number(const number_ranges& all, std::uint64_t number) noexcept;
+
 /// What is held, and may be shown to the other side: on a responder the host has already left out
 /// every event that none of the asking users takes part in.
 class view {
@@ -35,6 +46,16 @@ public:
     virtual std::optional<envelope_order> find(const event_id& event) const = 0;
     /// The encoded envelope, or nothing.
     virtual std::optional<bytes> load(const event_id& event) const = 0;
+
+    /// Of an initiator: does it keep the numbers of the streams to its users?
+    virtual bool keeps_numbers() const;
+    /// Of the streams to its users, what need not come again: what is held, and what was before it
+    /// was replaced. With a friend, those of authors of whom he holds something that is shared.
+    virtual void each_stream(
+        const device_id& peer,
+        const std::function<void(const stream_id&, const number_ranges&)>& visit) const;
+    /// Of a responder: the shown envelope in a stream to one of the asking users, if it is in any.
+    virtual std::optional<place> place_of(const event_id& event) const;
 };
 
 // Inputs of an initiator

@@ -34,6 +34,32 @@ void recovery::view::each_with(
     const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
     each(visit);
 }
+bool recovery::view::keeps_numbers() const { return false; }
+void recovery::view::each_stream(
+    const device_id&, const std::function<void(const stream_id&, const number_ranges&)>&) const {}
+std::optional<recovery::place> recovery::view::place_of(const event_id&) const {
+    return std::nullopt;
+}
+void recovery::add_number(number_ranges& to, std::uint64_t number) {
+    // The first range that ends at the number before it or later.
+    auto at =
+        std::ranges::lower_bound(to, number, {}, [](const auto& one) { return one.second + 1; });
+    if (at == to.end() || number + 1 < at->first) {
+        to.insert(at, {number, number});
+        return;
+    }
+    at->first = std::min(at->first, number);
+    at->second = std::max(at->second, number);
+    if (const auto next = at + 1; next != to.end() && at->second + 1 == next->first) {
+        at->second = next->second;
+        to.erase(next);
+    }
+}
+bool recovery::has_number(const number_ranges& all, std::uint64_t number) noexcept {
+    const auto at =
+        std::ranges::lower_bound(all, number, {}, [](const auto& one) { return one.second; });
+    return at != all.end() && at->first <= number;
+}
 recovery::initiator::~initiator() = default;
 recovery::strategy::~strategy() = default;
 storage::record_store::~record_store() = default;

@@ -29,13 +29,6 @@ constexpr std::string_view numbers_name = "numbers ", after_numbers = "numbers!"
 /// More than any device has under way at a time.
 constexpr std::uint32_t numbers_left_out = 10'000;
 
-struct stream_record {
-    stream_id stream;
-    stream_number last;
-    static constexpr auto fields =
-        std::tuple(codec::field<1>(&stream_record::stream), codec::field<2>(&stream_record::last));
-};
-
 /// The event whose current version was set aside under that name.
 std::optional<event_id> damaged_event(byte_view name) {
     constexpr std::size_t before_key = aside_name.size() + 1 + 8;
@@ -143,11 +136,13 @@ task<result<void>> event_store::load() {
         co_return fail(streams.error());
     }
     for (const auto& [key, value] : *streams) {
-        const auto record = codec::decode<stream_record>(value);
-        if (!record) {
-            co_return fail(record.error());
+        // Where events are lost, it is not known which numbers they had.
+        if (auto read = streams_.load(value, lost_.empty()); !read) {
+            co_return read;
         }
-        streams_[record->stream] = record->last;
+    }
+    for (const auto& [id, held] : events_) {
+        streams_.came(held.header);
     }
     const auto numbers =
         co_await db_.scan(record_kind::meta, to_bytes(numbers_name), to_bytes(after_numbers));
@@ -268,18 +263,26 @@ void event_store::write_to(batch& writes, const verified_envelope& next) const {
                    earlier ? codec::encode(*earlier) : held->encoded);
     }
     writes.put(record_kind::envelope, event_key(next.header.event), codec::encode(next.what));
+    streams_.write_came(writes, next.header);
 }
 
 void event_store::lose(const event_id& event) {
     note_number(event);
+    ++changes_;
     events_.erase(event);
     lost_.insert(event);
+    streams_.forget_came();
+    for (const auto& [id, held] : events_) {
+        streams_.came(held.header);
+    }
 }
 
 void event_store::publish(verified_envelope next) {
     const event_id event = next.header.event;
+    ++changes_;
     note_number(event);
     lost_.erase(event);
+    streams_.came(next.header);
     bytes encoded = codec::encode(next.what);
     events_.insert_or_assign(event,
                              held_event{std::move(next.header), next.order, std::move(encoded)});
@@ -331,29 +334,6 @@ task<event_store::guard> event_store::lock(event_id which) {
     }
     locks_.emplace(which, std::make_shared<event>(env_));
     co_return guard(this, which);
-}
-
-std::vector<std::pair<user_id, stream_number>> event_store::reserve_streams(
-    const device_id& device, incarnation life, const std::vector<user_id>& recipients) {
-    std::vector<std::pair<user_id, stream_number>> numbers;
-    for (const user_id& recipient : recipients) {
-        stream_number& last = streams_[{device, life, recipient}];
-        last = last.next();
-        numbers.emplace_back(recipient, last);
-    }
-    return numbers;
-}
-
-void event_store::write_streams(batch& writes, const envelope_header& header) const {
-    const device_id device = crypto::device_of(header.by.device_key);
-    for (const auto& [recipient, number] : header.streams) {
-        const stream_id stream{device, header.by.life, recipient};
-        const auto known = streams_.find(stream);
-        const stream_number last =
-            known == streams_.end() ? number : std::max(number, known->second);
-        writes.put(record_kind::stream, codec::encode(stream),
-                   codec::encode(stream_record{stream, last}));
-    }
 }
 
 void event_store::note_number(const event_id& given) {
@@ -432,6 +412,42 @@ std::optional<envelope_order> store_view::find(const event_id& event) const {
 std::optional<bytes> store_view::load(const event_id& event) const {
     const held_event* const held = store_.find(event);
     return held != nullptr && visible(*held) ? std::optional(held->encoded) : std::nullopt;
+}
+
+bool store_view::keeps_numbers() const { return friends_ != nullptr && !everything_; }
+
+void store_view::each_stream(
+    const device_id& peer,
+    const std::function<void(const stream_id&, const recovery::number_ranges&)>& visit) const {
+    const bool is_friend = friends_ != nullptr && friends_->contains(peer);
+    std::set<device_id> shared_with;
+    if (is_friend) {
+        each_with(peer, [&](const event_id& event, const envelope_order&) {
+            shared_with.insert(store_.numbers().author(store_.find(event)->header));
+            return true;
+        });
+    }
+    for (const auto& [stream, numbers] : store_.numbers().all()) {
+        const bool for_us = std::ranges::count(users_, stream.recipient) > 0;
+        if (for_us && (!is_friend || shared_with.contains(stream.device))) {
+            visit(stream, numbers);
+        }
+    }
+}
+
+std::optional<recovery::place> store_view::place_of(const event_id& event) const {
+    const held_event* const held = store_.find(event);
+    if (held == nullptr || !visible(*held)) {
+        return std::nullopt;
+    }
+    const envelope_header& header = held->header;
+    for (const auto& [recipient, number] : header.streams) {
+        if (number.value > 0 && std::ranges::count(users_, recipient) > 0) {
+            const stream_id stream{store_.numbers().author(header), header.by.life, recipient};
+            return recovery::place{stream, number.value};
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace calbox::replica

@@ -12,6 +12,7 @@
 #include <calbox/recovery.hpp>
 
 #include "replica/database.hpp"
+#include "replica/stream_numbers.hpp"
 
 namespace calbox::replica {
 
@@ -50,6 +51,9 @@ public:
     const held_event* find(const event_id& event) const noexcept;
     const std::map<event_id, held_event>& all() const noexcept { return events_; }
 
+    /// Grows with every change of what is held.
+    std::uint64_t changes() const noexcept { return changes_; }
+
     /// Events whose current version was damaged, and has not come again.
     const std::set<event_id>& lost() const noexcept { return lost_; }
     /// Its current version is damaged, in memory too, and no record of it is left.
@@ -63,6 +67,9 @@ public:
     /// or deletes only with the right to. forbidden says which rule was broken.
     result<void> permitted(const verified_envelope& next) const;
     bool is_newer(const verified_envelope& next) const noexcept;
+
+    /// A version is not taken in, since a newer one is held: its numbers need not come again.
+    void pass_over(const verified_envelope& older) { streams_.came(older.header); }
 
     /// Adds to `writes` what makes `next` the current version; the one before goes to the history.
     void write_to(batch& writes, const verified_envelope& next) const;
@@ -84,10 +91,9 @@ public:
     };
     task<guard> lock(event_id event);
 
-    /// Next number of the stream to each recipient, and the writes that remember them.
-    std::vector<std::pair<user_id, stream_number>> reserve_streams(
-        const device_id& device, incarnation life, const std::vector<user_id>& recipients);
-    void write_streams(batch& writes, const envelope_header& header) const;
+    /// Those that are given to new envelopes, and those of what is held or was.
+    stream_numbers& numbers() noexcept { return streams_; }
+    const stream_numbers& numbers() const noexcept { return streams_; }
     /// The next free n of the events that this organizer's device creates.
     std::uint32_t next_n(const user_id& organizer, device_number device);
     /// Before the first number that is given in another epoch of the network: leaves out those that
@@ -102,7 +108,8 @@ private:
     std::map<event_id, held_event> events_;
     std::set<event_id> lost_;
     std::map<event_id, std::shared_ptr<event>> locks_;
-    std::map<stream_id, stream_number> streams_;
+    stream_numbers streams_;
+    std::uint64_t changes_ = 1;
     std::map<std::pair<user_id, std::uint64_t>, std::uint32_t> last_n_;
     std::map<std::pair<user_id, std::uint64_t>, network_epoch> numbered_in_;
 };
@@ -126,6 +133,11 @@ public:
         const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
     std::optional<envelope_order> find(const event_id& event) const override;
     std::optional<bytes> load(const event_id& event) const override;
+    bool keeps_numbers() const override;
+    void each_stream(const device_id& peer,
+                     const std::function<void(const stream_id&, const recovery::number_ranges&)>&
+                         visit) const override;
+    std::optional<recovery::place> place_of(const event_id& event) const override;
 
 private:
     bool visible(const held_event& held) const noexcept;

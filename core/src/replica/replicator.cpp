@@ -130,7 +130,9 @@ replicator::replicator(const environment& env, database& db, parts with, replica
                [this](network_epoch epoch) { return std::make_unique<voting>(*this, epoch); }}),
       outbox_(env, db, store_, *effects_),
       recovered_(store_, with_.is_backup),
-      recovery_(env, recovered_, with_.recovery, *effects_) {}
+      recovery_(env, recovered_, with_.recovery, *effects_) {
+    store_.numbers().ours = [this](const user_id& user) { return mediator_.is_local(user); };
+}
 
 replicator::~replicator() = default;
 
@@ -304,6 +306,7 @@ task<result<envelope_order>> replicator::take(verified_envelope next) {
     const envelope_header& header = next.header;
     const auto guard = co_await store_.lock(header.event);
     if (const held_event* const held = store_.find(header.event); held && !store_.is_newer(next)) {
+        store_.pass_over(next);
         co_return held->order;
     }
     if (auto allowed = store_.permitted(next); !allowed) {
@@ -332,6 +335,10 @@ task<result<envelope_order>> replicator::take(verified_envelope next) {
 }
 
 task<result<bytes>> replicator::on_update(device_id from, wire::update what) {
+    if (mutant("replicator.loses_updates")) {
+        const auto lost = verify(std::move(what.what));
+        co_return codec::encode(wire::update_reply{lost ? lost->order : envelope_order()});
+    }
     const auto held = co_await receive(std::move(what.what), from);
     if (!held) {
         co_return fail(held.error());

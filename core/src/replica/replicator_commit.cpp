@@ -341,7 +341,7 @@ task<result<verified_envelope>> replicator::seal(change what, event_id id, opera
             key = to_bytes(same->view());
         }
     }
-    header.streams = store_.reserve_streams(with_.self, header.by.life, everyone);
+    header.streams = store_.numbers().reserve(with_.self, header.by.life, everyone);
     auto sealed = crypto::seal_envelope(std::move(header), keys, key, what.body, with_.device_key,
                                         env_.entropy);
     crypto::secret_bytes wiped(std::move(key));
@@ -394,7 +394,7 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
     mine.lost = write_left_out(writes, header);
     store_.write_to(writes, *mine.what);
     if (by_this_device) {
-        store_.write_streams(writes, header);
+        store_.numbers().write_given(writes, header);
     }
     outbox::write_to(writes, mine.recipients, what.event, mine.what->order);
     deciding_.insert_or_assign(what.event, std::move(mine));

@@ -43,15 +43,56 @@ TEST_F(event_store_test, what_is_stored_is_there_after_a_restart) {
     events.write_to(writes, *verify(one));
     auto header = crypto::read_header(one).value();
     header.streams = {{bob.id, stream_number(9)}};
-    events.write_streams(writes, header);
+    events.numbers().write_given(writes, header);
     ASSERT_TRUE(in.run(db.apply(std::move(writes))));
     event_store again(in.env, db);
     ASSERT_TRUE(in.run(again.load()));
     ASSERT_NE(again.find(which), nullptr);
     EXPECT_EQ(again.find(which)->order, order_of(one));
     EXPECT_EQ(again.next_n(alice.id, device_number(1)), 2U);
-    EXPECT_EQ(again.reserve_streams(alice.on, incarnation(1), {bob.id}).front().second,
+    EXPECT_EQ(again.numbers().reserve(alice.on, incarnation(1), {bob.id}).front().second,
               stream_number(10));
+}
+
+TEST_F(event_store_test,
+       the_numbers_of_streams_that_came_survive_a_restart_and_damage_of_an_event_empties_them) {
+    const auto ours = [&](const user_id& user) { return user == bob.id; };
+    const auto numbered = [&](std::uint32_t n, std::uint64_t version, std::uint64_t number,
+                              const envelope_order& before) {
+        event_id event = which;
+        event.seq += n;
+        auto header = header_of(event, alice, version, {bob.id}, before);
+        header.streams = {{bob.id, stream_number(number)}, {alice.id, stream_number(number)}};
+        return sign(std::move(header), alice, in.entropy);
+    };
+    const auto came = [&](const event_store& here) {
+        const auto& all = here.numbers().all();
+        return all.size() == 1 ? all.begin()->second : recovery::number_ranges();
+    };
+    const auto take = [&](const envelope& what) {
+        batch writes;
+        events.write_to(writes, *verify(what));
+        ASSERT_TRUE(in.run(db.apply(std::move(writes))));
+        events.publish(*verify(what));
+    };
+    events.numbers().ours = ours;
+    const envelope old = numbered(0, 1, 1, {});
+    take(old);
+    take(numbered(1, 1, 2, {}));
+    take(numbered(2, 1, 5, {}));
+    take(numbered(0, 2, 3, order_of(old)));  // replaces number 1
+    const recovery::number_ranges all{{1, 3}, {5, 5}};
+    EXPECT_EQ(came(events), all);
+    event_store again(in.env, db);
+    again.numbers().ours = ours;
+    ASSERT_TRUE(in.run(again.load()));
+    EXPECT_EQ(came(again), all);
+
+    store.held[{record_kind::envelope, event_key(which)}] = {1};
+    event_store damaged(in.env, db);
+    damaged.numbers().ours = ours;
+    ASSERT_TRUE(in.run(damaged.load()));
+    EXPECT_EQ(came(damaged), (recovery::number_ranges{{2, 2}, {5, 5}})) << "only what is held";
 }
 
 TEST_F(event_store_test, a_damaged_version_is_set_aside_and_its_event_lost_until_it_comes) {

@@ -11,7 +11,6 @@ constexpr std::size_t wants_per_question = 32'768;
 constexpr std::uint64_t round_timer = 1;
 constexpr std::uint64_t settled_timer = 2;
 constexpr unsigned backups_asked_max = 2;
-constexpr std::uint64_t changed_least = 8;  // what a sketch finds beyond the two counts' difference
 
 std::uint64_t apart(std::uint64_t a, std::uint64_t b) noexcept { return a > b ? a - b : b - a; }
 
@@ -38,7 +37,11 @@ void exchange_initiator::on(const begin& what, const view& mine, context where,
     for (const device_id& device : what.backups) {
         peers_[device].is_backup = true;
     }
-    ask_first(mine, effects);
+    if (by_ == summary::numbers && mine.keeps_numbers()) {
+        begin_by_numbers(mine, effects);
+    } else {
+        ask_first(mine, effects);
+    }
     advance(mine, effects);
 }
 
@@ -50,6 +53,7 @@ void exchange_initiator::ask(const device_id& to, question what, std::uint32_t d
     what.number = next_number_++;
     open_question& open = peers_.at(to).open[what.number];
     open.kind = what.kind;
+    open.numbered = what.numbers.has_value();
     open.depth = depth;
     depth_ = std::max(depth_, depth);
     effects.push_back(send{to, codec::encode(what)});
@@ -66,11 +70,16 @@ void exchange_initiator::ask_first(const view& mine, effects_type& effects) {
             }
             continue;
         }
-        const reply_form reply = whom.is_backup           ? reply_form::count
-                                 : by_ == summary::sketch ? reply_form::sketch
-                                                          : reply_form::cheapest;
-        ask(device, fingerprint_of(hashes_of(known_with(device, mine)), reply), 1, effects);
+        ask_fingerprint(device, 1, mine, effects);
     }
+}
+
+void exchange_initiator::ask_fingerprint(const device_id& to, std::uint32_t depth, const view& mine,
+                                         effects_type& effects) {
+    const reply_form reply = peers_.at(to).is_backup    ? reply_form::count
+                             : by_ == summary::cheapest ? reply_form::cheapest
+                                                        : reply_form::sketch;
+    ask(to, fingerprint_of(hashes_of(known_with(to, mine)), reply), depth, effects);
 }
 
 question exchange_initiator::fingerprint_of(const hashed_set& set, reply_form reply) const {
@@ -324,7 +333,8 @@ bool exchange_initiator::take(const device_id& from, peer& whom, open_question& 
             return take_symbols(whom, asked, read);
         case answer_kind::same:
             whom.print.reset();
-            return asked.kind == question_kind::fingerprint;
+            whom.agrees = true;
+            return asked.kind == question_kind::fingerprint || asked.kind == question_kind::numbers;
         case answer_kind::count:
             whom.print = std::pair(read.count.value_or(0), read.sum.value_or(0));
             return asked.kind == question_kind::fingerprint;
@@ -337,6 +347,10 @@ bool exchange_initiator::take(const device_id& from, peer& whom, open_question& 
 
 bool exchange_initiator::take_items(const device_id& from, open_question& asked, answer& read,
                                     const view& mine, effects_type& effects) {
+    if (asked.numbered) {
+        take_numbered(from, read, mine, effects);
+        return true;
+    }
     const auto offered = unpack(read.offers.value_or(pack({}, true)));
     const auto listed = unpack(read.list.value_or(pack({}, true)));
     const std::size_t envelopes = read.envelopes ? read.envelopes->size() : 0;
@@ -450,7 +464,9 @@ void exchange_initiator::lose(const device_id& device) {
 void exchange_initiator::on(const timer& what, const view& mine, context, effects_type& effects) {
     if (what.tag == settled_timer && phase_ == phase::settling) {
         plan(mine, effects);
-    } else if (what.tag == round_timer && (phase_ == phase::asking || phase_ == phase::fetching)) {
+    } else if (what.tag == settled_timer && phase_ == phase::numbered) {
+        after_numbers(mine, effects);
+    } else if (what.tag == round_timer && phase_ != phase::idle) {
         for (const auto& [device, whom] : peers_) {
             if (!whom.open.empty()) {
                 lose(device);
@@ -470,9 +486,9 @@ void exchange_initiator::advance(const view& mine, effects_type& effects) {
     }
     if (phase_ == phase::asking) {
         plan(mine, effects);
-    } else if (phase_ == phase::fetching) {
+    } else if (phase_ == phase::fetching || phase_ == phase::numbering) {
         // Effects are performed in order, so this timer fires when all that came has been applied.
-        phase_ = phase::settling;
+        phase_ = phase_ == phase::fetching ? phase::settling : phase::numbered;
         effects.push_back(set_timer{settled_timer, duration{}});
     }
 }
@@ -484,6 +500,9 @@ void exchange_initiator::plan(const view& mine, effects_type& effects) {
     const std::uint32_t depth = depth_ + 1;
     const bool broken = !first && offers_.is_broken(mine);
     auto shared = offers_.assign(mine, lost_);
+    if (first && shared.empty() && ask_backups_by_numbers(mine, depth, effects)) {
+        return;
+    }
     if (first || (shared.empty() && broken)) {
         ask_backups(mine, first, depth, effects);
     }

@@ -20,7 +20,8 @@ namespace calbox::recovery {
 enum class summary {
     list,      // all that is held, by its id and version
     sketch,    // fingerprint, then symbols
-    cheapest,  // fingerprint, then whichever of the two is shorter
+    cheapest,  // fingerprint, then whichever of the two is shorter; of backups also `numbers`
+    numbers,   // numbers of streams; where the fingerprints differ after that, as `sketch`
 };
 
 class exchange_initiator final : public initiator {
@@ -30,7 +31,7 @@ public:
               std::vector<effect>& effects) override;
 
 private:
-    enum class phase { idle, asking, fetching, settling, over };
+    enum class phase { idle, numbering, numbered, asking, fetching, settling, over };
     using effects_type = std::vector<effect>;
     /// A question that has been sent, and what has come of its answer.
     struct open_question {
@@ -40,6 +41,7 @@ private:
         std::optional<std::uint32_t> last;
         std::map<std::uint32_t, std::vector<symbol>> symbols;  // by where they begin
         std::set<event_id> events;                             // want: without orders
+        bool numbered = false;  // asked by numbers, and answered without a word about them
         bool complete() const noexcept { return last && indices.size() == std::size_t{*last} + 1; }
     };
     struct peer {
@@ -48,6 +50,8 @@ private:
         std::optional<std::pair<std::uint64_t, std::uint64_t>> print;  // count and sum, told by it
         std::unique_ptr<sketch_decoder> decoder;
         std::size_t undecoded = 0;  // so many symbols were too few for it
+        bool by_numbers = false;    // was asked so
+        bool agrees = false;        // held the same as this device when it answered
     };
     /// What is held, and maybe what friends have promised.
     struct summary_set {
@@ -65,6 +69,18 @@ private:
 
     void ask(const device_id& to, question what, std::uint32_t depth, effects_type& effects);
     void ask_first(const view& mine, effects_type& effects);
+    void ask_fingerprint(const device_id& to, std::uint32_t depth, const view& mine,
+                         effects_type& effects);
+    void begin_by_numbers(const view& mine, effects_type& effects);
+    void ask_numbers(const std::vector<device_id>& whom, const number_set& but, std::uint32_t depth,
+                     const view& mine, effects_type& effects);
+    void after_numbers(const view& mine, effects_type& effects);
+    std::vector<device_id> backups_for_numbers(const view& mine, bool something_comes);
+    bool ask_backups_by_numbers(const view& mine, std::uint32_t depth, effects_type& effects);
+    bool agrees(const device_id& device, const peer& whom, const view& mine) const;
+    number_set numbers_of(const device_id& with, const view& mine) const;
+    void take_numbered(const device_id& from, answer& read, const view& mine,
+                       effects_type& effects);
     void ask_held(const device_id& to, const std::vector<known>& held, question shape,
                   std::uint32_t depth, effects_type& effects);
     void ask_wants(const device_id& to, wants what, std::uint32_t depth, const view& mine,
@@ -98,6 +114,7 @@ private:
     std::map<device_id, peer> peers_;
     std::set<device_id> lost_;
     offer_book offers_;
+    numbered_offers numbers_;
     std::set<std::uint64_t> seen_;  // hashes of the envelopes that came
     std::uint64_t duplicates_ = 0;
     std::uint32_t next_number_ = 0, depth_ = 0;

@@ -5,13 +5,29 @@
 namespace calbox::recovery {
 
 void answer_writer::envelope(const known& what, bytes encoded) {
+    envelope(std::move(encoded));
+    list_.push_back(what);
+}
+
+void answer_writer::envelope(bytes encoded) {
     const std::size_t size = encoded.size() + packed_item_bytes;
     if (open_bytes_ > 0 && open_bytes_ + size > message_bytes) {
         close(false);
     }
     open_bytes_ += size;
-    list_.push_back(what);
     envelopes_.push_back(std::move(encoded));
+}
+
+void answer_writer::tail(const hashed_set& all, bytes numbers) {
+    if (open_bytes_ > 0 && open_bytes_ + numbers.size() > message_bytes) {
+        close(false);
+    }
+    open_bytes_ += numbers.size();
+    open_.count = all.items.size();
+    open_.sum = all.sum;
+    if (!numbers.empty()) {
+        open_.numbers = std::move(numbers);
+    }
 }
 
 void answer_writer::offer(const known& what) {
@@ -25,6 +41,8 @@ void answer_writer::offer(const known& what) {
 void answer_writer::close(bool last) {
     if (!list_.empty()) {
         open_.list = pack(list_, orders_);
+    }
+    if (!envelopes_.empty()) {
         open_.envelopes = std::move(envelopes_);
     }
     if (!offers_.empty()) {

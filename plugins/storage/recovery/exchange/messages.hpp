@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "sketch.hpp"
+#include "numbers.hpp"
 
 namespace calbox::recovery {
 
@@ -16,6 +16,7 @@ enum class question_kind : std::uint8_t {
     fingerprint = 3,  // how many and the sum of their hashes
     sketch = 4,       // symbols of what the asker holds
     symbols = 5,      // symbols [from, to) of what the responder holds, please
+    numbers = 6,      // which numbers of streams need not come
 };
 
 enum class reply_form : std::uint8_t {
@@ -40,6 +41,7 @@ struct question {
     std::optional<bool> others;                // say what there is of the other shares
     std::optional<bytes> symbols;
     std::optional<std::uint32_t> from, to;
+    std::optional<bytes> numbers;  // packed; want: those that are to come
 
     static constexpr auto fields =
         std::tuple(codec::field<1>(&question::kind), codec::field<2>(&question::number),
@@ -50,7 +52,7 @@ struct question {
                    codec::field<11>(&question::sum), codec::field<12>(&question::part),
                    codec::field<13>(&question::parts), codec::field<14>(&question::others),
                    codec::field<15>(&question::symbols), codec::field<16>(&question::from),
-                   codec::field<17>(&question::to));
+                   codec::field<17>(&question::to), codec::field<18>(&question::numbers));
 };
 
 enum class answer_kind : std::uint8_t {
@@ -66,12 +68,13 @@ struct answer {
     std::uint32_t number = 0;  // of the question
     std::uint32_t index = 0;   // among the messages of this answer
     bool last = false;
-    std::optional<bytes> list;  // packed: what `envelopes` are, in the same order
+    std::optional<bytes> list;  // packed: what `envelopes` are, in the same order; not by numbers
     std::optional<std::vector<bytes>> envelopes;
     std::optional<bytes> offers;  // packed: what else there is
     std::optional<std::uint64_t> count, sum;
     std::optional<std::uint32_t> from;
     std::optional<bytes> symbols;
+    std::optional<bytes> numbers;  // packed: what else there is, by its numbers
 
     static constexpr auto fields =
         std::tuple(codec::field<1>(&answer::kind), codec::field<2>(&answer::number),
@@ -79,7 +82,7 @@ struct answer {
                    codec::field<5>(&answer::list), codec::field<6>(&answer::envelopes),
                    codec::field<7>(&answer::offers), codec::field<8>(&answer::count),
                    codec::field<9>(&answer::sum), codec::field<10>(&answer::from),
-                   codec::field<11>(&answer::symbols));
+                   codec::field<11>(&answer::symbols), codec::field<12>(&answer::numbers));
 };
 
 /// A message is closed before it gets longer than this; an envelope that is longer by itself
@@ -90,6 +93,8 @@ inline constexpr std::size_t items_per_message = 16'384;
 inline constexpr std::size_t symbols_per_message = 24'576;
 /// What one known item costs in a list, about.
 inline constexpr std::size_t listed_bytes = 12;
+/// What a sketch finds at least, beyond the difference of the two counts.
+inline constexpr std::uint64_t changed_least = 8;
 
 /// A set of items, as a fingerprint and a sketch see it.
 struct hashed_set {
@@ -108,7 +113,11 @@ public:
         open_.number = question;
     }
     void envelope(const known& what, bytes encoded);
+    /// One that the asker needs no word about.
+    void envelope(bytes encoded);
     void offer(const known& what);
+    /// To be said in the last message: all that is held, and what else there is.
+    void tail(const hashed_set& all, bytes numbers);
     /// At least one message; the last says so.
     std::vector<bytes> finish();
 

@@ -4,6 +4,37 @@
 
 namespace calbox::recovery {
 
+void numbered_offers::add(const device_id& by, const number_set& what, const number_set& held) {
+    std::size_t& count = counts_[by];
+    what.each([&](const numbered& one) {
+        if (!held.has(one)) {
+            offers_[one].push_back(by);
+        }
+        return ++count < offers_max;
+    });
+}
+
+std::map<device_id, number_set> numbered_offers::assign(const number_set& held,
+                                                        const std::set<device_id>& lost) {
+    std::map<device_id, number_set> shared;
+    std::map<device_id, std::size_t> sizes;
+    for (auto at = offers_.begin(); at != offers_.end();) {
+        auto& [one, by] = *at;
+        std::erase_if(by, [&](const device_id& device) { return lost.contains(device); });
+        if (by.empty() || held.has(one)) {
+            at = offers_.erase(at);
+            continue;
+        }
+        const auto least = std::ranges::min_element(
+            by, {}, [&](const device_id& device) { return std::pair(sizes[device], device); });
+        ++sizes[*least];
+        shared[*least].add(one);
+        by.erase(least);
+        ++at;
+    }
+    return shared;
+}
+
 void offer_book::add(const device_id& by, std::uint64_t hash, const std::optional<known>& what) {
     if (std::size_t& count = counts_[by]; count < offers_max) {
         ++count;

@@ -9,9 +9,24 @@
 
 #include <calbox/recovery.hpp>
 
-#include "sketch.hpp"
+#include "numbers.hpp"
 
 namespace calbox::recovery {
+
+/// Of what is offered by its numbers.
+class numbered_offers {
+public:
+    /// Of one peer, more are not looked at.
+    static constexpr std::size_t offers_max = 262'144;
+
+    void add(const device_id& by, const number_set& what, const number_set& held);
+    /// Shares out what is still lacking among those who have offered it and were not asked for it.
+    std::map<device_id, number_set> assign(const number_set& held, const std::set<device_id>& lost);
+
+private:
+    std::map<numbered, std::vector<device_id>> offers_;  // who was not asked for it yet
+    std::map<device_id, std::size_t> counts_;
+};
 
 /// What one peer is to send. Those of which only the hash is known stand in `hashes`.
 struct wants {

@@ -9,8 +9,6 @@ namespace {
 using answers = result<std::vector<bytes>>;
 
 constexpr std::uint32_t parts_max = 64;
-/// What a sketch finds at least, beyond the difference of the two counts.
-constexpr std::uint64_t changed_least = 8;
 
 error broken() { return error{errc::malformed, "a recovery question that cannot be read"}; }
 
@@ -25,8 +23,12 @@ public:
         }
         return share(part, parts, asked.others.value_or(false), key.value_or(sketch_key{}));
     }
+    bool has(const event_id& event) const noexcept {
+        return parts_ == 1 || hash_.part_of(event, parts_) == part_;
+    }
+    bool tells_others() const noexcept { return others_; }
     void give(answer_writer& to, const known& what, const view& theirs) const {
-        if (parts_ == 1 || hash_.part_of(what.event, parts_) == part_) {
+        if (has(what.event)) {
             if (auto encoded = theirs.load(what.event)) {
                 to.envelope(what, std::move(*encoded));
             }
@@ -57,6 +59,11 @@ hashed_set hashed(const view& theirs, const item_hash& hash) {
         return true;
     });
     return all;
+}
+
+std::vector<bytes> one_message(answer what) {
+    what.last = true;
+    return {codec::encode(what)};
 }
 
 answers ids_of_all(const question& asked, const view& theirs) {
@@ -100,7 +107,81 @@ answers on_held(const question& asked, const view& theirs) {
     return out.finish();
 }
 
+/// Of what is shown: where it stands in the streams to the asker.
+std::optional<numbered> numbered_in(const view& theirs, const event_id& event,
+                                    const item_hash& hash) {
+    const auto where = theirs.place_of(event);
+    return where ? std::optional(numbered{name_of(where->stream, hash), where->number})
+                 : std::nullopt;
+}
+
+answers on_numbers(const question& asked, const view& theirs) {
+    const auto key = key_of(asked.key);
+    const auto mine = share::of(asked);
+    const auto held = number_set::unpack(asked.numbers.value_or(bytes()));
+    if (!key || !mine || !held || !asked.count || !asked.sum) {
+        return fail(broken());
+    }
+    const item_hash hash(*key);
+    hashed_set all;
+    number_set others;
+    std::vector<event_id> lacking;
+    each_known(theirs, [&](const known& one) {
+        all.add(hash.of(one));
+        const auto at = numbered_in(theirs, one.event, hash);
+        if (at && !held->has(*at)) {
+            if (mine->has(one.event)) {
+                lacking.push_back(one.event);
+            } else if (mine->tells_others()) {
+                others.add(*at);
+            }
+        }
+        return true;
+    });
+    if (all.items.size() == *asked.count && all.sum == *asked.sum) {
+        answer brief;
+        brief.kind = answer_kind::same;
+        brief.number = asked.number;
+        return one_message(std::move(brief));
+    }
+    answer_writer out(asked.number, false);
+    for (const event_id& one : lacking) {
+        if (auto encoded = theirs.load(one)) {
+            out.envelope(std::move(*encoded));
+        }
+    }
+    bytes offered = others.pack();
+    if (offered.size() > message_bytes) {
+        offered.clear();  // the fingerprints differ then, and a sketch finds it
+    }
+    out.tail(all, std::move(offered));
+    return out.finish();
+}
+
+answers on_wanted_numbers(const question& asked, const view& theirs) {
+    const auto key = key_of(asked.key);
+    const auto wanted = number_set::unpack(*asked.numbers);
+    if (!key || !wanted) {
+        return fail(broken());
+    }
+    const item_hash hash(*key);
+    answer_writer out(asked.number, false);
+    each_known(theirs, [&](const known& one) {
+        const auto at = numbered_in(theirs, one.event, hash);
+        if (at && wanted->has(*at)) {
+            if (auto encoded = theirs.load(one.event)) {
+                out.envelope(std::move(*encoded));
+            }
+        }
+        return true;
+    });
+    return out.finish();
+}
+
 answers on_want(const question& asked, const view& theirs) {
+    if (asked.numbers) {
+        return on_wanted_numbers(asked, theirs);
+    }
     const auto events = unpack(asked.events.value_or(pack({}, false)));
     const auto held = unpack(asked.held.value_or(pack({}, true)));
     const bytes hashes = asked.hashes.value_or(bytes());
@@ -138,11 +219,6 @@ answers on_want(const question& asked, const view& theirs) {
         return true;
     });
     return out.finish();
-}
-
-std::vector<bytes> one_message(answer what) {
-    what.last = true;
-    return {codec::encode(what)};
 }
 
 answers on_fingerprint(const question& asked, const view& theirs) {
@@ -241,6 +317,8 @@ result<std::vector<bytes>> answer_question(byte_view asked, const view& theirs) 
             return on_sketch(*read, theirs);
         case question_kind::symbols:
             return on_symbols(*read, theirs);
+        case question_kind::numbers:
+            return on_numbers(*read, theirs);
     }
     return fail(broken());
 }

@@ -119,6 +119,22 @@ std::uint64_t item_hash::part_of(const event_id& event, std::uint64_t parts) con
     return hash.finish() % std::max<std::uint64_t>(1, parts);
 }
 
+std::uint64_t item_hash::of(const stream_id& stream) const noexcept {
+    bytes name(stream.device.value.begin(), stream.device.value.end());
+    put_fixed(name, stream.life.value, 8);
+    name.insert(name.end(), stream.recipient.value.begin(), stream.recipient.value.end());
+    return of(name);
+}
+
+std::uint64_t item_hash::of(byte_view data) const noexcept {
+    sip hash(k0_, k1_);
+    hash.word(data.size());
+    for (std::size_t at = 0; at < data.size(); at += 8) {
+        hash.word(word_at(data.data() + at, std::min<std::size_t>(8, data.size() - at)));
+    }
+    return hash.finish();
+}
+
 std::vector<symbol> symbols_of(const std::vector<std::uint64_t>& items, std::size_t from,
                                std::size_t to) {
     std::vector<symbol> made(to - from);

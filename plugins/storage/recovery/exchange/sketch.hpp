@@ -24,6 +24,8 @@ public:
     std::uint64_t of(const known& one) const noexcept;
     /// Which of `parts` shares of the work this event belongs to, whatever its version.
     std::uint64_t part_of(const event_id& event, std::uint64_t parts) const noexcept;
+    std::uint64_t of(const stream_id& stream) const noexcept;
+    std::uint64_t of(byte_view data) const noexcept;
 
 private:
     std::uint64_t k0_, k1_;
