@@ -91,6 +91,7 @@ private:
             }
         };
         set_mutant(what_.name);
+        set_mutant("fingerprints.off");  // they would make good what the fault has lost
         plan_limits within = with.within;
         within.consensus = what_.consensus;
         for (const auto& alike : batches_of(with.first, with.last, within)) {

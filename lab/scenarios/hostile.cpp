@@ -377,6 +377,7 @@ void siege::gather() {
         wire::free_busy{alice_.id(), bob_.id(), now, timestamp{now.ms + 86'400'000}});
     add(message_type::join_event, wire::join_event{private_, bob_.id(), bytes(16, 3)});
     add(message_type::open_events, wire::open_events{alice_.id(), bob_.id()});
+    add(message_type::recovery, wire::recovery_message{"fingerprint", false, 0, {0xa0}, {}, {}});
     add(message_type::lock, wire::lock{shared_, alice_.id(), 7, {}, 30'000});
 }
 

@@ -223,6 +223,23 @@ void node_parts::make_services(std::string listen_rather) {
                                                   {with.kdf_memory_bytes, with.kdf_passes},
                                                   [this] { return book.now(); },
                                                   [this] { count_copies(); }});
+    prints.emplace(
+        env, replica->events(),
+        fingerprints::parts{plays(wire::role::backup), [this] { return connections->peers(); },
+                            [this] {
+                                std::vector<user_id> mine;
+                                for (const account_view& one : accounts->signed_in()) {
+                                    mine.push_back(one.id);
+                                }
+                                return mine;
+                            },
+                            [this](const device_id& to, wire::recovery_message what) {
+                                send(to, wire::message_type::recovery, codec::encode(what));
+                            },
+                            [this](const device_id& who) {
+                                newcomers_.insert(who);
+                                begin_catching_up();
+                            }});
     store.emplace(env, store_service::parts{db, *replica, *opened, *names, *shelf, *files, *keeper,
                                             *backed, [this] { want_catching_up(); },
                                             [this] { return storage_engine(); }, with.scrubbing});
@@ -358,6 +375,7 @@ void node_parts::enter_network() {
     search_the_lan();
     want_catching_up();
     tasks.spawn("look around", look_around());
+    tasks.spawn("fingerprints", prints->keep_comparing());
     tasks.spawn("lost devices", look_for_lost_devices());
     if (!accounts->signed_in().empty()) {
         for (const auto& [id, held] : replica->events().all()) {

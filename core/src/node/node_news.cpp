@@ -133,6 +133,7 @@ void node_parts::went(const device_id& who) {
     }
     relays.on_peer_gone(who);
     newcomers_.erase(who);
+    prints->on_peer_gone(who);
     replica->on_peer(who, false);
 }
 
@@ -288,8 +289,8 @@ task<void> node_parts::look_around() {
     }
 }
 
-/// A backup asks whoever came to it, some at a time; and everybody else only when it may have
-/// missed something.
+/// Of whom may have what is lacking here, some at a time; everybody else only when this device may
+/// have missed something.
 bool node_parts::whom_to_ask(std::vector<device_id>& friends, std::vector<device_id>& backups) {
     while (friends.size() < friends_asked && !newcomers_.empty()) {
         friends.push_back(*newcomers_.begin());
@@ -299,7 +300,7 @@ bool node_parts::whom_to_ask(std::vector<device_id>& friends, std::vector<device
         behind_ = true;
     }
     const bool everybody = std::exchange(ask_everybody_, false);
-    if (plays(wire::role::backup) && !everybody) {
+    if (!everybody) {
         return false;
     }
     for (const user_id& user : interests()) {
@@ -365,6 +366,14 @@ task<void> node_parts::catch_up() {
         if (nobody) {
             continue;
         }
+        std::erase_if(friends, [&](const device_id& one) {  // who differs may be a backup
+            const net::peer* const who = connections->open_to(one);
+            const bool is_backup = who != nullptr && (who->roles & wire::role::backup) != 0;
+            if (is_backup && !plays(wire::role::backup)) {
+                backups.push_back(one);
+            }
+            return is_backup && !plays(wire::role::backup);
+        });
         replica::recovery_peers asked;
         for (const device_id& device : friends) {
             if (const net::peer* const who = connections->open_to(device)) {

@@ -128,6 +128,9 @@ void node_parts::add_routes() {
     taken(std::type_identity<wire::recovery_message>(), message_type::recovery,
           [this](const peer& from, wire::recovery_message what) {
               const bool is_backup = (from.roles & wire::role::backup) != 0;
+              if (what.strategy == fingerprints::name) {
+                  return prints->on_message(from, std::move(what));
+              }
               if (what.files.value_or(false)) {
                   return keeper->on_recovery(from.device, is_backup, std::move(what));
               }

@@ -18,6 +18,7 @@
 #include "node/exchange_service.hpp"
 #include "node/file_keeper.hpp"
 #include "node/files_service.hpp"
+#include "node/fingerprints.hpp"
 #include "node/free_busy_service.hpp"
 #include "node/history_service.hpp"
 #include "node/join_service.hpp"
@@ -154,6 +155,7 @@ public:
     std::optional<account_service> accounts;
     std::optional<people> names;
     std::optional<replica::replicator> replica;
+    std::optional<fingerprints> prints;
     std::optional<opened_events> opened;
     std::optional<lock_service> locks;
     std::optional<set_operations> sets;

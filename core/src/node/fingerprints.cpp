@@ -1,0 +1,128 @@
+#include "node/fingerprints.hpp"
+
+#include <algorithm>
+
+#include <calbox/mutant.hpp>
+
+namespace calbox::node {
+
+namespace {
+
+constexpr std::uint64_t pause_least = 15'000, pause_spread = 5'000;  // ms
+/// Where nothing has changed on this side, and the two agreed, it is asked again after that.
+constexpr duration agreed_for = std::chrono::minutes(10);
+/// Whoever differs for longer than what is on its way takes is asked; then after longer and longer
+/// times, since what differs may be what one side refuses.
+constexpr unsigned differs_for_good = 2;
+constexpr duration asked_again_least = std::chrono::minutes(5);
+constexpr duration asked_again_most = std::chrono::hours(1);
+
+bool involves_any(const envelope_header& header, const std::vector<user_id>& users) noexcept {
+    return std::ranges::any_of(users, [&](const user_id& one) { return header.involves(one); });
+}
+
+}  // namespace
+
+task<void> fingerprints::keep_comparing() {
+    if (mutant("fingerprints.off")) {
+        co_return;
+    }
+    while (true) {
+        const std::uint64_t wait = pause_least + env_.entropy.below(pause_spread);
+        co_await sleep_for(env_, std::chrono::milliseconds(wait));
+        for (const net::peer& who : with_.peers()) {
+            compare(who);
+        }
+    }
+}
+
+/// Of the versions of events that both sides are to hold.
+const fingerprints::print& fingerprints::print_with(const net::peer& who, peer_state& state) const {
+    std::vector<user_id> ours = with_.is_backup ? std::vector<user_id>() : with_.ours();
+    std::vector<user_id> theirs = who.user_ids;
+    const bool of_a_backup = (who.roles & wire::role::backup) != 0;
+    if (of_a_backup) {
+        theirs.clear();
+    }
+    if (state.changes == events_.changes() && state.ours == ours && state.theirs == theirs) {
+        return state.last;
+    }
+    state.last = {};
+    for (const auto& [id, held] : events_.all()) {
+        const bool shared = held.header.kind != envelope_kind::removed_you &&
+                            (with_.is_backup || involves_any(held.header, ours)) &&
+                            (of_a_backup || involves_any(held.header, theirs));
+        if (shared) {
+            std::uint64_t item = 0;
+            for (std::size_t i = 0; i < sizeof item; ++i) {
+                item = item << 8 | held.order.hash.value[i];
+            }
+            ++state.last.count;
+            state.last.sum += item;
+        }
+    }
+    state.changes = events_.changes();
+    state.ours = std::move(ours);
+    state.theirs = std::move(theirs);
+    return state.last;
+}
+
+void fingerprints::compare(const net::peer& who) {
+    const bool takes_part = !who.user_ids.empty() || (who.roles & wire::role::backup) != 0;
+    peer_state& state = peers_[who.device];
+    if (!who.member || !takes_part || state.knows_none) {
+        return;
+    }
+    const print& own = print_with(who, state);
+    const instant now = env_.time.now();
+    if (state.agreed == own && now - state.agreed_at < agreed_for) {
+        return;
+    }
+    state.asked = own;
+    with_.send(who.device, {std::string(name), false, 0, codec::encode(own), {}, {}});
+}
+
+task<void> fingerprints::on_message(const net::peer& from, wire::recovery_message what) {
+    peer_state& state = peers_[from.device];
+    if (what.answer && what.refused.value_or(false)) {
+        state.knows_none = true;
+        co_return;
+    }
+    if (what.answer) {
+        if (const auto same = codec::decode<bool>(what.body); same && state.asked) {
+            answered(from.device, state, *same);
+        }
+        co_return;
+    }
+    if (const auto theirs = codec::decode<print>(what.body)) {
+        const bool same = *theirs == print_with(from, state);
+        if (!same) {
+            state.agreed.reset();  // and so this side compares, too: it may be the one that lacks
+        }
+        with_.send(from.device, {std::string(name), true, 0, codec::encode(same), {}, {}});
+    }
+}
+
+void fingerprints::answered(const device_id& who, peer_state& state, bool same) {
+    const instant now = env_.time.now();
+    const auto asked = std::exchange(state.asked, std::nullopt);
+    if (same) {
+        state.agreed = asked;
+        state.agreed_at = now;
+        state.differed = 0;
+        state.wait = {};
+        return;
+    }
+    state.agreed.reset();
+    if (++state.differed < differs_for_good || now < state.not_before) {
+        return;
+    }
+    state.wait = std::clamp(state.wait * 2, asked_again_least, asked_again_most);
+    state.not_before = now + state.wait;
+    env_.log.write(log_level::info, "recovery",
+                   "the device " + who.hex().substr(0, 8) +
+                       " holds other versions of shared events, and is asked for them");
+    with_.differs(who);
+}
+
+}  // namespace calbox::node
