@@ -101,6 +101,20 @@ bool acceptor::is_edited_by_another(const event_id& event, const device_id& aske
            mine->held->what.lock->holder != asker && where.now - seen->second.since < lapses;
 }
 
+void acceptor::note_age(const event_id& event, const peer_message& told, const context& where) {
+    const auto seen = locks_.find(event);
+    const bool same = seen != locks_.end() && told.held && told.held->what.lock &&
+                      told.held->what.lock->operation == seen->second.operation &&
+                      told.held->what.lock->written == seen->second.written;
+    if (!same) {
+        return;
+    }
+    // Of a clock that runs wild, a day is taken.
+    constexpr std::uint64_t most = 24 * 3'600'000;
+    const duration age = std::chrono::milliseconds(std::min(told.lock_age_ms, most));
+    seen->second.since = std::min(seen->second.since, where.now + -age);
+}
+
 peer_message acceptor::prepare(const event_id& event, const device_id& asker,
                                const peer_message& asked, duration lapses, const context& where,
                                effects_type& effects) {

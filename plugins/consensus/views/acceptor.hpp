@@ -32,6 +32,9 @@ public:
                         effects_type& effects);
     peer_message state(const event_id& event, const peer_message& asked,
                        const context& where) const;
+    /// Another voter has seen the lock that is held here for so long: whoever learns of one late
+    /// counts from when it was there, so that the last to hear does not keep it alive.
+    void note_age(const event_id& event, const peer_message& told, const context& where);
     /// The value at this ballot is decided. True when that was news about what is held here.
     bool notify(const event_id& event, const ballot& at, effects_type& effects);
     /// A decided value that was missed.

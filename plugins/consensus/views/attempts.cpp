@@ -176,6 +176,7 @@ void views::heard(const event_id& event, const device_id& from, const peer_messa
     }
     desk& at = found->second;
     counter_ = std::max(counter_, what.promised.counter);
+    votes_.note_age(event, what, where);
     if (what.kind == message_kind::updated) {
         if (at.at == phase::accepting && at.proposed.voters.contains(from)) {
             (what.ok ? at.acked : at.refusals)[from] = what.life;
