@@ -83,8 +83,10 @@ task<void> outbox::drain_all(device_id device) {
 void outbox::start(const device_id& device) {
     line& waiting = lines_[device];
     if (waiting.draining || waiting.events.empty() || tasks_.stopping()) {
+        waiting.woken = waiting.draining;
         return;
     }
+    waiting.woken = false;
     waiting.draining = true;
     env_.timers.cancel(waiting.retry);
     tasks_.spawn("drain", drain(device));
@@ -131,7 +133,9 @@ task<void> outbox::drain(device_id device) {
     }
     line& waiting = lines_[device];
     waiting.draining = false;
-    if (!reachable) {
+    if (!reachable && waiting.woken) {
+        start(device);
+    } else if (!reachable) {
         waiting.retry =
             env_.timers.schedule(env_.time.now() + retry, [this, device] { start(device); });
     }

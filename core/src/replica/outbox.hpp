@@ -61,6 +61,7 @@ private:
     struct line {
         std::set<event_id> events;
         bool draining = false;
+        bool woken = false;  // while it drained: what failed may have gone another way
         timer_queue::id retry = 0;
     };
     const environment& env_;
