@@ -28,7 +28,7 @@ void print_file(context& with, std::string_view verb, const json& file, const st
                               byte_text(number_of(file, "size")), clean(event)));
 }
 
-answer<void> add(context& with) {
+answer<void> attach(context& with) {
     const auto id = with.values.one("ID");
     const auto target = event_target(id);
     if (!target) {
@@ -61,7 +61,7 @@ answer<void> add(context& with) {
     return {};
 }
 
-answer<void> list(context& with) {
+answer<void> list_files(context& with) {
     const auto target = event_target(with.values.one("ID"));
     if (!target) {
         return refuse(target.error());
@@ -112,7 +112,8 @@ answer<void> bring_here(context& with, const std::string& target, const std::str
         const auto time = text_of(mine, "recurrence_id");
         mine = json();
         for (const auto& one : found ? list_of(*found, "files") : json::array()) {
-            const bool same = text_of(one, "name") == label && text_of(one, "recurrence_id") == time;
+            const bool same =
+                text_of(one, "name") == label && text_of(one, "recurrence_id") == time;
             mine = same ? one : mine;
         }
     }
@@ -243,7 +244,7 @@ answer<void> pause(context& with) { return tell(with, "pause", "Paused"); }
 
 answer<void> resume(context& with) { return tell(with, "resume", "Fetching"); }
 
-answer<void> remove(context& with) {
+answer<void> take_off(context& with) {
     const auto target = event_target(with.values.one("ID"));
     if (!target) {
         return refuse(target.error());
@@ -318,14 +319,14 @@ std::vector<command> file_commands() {
          .details =
              "A file that changes while it is read is not attached. While somebody is editing\n"
              "the event this waits, at most a minute.",
-         .run = add},
+         .run = attach},
         {.path = "files list",
          .summary = "Lists the files of an event",
          .arguments = {id_argument()},
          .options = {},
          .examples = {{"files list alice/1.7", "and whether they are on this device already"}},
          .details = {},
-         .run = list},
+         .run = list_files},
         {.path = "files get",
          .summary = "Saves a file of an event, fetching it first when it is elsewhere",
          .arguments = {id_argument(), name_argument},
@@ -380,7 +381,7 @@ std::vector<command> file_commands() {
          .options = {occurrence_option()},
          .examples = {{"files rm alice/1.7 slides.pdf", "for everybody"}},
          .details = {},
-         .run = remove},
+         .run = take_off},
         {.path = "files folder",
          .summary = "Shows how it stands with the folder of coming events",
          .arguments = {},

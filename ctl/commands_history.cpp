@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "context.hpp"
+#include "event_options.hpp"
 #include "event_text.hpp"
 #include "text.hpp"
 
@@ -116,16 +117,13 @@ answer<void> trash(context& with) {
     });
 }
 
-const argument id_argument{
-    .name = "ID", .help = "the event, for example alice/1.7", .kind = word_kind::event};
-
 }  // namespace
 
 std::vector<command> history_commands() {
     return {
         {.path = "events history",
          .summary = "Shows the versions of an event: when, by whom, and what changed",
-         .arguments = {id_argument},
+         .arguments = {id_argument()},
          .options = {},
          .examples = {{"events history alice/1.7", "the newest first"}},
          .details =
@@ -135,7 +133,7 @@ std::vector<command> history_commands() {
          .run = history},
         {.path = "events restore",
          .summary = "Brings back an earlier version, or a deleted event",
-         .arguments = {id_argument},
+         .arguments = {id_argument()},
          .options = {{.name = "version",
                       .brief = {},
                       .value = "N",

@@ -46,7 +46,7 @@ void print_lock(context& with, const json& found) {
     }
 }
 
-answer<void> show(context& with) {
+answer<void> show_lock(context& with) {
     const auto target = lock_target(with);
     if (!target) {
         return refuse(target.error());
@@ -130,7 +130,7 @@ std::vector<command> lock_commands() {
         of_event("lock show", "Shows who is editing an event",
                  {"lock show alice/1.7", "who, since when, on which device"},
                  "It is what this device has been told; the network's consensus strategy decides.",
-                 show),
+                 show_lock),
         of_event("lock wait", "Waits until nobody is editing an event",
                  {"lock wait alice/1.7", "and edit it then"},
                  "It ends with 0 when the event is free to edit, which is no promise that nobody\n"

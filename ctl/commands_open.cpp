@@ -67,7 +67,7 @@ answer<void> opened(context& with) {
     return {};
 }
 
-answer<void> join(context& with) {
+answer<void> join_event(context& with) {
     const auto made = with.api.send_json("POST", "/v1/joins", {{"link", with.values.one("LINK")}});
     if (!made) {
         return refuse(made.error());
@@ -155,7 +155,7 @@ std::vector<command> open_event_commands() {
          .examples = {{"events join \"calbox:event/alice/1.7?network=..\"",
                        "it comes into your calendar, with its files"}},
          .details = "Where no device of its organizer can be reached the request waits on yours.",
-         .run = join},
+         .run = join_event},
         {.path = "events joins",
          .summary = "Lists requests to join that wait",
          .arguments = {},

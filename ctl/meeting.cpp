@@ -15,9 +15,9 @@ bool wants_merged(context& with, const problem& why) {
     }
     with.out.note("the event as it is now:");
     with.out.note(event_form(current));
-    const auto fields = refusal.value("fields", json());
-    const auto names = [&](const char* key) { return clean(joined(texts_of(fields, key))); };
-    if (fields.is_object()) {
+    const auto differing = refusal.value("fields", json());
+    const auto names = [&](const char* key) { return clean(joined(texts_of(differing, key))); };
+    if (differing.is_object()) {
         with.out.note(fmt::format("you changed: {}; changed meanwhile, last by {}: {}",
                                   names("mine"), clean(text_of(current, "written_by")),
                                   names("theirs")));

@@ -9,14 +9,14 @@
 namespace calbox::lab {
 namespace {
 
-result<history> read(const std::string& text, const history_limits& limits = {}) {
+result<history> read_with(const std::string& text, const history_limits& limits = {}) {
     std::istringstream from(text);
     return read_history(from, limits);
 }
 
 /// The sentence with which `text` is refused.
 std::string refused(const std::string& text, const history_limits& limits = {}) {
-    const auto got = read(text, limits);
+    const auto got = read_with(text, limits);
     return got ? "read" : got.error().detail;
 }
 
@@ -25,9 +25,9 @@ const std::string good =
     R"("res":"ok","version":4})";
 
 TEST(history, every_field_is_read) {
-    const auto got = read("# a comment\n\n" + good + "\r\n" +
-                          R"({"client":"bob","call":-5,"op":"cas","key":"k","value":null,)"
-                          R"("res":"unknown","expect":null,"ret":null,"version":null})");
+    const auto got = read_with("# a comment\n\n" + good + "\r\n" +
+                               R"({"client":"bob","call":-5,"op":"cas","key":"k","value":null,)"
+                               R"("res":"unknown","expect":null,"ret":null,"version":null})");
     ASSERT_TRUE(got) << got.error().detail;
     ASSERT_EQ(got->size(), 2U);
     const operation& first = (*got)[0];
@@ -58,10 +58,10 @@ TEST(history, what_is_written_is_read_again) {
     what[0].client = "na\"me\n\u00e9";
     std::ostringstream to;
     write_history(to, what);
-    const auto again = read(to.str());
+    const auto again = read_with(to.str());
     ASSERT_TRUE(again) << again.error().detail;
     EXPECT_EQ(*again, what);
-    EXPECT_EQ(to_line(read(good)->front()),
+    EXPECT_EQ(to_line(read_with(good)->front()),
               R"({"client":"1","call":10,"ret":20,"op":"cas","key":"alice/7","expect":3,)"
               R"("value":"h","res":"ok","version":4})");
 }
@@ -73,7 +73,7 @@ TEST(history, what_is_not_utf8_is_still_written) {
     what.value = "\xff";
     what.version = 1;
     what.ret = 0;
-    EXPECT_EQ(read(to_line(what))->front().value, "\ufffd");
+    EXPECT_EQ(read_with(to_line(what))->front().value, "\ufffd");
 }
 
 TEST(history, garbage_is_refused_with_its_line) {
@@ -134,7 +134,7 @@ TEST(history, is_bounded) {
     history_limits limits;
     limits.line = good.size();
     limits.operations = 2;
-    EXPECT_EQ(read(good + "\n" + good, limits)->size(), 2U);
+    EXPECT_EQ(read_with(good + "\n" + good, limits)->size(), 2U);
     EXPECT_EQ(refused(good + "\n" + good + "\n" + good + "\n", limits),
               "line 3: more than 2 operations");
     limits.line -= 2;

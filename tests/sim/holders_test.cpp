@@ -5,18 +5,12 @@
 #include <chrono>
 
 #include "lab/world/cast.hpp"
+#include "world_of_plugins.hpp"
 
 namespace calbox::lab {
 namespace {
 
 using namespace std::chrono_literals;
-
-world_settings settings(std::uint64_t seed) {
-    world_settings with;
-    with.seed = seed;
-    with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
-    return with;
-}
 
 TEST(sim_holders, three_answer_soon_though_one_is_silent) {
     world in(settings(1));

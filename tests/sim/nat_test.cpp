@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "lab/world/cast.hpp"
+#include "world_of_plugins.hpp"
 
 namespace calbox::lab {
 namespace {
@@ -14,13 +15,6 @@ using namespace std::chrono_literals;
 constexpr std::array kinds{nat_kind::full_cone, nat_kind::restricted, nat_kind::port_restricted,
                            nat_kind::symmetric};
 constexpr std::array names{"full cone", "restricted", "port-restricted", "symmetric"};
-
-world_settings settings(std::uint64_t seed) {
-    world_settings with;
-    with.seed = seed;
-    with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
-    return with;
-}
 
 /// A hub that everybody can dial, and Alice and Bob at A and B.
 struct two_people {

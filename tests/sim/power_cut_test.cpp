@@ -116,11 +116,11 @@ void device::put(table& into, const batch& writes) {
 }
 
 void device::apply() {
-    constexpr std::array kinds{record_kind::envelope, record_kind::stream, record_kind::outbox};
+    constexpr std::array used{record_kind::envelope, record_kind::stream, record_kind::outbox};
     batch writes;
     const std::uint64_t count = 1 + chance_.below(6);
     for (std::uint64_t i = 0; i < count; ++i) {
-        const record_kind kind = kinds[chance_.below(kinds.size())];
+        const record_kind kind = used[chance_.below(used.size())];
         bytes name(1 + chance_.below(8), static_cast<std::uint8_t>(chance_.below(64)));
         if (chance_.happens(150)) {
             writes.erase(kind, std::move(name));

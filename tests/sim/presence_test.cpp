@@ -5,18 +5,12 @@
 #include <chrono>
 
 #include "lab/world/cast.hpp"
+#include "world_of_plugins.hpp"
 
 namespace calbox::lab {
 namespace {
 
 using namespace std::chrono_literals;
-
-world_settings settings(std::uint64_t seed) {
-    world_settings with;
-    with.seed = seed;
-    with.plugin_directories = {CALBOX_PLUGIN_DIRECTORY};
-    return with;
-}
 
 /// A registry, two rendezvous, and Alice and Bob, who share an event.
 class sim_presence : public testing::TestWithParam<std::uint64_t> {

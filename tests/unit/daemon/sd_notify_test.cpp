@@ -13,7 +13,7 @@ namespace calbox::daemon {
 namespace {
 
 /// The service manager's end.
-class manager : public testing::TestWithParam<bool> {
+class manager : public ::testing::TestWithParam<bool> {
 protected:
     void SetUp() override {
         std::string pattern =
@@ -68,7 +68,7 @@ TEST_P(manager, is_found_in_the_environment_which_children_do_not_get) {
     EXPECT_EQ(heard(), "READY=1");
 }
 
-INSTANTIATE_TEST_SUITE_P(both, manager, testing::Bool());
+INSTANTIATE_TEST_SUITE_P(both, manager, ::testing::Bool());
 
 TEST(notifier, a_watchdog_of_another_process_or_without_sense_is_none) {
     const std::vector<std::pair<const char*, const char*>> cases{

@@ -77,9 +77,9 @@ protected:
         std::map<event_id, std::string> all;
         for (const person& who : people) {
             for (const auto& [id, text] : seen_by(who)) {
-                const std::string& first = all.emplace(id, text).first->second;
-                if (first != text) {
-                    return id.seq_text() + ": " + first + ", and at " + who.name + " " + text;
+                const std::string& said = all.emplace(id, text).first->second;
+                if (said != text) {
+                    return id.seq_text() + ": " + said + ", and at " + who.name + " " + text;
                 }
             }
         }

@@ -71,13 +71,13 @@ protected:
     event_id which;
 };
 
-std::string name_of(const ::testing::TestParamInfo<change>& info) {
+std::string change_name(const ::testing::TestParamInfo<change>& info) {
     return info.param.from + "_to_" + info.param.to;
 }
 INSTANTIATE_TEST_SUITE_P(strategies, epochs,
                          ::testing::Values(change{"views", "organizer"},
                                            change{"organizer", "views"}),
-                         name_of);
+                         change_name);
 
 TEST_P(epochs, begin_everywhere_and_events_go_over_by_themselves) {
     ASSERT_EQ(known_by(alice).size(), 1U);
