@@ -203,6 +203,15 @@ void siege::forge() {
     auto rights = header_of(shared_, me, version_number(3));
     rights.guests_may = 15;
     must_be_refused(sealed(rights), "rights that a guest gives to himself");
+    auto opening =
+        header_of({alice_.id(), event_id::make_seq(hers.number, 778)}, me, version_number(2));
+    opening.type = event_kind::opening;
+    opening.participants.clear();
+    opening.epoch = key_epoch{2};  // as if he had left it
+    must_be_refused(sealed(std::move(opening)), "what would open alice's events");
+    auto turned = header_of(shared_, me, version_number(3));
+    turned.type = event_kind::opening;
+    must_be_refused(sealed(std::move(turned)), "a meeting that becomes an opening");
     const event_id invented{alice_.id(), event_id::make_seq(hers.number, 777)};
     must_be_refused(sealed(header_of(invented, me, version_number(1))),
                     "a new event in alice's name");
@@ -226,6 +235,19 @@ void siege::claim_a_friendship() {
         expect(friends && friends->size() == 1, "bob does not see the request");
         expect(friends->front().state == "asks", "bob takes mallory's word for his own");
     }
+    // The same in bob's name, as if it were a later version of what he had asked.
+    auto his =
+        header_of({bob_.id(), event_id::make_seq(device_number(1), 779)}, me, version_number(2));
+    his.type = event_kind::contact;
+    his.participants = {mine.accounts->signed_in().at(0).id};
+    ++said_;
+    (void)m_->ask(targets_.back().id, message_type::update,
+                  codec::encode(wire::update{
+                      sealed(std::move(his), codec::encode(node::friendship{.accepted = true}))}));
+    const auto bonds = b_.run(b_.api().contact.friends(bob_.id()));
+    expect(bonds &&
+               std::ranges::none_of(*bonds, [](const auto& one) { return one.state == "friend"; }),
+           "bob believes that he asked mallory");
     const auto users = must(b_.run(b_.api().contact.users(bob_.id())), "users");
     const auto mallory = std::ranges::find(users, "mallory", &node::user_view::name);
     expect(mallory != users.end() && !mallory->is_friend, "bob takes mallory for a friend");

@@ -25,6 +25,11 @@ try {
   expect(await alice.page.evaluate(() => navigator.clipboard.readText()) === link, 'another link was copied')
 
   await bob.page.evaluate((wanted) => (location.hash = `#join=${encodeURIComponent(wanted)}`), link)
+  const said = bob.page.getByLabel('Link to an open event')
+  await said.waitFor()
+  expect((await said.inputValue()) === link, 'the link of the address is not in the field')
+  expect((await bob.page.locator('.toast', { hasText: 'joined' }).count()) === 0, 'an address alone has joined')
+  await bob.page.getByRole('button', { name: 'Join', exact: true }).tap()
   await toast(bob, 'You have joined')
   await bob.page.locator('.toast', { hasText: 'You have joined' }).getByRole('button', { name: 'Open' }).tap()
   await dialog(bob).getByRole('heading', { name: 'Course' }).waitFor()

@@ -12,7 +12,7 @@ constexpr std::size_t versions_looked_at = 16;  // for the one by which he accep
 
 task<std::vector<contacts_service::bond>> contacts_service::bonds(user_id as) const {
     std::vector<bond> found;
-    std::vector<envelope_header> claimed;  // of those whom he asked and who say that he accepted
+    std::vector<std::pair<envelope_header, bytes>> claimed;  // what says that it was accepted
     for (const auto& [id, held] : replica_.events().all()) {
         const envelope_header& header = held.header;
         if (header.type != event_kind::contact || header.kind != envelope_kind::put ||
@@ -20,26 +20,31 @@ task<std::vector<contacts_service::bond>> contacts_service::bonds(user_id as) co
             continue;
         }
         const auto body = replica_.body_of(held, as);
-        const auto state = body ? codec::decode<friendship>(*body) : fail(body.error());
+        auto state = body ? codec::decode<friendship>(*body) : fail(body.error());
         if (!state) {
             continue;
         }
         const bool mine = id.organizer == as;
-        found.push_back(
-            {id, mine ? header.participants.front() : id.organizer, mine, state->accepted});
-        if (!mine && state->accepted) {
-            claimed.push_back(header);
+        found.push_back({id, mine ? header.participants.front() : id.organizer, mine, false});
+        if (state->accepted) {
+            claimed.emplace_back(header, std::move(state->request));
         }
     }
-    for (const envelope_header& header : claimed) {
-        const bool accepted = co_await wrote_one_of(as, header);
+    for (auto& [header, request] : claimed) {
+        const bool accepted = co_await wanted_by(as, header, std::move(request));
         std::ranges::find(found, header.event, &bond::id)->accepted = accepted;
     }
     co_return found;
 }
 
-task<bool> contacts_service::wrote_one_of(user_id who, envelope_header latest) const {
-    if (crypto::author_user(latest.by) == std::optional(who)) {
+/// Has he written a version of it himself, and not deleted it since? Where that one is not kept any
+/// more, the other one's has it, signed, as what he accepted.
+task<bool> contacts_service::wanted_by(user_id who, envelope_header latest, bytes request) const {
+    const auto his = [&](const envelope_header& one) {
+        return one.type == event_kind::contact && one.kind == envelope_kind::put &&
+               crypto::author_user(one.by) == std::optional(who);
+    };
+    if (his(latest)) {
         co_return true;
     }
     // The other one has written a version since, as when another strategy took over.
@@ -47,11 +52,17 @@ task<bool> contacts_service::wrote_one_of(user_id who, envelope_header latest) c
     for (std::size_t looked = 0; version > 1 && looked < versions_looked_at; ++looked) {
         const auto before = co_await replica_.events().earlier(latest.event, latest.generation,
                                                                version_number(--version));
-        if (before && *before && crypto::author_user((*before)->header.by) == std::optional(who)) {
-            co_return true;
+        if (before && *before) {
+            const envelope_header& one = (*before)->header;
+            if (one.kind == envelope_kind::tombstone || his(one)) {
+                co_return his(one);
+            }
         }
     }
-    co_return false;
+    auto asked = codec::decode<envelope>(request);
+    const auto proof = asked ? replica::verify(std::move(*asked)) : fail(asked.error());
+    co_return proof&& his(proof->header) && proof->header.event == latest.event &&
+        proof->header.version == version_number(1) && proof->header.generation == latest.generation;
 }
 
 task<std::optional<contacts_service::bond>> contacts_service::bond_with(user_id as,
@@ -140,7 +151,8 @@ task<result<friend_view>> contacts_service::accept_bond(user_id as, bond asked) 
     what.event = asked.id;
     what.participants = {as};
     what.guests_may = guest_right::modify | guest_right::remove;
-    what.body = codec::encode(friendship{true});
+    const replica::held_event* const request = replica_.events().find(asked.id);
+    what.body = codec::encode(friendship{true, request == nullptr ? bytes() : request->encoded});
     const auto done = co_await replica_.commit(std::move(what));
     if (!done) {
         co_return fail(done.error());
@@ -199,7 +211,8 @@ task<result<void>> contacts_service::end(user_id as, event_id which) {
     what.kind = envelope_kind::tombstone;
     what.event = which;
     what.participants = held->header.participants;
-    what.guests_may = held->header.guests_may;
+    // What its owner has ended, nobody brings back.
+    what.guests_may = which.organizer == as ? 0 : held->header.guests_may;
     const auto done = co_await replica_.commit(std::move(what));
     if (!done) {
         co_return fail(done.error());
@@ -234,7 +247,7 @@ std::vector<std::pair<event_id, group_body>> contacts_service::owned_groups(
     std::vector<std::pair<event_id, group_body>> found;
     for (const auto& [id, held] : replica_.events().all()) {
         if (held.header.type == event_kind::group && held.header.kind == envelope_kind::put &&
-            id.organizer == as) {
+            id.organizer == as && crypto::author_user(held.header.by) == std::optional(as)) {
             const auto body = replica_.body_of(held, as);
             auto group = body ? codec::decode<group_body>(*body) : fail(body.error());
             if (group) {

@@ -10,7 +10,9 @@ namespace calbox::node {
 /// Plaintext body of an event of kind contact: the organizer asks, the one participant accepts.
 struct friendship {
     bool accepted = false;
-    static constexpr auto fields = std::tuple(codec::field<1>(&friendship::accepted));
+    bytes request = {};  // the whole envelope of what was accepted: who asked has signed it
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&friendship::accepted), codec::field<2>(&friendship::request));
 };
 /// Plaintext body of an event of kind group.
 struct group_body {
@@ -52,10 +54,10 @@ private:
         event_id id;
         user_id other;
         bool asked_by_me = false;
-        bool accepted = false;  // by whoever was asked: an asker's own word for it counts nothing
+        bool accepted = false;  // by both: nobody's word for what the other one did counts
     };
     task<std::vector<bond>> bonds(user_id as) const;
-    task<bool> wrote_one_of(user_id who, envelope_header latest) const;
+    task<bool> wanted_by(user_id who, envelope_header latest, bytes request) const;
     static std::optional<bond> best_with(const std::vector<bond>& all, const user_id& other);
     task<std::optional<bond>> bond_with(user_id as, user_id other) const;
     std::vector<std::pair<event_id, group_body>> owned_groups(const user_id& as) const;

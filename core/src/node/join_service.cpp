@@ -234,19 +234,20 @@ task<result<void>> join_service::ask_organizer(key of, std::string text) {
     co_await with_.look_up({organizer});
     std::vector<device_id> devices = with_.present(organizer);
     devices.resize(std::min(devices.size(), join_asks));
-    result<void> said =
-        fail(errc::unavailable, "no device of " + link->organizer + " can be reached");
+    error said(errc::unavailable, "no device of " + link->organizer + " can be reached");
+    bool heard = false;
     for (const device_id& device : devices) {
         const auto answer = co_await with_.request(device, codec::encode(what));
         if (answer) {
             co_return result<void>();
         }
-        said = fail(answer.error());
-        if (!waits(answer.error().code)) {
-            break;
+        // A device that does not know of the opening yet has not the last word.
+        if (!heard || waits(answer.error().code)) {
+            said = answer.error();
         }
+        heard = true;
     }
-    co_return said;
+    co_return fail(std::move(said));
 }
 
 }  // namespace calbox::node

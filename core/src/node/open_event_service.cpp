@@ -1,6 +1,7 @@
 #include "node/open_event_service.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "node/event_link.hpp"
 #include "wire/limits.hpp"
@@ -53,12 +54,12 @@ const std::vector<open_event_service::owned>& open_event_service::owned_by(
     if (fresh) {
         for (const auto& [id, held] : with_.replica.events().all()) {
             if (held.header.type != event_kind::opening || held.header.kind != envelope_kind::put ||
-                id.organizer != as) {
+                id.organizer != as || crypto::author_user(held.header.by) != std::optional(as)) {
                 continue;
             }
             const auto body = with_.replica.body_of(held, as);
             auto read = body ? codec::decode<opening_body>(*body) : fail(body.error());
-            if (read && read->secret.size() == wire::limits::join_secret_bytes) {
+            if (read && (read->is_open() || read->secret.empty())) {
                 known->second.push_back({id, std::move(*read)});
             }
         }
@@ -80,7 +81,7 @@ std::vector<const open_event_service::owned*> open_event_service::openings_of(
 
 bool open_event_service::opens(const event_id& which, byte_view secret) const {
     return std::ranges::any_of(openings_of(which), [&](const owned* one) {
-        return same_secret(one->body.secret, secret);
+        return one->body.is_open() && same_secret(one->body.secret, secret);
     });
 }
 
@@ -111,7 +112,9 @@ result<std::string> open_event_service::link(user_id as, event_id which) const {
         return fail(errc::forbidden, "only its organizer opens an event to others");
     }
     const auto all = openings_of(which);
-    return all.empty() ? std::string() : link_of(which, all.front()->body.secret);
+    const auto now =
+        std::ranges::find_if(all, [](const owned* one) { return one->body.is_open(); });
+    return now == all.end() ? std::string() : link_of(which, (*now)->body.secret);
 }
 
 task<result<std::string>> open_event_service::open(user_id as, event_id which) {
@@ -123,12 +126,19 @@ task<result<std::string>> open_event_service::open(user_id as, event_id which) {
     if (!now || !now->empty()) {
         co_return now;
     }
-    if (owned_by(as).size() >= wire::limits::open_events) {
+    const auto open_now =
+        std::ranges::count_if(owned_by(as), [](const owned& one) { return one.body.is_open(); });
+    if (std::cmp_greater_equal(open_now, wire::limits::open_events)) {
         co_return fail(errc::too_large, "you have 500 open events: close some");
     }
-    opening_body body{which, bytes(wire::limits::join_secret_bytes), {}};
-    env_.entropy.fill(body.secret);
+    opening_body body{which, {}, {}};
     replica::change what;
+    if (const auto before = openings_of(which); !before.empty()) {
+        body = before.front()->body;  // who was removed stays so
+        what.event = before.front()->id;
+    }
+    body.secret.resize(wire::limits::join_secret_bytes);
+    env_.entropy.fill(body.secret);
     what.as = as;
     what.type = event_kind::opening;
     what.body = codec::encode(body);
@@ -144,26 +154,28 @@ task<result<void>> open_event_service::close(user_id as, event_id which) {
     if (!ready) {
         co_return fail(std::move(ready.error()));
     }
-    const auto now = link(as, which);
-    if (!now) {
+    if (const auto now = link(as, which); !now && openings_of(which).empty()) {
         co_return fail(now.error());
     }
-    std::vector<event_id> all;
+    std::vector<owned> all;
     for (const owned* const one : openings_of(which)) {
-        all.push_back(one->id);
+        all.push_back(*one);
     }
-    for (const event_id& one : all) {
+    for (owned& one : all) {
+        if (!one.body.is_open()) {
+            continue;
+        }
+        one.body.secret.clear();  // it stays, and with it who was removed
         replica::change what;
         what.as = as;
         what.type = event_kind::opening;
-        what.kind = envelope_kind::tombstone;
-        what.event = one;
+        what.event = one.id;
+        what.body = codec::encode(one.body);
         const auto done = co_await with_.replica.commit(std::move(what));
         if (!done) {
             co_return fail(done.error());
         }
     }
-    unnoted_.erase(which);
     co_return result<void>();
 }
 
@@ -173,7 +185,7 @@ std::vector<wire::open_event> open_event_service::told_of(const user_id& organiz
     std::set<event_id> seen;
     for (const owned& one : owned_by(organizer)) {
         const auto opened = with_.opened.open(one.body.of, organizer);
-        if (!opened || !seen.insert(one.body.of).second) {
+        if (!opened || !one.body.is_open() || !seen.insert(one.body.of).second) {
             continue;
         }
         const model::occurrence next = next_time(**opened, now);
@@ -286,13 +298,17 @@ task<result<void>> open_event_service::on_join(device_id from, std::vector<user_
         co_return fail(errc::busy, "too many wrong links came from that device: try again later");
     }
     const user_id organizer = what.event.organizer;
-    const bool asked_here = is_here(organizer) && std::ranges::count(users, what.by) != 0;
-    if (asked_here && !with_.ready.caught_up()) {
+    if (std::ranges::count(users, what.by) == 0) {
+        co_return fail(errc::unauthorised, "who asks is not signed in on the device that asks");
+    }
+    if (!is_here(organizer)) {
+        co_return fail(errc::unavailable, "who organizes it is not signed in on this device");
+    }
+    if (!with_.ready.caught_up()) {
         co_return fail(errc::not_caught_up, "that device is still fetching what it has missed");
     }
-    const auto opened = asked_here && opens(what.event, what.secret)
-                            ? with_.opened.open(what.event, organizer)
-                            : fail(errc::not_found);
+    const auto opened = opens(what.event, what.secret) ? with_.opened.open(what.event, organizer)
+                                                       : fail(errc::not_found);
     if (!opened) {
         if (from != with_.self) {
             wrong_.note(from, env_.time.now());
@@ -327,14 +343,17 @@ task<result<void>> open_event_service::take_in(event_id which, user_id who) {
         tasks_.spawn("admit", admit(which));
     }
     co_await mine->done.wait();
+    const auto opened = with_.opened.open(which, which.organizer);
+    if (opened && (*opened)->header.involves(who)) {
+        co_return result<void>();
+    }
     if (mine->why) {
         co_return fail(*mine->why);
     }
-    const auto opened = with_.opened.open(which, which.organizer);
-    if (!opened || !(*opened)->header.involves(who)) {
-        co_return opens_nothing();  // it was closed, or he was removed, meanwhile
+    if (opened && (*opened)->header.participants.size() >= wire::limits::participants) {
+        co_return fail(errc::too_large, "the event is full: 10,000 take part");
     }
-    co_return result<void>();
+    co_return opens_nothing();  // it was closed, or he was removed, meanwhile
 }
 
 /// While anybody waits: all who have come by then are taken in together.
@@ -343,9 +362,19 @@ task<void> open_event_service::admit(event_id which) {
     while (admissions_[which].next) {
         co_await sleep_for(env_, wait);
         const auto now = std::move(admissions_[which].next);
-        auto done = co_await add(which, now->users);
-        if (!done) {
-            now->why = std::move(done.error());
+        std::vector<std::vector<user_id>> parts{now->users};
+        while (!parts.empty()) {
+            const std::vector<user_id> some = std::move(parts.back());
+            parts.pop_back();
+            const auto done = co_await add(which, some);
+            if (!done && done.error().code == errc::too_large && some.size() > 1) {
+                // As many as fit: a half of them, and a half of those.
+                const auto middle = some.begin() + static_cast<std::ptrdiff_t>(some.size() / 2);
+                parts.emplace_back(middle, some.end());
+                parts.emplace_back(some.begin(), middle);
+            } else if (!done) {
+                now->why = done.error();
+            }
         }
         now->done.set();
         wait = between_versions;
@@ -357,7 +386,8 @@ task<result<void>> open_event_service::add(event_id which, std::vector<user_id> 
     co_return co_await with_.sets.apply(
         which.organizer, which,
         [&](const opened_event&, set_operations::next_version& next) -> result<bool> {
-            if (openings_of(which).empty()) {
+            if (std::ranges::none_of(openings_of(which),
+                                     [](const owned* one) { return one->body.is_open(); })) {
                 return opens_nothing();
             }
             const std::size_t before = next.participants.size();
@@ -366,7 +396,7 @@ task<result<void>> open_event_service::add(event_id which, std::vector<user_id> 
                     continue;
                 }
                 if (next.participants.size() >= wire::limits::participants) {
-                    return fail(errc::too_large, "the event is full: 10,000 take part");
+                    break;
                 }
                 next.participants.insert(std::ranges::lower_bound(next.participants, one), one);
                 const std::string name = with_.who.name_of(one);
@@ -384,8 +414,18 @@ void open_event_service::look(const std::optional<envelope_header>& before,
         owned_.erase(now.event.organizer);
         return;
     }
-    if (now.type != event_kind::calendar || now.kind != envelope_kind::put || !before ||
-        !is_here(now.event.organizer) || openings_of(now.event).empty()) {
+    if (now.type != event_kind::calendar || !is_here(now.event.organizer) ||
+        openings_of(now.event).empty()) {
+        return;
+    }
+    if (now.kind == envelope_kind::tombstone) {
+        if (noting_.insert(now.event).second) {
+            tasks_.spawn("deleted", forget(now.event));
+        }
+        return;
+    }
+    // What is on another line, as after a take-over, was removed by nobody.
+    if (!before || before->generation != now.generation) {
         return;
     }
     const auto author = crypto::author_user(now.by);
@@ -410,6 +450,28 @@ void open_event_service::look(const std::optional<envelope_header>& before,
     } else if (noting_.insert(now.event).second) {
         tasks_.spawn("removed", note_removed(now.event));
     }
+}
+
+/// The event was deleted: nothing is left to open. Brought back, it is opened anew.
+task<void> open_event_service::forget(event_id which) {
+    std::vector<event_id> all;
+    for (const owned* const one : openings_of(which)) {
+        all.push_back(one->id);
+    }
+    for (const event_id& one : all) {
+        replica::change what;
+        what.as = which.organizer;
+        what.type = event_kind::opening;
+        what.kind = envelope_kind::tombstone;
+        what.event = one;
+        const auto done = co_await with_.replica.commit(std::move(what));
+        if (!done) {
+            env_.log.write(log_level::info, "open events",
+                           "the opening of a deleted event stays: " + done.error().message());
+        }
+    }
+    unnoted_.erase(which);
+    noting_.erase(which);
 }
 
 /// Until the opening says who was removed: every device of the organizer reads it there.

@@ -15,14 +15,16 @@
 #include "node/opened_events.hpp"
 #include "node/readiness.hpp"
 #include "node/set_operations.hpp"
+#include "wire/limits.hpp"
 
 namespace calbox::node {
 
 /// Plaintext body of an event of kind opening.
 struct opening_body {
     event_id of;
-    bytes secret;
+    bytes secret;                  // empty: it is closed
     std::vector<user_id> removed;  // may not come back by the link; sorted
+    bool is_open() const noexcept { return secret.size() == wire::limits::join_secret_bytes; }
     static constexpr auto fields =
         std::tuple(codec::field<1>(&opening_body::of), codec::field<2>(&opening_body::secret),
                    codec::field<3>(&opening_body::removed));
@@ -101,6 +103,7 @@ private:
     task<void> admit(event_id which);
     task<result<void>> add(event_id which, std::vector<user_id> users);
     task<void> note_removed(event_id which);
+    task<void> forget(event_id which);
     std::vector<wire::open_event> told_of(const user_id& organizer) const;
     open_event_view view_of(const user_id& as, wire::open_event what) const;
 

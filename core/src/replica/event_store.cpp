@@ -185,6 +185,15 @@ result<void> event_store::permitted(const verified_envelope& next) const {
     }
     const bool by_organizer = *author == header.event.organizer;
     const held_event* const held = find(header.event);
+    const bool is_his_alone = header.type == event_kind::group ||
+                              header.type == event_kind::reminder ||
+                              header.type == event_kind::opening;
+    if (is_his_alone && !by_organizer) {
+        return fail(errc::forbidden, "what is one person's alone is written by him");
+    }
+    if (held != nullptr && held->header.type != header.type) {
+        return fail(errc::forbidden, "an event stays of the kind that it was made as");
+    }
     if (held == nullptr) {
         if (header.version == version_number(1) && !by_organizer) {
             return fail(errc::forbidden, "only its organizer creates an event");
@@ -240,6 +249,15 @@ result<void> event_store::permitted(const verified_envelope& next) const {
         return fail(errc::forbidden, "guests may not invite others to this event, nor remove them");
     }
     return {};
+}
+
+void event_store::pass_over(const verified_envelope& older) {
+    const held_event* const held = find(older.header.event);
+    const auto author = crypto::author_user(older.header.by);
+    // Whoever has no part in the event has numbers of his own.
+    if (held != nullptr && author && held->header.involves(*author)) {
+        streams_.came(older.header);
+    }
 }
 
 bool event_store::is_newer(const verified_envelope& next) const noexcept {

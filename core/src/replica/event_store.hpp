@@ -69,7 +69,7 @@ public:
     bool is_newer(const verified_envelope& next) const noexcept;
 
     /// A version is not taken in, since a newer one is held: its numbers need not come again.
-    void pass_over(const verified_envelope& older) { streams_.came(older.header); }
+    void pass_over(const verified_envelope& older);
 
     /// Adds to `writes` what makes `next` the current version; the one before goes to the history.
     void write_to(batch& writes, const verified_envelope& next) const;

@@ -299,11 +299,15 @@ task<result<verified_envelope>> replicator::seal(change what, event_id id, opera
         }
         keys.emplace_back(user, std::move(*key));
     }
+    const auto by = mediator_.author_of(what.as);
+    if (!by) {
+        co_return fail(errc::unauthorised, "the user has signed out on this device meanwhile");
+    }
     envelope_header header;
     header.kind = what.kind;
     header.type = what.type;
     header.event = id;
-    header.by = *mediator_.author_of(what.as);
+    header.by = *by;
     header.written = env_.time.wall();
     header.participants = what.participants;
     header.guests_may = what.guests_may;

@@ -193,9 +193,9 @@ TEST_F(open_event_world, a_request_waits_for_the_organizer_over_restarts) {
 TEST_F(open_event_world, friends_see_what_is_open_and_others_do_not) {
     EXPECT_EQ(listed(bob, "alice").why, "alice is no friend of yours");
     must(net.run(bob.api().contact.ask(bob.me(), "alice")));
-    net.until([&] { return !alice.api().contact.friends(alice.me()).empty(); });
+    net.until([&] { return !net.run(alice.api().contact.friends(alice.me())).empty(); });
     must(net.run(alice.api().contact.accept(alice.me(), "bob")));
-    net.until([&] { return bob.api().contact.friends(bob.me())[0].state == "friend"; });
+    net.until([&] { return net.run(bob.api().contact.friends(bob.me()))[0].state == "friend"; });
     auto all = listed(bob, "alice");
     ASSERT_TRUE(all.known) << all.why;
     ASSERT_EQ(all.events.size(), 1U);

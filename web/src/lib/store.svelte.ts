@@ -52,8 +52,8 @@ class Store {
   /** The panel that opens next asks whether to delete the event. */
   deleteNow = false
 
-  /** The link of `#join=` in the page's address, until somebody is signed in to follow it. */
-  #joins = ''
+  /** The link of `#join=` in the page's address: any site may have led here, so that it is joined by a click alone. */
+  joinLink = $state('')
   #toastNumber = 0
   #stop: AbortController | null = null
 
@@ -69,9 +69,8 @@ class Store {
   constructor() {
     const follow = () => {
       if (location.hash.startsWith('#join=')) {
-        this.#joins = decodeURIComponent(location.hash.slice(6))
-        history.replaceState(null, '', '#/home')
-        if (this.live) this.#joinLink()
+        this.joinLink = decodeURIComponent(location.hash.slice(6))
+        history.replaceState(null, '', '#/people')
       }
       const wanted = location.hash.slice(2) as View
       if (views.includes(wanted)) this.view = wanted
@@ -131,12 +130,6 @@ class Store {
     if (problem.code === 'cancelled') return
     if (problem.status === 401) return this.end()
     this.toast(before ? `${before}: ${problem.message}` : problem.message, { bad: true })
-  }
-
-  #joinLink() {
-    const link = this.#joins
-    this.#joins = ''
-    if (link) void this.join(link)
   }
 
   // Sessions
@@ -302,7 +295,6 @@ class Store {
         if (!last || !this.loaded) await this.load()
         else void this.loadStatus()
         this.lastSeen = null
-        this.#joinLink()
         pause = pauseMinMs
         void takeReminders()
         await stream(answer, (id, data, comment) => {
