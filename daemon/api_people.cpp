@@ -1,5 +1,6 @@
 // Routes about people: who is signed in, users, friends, groups.
 #include "api_calls.hpp"
+#include "web_sessions.hpp"
 
 namespace calbox::daemon {
 
@@ -46,6 +47,7 @@ outcome delete_session(call& one) {
     if (!done) {
         co_return fail(std::move(done.error()));
     }
+    one.pages.close_all(*as);
     co_return empty_response();
 }
 

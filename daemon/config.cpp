@@ -286,13 +286,13 @@ result<void> read_quota(const toml::node& value, config& into) {
 // 8 MiB is the least that Argon2 of libsodium calls sensible; more than 1 GiB would lock out
 // devices with less.
 result<void> read_memory(const toml::node& value, config& into) {
-    return number_of(value, 8, 1024).map([&](std::int64_t n) {
+    return number_of(value, 8, 256).map([&](std::int64_t n) {
         into.node.kdf_memory_bytes = static_cast<std::uint64_t>(n) << 20;
     });
 }
 
 result<void> read_passes(const toml::node& value, config& into) {
-    return number_of(value, 1, 16).map([&](std::int64_t n) {
+    return number_of(value, 1, 8).map([&](std::int64_t n) {
         into.node.kdf_passes = static_cast<std::uint32_t>(n);
     });
 }

@@ -234,7 +234,10 @@ result<std::vector<seen_directory>> folder_disk::list(bool clean) {
 
 result<std::string> folder_disk::make_directory(const std::string& name, const std::string& event) {
     const std::string part = std::string(part_prefix) + "directory";
-    ::unlinkat(folder_, (part + "/" + event_mark).c_str(), 0);
+    if (const auto left = open_directory(part)) {
+        ::unlinkat(*left, event_mark, 0);
+        ::close(*left);
+    }
     ::unlinkat(folder_, part.c_str(), AT_REMOVEDIR);
     if (::mkdirat(folder_, part.c_str(), 0700) != 0) {
         return folder_problem("cannot make the directory", name);
@@ -412,7 +415,10 @@ result<file_stamp> folder_disk::writer::finish() {
     };
     if (exchange() == 0) {
         if (look_at(directory_, part_) != what_.as) {
-            exchange();
+            if (exchange() != 0) {  // the name is gone: what stood there is kept beside
+                rename_new(directory_, part_.c_str(), directory_, (what_.name + " (kept)").c_str());
+                part_.clear();
+            }
             return has_changed(what_.name);
         }
     } else if (errno == EINVAL) {

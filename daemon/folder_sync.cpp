@@ -77,6 +77,10 @@ private:
     std::shared_ptr<folder_disk::reader> with_;
 };
 
+tl::unexpected<error> without_disk() {
+    return fail(errc::unavailable, "the folder cannot be used now");
+}
+
 }  // namespace
 
 folder_sync::folder_sync(const environment& env, node::services on, folder_settings with)
@@ -187,6 +191,14 @@ std::vector<folder_event> folder_sync::coming() {
     std::vector<folder_event> found;
     events_.clear();
     for (const node::event_view& one : on_.events.list(as_.id, when)) {
+        const auto& answers = one.content.answers;
+        const auto answer = answers.find(as_.name);
+        const bool comes =
+            answer != answers.end() && (answer->second == model::participation::accepted ||
+                                        answer->second == model::participation::tentative);
+        if (one.id.organizer != as_.id && !comes) {
+            continue;  // anybody may invite: nobody fills this disk by that
+        }
         folder_event made;
         made.key = key_of(one.id);
         if (events_.contains(made.key)) {
@@ -294,6 +306,9 @@ folder_sync::outcome folder_sync::act(folder_action what) {
     if (what.what == kind::attach || what.what == kind::replace) {
         co_return co_await attach(std::move(what));
     }
+    if (!disk_) {
+        co_return without_disk();
+    }
     auto doing = [disk = disk_, what]() -> result<folder_plan::result_of> {
         folder_plan::result_of made;
         if (what.what == kind::make_directory || what.what == kind::move_directory) {
@@ -312,13 +327,17 @@ folder_sync::outcome folder_sync::act(folder_action what) {
 }
 
 folder_sync::outcome folder_sync::place(folder_action what) {
+    const auto disk = disk_;  // it may be given up while the file comes
+    if (!disk) {
+        co_return without_disk();
+    }
     const event_id which = ids_.at(what.event);
     const user_id as = as_.id;
     const auto fetched = co_await on_.file.fetch(as, which, what.label);
     if (!fetched) {
         co_return fail(fetched.error());
     }
-    auto opening = [disk = disk_, what, unique = std::to_string(ended_) + "-" + what.root.hex()] {
+    auto opening = [disk, what, unique = std::to_string(ended_) + "-" + what.root.hex()] {
         return disk->write(what, unique.substr(0, 48));
     };
     const auto writer = co_await offload(env_, env_.disk, std::move(opening));
@@ -348,6 +367,10 @@ folder_sync::outcome folder_sync::place(folder_action what) {
 }
 
 task<result<bool>> folder_sync::is_same(folder_action what) {
+    const auto disk = disk_;  // it may be given up while the file comes
+    if (!disk) {
+        co_return without_disk();
+    }
     const event_id which = ids_.at(what.event);
     const user_id as = as_.id;
     const auto fetched = co_await on_.file.fetch(as, which, what.label);
@@ -357,7 +380,7 @@ task<result<bool>> folder_sync::is_same(folder_action what) {
     if (fetched->what.root != what.unless) {
         co_return false;
     }
-    auto opening = [disk = disk_, what] { return disk->read(what); };
+    auto opening = [disk, what] { return disk->read(what); };
     const auto reader = co_await offload(env_, env_.disk, std::move(opening));
     if (!reader) {
         co_return fail(reader.error());
@@ -371,6 +394,10 @@ task<result<bool>> folder_sync::is_same(folder_action what) {
 }
 
 folder_sync::outcome folder_sync::attach(folder_action what) {
+    const auto disk = disk_;  // it may be given up while the file comes
+    if (!disk) {
+        co_return without_disk();
+    }
     const event_id which = ids_.at(what.event);
     const user_id as = as_.id;
     folder_plan::result_of made;
@@ -398,7 +425,7 @@ folder_sync::outcome folder_sync::attach(folder_action what) {
         !replaces && taken(what.label)
             ? model::kept_beside(what.label, as_.name, env_.time.wall(), taken)
             : what.label;
-    auto opening = [disk = disk_, what] { return disk->read(what); };
+    auto opening = [disk, what] { return disk->read(what); };
     const auto reader = co_await offload(env_, env_.disk, std::move(opening));
     if (!reader) {
         co_return fail(reader.error());
@@ -418,14 +445,14 @@ folder_sync::outcome folder_sync::attach(folder_action what) {
 task<void> folder_sync::follow_changes() {
     std::uint64_t number = on_.changes.last_number();
     while (true) {
-        if (user_.empty()) {
+        if (user_.empty() || as_.name.empty()) {
             co_await sleep_for(env_, without_folder);
             continue;
         }
         const auto told = co_await on_.changes.next(as_.id, number);
         if (!told || told->empty()) {
             number = on_.changes.last_number();
-            co_await sleep_for(env_, gathered);
+            co_await sleep_for(env_, told ? gathered : without_folder);
             continue;
         }
         number = told->back().number;

@@ -217,6 +217,12 @@ bool server::impl::is_owner(plain_socket& from) const {
 }
 
 void server::impl::take(plain_socket from) {
+    const std::string host = host_of(from);
+    const auto his =
+        std::ranges::count_if(open, [&](const auto& one) { return one->from() == host; });
+    if (settings.tls && std::cmp_greater_equal(his, settings.connections_of_host)) {
+        return;
+    }
     if (open.size() >= settings.connections) {
         const auto spare =
             std::find_if(open.begin(), open.end(), [](const auto& one) { return one->idle(); });
@@ -237,9 +243,8 @@ void server::impl::take(plain_socket from) {
         }
         (*spare)->close();
     }
-    std::string host = host_of(from);
     auto socket = settings.tls ? secured(std::move(from), settings.tls()) : plain(std::move(from));
-    open.push_back(std::make_unique<connection>(env, settings, std::move(socket), std::move(host)));
+    open.push_back(std::make_unique<connection>(env, settings, std::move(socket), host));
     scope.spawn("connection", converse(open.back().get()));
 }
 

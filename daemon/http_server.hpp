@@ -26,6 +26,7 @@ struct server_settings {
     std::function<std::shared_ptr<asio::ssl::context>()> tls;
     uid_t owner = ::geteuid();
     std::size_t connections = 256;
+    std::size_t connections_of_host = 32;  // over TLS
     std::size_t head_bytes = 16 * 1024;
     duration idle_time = std::chrono::seconds(60);   // between two requests of a connection
     duration head_time = std::chrono::seconds(10);   // from the first byte of a head to its last

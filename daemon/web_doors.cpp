@@ -35,7 +35,9 @@ web_doors::web_doors(const environment& env, const config& with, node::services 
       visitors_(env),
       page_gate_(env, on, pages, api),
       door_gate_(env, on, visitors_, api),
-      tasks_(env, "web") {}
+      tasks_(env, "web") {
+    pages_.lead(visitors_);
+}
 
 task<result<void>> web_doors::start() {
     if (with_.web) {

@@ -13,9 +13,12 @@ namespace calbox::daemon {
 
 namespace {
 
-constexpr std::size_t tries_per_minute = 20;       // of passwords, from one place
-constexpr std::size_t all_tries_per_minute = 100;  // from all of them
+constexpr std::size_t tries_per_minute = 20;        // of passwords, on this machine
+constexpr std::size_t others_tries_per_minute = 6;  // of passwords, from one place
+// A try is two questions to the registry, which takes 60 in a minute from one device.
+constexpr std::size_t all_tries_per_minute = 25;  // from all of them
 constexpr std::string_view session_path = "/web/session";
+constexpr std::string_view password_path = "/v1/account/password";
 constexpr std::string_view page_header = "calbox-page";
 
 bool is_safe(std::string_view method) { return method == "GET" || method == "HEAD"; }
@@ -172,6 +175,11 @@ task<result<http::response>> web_gate::dispatch(guarded& line) {
         if (!fitting) {
             co_return fail(errc::forbidden, "this is not done on the page: use calboxctl");
         }
+        if (path == password_path) {
+            if (auto allowed = may_try_passwords(line.from()); !allowed) {
+                co_return fail(std::move(allowed.error()));
+            }
+        }
         std::optional<std::string> name;
         for (const auto& one : on_.account.signed_in()) {
             if (*owner && one.id == **owner) {
@@ -285,7 +293,8 @@ result<void> web_gate::may_try_passwords(const std::string& from) {
                   [&](const auto& one) { return now - one.when > std::chrono::minutes(1); });
     std::string place = place_of(from);
     const auto his = std::ranges::count(tries_, place, &try_of_password::from);
-    if (std::cmp_greater_equal(his, tries_per_minute) || tries_.size() >= all_tries_per_minute) {
+    const std::size_t most = place_.for_others ? others_tries_per_minute : tries_per_minute;
+    if (std::cmp_greater_equal(his, most) || tries_.size() >= all_tries_per_minute) {
         return fail(errc::queue_full, place_.for_others
                                           ? "too many tries: wait a minute"
                                           : "too many tries: wait a minute, or use calboxctl web");

@@ -74,6 +74,17 @@ void web_sessions::close(std::string_view secret) {
     }
 }
 
+void web_sessions::close_all(const user_id& who) {
+    const auto is_his = [&](const auto& one) { return one.second.who == owner(who); };
+    std::erase_if(links_, is_his);
+    if (std::erase_if(sessions_, is_his) > 0) {
+        changed_();
+    }
+    if (led_ != nullptr) {
+        led_->close_all(who);
+    }
+}
+
 std::string web_sessions::text() const {
     std::string made;
     for (const auto& [hash, one] : sessions_) {

@@ -55,6 +55,10 @@ public:
     /// Whose session it is; nothing when it is none. Counts as a use.
     std::optional<owner> find(std::string_view secret);
     void close(std::string_view secret);
+    /// All of a user who has signed out on this device, here and at the door.
+    void close_all(const user_id& who);
+    /// Whose sessions end with these.
+    void lead(web_sessions& others) { led_ = &others; }
 
     /// All sessions, a line for each; load() reads it and leaves out what it does not understand.
     std::string text() const;
@@ -78,6 +82,7 @@ private:
     std::uint16_t port_ = 0;
     std::optional<door_view> door_;
     entries sessions_, links_;
+    web_sessions* led_ = nullptr;
     std::function<void()> changed_ = [] {};
 };
 

@@ -43,6 +43,10 @@ def shared(world: World) -> None:
     alice, bob = (person(world, name, hub) for name in ("alice", "bob"))
     day = in_days(3)
     event = alice.add_event("DS meeting", f"{day} 10:00+60m", ["bob"])
+    bob.wait_event(event)
+    in_step(bob)
+    expect(not list(folder(bob).glob("*DS meeting")), "an invitation that he has not answered has a directory")
+    bob.do("events", "rsvp", event, "yes")
     alice.add_event("Far away", f"{in_days(40)} 10:00+60m")
     hers, his = folder(alice) / f"{day} DS meeting", folder(bob) / f"{day} DS meeting"
     for place in (hers, his):

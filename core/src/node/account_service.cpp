@@ -14,6 +14,10 @@ constexpr duration listing_pause = std::chrono::milliseconds(20);
 constexpr std::string_view auth_purpose = "auth";
 constexpr std::string_view opening_purpose = "enc";
 
+tl::unexpected<error> too_many_here() {
+    return fail(errc::too_large, "64 people are signed in on this device, and that is the most");
+}
+
 error told(error why) {
     return why.code == errc::unavailable
                ? error(errc::unavailable, "the registry cannot be reached: " + why.message())
@@ -96,6 +100,11 @@ task<result<wire::login_challenge>> account_service::challenge_for(std::string n
     if (challenge && challenge->kdf.memory_bytes < wire::limits::kdf_memory_least) {
         co_return fail(errc::mismatch,
                        "the registry asks for a cheaper derivation of the password than is safe");
+    }
+    if (challenge && (challenge->kdf.memory_bytes > wire::limits::kdf_memory_most ||
+                      challenge->kdf.passes > wire::limits::kdf_passes_most)) {
+        co_return fail(errc::mismatch,
+                       "the derivation of this password costs more than any that is made here");
     }
     co_return challenge;
 }
@@ -229,6 +238,11 @@ task<result<account_view>> account_service::sign_in(std::string name, std::strin
     if (!normal) {
         co_return fail(std::move(normal.error()));
     }
+    const bool is_here = std::ranges::any_of(
+        accounts_, [&](const auto& one) { return one.second.record.name == name; });
+    if (!is_here && accounts_.size() >= wire::limits::users_per_device) {
+        co_return too_many_here();
+    }
     if (create) {
         if (auto strong = crypto::hard_to_guess(*normal, name); !strong) {
             co_return fail(std::move(strong.error()));
@@ -300,6 +314,15 @@ task<result<account_view>> account_service::keep(wire::signed_in answer, returni
     record.number = answer.number;
     record.life = answer.life;
     const user_id id = known->id;
+    const auto here = accounts_.find(id);
+    const bool anew = here != accounts_.end() && here->second.record.number == answer.number &&
+                      here->second.record.life == answer.life && !who.stored;
+    if (anew) {  // in another browser: nothing has changed for anybody
+        co_return view_of(id, here->second);
+    }
+    if (here == accounts_.end() && accounts_.size() >= wire::limits::users_per_device) {
+        co_return too_many_here();
+    }
     replica::batch writes = std::move(who.with);
     writes.put(replica::record_kind::account, to_bytes(id.view()), codec::encode(record));
     auto stored = co_await db_.apply(std::move(writes));

@@ -17,6 +17,7 @@ constexpr duration nonce_time = std::chrono::minutes(2);
 constexpr std::size_t table_max =
     10'000;  // nonces, failures, rates: strangers cannot grow them beyond
 constexpr int requests_per_minute = 60;
+constexpr duration failures_remembered = std::chrono::hours(1);
 constexpr int free_failures = 5;
 /// Higher than any registry gives, and leaves room for devices to come.
 constexpr std::uint64_t devices_given_most = 1'000'000;
@@ -39,7 +40,8 @@ tl::unexpected<error> too_many_wrong() {
 
 bool are_sound(const wire::kdf_parameters& kdf, const bytes& sealed_identity) {
     return kdf.salt.size() == 16 && kdf.memory_bytes >= wire::limits::kdf_memory_least &&
-           sealed_identity.size() <= 1024;
+           kdf.memory_bytes <= wire::limits::kdf_memory_most &&
+           kdf.passes <= wire::limits::kdf_passes_most && sealed_identity.size() <= 1024;
 }
 
 }  // namespace
@@ -205,16 +207,28 @@ result<void> registry_service::within_rate(const device_id& device) {
     return {};
 }
 
-bool registry_service::blocked(const std::string& name) const {
-    const auto found = failures_.find(name);
+/// For whom a wrong password counts: a device of his own stands for itself, so that strangers who
+/// guess elsewhere do not keep him from his account there.
+std::string registry_service::guesser(const std::string& name, const device_id& from) const {
+    const auto known = users_.find(name);
+    const bool his = known != users_.end() &&
+                     std::ranges::count(known->second.devices, from, &device_slot::device) > 0;
+    return his ? name + " " + from.hex() : name;
+}
+
+bool registry_service::blocked(const std::string& guesser) const {
+    const auto found = failures_.find(guesser);
     return found != failures_.end() && env_.time.now() < found->second.blocked_until;
 }
 
-void registry_service::note_failure(const std::string& name) {
+void registry_service::note_failure(const std::string& guesser) {
     if (failures_.size() > table_max) {
         failures_.clear();
     }
-    failures& seen = failures_[name];
+    failures& seen = failures_[guesser];
+    if (env_.time.now() - std::exchange(seen.last, env_.time.now()) > failures_remembered) {
+        seen.count = 0;
+    }
     if (++seen.count >= free_failures) {
         const int doublings = std::min(seen.count - free_failures, 8);
         const duration pause =
@@ -374,17 +388,17 @@ task<result<bytes>> registry_service::on_change_password(const net::peer& from, 
         co_return wrong_password();
     }
     const bool ours = take_nonce(ask->nonce, from.device);
-    if (blocked(ask->name)) {
+    if (blocked(guesser(ask->name, from.device))) {
         co_return too_many_wrong();
     }
     const bytes message = change_message(*ask, from.channel_binding, from.device);
     const auto known = users_.find(ask->name);
     if (!ours || known == users_.end() ||
         !crypto::verify(known->second.auth_key, login_domain, message, ask->proof)) {
-        note_failure(ask->name);
+        note_failure(guesser(ask->name, from.device));
         co_return wrong_password();
     }
-    failures_.erase(ask->name);
+    failures_.erase(guesser(ask->name, from.device));
     if (!are_sound(ask->kdf, ask->sealed_identity) ||
         !crypto::verify(ask->auth_key, login_domain, message, ask->auth_proof)) {
         co_return fail(errc::malformed, "a change of password that does not hold together");
@@ -409,7 +423,7 @@ task<result<bytes>> registry_service::on_login(const net::peer& from, bytes payl
         co_return wrong_password();
     }
     const bool ours = take_nonce(ask->nonce, from.device);
-    if (blocked(ask->name)) {
+    if (blocked(guesser(ask->name, from.device))) {
         co_return too_many_wrong();
     }
     const auto known = users_.find(ask->name);
@@ -421,10 +435,10 @@ task<result<bytes>> registry_service::on_login(const net::peer& from, bytes payl
         login_message("login", ask->nonce, from.channel_binding, ask->name, from.device);
     const bool proved = crypto::verify(key, login_domain, message, ask->proof);
     if (!ours || known == users_.end() || !proved) {
-        note_failure(ask->name);
+        note_failure(guesser(ask->name, from.device));
         co_return wrong_password();
     }
-    failures_.erase(ask->name);
+    failures_.erase(guesser(ask->name, from.device));
     co_return co_await admit(from, known->second);
 }
 

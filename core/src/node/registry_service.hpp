@@ -46,15 +46,16 @@ public:
 private:
     struct failures {
         int count = 0;
-        instant blocked_until{};
+        instant last{}, blocked_until{};
     };
     struct nonce_entry {
         device_id device;
         instant until{};
     };
     result<void> within_rate(const device_id& device);
-    bool blocked(const std::string& name) const;
-    void note_failure(const std::string& name);
+    std::string guesser(const std::string& name, const device_id& from) const;
+    bool blocked(const std::string& guesser) const;
+    void note_failure(const std::string& guesser);
     wire::kdf_parameters made_up_parameters(const std::string& name) const;
     bool take_nonce(const bytes& nonce, const device_id& from);
     task<result<void>> store(user_record user);
