@@ -36,6 +36,12 @@ result<void> check_limits(const envelope_header& header) {
         header.streams.size() > wire::limits::participants + 1) {
         return fail(errc::too_large, "an event with too many participants");
     }
+    const bool counted = std::ranges::all_of(header.streams, [](const auto& one) {
+        return one.second.value <= wire::limits::stream_number_most;
+    });
+    if (!counted) {
+        return fail(errc::malformed, "a number of a stream that nobody comes to");
+    }
     if (header.left.size() > wire::limits::takeovers) {
         return fail(errc::too_large, "an event that was taken over too often");
     }

@@ -19,6 +19,8 @@ namespace {
 
 using wire::message_type;
 constexpr std::size_t one_way_waiting_max = 4096;
+// Answers that wait for somebody who does not read: twice what an honest one may have asked for.
+constexpr std::size_t unread_most = 4 * wire::limits::send_queue_bytes;
 constexpr duration ping_every = std::chrono::seconds(20);
 constexpr duration ping_time = std::chrono::seconds(10);
 
@@ -61,13 +63,15 @@ public:
         return out_.size() + files_bytes_ + writing_;
     }
     bool open() const noexcept override { return open_; }
+    /// What new messages stand behind: parts of files wait for them, and not they for those.
+    std::size_t waiting_bytes() const noexcept { return out_.size() + writing_; }
 
     task<result<bytes>> request(message_type type, bytes payload, duration limit) override {
         if (!open_) {
             co_return fail(errc::closed, "the session has ended");
         }
         if (pending_.size() >= wire::limits::requests_in_flight ||
-            queued_bytes() > wire::limits::send_queue_bytes) {
+            waiting_bytes() > wire::limits::send_queue_bytes) {
             co_return fail(errc::queue_full, "too many requests wait for this device");
         }
         if (payload.size() > wire::limits::message_bytes) {
@@ -83,7 +87,7 @@ public:
         if (!open_) {
             return fail(errc::closed, "the session has ended");
         }
-        if (queued_bytes() > wire::limits::send_queue_bytes) {
+        if (waiting_bytes() > wire::limits::send_queue_bytes) {
             return fail(errc::queue_full, "too much waits to be sent to this device");
         }
         if (payload.size() > wire::limits::message_bytes) {
@@ -387,7 +391,9 @@ private:
                               bytes payload) {
         const auto outcome = co_await handler.on_request(peer_, type, std::move(payload));
         --answering_;
-        if (open_) {
+        if (open_ && queued_bytes() > unread_most) {
+            close();  // who asks and asks, and does not read
+        } else if (open_) {
             answer(static_cast<std::uint8_t>(type), stream, outcome);
         }
     }

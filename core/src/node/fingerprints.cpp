@@ -69,8 +69,11 @@ const fingerprints::print& fingerprints::print_with(const net::peer& who, peer_s
 
 void fingerprints::compare(const net::peer& who) {
     const bool takes_part = !who.user_ids.empty() || (who.roles & wire::role::backup) != 0;
+    if (!who.member || !takes_part || (!with_.is_backup && with_.ours().empty())) {
+        return;  // one of the two has nothing to hold
+    }
     peer_state& state = peers_[who.device];
-    if (!who.member || !takes_part || state.knows_none) {
+    if (state.knows_none) {
         return;
     }
     const print& own = print_with(who, state);

@@ -99,7 +99,8 @@ result<void> stream_numbers::load(byte_view record, bool believed) {
         recovery::number_ranges came;
         for (const auto& [first, last] : *read->came) {
             if (first == 0 || last < first || (!came.empty() && first <= came.back().second)) {
-                return fail(errc::malformed, "the store holds stream numbers in disorder");
+                came.clear();  // what is not known is asked for again, and that is all
+                break;
             }
             came.emplace_back(first, last);
         }

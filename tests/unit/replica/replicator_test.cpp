@@ -418,6 +418,68 @@ TEST_F(replicator_test, what_cannot_be_written_is_neither_shown_nor_acknowledged
     EXPECT_EQ(in.run(replica->receive(second))->version, version_number(2));
 }
 
+TEST_F(replicator_test, damage_is_set_aside_and_mended_as_soon_as_the_disk_lets_it) {
+    at_alice();
+    const envelope one = begin();
+    ASSERT_TRUE(in.run(replica->receive(
+        sign(header_of(which, bob, 2, {bob.id, carol.id}, order_of(one)), bob, in.entropy))));
+    for (const record_kind kind : {record_kind::envelope, record_kind::history}) {
+        const auto look = [&] { return in.run(replica->look(kind, {})); };
+        EXPECT_TRUE(look()->damaged.empty());
+        const auto row = store.held.lower_bound({kind, {}});
+        ASSERT_EQ(row->first.first, kind);
+        row->second[row->second.size() / 2] ^= 1;
+        store.unreadable = true;
+        EXPECT_EQ(look().error().code, errc::io_failed);
+        store.unreadable = false;
+        store.refuses = [](const batch&) { return true; };
+        EXPECT_EQ(look().error().code, errc::io_failed);
+        store.refuses = nullptr;
+        const auto seen = look();
+        ASSERT_EQ(seen->damaged.size(), 1U);
+        EXPECT_EQ(seen->damaged.front().event, which);
+        // What is current is in memory; of an earlier version nobody here has another copy.
+        EXPECT_EQ(seen->damaged.front().healed, kind == record_kind::envelope);
+        EXPECT_TRUE(look()->damaged.empty());
+    }
+    store.held[{record_kind::history, removal_key(which, carol.id)}] = {1};
+    EXPECT_EQ(in.run(replica->look(record_kind::history, {}))->damaged.size(), 1U);
+}
+
+TEST_F(replicator_test, out_of_an_archive_comes_what_is_newer_and_may_be) {
+    at_alice();
+    const envelope one = begin();
+    const envelope two =
+        sign(header_of(which, bob, 2, {bob.id, carol.id}, order_of(one)), bob, in.entropy);
+    const auto restore = [&](const envelope& current, bool refuse = false) {
+        std::vector<restored_event> all;
+        all.push_back({*verify(current), {}});
+        return in.run(replica->restore(
+            std::move(all), [&](batch writes, std::function<void()> stored) -> task<result<void>> {
+                if (refuse) {
+                    co_return fail(errc::io_failed);
+                }
+                auto done = co_await db.apply(std::move(writes));
+                if (done) {
+                    stored();
+                }
+                co_return done;
+            }));
+    };
+    const auto version = [&] { return replica->events().find(which)->header.version; };
+    EXPECT_EQ(restore(two, true).error().code, errc::io_failed);
+    EXPECT_EQ(version(), version_number(1));
+    EXPECT_TRUE(restore(two));
+    EXPECT_EQ(version(), version_number(2));
+    EXPECT_TRUE(restore(one)) << "it is older, and nothing happens";
+    EXPECT_EQ(version(), version_number(2));
+    const auto forged =
+        sign(header_of(which, dave, 3, {bob.id, carol.id}, order_of(two)), dave, in.entropy);
+    EXPECT_EQ(restore(forged).error().code, errc::forbidden);
+    EXPECT_EQ(version(), version_number(2));
+    replica->begin_anew(bob.id);  // whose events are not here
+}
+
 TEST_F(replicator_test, what_is_owed_of_an_event_that_is_gone_is_given_up) {
     batch writes;
     const event_id gone{alice.id, event_id::make_seq(device_number(1), 9)};

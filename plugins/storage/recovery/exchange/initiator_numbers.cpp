@@ -52,7 +52,8 @@ void exchange_initiator::ask_numbers(const std::vector<device_id>& whom, const n
             shape.others = true;
         }
         if (shape.numbers->size() > message_bytes) {
-            continue;  // so many holes are for a sketch
+            ask_fingerprint(whom[i], depth, mine, effects);  // so many holes are for a sketch
+            continue;
         }
         peers_.at(whom[i]).by_numbers = true;
         ask(whom[i], std::move(shape), depth, effects);
@@ -100,10 +101,15 @@ std::vector<device_id> exchange_initiator::backups_for_numbers(const view& mine,
     return found;
 }
 
+constexpr std::uint32_t rounds_of_numbers_most = 16;
+
 void exchange_initiator::after_numbers(const view& mine, effects_type& effects) {
     const std::uint32_t depth = depth_ + 1;
     const number_set held = numbers_of({}, mine);
     auto shared = numbers_.assign(held, lost_);
+    if (depth >= rounds_of_numbers_most) {
+        shared.clear();  // somebody tells of ever more
+    }
     number_set coming;
     for (auto& [device, what] : shared) {
         what.each([&](const numbered& one) {
