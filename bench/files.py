@@ -235,7 +235,9 @@ def killed(world: harness.World, size: int, kills: int, seed: int) -> dict:
             done = max(done, int(aim))
             bob.daemon.start()
             bob.daemon.wait_connected()
-        bench.fetch("bob", event, data.name)
+        # Right after his start there may be nobody yet whom he could ask.
+        fetch = harness.url(event, "files", data.name, "fetch")
+        wait_until(lambda: bob.daemon.api("POST", fetch, {}, timeout=3600)[0] == 200, "Bob fetches it", 120)
         carried = sum(one.carried for one in proxies.values()) - before
         got = bob.get_file(event, data.name, world.path / "got")
         expect(harness.sha256(got) == harness.sha256(data), "another file came after kills")
