@@ -79,6 +79,25 @@ std::vector<const open_event_service::owned*> open_event_service::openings_of(
     return found;
 }
 
+/// As they are now: they may change while one of them is written.
+std::vector<open_event_service::owned> open_event_service::copies_of(const event_id& which) const {
+    std::vector<owned> all;
+    for (const owned* const one : openings_of(which)) {
+        all.push_back(*one);
+    }
+    return all;
+}
+
+/// The organizer's next version of it.
+replica::change open_event_service::change_of(const owned& opening) {
+    replica::change what;
+    what.as = opening.id.organizer;
+    what.type = event_kind::opening;
+    what.event = opening.id;
+    what.body = codec::encode(opening.body);
+    return what;
+}
+
 bool open_event_service::opens(const event_id& which, byte_view secret) const {
     return std::ranges::any_of(openings_of(which), [&](const owned* one) {
         return one->body.is_open() && same_secret(one->body.secret, secret);
@@ -159,21 +178,13 @@ task<result<void>> open_event_service::close(user_id as, event_id which) {
     if (const auto now = link(as, which); !now && !his) {
         co_return fail(now.error());
     }
-    std::vector<owned> all;
-    for (const owned* const one : openings_of(which)) {
-        all.push_back(*one);
-    }
+    std::vector<owned> all = copies_of(which);
     for (owned& one : all) {
         if (!one.body.is_open()) {
             continue;
         }
         one.body.secret.clear();  // it stays, and with it who was removed
-        replica::change what;
-        what.as = as;
-        what.type = event_kind::opening;
-        what.event = one.id;
-        what.body = codec::encode(one.body);
-        const auto done = co_await with_.replica.commit(std::move(what));
+        const auto done = co_await with_.replica.commit(change_of(one));
         if (!done) {
             co_return fail(done.error());
         }
@@ -456,16 +467,11 @@ void open_event_service::look(const std::optional<envelope_header>& before,
 
 /// The event was deleted: nothing is left to open. Brought back, it is opened anew.
 task<void> open_event_service::forget(event_id which) {
-    std::vector<event_id> all;
-    for (const owned* const one : openings_of(which)) {
-        all.push_back(one->id);
-    }
-    for (const event_id& one : all) {
-        replica::change what;
-        what.as = which.organizer;
-        what.type = event_kind::opening;
+    const std::vector<owned> all = copies_of(which);
+    for (const owned& one : all) {
+        replica::change what = change_of(one);
         what.kind = envelope_kind::tombstone;
-        what.event = one;
+        what.body.clear();
         const auto done = co_await with_.replica.commit(std::move(what));
         if (!done) {
             env_.log.write(log_level::info, "open events",
@@ -480,17 +486,13 @@ task<void> open_event_service::forget(event_id which) {
 task<void> open_event_service::note_removed(event_id which) {
     while (true) {
         const auto notes = unnoted_.find(which);
-        const auto all = openings_of(which);
-        if (notes == unnoted_.end() || all.empty()) {
+        std::vector<owned> openings = copies_of(which);
+        if (notes == unnoted_.end() || openings.empty()) {
             unnoted_.erase(which);
             break;
         }
         const auto said = notes->second;
         bool done = true;
-        std::vector<owned> openings;
-        for (const owned* const one : all) {
-            openings.push_back(*one);
-        }
         for (owned& one : openings) {
             std::set<user_id> removed(one.body.removed.begin(), one.body.removed.end());
             for (const auto& [user, is] : said) {
@@ -505,12 +507,7 @@ task<void> open_event_service::note_removed(event_id which) {
                 continue;
             }
             one.body.removed = sorted;
-            replica::change what;
-            what.as = which.organizer;
-            what.type = event_kind::opening;
-            what.event = one.id;
-            what.body = codec::encode(one.body);
-            const auto kept = co_await with_.replica.commit(std::move(what));
+            const auto kept = co_await with_.replica.commit(change_of(one));
             done = done && kept;
         }
         const auto now = unnoted_.find(which);

@@ -95,6 +95,8 @@ private:
     };
     const std::vector<owned>& owned_by(const user_id& as) const;
     std::vector<const owned*> openings_of(const event_id& which) const;
+    std::vector<owned> copies_of(const event_id& which) const;
+    static replica::change change_of(const owned& opening);
     bool opens(const event_id& which, byte_view secret) const;
     bool was_removed(const event_id& which, const user_id& who) const;
     bool is_here(const user_id& user) const;
