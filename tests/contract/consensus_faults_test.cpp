@@ -28,7 +28,7 @@ protected:
 
 std::uint64_t storms() {
 #if __has_feature(address_sanitizer)
-    return 50;
+    return 20;
 #else
     return std::getenv("CALBOX_CHECK_RELEASE") != nullptr ? 20'000 : 1'000;
 #endif

@@ -27,9 +27,10 @@ inline plugins::plugin_host& host() {
     return only;
 }
 
-/// Whether the plugin's traits hold `word`.
+/// Whether the plugin's traits hold `word`. The files are read once: suites ask often.
 inline bool has_trait(const std::string& kind, const std::string& name, const std::string& word) {
-    for (const auto& one : host().list()) {
+    static const std::vector<plugins::plugin_status> all = host().list();
+    for (const auto& one : all) {
         if (one.kind == kind && one.name == name) {
             return (" " + one.traits + " ").find(" " + word + " ") != std::string::npos;
         }
