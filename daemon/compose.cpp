@@ -41,23 +41,24 @@ extern "C" void end_late(int) {
     ::_exit(EXIT_FAILURE);
 }
 
+tl::unexpected<error> fail_in(const char* what, const error& problem) {
+    return fail(problem.code, std::string(what) + ": " + problem.message());
+}
+
 /// What must be true of this process before anything is made.
 result<data_lock> prepare(const config& with) {
-    const auto named = [](const char* what) {
-        return [what](error problem) { return error(problem.code, what + problem.message()); };
-    };
     if (auto made = make_private_directory(with.data_dir); !made) {
-        return fail(named("data_dir: ")(made.error()));
+        return fail_in("data_dir", made.error());
     }
     if (auto made = make_private(with.data_dir); !made) {
-        return fail(named("data_dir: ")(made.error()));
+        return fail_in("data_dir", made.error());
     }
     auto lock = data_lock::take(with.data_dir);
     if (!lock) {
-        return fail(named("data_dir: ")(lock.error()));
+        return fail_in("data_dir", lock.error());
     }
     if (auto ready = crypto::initialise(); !ready) {
-        return fail(named("cryptography: ")(ready.error()));
+        return fail_in("cryptography", ready.error());
     }
     model::initialise();
     return lock;
@@ -132,6 +133,11 @@ private:
     }
 
     task<result<void>> start() {
+        auto servers = net::read_server_trust(with_.consensus_tls);
+        if (!servers) {
+            co_return fail_in("consensus.tls", servers.error());
+        }
+        transport_.trust(std::move(*servers));
         if (auto loaded = load_plugins(); !loaded) {
             co_return loaded;
         }

@@ -44,6 +44,11 @@ result<void> read_path(const toml::node& value, config& into) {
 }
 
 template <auto member>
+result<void> read_engine_tls(const toml::node& value, config& into) {
+    return path_of(value).map([&](const fs::path& path) { into.consensus_tls.*member = path; });
+}
+
+template <auto member>
 result<void> read_plugin(const toml::node& value, config& into) {
     const auto name = text_of(value);
     const auto fits = [](char c) {
@@ -340,6 +345,9 @@ constexpr std::array keys{
     key{"resolver.policy", read_resolver_policy},
     key{"consensus.plugin", read_plugin<&config::consensus>},
     key{"consensus.settings", read_settings<&config::consensus>},
+    key{"consensus.tls.ca", read_engine_tls<&net::server_trust_files::ca>},
+    key{"consensus.tls.certificate", read_engine_tls<&net::server_trust_files::certificate>},
+    key{"consensus.tls.key", read_engine_tls<&net::server_trust_files::key>},
     key{"storage.plugin", read_plugin<&config::storage>},
     key{"storage.settings", read_settings<&config::storage>},
     key{"recovery.plugin", read_plugin<&config::recovery>},
@@ -497,6 +505,9 @@ result<config> parse_config(std::string_view text, const std::string& file, cons
     }
     if (auto good = complete_door(made.door); !good) {
         return fail(std::move(good.error()));
+    }
+    if (made.consensus_tls.certificate.empty() != made.consensus_tls.key.empty()) {
+        return wrong("consensus.tls.certificate and consensus.tls.key belong together: name both");
     }
     return made;
 }

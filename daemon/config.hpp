@@ -13,6 +13,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "folder_sync.hpp"
+#include "net/server_trust_real.hpp"
 #include "node/node.hpp"
 #include "web_certificate.hpp"
 
@@ -40,6 +41,7 @@ struct config {
     web_door door;
     node::node_settings node;
     wanted_plugin discovery{"random", {}}, consensus{"views", {}};
+    net::server_trust_files consensus_tls;  // with an engine that decides
     wanted_plugin storage{"sqlite", {}}, recovery{"auto", {}};
     /// Run with CALBOX_COUNT in its environment when so many more rendezvous are needed; empty:
     /// none.

@@ -7,8 +7,6 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-// Asio's TLS, once in the program that uses it, as core has the rest of it.
-#include <boost/asio/ssl/impl/src.hpp>
 
 namespace calbox::http {
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -19,15 +20,40 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-class Cluster:
-    """Use as a context manager."""
+class Authority:
+    """Makes certificates for 127.0.0.1, by the program openssl."""
 
-    def __init__(self, world: World, size: int = 3):
+    def __init__(self, world: World, name: str):
+        self.path, self.name = world.path, name
+        self.certificate, self.key = self._make(name, ["-addext", "keyUsage=critical,keyCertSign"])
+
+    def issue(self, name: str) -> tuple[pathlib.Path, pathlib.Path]:
+        """For a server and for a client: etcd's gateway shows the server's to its own member."""
+        return self._make(name, ["-CA", str(self.certificate), "-CAkey", str(self.key), "-addext", "subjectAltName=IP:127.0.0.1",
+                                 "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth,clientAuth"])
+
+    def _make(self, name: str, more: list[str]) -> tuple[pathlib.Path, pathlib.Path]:
+        certificate, key = self.path / f"{name}.pem", self.path / f"{name}.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", f"/CN={name}", "-keyout", str(key), "-out", str(certificate), *more],
+                       check=True, stdin=subprocess.DEVNULL, capture_output=True)
+        return certificate, key
+
+
+class Cluster:
+    """Use as a context manager. With an authority, whoever asks must have a certificate of it, too."""
+
+    def __init__(self, world: World, size: int = 3, authority: Authority | None = None):
         if not shutil.which("etcd"):
             raise Failure("etcd is not installed; scripts/setup does that")
         ports = free_ports(2 * size)
         self.path = world.path
-        self.clients = [f"http://127.0.0.1:{port}" for port in ports[:size]]
+        self.secured = []
+        if authority:
+            certificate, key = authority.issue("member")
+            self.secured = ["--cert-file", str(certificate), "--key-file", str(key), "--client-cert-auth",
+                            "--trusted-ca-file", str(authority.certificate)]
+        self.clients = [f"http{'s' if authority else ''}://127.0.0.1:{port}" for port in ports[:size]]
         self.peers = [f"http://127.0.0.1:{port}" for port in ports[size:]]
         self.processes: list[subprocess.Popen | None] = [None] * size
 
@@ -49,7 +75,7 @@ class Cluster:
                  "--listen-client-urls", self.clients[number], "--advertise-client-urls", self.clients[number],
                  "--listen-peer-urls", self.peers[number], "--initial-advertise-peer-urls", self.peers[number],
                  "--initial-cluster", ",".join(f"m{n}={peer}" for n, peer in enumerate(self.peers)),
-                 "--heartbeat-interval", "50", "--election-timeout", "500"],
+                 "--heartbeat-interval", "50", "--election-timeout", "500", *self.secured],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=lambda: _prepare_child({}))
 

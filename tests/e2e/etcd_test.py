@@ -6,7 +6,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness
-from etcd import Cluster
+from etcd import Authority, Cluster
 from harness import EXIT_EXISTS, EXIT_UNAVAILABLE, World, expect, wait_until
 from hosts import PATIENCE, EditorSession
 
@@ -91,11 +91,43 @@ def author_killed(world: World) -> None:
                 bob.wait_event(event, PATIENCE, title=title)
 
 
+def secured(world: World) -> None:
+    """Members that are asked over TLS: both sides show certificates, and who cannot check a member's asks it nothing."""
+    authority = Authority(world, "authority")
+    certificate, key = authority.issue("device")
+    with Cluster(world, authority=authority) as cluster:
+        with_etcd = {**cluster.configuration(give_up_ms=3000), "consensus.tls.ca": str(authority.certificate),
+                     "consensus.tls.certificate": str(certificate), "consensus.tls.key": str(key)}
+        hub = world.hub(**with_etcd)
+        alice = world.edge("alice", hub, **with_etcd).person("alice").register()
+        event = wait_until(lambda: alice.add_event("Lecture", "2031-06-01 10:00+60m"), "the members decide", PATIENCE)
+        alice.edit_event(event, place="Room 9")
+        expect(alice.event(event)["place"] == "Room 9", "the edit is not seen")
+
+        alice.daemon.terminate()
+        alice.daemon.config["consensus.tls.ca"] = str(Authority(world, "stranger").certificate)
+        alice.daemon.start()
+        alice.refused("events", "edit", event, "--place", "Nowhere", status=EXIT_UNAVAILABLE, says="certificate verify failed")
+
+        alice.daemon.terminate()
+        alice.daemon.config = {key: value for key, value in alice.daemon.config.items() if not key.startswith("consensus.tls")}
+        alice.daemon.config["consensus.tls.ca"] = str(authority.certificate)
+        alice.daemon.start()
+        alice.refused("events", "edit", event, "--place", "Nowhere", status=EXIT_UNAVAILABLE, says="bad certificate")
+
+        alice.daemon.terminate()
+        alice.daemon.config["consensus.tls.certificate"] = str(certificate)
+        alice.daemon.config["consensus.tls.key"] = str(authority.key)
+        alice.daemon.launch()
+        expect(alice.daemon.process.wait(timeout=PATIENCE) == 1, "it starts with another's key")
+        expect(f"consensus.tls: cannot use {authority.key}" in alice.daemon.log_tail(), alice.daemon.log_tail())
+
+
 def wrong_endpoints(world: World) -> None:
     """An endpoint that would not be what the person asked for ends the start with a sentence."""
     for number, (endpoints, says) in enumerate([
-            (["https://127.0.0.1:2379"], "https is not supported"),
             (["127.0.0.1:2379"], "looks like"),
+            (["https://127.0.0.1"], "looks like"),
             (["http://127.0.0.1"], "looks like"),
             ([], "names no member of etcd")]):
         daemon = world.daemon(f"wrong{number}", start=False,
@@ -106,4 +138,4 @@ def wrong_endpoints(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(members_come_and_go, author_killed, wrong_endpoints)
+    harness.main(members_come_and_go, author_killed, secured, wrong_endpoints)

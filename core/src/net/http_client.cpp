@@ -14,25 +14,29 @@ constexpr std::size_t answer_max = 4 << 20;
 constexpr std::size_t piece_bytes = 16 * 1024;
 // Beast's parser asserts that it sees so much of the last chunk; shorter, a body is not complete.
 constexpr std::size_t last_chunk_bytes = 5;
-constexpr std::string_view scheme = "http://";
 
 using answer_parser = beast::response_parser<beast::vector_body<std::uint8_t>>;
 
-/// "127.0.0.1:2379" and "/v3/kv/txn".
-result<std::pair<std::string, std::string>> parts_of(const std::string& url) {
-    if (url.starts_with("https://")) {
-        return fail(errc::invalid_argument, "https is not supported: " + url);
-    }
-    const std::size_t path = url.find('/', scheme.size());
+struct url_parts {
+    std::string origin;     // "https://127.0.0.1:2379" (RFC 6454, 6.2)
+    std::string authority;  // "127.0.0.1:2379"
+    std::string path;       // "/v3/kv/txn"
+    bool secured = false;
+};
+
+result<url_parts> parts_of(const std::string& url) {
+    const bool secured = url.starts_with("https://");
+    const std::size_t host = secured ? 8 : 7;
+    const std::size_t path = url.find('/', host);
     const bool plain = std::string_view(url).find_first_of(" \r\n") == std::string::npos;
-    if (!url.starts_with(scheme) || path == std::string::npos || !plain) {
-        return fail(errc::invalid_argument, "not an http:// address: " + url);
+    if ((!secured && !url.starts_with("http://")) || path == std::string::npos || !plain) {
+        return fail(errc::invalid_argument, "not an http:// or https:// address: " + url);
     }
-    return std::pair(url.substr(scheme.size(), path - scheme.size()), url.substr(path));
+    return url_parts{url.substr(0, path), url.substr(host, path - host), url.substr(path), secured};
 }
 
-bytes request_of(const http_question& what, const std::string& host, const std::string& path) {
-    bytes all = to_bytes(what.method + " " + path + " HTTP/1.1\r\nHost: " + host +
+bytes request_of(const http_question& what, const url_parts& where) {
+    bytes all = to_bytes(what.method + " " + where.path + " HTTP/1.1\r\nHost: " + where.authority +
                          "\r\nContent-Type: application/json\r\nContent-Length: " +
                          std::to_string(what.body.size()) + "\r\n\r\n");
     all.insert(all.end(), what.body.begin(), what.body.end());
@@ -87,19 +91,21 @@ task<result<http_answer>> http_client::ask_now(http_question what) {
     if (!where) {
         co_return fail(where.error());
     }
-    std::vector<stream>& kept = kept_[where->first];
+    std::vector<stream>& kept = kept_[where->origin];
     stream mine;
     if (!kept.empty()) {
         mine = std::move(kept.back());
         kept.pop_back();
     } else {
-        auto dialled = co_await env_.network.dial(where->first);
+        auto dialling = where->secured ? env_.network.dial_server(where->authority)
+                                       : env_.network.dial(where->authority);
+        auto dialled = co_await std::move(dialling);
         if (!dialled) {
             co_return fail(dialled.error());
         }
         mine = std::move(*dialled);
     }
-    const auto written = co_await mine->write(request_of(what, where->first, where->second));
+    const auto written = co_await mine->write(request_of(what, *where));
     if (!written) {
         kept.clear();  // the others are as old
         co_return fail(written.error());

@@ -11,6 +11,10 @@ multicast::~multicast() = default;
 
 task<result<void>> byte_stream::readable() { co_return result<void>(); }
 
+task<result<std::unique_ptr<byte_stream>>> transport::dial_server(std::string /*address*/) {
+    co_return fail(errc::unsupported, "this transport has no TLS with servers");
+}
+
 task<result<std::unique_ptr<byte_stream>>> transport::punch(std::string /*own*/,
                                                             std::string /*address*/) {
     co_return fail(errc::unsupported, "this transport has no hole punching");

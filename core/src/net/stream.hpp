@@ -46,6 +46,10 @@ public:
     /// `address` is "host:port" (IPv6 hosts in brackets). Fails with unavailable or
     /// invalid_argument.
     virtual task<result<std::unique_ptr<byte_stream>>> dial(std::string address) = 0;
+    /// As dial(), and then TLS (RFC 8446) with a server that proves by its certificate to be the
+    /// host of `address` (RFC 9110, 4.3.4). Whom it believes is the transport's. Fails with
+    /// mismatch (no TLS, or another's certificate), too, or unsupported.
+    virtual task<result<std::unique_ptr<byte_stream>>> dial_server(std::string address);
     virtual result<std::unique_ptr<acceptor>> listen(const std::string& address) = 0;
     /// Dials `address` from `own`, the own_address() of a stream that is open, again and again, and
     /// takes what comes from that host to `own` meanwhile: the other side does the same, so that

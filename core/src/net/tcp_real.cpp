@@ -5,7 +5,8 @@
 #include <netinet/tcp.h>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -35,53 +36,69 @@ std::string text_of(const tcp::endpoint& at) {
     return (at.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(at.port());
 }
 
-class tcp_stream final : public byte_stream {
+/// What TCP and TLS over it have in common; Stream is Asio's.
+template <class Stream>
+class socket_stream : public byte_stream {
 public:
-    explicit tcp_stream(tcp::socket socket) : socket_(std::move(socket)) {
+    explicit socket_stream(Stream stream) : stream_(std::move(stream)) {
         boost::system::error_code ignored;
-        socket_.set_option(tcp::no_delay(true), ignored);
-        socket_.set_option(asio::socket_base::keep_alive(true), ignored);
+        socket().set_option(tcp::no_delay(true), ignored);
+        socket().set_option(asio::socket_base::keep_alive(true), ignored);
         // What the system has taken is behind nothing else: events must not wait for files there.
-        socket_.set_option(not_sent_most(256 * 1024), ignored);
-        const auto other = socket_.remote_endpoint(ignored);
+        socket().set_option(not_sent_most(256 * 1024), ignored);
+        const auto other = socket().remote_endpoint(ignored);
         description_ = ignored ? "a connection that is gone" : text_of(other);
-        const auto own = socket_.local_endpoint(ignored);
+        const auto own = socket().local_endpoint(ignored);
         own_address_ = ignored ? std::string() : text_of(own);
-    }
-    task<result<void>> readable() override {
-        auto outcome = co_await socket_.async_wait(tcp::socket::wait_read, as_result);
-        if (std::get<0>(outcome)) {
-            co_return fail(errc::closed, "the connection to " + description_ + " ended");
-        }
-        co_return result<void>();
     }
     task<result<std::size_t>> read_some(std::span<std::uint8_t> into) override {
         auto outcome =
-            co_await socket_.async_read_some(asio::buffer(into.data(), into.size()), as_result);
-        if (std::get<0>(outcome)) {
-            co_return fail(errc::closed, "the connection to " + description_ + " ended");
+            co_await stream_.async_read_some(asio::buffer(into.data(), into.size()), as_result);
+        if (const auto problem = std::get<0>(outcome)) {
+            co_return ended(problem);
         }
         co_return std::get<1>(outcome);
     }
     task<result<void>> write(byte_view data) override {
         auto outcome =
-            co_await asio::async_write(socket_, asio::buffer(data.data(), data.size()), as_result);
-        if (std::get<0>(outcome)) {
-            co_return fail(errc::closed, "the connection to " + description_ + " ended");
+            co_await asio::async_write(stream_, asio::buffer(data.data(), data.size()), as_result);
+        if (const auto problem = std::get<0>(outcome)) {
+            co_return ended(problem);
         }
         co_return result<void>();
     }
     void close() noexcept override {
         boost::system::error_code ignored;
-        socket_.shutdown(tcp::socket::shutdown_both, ignored);
-        socket_.close(ignored);
+        socket().shutdown(tcp::socket::shutdown_both, ignored);
+        socket().close(ignored);
     }
     std::string description() const override { return description_; }
     std::string own_address() const override { return own_address_; }
 
+protected:
+    auto& socket() noexcept { return stream_.lowest_layer(); }
+    tl::unexpected<error> ended(const boost::system::error_code& problem) const {
+        const bool plainly =
+            problem == asio::error::eof || problem == asio::error::operation_aborted;
+        return fail(errc::closed, "the connection to " + description_ + " ended" +
+                                      (plainly ? std::string() : ": " + problem.message()));
+    }
+
 private:
-    tcp::socket socket_;
+    Stream stream_;
     std::string description_, own_address_;
+};
+
+class tcp_stream final : public socket_stream<tcp::socket> {
+public:
+    using socket_stream::socket_stream;
+    task<result<void>> readable() override {
+        auto outcome = co_await socket().async_wait(tcp::socket::wait_read, as_result);
+        if (const auto problem = std::get<0>(outcome)) {
+            co_return ended(problem);
+        }
+        co_return result<void>();
+    }
 };
 
 class tcp_acceptor final : public acceptor {
@@ -130,7 +147,7 @@ result<std::pair<std::string, std::string>> split_address(const std::string& add
     return std::pair(host, port);
 }
 
-task<result<std::unique_ptr<byte_stream>>> tcp_transport::dial(std::string address) {
+task<result<tcp::socket>> tcp_transport::connect(std::string address) {
     const auto parts = split_address(address);
     if (!parts) {
         co_return fail(parts.error());
@@ -151,10 +168,41 @@ task<result<std::unique_ptr<byte_stream>>> tcp_transport::dial(std::string addre
         share_port(socket);
         problem = std::get<0>(co_await socket.async_connect(one.endpoint(), as_result));
         if (!problem) {
-            co_return std::make_unique<tcp_stream>(std::move(socket));
+            co_return std::move(socket);
         }
     }
     co_return fail(errc::unavailable, "cannot reach " + address + ": " + problem.message());
+}
+
+task<result<std::unique_ptr<byte_stream>>> tcp_transport::dial(std::string address) {
+    auto socket = co_await connect(std::move(address));
+    if (!socket) {
+        co_return fail(std::move(socket.error()));
+    }
+    co_return std::make_unique<tcp_stream>(std::move(*socket));
+}
+
+task<result<std::unique_ptr<byte_stream>>> tcp_transport::dial_server(std::string address) {
+    if (!servers_) {
+        co_return fail(errc::unsupported, "no server is trusted");
+    }
+    auto socket = co_await connect(address);
+    if (!socket) {
+        co_return fail(std::move(socket.error()));
+    }
+    const std::string host = split_address(address)->first;
+    asio::ssl::stream<tcp::socket> stream(std::move(*socket), *servers_);
+    stream.set_verify_callback(asio::ssl::host_name_verification(host));
+    boost::system::error_code no_number;
+    asio::ip::make_address(host, no_number);
+    if (no_number) {  // RFC 6066, 3: names only
+        SSL_set_tlsext_host_name(stream.native_handle(), host.c_str());
+    }
+    const auto outcome = co_await stream.async_handshake(asio::ssl::stream_base::client, as_result);
+    if (const auto problem = std::get<0>(outcome)) {
+        co_return fail(errc::mismatch, "no TLS with " + address + ": " + problem.message());
+    }
+    co_return std::make_unique<socket_stream<asio::ssl::stream<tcp::socket>>>(std::move(stream));
 }
 
 namespace {

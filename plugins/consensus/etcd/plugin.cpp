@@ -15,26 +15,22 @@ using calbox::consensus::etcd;
 
 calbox::result<std::string> endpoint_of(const nlohmann::json& value) {
     std::string url = value.is_string() ? value.get<std::string>() : std::string();
-    if (url.starts_with("https://")) {
-        return fail(errc::unsupported,
-                    "\"" + url +
-                        "\": https is not supported, and is not replaced by http: name an "
-                        "address that a tunnel with TLS listens on, on this machine");
-    }
     if (url.ends_with('/')) {
         url.pop_back();
     }
-    constexpr std::string_view scheme = "http://";
+    const bool secured = url.starts_with("https://");
+    const std::size_t host = secured ? 8 : 7;
     const auto colon = url.rfind(':');
-    const bool fits = url.starts_with(scheme) && colon != std::string::npos &&
-                      colon > scheme.size() && colon + 1 < url.size() && colon + 6 >= url.size() &&
+    const bool fits = (secured || url.starts_with("http://")) && colon != std::string::npos &&
+                      colon > host && colon + 1 < url.size() && colon + 6 >= url.size() &&
                       std::all_of(url.begin() + static_cast<std::ptrdiff_t>(colon) + 1, url.end(),
                                   [](char one) { return one >= '0' && one <= '9'; }) &&
-                      url.find('/', scheme.size()) == std::string::npos;
+                      url.find('/', host) == std::string::npos;
     if (!fits) {
-        return fail(errc::invalid_argument,
-                    "an endpoint of etcd looks like \"http://127.0.0.1:2379\", and not like " +
-                        value.dump());
+        return fail(
+            errc::invalid_argument,
+            "an endpoint of etcd looks like \"https://etcd1.example.org:2379\", and not like " +
+                value.dump());
     }
     return url;
 }

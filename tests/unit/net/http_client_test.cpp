@@ -126,12 +126,15 @@ TEST_F(http_client_test, waits_no_longer_than_it_is_told) {
 }
 
 TEST_F(http_client_test, asks_nobody_for_what_it_cannot_do) {
-    for (const char* url : {"https://engine:80/v3/x", "ftp://engine/x", "http://engine:80",
+    for (const char* url : {"httpx://engine:80/v3/x", "ftp://engine/x", "http://engine:80",
                             "http://engine:80/a b", "http://engine:80/\r\nX: y", ""}) {
         const auto no = world.run(client.ask({"POST", url, {}}, 2s));
         ASSERT_FALSE(no) << url;
         EXPECT_EQ(no.error().code, errc::invalid_argument) << url;
     }
+    const auto bare = world.run(client.ask({"POST", "https://engine:80/v3/x", {}}, 2s));
+    ASSERT_FALSE(bare) << "asked without TLS";
+    EXPECT_EQ(bare.error().code, errc::unsupported);
     const auto nobody = world.run(client.ask({"POST", "http://nobody:80/", {}}, 2s));
     ASSERT_FALSE(nobody);
     EXPECT_EQ(nobody.error().code, errc::unavailable);
