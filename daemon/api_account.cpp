@@ -95,10 +95,7 @@ outcome put_account_password(call& one) {
         co_return fail(errc::invalid_argument, "old and new are needed: the two passwords");
     }
     auto done = co_await one.on.account.change_password(*as, std::move(*old), std::move(*fresh));
-    if (!done) {
-        co_return fail(std::move(done.error()));
-    }
-    co_return empty_response();
+    co_return empty_response(done);
 }
 
 outcome post_account_restore(call& one) {

@@ -146,6 +146,13 @@ http::response empty_response() {
     return made;
 }
 
+result<http::response> empty_response(const result<void>& done) {
+    if (!done) {
+        return fail(done.error());
+    }
+    return empty_response();
+}
+
 result<std::string> decoded(std::string_view text, bool plus) {
     std::string made;
     for (std::size_t i = 0; i < text.size(); ++i) {

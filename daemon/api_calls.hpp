@@ -64,6 +64,8 @@ using outcome = task<result<http::response>>;
 
 http::response json_response(int status, const json& document);
 http::response empty_response();
+/// When it is done; otherwise why not.
+result<http::response> empty_response(const result<void>& done);
 
 /// Percent-decoding (RFC 3986); with `plus`, as forms write queries. malformed: half an escape.
 result<std::string> decoded(std::string_view text, bool plus);

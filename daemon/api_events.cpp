@@ -359,10 +359,7 @@ outcome delete_event(call& one) {
         co_return fail(std::move(terms.error()));
     }
     auto removed = co_await one.on.events.take_out(as, which, std::move(*times), std::move(*terms));
-    if (!removed) {
-        co_return fail(std::move(removed.error()));
-    }
-    co_return empty_response();
+    co_return empty_response(removed);
 }
 
 outcome put_answer(call& one) {

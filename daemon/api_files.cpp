@@ -369,10 +369,7 @@ outcome delete_file(call& one) {
         co_return fail(label.error());
     }
     auto removed = co_await one.on.file.detach(as, which, *label);
-    if (!removed) {
-        co_return fail(std::move(removed.error()));
-    }
-    co_return empty_response();
+    co_return empty_response(removed);
 }
 
 }  // namespace calbox::daemon

@@ -103,10 +103,7 @@ outcome delete_lock(call& one) {
         co_return fail(at.error());
     }
     const auto& [as, which] = *at;
-    if (auto released = one.on.lock.release(as, which); !released) {
-        co_return fail(std::move(released.error()));
-    }
-    co_return empty_response();
+    co_return empty_response(one.on.lock.release(as, which));
 }
 
 }  // namespace calbox::daemon

@@ -37,10 +37,7 @@ outcome delete_link(call& one) {
         co_return fail(at.error());
     }
     auto done = co_await one.on.opening.close(at->as, at->which);
-    if (!done) {
-        co_return fail(std::move(done.error()));
-    }
-    co_return empty_response();
+    co_return empty_response(done);
 }
 
 outcome post_leave(call& one) {
@@ -53,10 +50,7 @@ outcome post_leave(call& one) {
         co_return fail(std::move(read.error()));
     }
     auto done = co_await one.on.events.leave(at->as, at->which);
-    if (!done) {
-        co_return fail(std::move(done.error()));
-    }
-    co_return empty_response();
+    co_return empty_response(done);
 }
 
 outcome get_open(call& one) {
@@ -105,10 +99,7 @@ outcome delete_join(call& one) {
         co_return fail(as.error());
     }
     auto done = co_await one.on.joining.withdraw(*as, one.parts[0] + "/" + one.parts[1]);
-    if (!done) {
-        co_return fail(std::move(done.error()));
-    }
-    co_return empty_response();
+    co_return empty_response(done);
 }
 
 }  // namespace calbox::daemon

@@ -110,10 +110,7 @@ outcome delete_friend(call& one) {
         co_return fail(as.error());
     }
     auto done = co_await one.on.contact.unfriend(*as, one.parts[0]);
-    if (!done) {
-        co_return fail(std::move(done.error()));
-    }
-    co_return empty_response();
+    co_return empty_response(done);
 }
 
 outcome get_groups(call& one) {
@@ -153,10 +150,7 @@ outcome delete_group(call& one) {
         co_return fail(as.error());
     }
     auto done = co_await one.on.contact.remove_group(*as, one.parts[0]);
-    if (!done) {
-        co_return fail(std::move(done.error()));
-    }
-    co_return empty_response();
+    co_return empty_response(done);
 }
 
 }  // namespace calbox::daemon

@@ -19,7 +19,8 @@ public:
     task_scope(const task_scope&) = delete;
     task_scope& operator=(const task_scope&) = delete;
 
-    /// Starts `work` at the next turn. After request_stop() it is dropped unstarted.
+    /// Starts `work`, within a turn of the core thread up to where it first waits. After
+    /// request_stop() it is dropped unstarted.
     void spawn(std::string name, task<void> work);
     /// Cancels every task, those already stopping included; idempotent.
     void request_stop() noexcept;

@@ -10,7 +10,7 @@ constexpr std::uint64_t number_max = std::uint64_t{1} << 48;
 constexpr std::uint64_t more = 1, gap_of_one = 2;
 constexpr unsigned length_shift = 2;
 
-error broken() { return error{errc::malformed, "numbers of streams that cannot be read"}; }
+error broken_numbers() { return error{errc::malformed, "numbers of streams that cannot be read"}; }
 
 void pack_ranges(bytes& out, const number_ranges& ranges) {
     std::uint64_t end = 0;  // the last number of the run before
@@ -98,11 +98,11 @@ result<number_set> number_set::unpack(byte_view packed) {
         const auto step = in.varint();
         if (!step || *step > name_mask || (*step == 0 && !all.empty()) ||
             stream + *step > name_mask) {
-            return fail(broken());
+            return fail(broken_numbers());
         }
         stream += *step;
         if (!unpack_ranges(in, all.streams_[static_cast<stream_name>(stream)])) {
-            return fail(broken());
+            return fail(broken_numbers());
         }
     }
     return all;

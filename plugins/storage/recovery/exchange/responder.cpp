@@ -10,7 +10,9 @@ using answers = result<std::vector<bytes>>;
 
 constexpr std::uint32_t parts_max = 64;
 
-error broken() { return error{errc::malformed, "a recovery question that cannot be read"}; }
+error broken_question() {
+    return error{errc::malformed, "a recovery question that cannot be read"};
+}
 
 /// The share of the events that is asked for as envelopes.
 class share {
@@ -80,7 +82,7 @@ answers on_held(const question& asked, const view& theirs) {
     const auto mine = share::of(asked);
     const bool ids = asked.reply == reply_form::ids;
     if (!held || !mine || (!ids && asked.reply != reply_form::envelopes)) {
-        return fail(broken());
+        return fail(broken_question());
     }
     answer_writer out(asked.number, true);
     auto at = held->begin();
@@ -120,7 +122,7 @@ answers on_numbers(const question& asked, const view& theirs) {
     const auto mine = share::of(asked);
     const auto held = number_set::unpack(asked.numbers.value_or(bytes()));
     if (!key || !mine || !held || !asked.count || !asked.sum) {
-        return fail(broken());
+        return fail(broken_question());
     }
     const item_hash hash(*key);
     hashed_set all;
@@ -162,7 +164,7 @@ answers on_wanted_numbers(const question& asked, const view& theirs) {
     const auto key = key_of(asked.key);
     const auto wanted = number_set::unpack(*asked.numbers);
     if (!key || !wanted) {
-        return fail(broken());
+        return fail(broken_question());
     }
     const item_hash hash(*key);
     answer_writer out(asked.number, false);
@@ -187,7 +189,7 @@ answers on_want(const question& asked, const view& theirs) {
     const bytes hashes = asked.hashes.value_or(bytes());
     const auto key = key_of(asked.key);
     if (!events || !held || hashes.size() % 8 != 0 || (!hashes.empty() && !key)) {
-        return fail(broken());
+        return fail(broken_question());
     }
     if (hashes.empty()) {
         answer_writer out(asked.number, false);
@@ -224,7 +226,7 @@ answers on_want(const question& asked, const view& theirs) {
 answers on_fingerprint(const question& asked, const view& theirs) {
     const auto key = key_of(asked.key);
     if (!key || !asked.count || !asked.sum) {
-        return fail(broken());
+        return fail(broken_question());
     }
     const hashed_set all = hashed(theirs, item_hash(*key));
     answer brief;
@@ -256,13 +258,13 @@ answers on_fingerprint(const question& asked, const view& theirs) {
         case reply_form::ids:
             break;
     }
-    return fail(broken());
+    return fail(broken_question());
 }
 
 answers on_symbols(const question& asked, const view& theirs) {
     const auto key = key_of(asked.key);
     if (!key || !asked.from || !asked.to || *asked.from >= *asked.to || *asked.to > symbols_max) {
-        return fail(broken());
+        return fail(broken_question());
     }
     const hashed_set all = hashed(theirs, item_hash(*key));
     return symbol_messages(asked.number, symbols_of(all.items, *asked.from, *asked.to), *asked.from,
@@ -273,7 +275,7 @@ answers on_sketch(const question& asked, const view& theirs) {
     const auto key = key_of(asked.key);
     const auto mine = share::of(asked);
     if (!key || !mine || !asked.count || !asked.symbols) {
-        return fail(broken());
+        return fail(broken_question());
     }
     const auto symbols = unpack_symbols(*asked.symbols, 0, *asked.count);
     if (!symbols) {
@@ -320,7 +322,7 @@ result<std::vector<bytes>> answer_question(byte_view asked, const view& theirs) 
         case question_kind::numbers:
             return on_numbers(*read, theirs);
     }
-    return fail(broken());
+    return fail(broken_question());
 }
 
 }  // namespace calbox::recovery
