@@ -3,6 +3,7 @@ import { check_accessibility, expect, field, launch, open } from './lib.mjs'
 
 const [address] = process.argv.slice(2)
 const password = 'correct horse battery staple'
+const fresh = 'staple battery horse correct'
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, ignoreHTTPSErrors: true }
 
 async function register({ page }, name) {
@@ -37,10 +38,43 @@ try {
   await alice.page.getByRole('button', { name: /Picnic/ }).first().tap()
   await alice.page.locator('dialog').getByText('comes', { exact: true }).waitFor()
 
-  // Each is signed in for himself, and a sign-out ends his own session alone.
-  await bob.page.evaluate(async () => fetch('/web/session', { method: 'DELETE', headers: { 'Calbox-Page': '1' } }))
-  await bob.page.reload()
+  // A new password: what is wrong with one is said, and the session stays.
+  const change = async (old, fresh, again = fresh) => {
+    await field(bob.page, 'Current password').fill(old)
+    await field(bob.page, 'New password').fill(fresh)
+    await field(bob.page, 'The new one again').fill(again)
+    await bob.page.locator('dialog').getByRole('button', { name: 'Change password', exact: true }).tap()
+  }
+  const said = (text) => bob.page.locator('dialog').getByRole('alert').filter({ hasText: text }).waitFor()
+  const account = async () => {
+    await bob.page.getByRole('button', { name: 'Account of bob' }).tap()
+    await bob.page.getByRole('button', { name: 'Change password…' }).tap()
+  }
+  await account()
+  await change(password, fresh, password)
+  await said('The two new passwords differ.')
+  await change(password, 'short')
+  await said('at least 10 characters')
+  await change('not my password', fresh)
+  await said('That is not your current password.')
+  await check_accessibility(bob.page, 'a change of the password on a phone')
+  await change(password, fresh)
+  await bob.page.getByText('Your password has been changed').waitFor()
+
+  // Each is signed in for himself, and a sign-out ends his own session alone. The new password signs in.
+  await bob.page.getByRole('button', { name: 'Close this browser' }).tap()
   await bob.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+  await bob.page.getByLabel('Name', { exact: true }).fill('bob')
+  await bob.page.getByLabel('Password', { exact: true }).fill(fresh)
+  await bob.page.getByRole('button', { name: 'Sign in', exact: true }).tap()
+  await bob.page.getByRole('heading', { name: /, bob$/ }).waitFor()
+  await account()
+  for (let tries = 0; !(await bob.page.getByText('Too many tries').isVisible()); tries++) {
+    expect(tries < 12, 'a password can be tried for ever')
+    await change(password, 'another good password')
+    await said(/not your current password|Too many tries/)
+    await bob.page.locator('dialog').getByRole('button', { name: 'Change password', exact: true }).and(bob.page.locator(':enabled')).waitFor()
+  }
   await alice.page.reload()
   await alice.page.getByText('Picnic').first().waitFor()
   for (const one of [alice, bob]) expect(one.complaints.length === 0, `the page complained: ${one.complaints.join(' | ')}`)

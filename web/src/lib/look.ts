@@ -21,3 +21,6 @@ export const deviceText = (device: string) => (device.length > 12 ? `${device.sl
 
 /** "deviceid" of "backup ab12…" and people's names, as one sentence. */
 export const listText = (names: string[]) => new Intl.ListFormat(navigator.language, { type: 'conjunction' }).format(names)
+
+/** What the daemon says, as a sentence. */
+export const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
