@@ -233,18 +233,11 @@ class Store {
   }
   put(one: CalEvent) {
     if (one.recurrence_id) this.times = new Map(this.times).set(keyOf(one), one)
-    else this.events = new Map(this.events).set(one.id, one)
+    else this.#keep([[one.id, one]])
   }
-  drop(id: string) {
-    const left = new Map(this.events)
-    left.delete(id)
-    this.events = left
-  }
-  /** An event as it is now, and those that it overlaps or did. */
+  drop(id: string) { this.#keep([[id, null]]) }
   async refresh(ids: Iterable<string>) {
-    const all = new Set(ids)
-    for (const id of [...all]) this.events.get(id)?.conflicts.forEach((other) => all.add(other))
-    const found = await Promise.all([...all].map(async (id) => {
+    const found = await Promise.all([...new Set(ids)].map(async (id) => {
       try {
         return [id, await get<CalEvent>(eventPath(id))] as const
       } catch (why) {
@@ -252,18 +245,31 @@ class Store {
         throw why
       }
     }))
+    if (this.#keep(found)) await this.#loadTimes()
+  }
+  /** Events as they are now, null for those that are gone. Those that they overlap, or did, learn it here: nobody asks for each of them.
+   *  Whether a series has changed. */
+  #keep(found: (readonly [string, CalEvent | null])[]): boolean {
     const next = new Map(this.events)
-    const more = new Set<string>()
-    for (const [id, one] of found) {
-      if (one) {
-        next.set(id, one)
-        one.conflicts.filter((other) => !all.has(other)).forEach((other) => more.add(other))
-      } else next.delete(id)
+    let series = false
+    const meets = (id: string, other: string, now: boolean) => {
+      const one = next.get(other)
+      if (!one || one.conflicts.includes(id) === now) return
+      next.set(other, { ...one, conflicts: now ? [...one.conflicts, id] : one.conflicts.filter((each) => each !== id) })
+      series ||= one.series
     }
-    const series = [...all].some((id) => this.events.get(id)?.series || next.get(id)?.series)
+    for (const [id, one] of found) {
+      if (one) next.set(id, one)
+      else next.delete(id)
+    }
+    for (const [id, one] of found) {
+      const before = this.events.get(id)
+      series ||= !!before?.series || !!one?.series
+      before?.conflicts.forEach((other) => one?.conflicts.includes(other) || meets(id, other, false))
+    }
+    for (const [id] of found) next.get(id)?.conflicts.forEach((other) => meets(id, other, true))
     this.events = next
-    if (series) await this.#loadTimes()
-    if (more.size > 0 && more.size < 50) await this.refresh(more)
+    return series
   }
 
   /** Takes part in an open event, or waits for its organizer; false: it was refused. */
