@@ -18,7 +18,7 @@ import zlib
 sys.dont_write_bytecode = True
 
 import harness
-from harness import Skip, World, befriend, expect, sha256
+from harness import Skip, World, befriend, expect, sha256, wait_until
 
 BROWSER = harness.ROOT / "tests" / "browser"
 
@@ -334,5 +334,31 @@ def by_keyboard(world: World) -> None:
     drive(world, "keyboard.mjs", alice.do("web", "--print").strip(), str(photo), str(world.file("slides.bin", 3000)))
 
 
+def reached(world: World) -> None:
+    """All that can be done on the page is reached without a mouse (tests/browser/reach.mjs), what is there when others are gone, too."""
+    hub = world.daemon("hub", roles=["registry", "rendezvous"])  # no backup, which would vote and keep the files
+    wait_until(lambda: hub.get("/v1/network")["id"], "a network is founded")
+    host = world.edge("host", hub)
+    people = [host.person(name) for name in ("bob", "carol", "dora", "emil", "fred", "gina", "hugo", "ines", "jack")]
+    for one in people:
+        one.several = True
+        one.register()
+    alice = world.edge("alice", hub).person("alice").register()
+    photos = [world.path / f"{name}.png" for name in ("harbour", "pier")]
+    for photo in photos:
+        photo.write_bytes(png(64, 40, (200, 30, 60)))
+    links = [person.do("web", "--print").strip() for person in (*people[:2], hub.person("operator"))]
+    with subprocess.Popen([tools(), str(BROWSER / "reach.mjs"), address(alice.daemon), *links, alice.password, *map(str, photos),
+                           str(world.file("slides.bin", 3000))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, env=surroundings(world)) as browser:
+        line = browser.stdout.readline()
+        if line == "alone\n":
+            host.kill()
+            browser.stdin.write("done\n")
+            browser.stdin.flush()
+        said = browser.stdout.read()
+    expect(browser.returncode == 0, f"reach.mjs: {(line + said).strip()[-3000:]}")
+
+
 if __name__ == "__main__":
-    harness.main(gate, bundle_is_small, daemon_restarts, played, series, joined, reminded, stopped, by_keyboard)
+    harness.main(gate, bundle_is_small, daemon_restarts, played, series, joined, reminded, stopped, by_keyboard, reached)

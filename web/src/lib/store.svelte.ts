@@ -47,6 +47,8 @@ class Store {
   open = $state.raw<{ id: string; files?: File[] } | { start: Date; end: Date; allDay: boolean } | null>(null)
   toasts = $state.raw<Toast[]>([])
   help = $state(false)
+  /** How many are open: notices are shown in the one on top. */
+  dialogs = $state(0)
   /** The panel that opens next begins to edit. */
   editNow = false
   /** The panel that opens next asks whether to delete the event. */
