@@ -25,6 +25,10 @@ try {
   await register(bob, 'bob')
   await check_accessibility(bob.page, 'home on a phone')
   expect(await alice.page.evaluate(() => isSecureContext), 'the door is no secure context')
+  const line = await alice.context.newCDPSession(alice.page)
+  const { installabilityErrors } = await line.send('Page.getInstallabilityErrors')
+  const lacks = installabilityErrors.map((one) => one.errorId).filter((one) => one !== 'in-incognito') // as every test's browser is
+  expect(lacks.length === 0, `the page cannot be installed: ${lacks}`)
 
   await alice.page.getByRole('button', { name: /New event/ }).first().tap()
   await field(alice.page, 'Name').fill('Picnic')

@@ -47,6 +47,7 @@ try {
   await shown.page.keyboard.press('e')
   await shown.page.getByRole('table').waitFor()
   await both('events')
+  await shot('events-narrow', narrow)
   await shown.page.getByRole('button', { name: 'DS meeting', exact: true }).click()
   await shown.page.getByRole('button', { name: 'Modify', exact: true }).last().waitFor()
   await both('event')
@@ -71,6 +72,10 @@ try {
     await shown.page.getByText(text).first().waitFor()
     await both(name)
   }
+  await shown.page.getByRole('button', { name: 'Account of alice' }).click()
+  await shown.page.getByRole('button', { name: 'Change password…' }).click()
+  await both('password')
+  await shot('password-narrow', narrow)
   await shown.page.context().clearCookies()
   await shown.page.goto('about:blank')
   await shown.page.goto(node)
