@@ -7,8 +7,7 @@
 namespace calbox::consensus {
 namespace {
 
-constexpr std::size_t jobs_max = 64;     // waiting for one event
-constexpr std::size_t desks_kept = 512;  // events whose last attempt is remembered
+constexpr std::size_t jobs_max = 64;  // waiting for one event
 constexpr std::size_t clean_kept = 1024;
 constexpr std::size_t leaving_at_once = 64;
 constexpr std::size_t welcomed_at_once = 256;
@@ -365,13 +364,15 @@ void views::tidy(const context& where) {
     if (clean_.size() > clean_kept) {
         clean_.clear();  // then nothing is certain of them any more
     }
-    if (desks_.size() <= desks_kept) {
+    if (desks_.size() <= tidied_above_) {
         return;
     }
     std::erase_if(desks_, [&](const auto& one) {
         return one.second.jobs.empty() && !one.second.founded &&
                where.now - one.second.last_used > with_.ttl;
     });
+    // Where many are in use, not in each step anew.
+    tidied_above_ = std::max(desks_kept, 2 * desks_.size());
 }
 
 std::string views::explain(const event_id& event, context where) const {
