@@ -66,6 +66,9 @@ result<void> set_up(SQLite::Database& database, file_system& files, const std::s
                             "); restore a copy, or move it away and sign in again");
         }
     }
+    // Of a new database. A record of an event, of some 1,100 bytes, would have a page of 4 KiB of
+    // its own beside its row.
+    database.exec("PRAGMA page_size = 8192");
     if (database.execAndGet("PRAGMA user_version").getInt() <= layout_version) {
         // It answers before it writes: only exec(), which runs to the end, tells whether it failed.
         database.exec("PRAGMA journal_mode = WAL");
