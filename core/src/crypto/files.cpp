@@ -91,21 +91,8 @@ result<bytes> leaf_cipher::open(std::uint64_t index, byte_view sealed) {
 }
 
 digest leaf_hash(byte_view sealed) {
-    struct deleter {
-        void operator()(EVP_MD_CTX* p) const noexcept { EVP_MD_CTX_free(p); }
-    };
     const std::uint8_t prefix = 0;
-    // OpenSSL's uses the processor's SHA instructions. Looking the algorithm up each time would
-    // cost more than the hash of a small leaf.
-    static EVP_MD* const sha = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-    thread_local const std::unique_ptr<EVP_MD_CTX, deleter> context(EVP_MD_CTX_new());
-    digest out;
-    unsigned int length = 0;
-    EVP_DigestInit_ex(context.get(), sha, nullptr);
-    EVP_DigestUpdate(context.get(), &prefix, 1);
-    EVP_DigestUpdate(context.get(), sealed.data(), sealed.size());
-    EVP_DigestFinal_ex(context.get(), out.value.data(), &length);
-    return out;
+    return sha256({byte_view(&prefix, 1), sealed});
 }
 
 file_root root_of(std::vector<digest> leaves, std::uint64_t size) {

@@ -1,6 +1,7 @@
 #include "crypto/primitives.hpp"
 
 #include <cstring>
+#include <memory>
 #include <unordered_set>
 
 #include <openssl/evp.h>
@@ -33,27 +34,24 @@ result<void> initialise() {
 }
 
 digest sha256(std::initializer_list<byte_view> parts) {
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    for (const byte_view part : parts) {
-        crypto_hash_sha256_update(&state, part.data(), part.size());
-    }
+    struct deleter {
+        void operator()(EVP_MD_CTX* p) const noexcept { EVP_MD_CTX_free(p); }
+    };
+    // OpenSSL's uses the processor's SHA instructions, libsodium's does not. Looking the algorithm
+    // up each time would cost more than the hash of a few bytes.
+    static EVP_MD* const sha = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    thread_local const std::unique_ptr<EVP_MD_CTX, deleter> context(EVP_MD_CTX_new());
     digest out;
-    crypto_hash_sha256_final(&state, out.value.data());
+    unsigned int length = 0;
+    EVP_DigestInit_ex(context.get(), sha, nullptr);
+    for (const byte_view part : parts) {
+        EVP_DigestUpdate(context.get(), part.data(), part.size());
+    }
+    EVP_DigestFinal_ex(context.get(), out.value.data(), &length);
     return out;
 }
 
-digest sha256(byte_view data) {
-    // OpenSSL's uses the processor's SHA instructions, libsodium's does not: it counts for whole
-    // leaves. For less, what OpenSSL does around it takes longer.
-    if (data.size() < 1024) {
-        return sha256({data});
-    }
-    digest out;
-    unsigned int length = 0;
-    EVP_Digest(data.data(), data.size(), out.value.data(), &length, EVP_sha256(), nullptr);
-    return out;
-}
+digest sha256(byte_view data) { return sha256({data}); }
 
 namespace {
 
