@@ -13,10 +13,11 @@ constexpr std::size_t versions_looked_at = 16;  // for the one by which he accep
 task<std::vector<contacts_service::bond>> contacts_service::bonds(user_id as) const {
     std::vector<bond> found;
     std::vector<std::pair<envelope_header, bytes>> claimed;  // what says that it was accepted
-    for (const auto& [id, held] : replica_.events().all()) {
+    for (const event_id& id : replica_.events().of_type(event_kind::contact)) {
+        const replica::held_event& held = *replica_.events().find(id);
         const envelope_header& header = held.header;
-        if (header.type != event_kind::contact || header.kind != envelope_kind::put ||
-            !header.involves(as) || header.participants.size() != 1) {
+        if (header.kind != envelope_kind::put || !header.involves(as) ||
+            header.participants.size() != 1) {
             continue;
         }
         const auto body = replica_.body_of(held, as);
@@ -245,9 +246,10 @@ task<result<void>> contacts_service::unfriend(user_id as, std::string name) {
 std::vector<std::pair<event_id, group_body>> contacts_service::owned_groups(
     const user_id& as) const {
     std::vector<std::pair<event_id, group_body>> found;
-    for (const auto& [id, held] : replica_.events().all()) {
-        if (held.header.type == event_kind::group && held.header.kind == envelope_kind::put &&
-            id.organizer == as && crypto::author_user(held.header.by) == std::optional(as)) {
+    for (const event_id& id : replica_.events().of_type(event_kind::group)) {
+        const replica::held_event& held = *replica_.events().find(id);
+        if (held.header.kind == envelope_kind::put && id.organizer == as &&
+            crypto::author_user(held.header.by) == std::optional(as)) {
             const auto body = replica_.body_of(held, as);
             auto group = body ? codec::decode<group_body>(*body) : fail(body.error());
             if (group) {

@@ -21,6 +21,14 @@ bool involves_any(const envelope_header& header, const std::vector<user_id>& use
     return std::ranges::any_of(users, [&](const user_id& one) { return header.involves(one); });
 }
 
+std::uint64_t item_of(const replica::held_event& held) noexcept {
+    std::uint64_t item = 0;
+    for (std::size_t i = 0; i < sizeof item; ++i) {
+        item = item << 8 | held.order.hash.value[i];
+    }
+    return item;
+}
+
 }  // namespace
 
 task<void> fingerprints::keep_comparing() {
@@ -36,35 +44,49 @@ task<void> fingerprints::keep_comparing() {
     }
 }
 
+bool fingerprints::is_shared(const replica::held_event& held, const peer_state& state) const {
+    return held.header.kind != envelope_kind::removed_you &&
+           (with_.is_backup || involves_any(held.header, state.ours)) &&
+           (state.of_a_backup || involves_any(held.header, state.theirs));
+}
+
 /// Of the versions of events that both sides are to hold.
 const fingerprints::print& fingerprints::print_with(const net::peer& who, peer_state& state) const {
     std::vector<user_id> ours = with_.is_backup ? std::vector<user_id>() : with_.ours();
-    std::vector<user_id> theirs = who.user_ids;
     const bool of_a_backup = (who.roles & wire::role::backup) != 0;
-    if (of_a_backup) {
-        theirs.clear();
+    std::vector<user_id> theirs = of_a_backup ? std::vector<user_id>() : who.user_ids;
+    if (state.summed_up && state.of_a_backup == of_a_backup && state.ours == ours &&
+        state.theirs == theirs) {
+        return state.sum;
     }
-    if (state.changes == events_.changes() && state.ours == ours && state.theirs == theirs) {
-        return state.last;
-    }
-    state.last = {};
-    for (const auto& [id, held] : events_.all()) {
-        const bool shared = held.header.kind != envelope_kind::removed_you &&
-                            (with_.is_backup || involves_any(held.header, ours)) &&
-                            (of_a_backup || involves_any(held.header, theirs));
-        if (shared) {
-            std::uint64_t item = 0;
-            for (std::size_t i = 0; i < sizeof item; ++i) {
-                item = item << 8 | held.order.hash.value[i];
-            }
-            ++state.last.count;
-            state.last.sum += item;
-        }
-    }
-    state.changes = events_.changes();
+    state.summed_up = true;
+    state.of_a_backup = of_a_backup;
     state.ours = std::move(ours);
     state.theirs = std::move(theirs);
-    return state.last;
+    state.sum = {};
+    for (const auto& [id, held] : events_.all()) {
+        if (is_shared(held, state)) {
+            ++state.sum.count;
+            state.sum.sum += item_of(held);
+        }
+    }
+    return state.sum;
+}
+
+void fingerprints::changing(const replica::held_event* before, const replica::held_event* next) {
+    for (auto& [device, state] : peers_) {
+        if (!state.summed_up) {
+            continue;
+        }
+        if (before != nullptr && is_shared(*before, state)) {
+            --state.sum.count;
+            state.sum.sum -= item_of(*before);
+        }
+        if (next != nullptr && is_shared(*next, state)) {
+            ++state.sum.count;
+            state.sum.sum += item_of(*next);
+        }
+    }
 }
 
 void fingerprints::compare(const net::peer& who) {

@@ -29,6 +29,8 @@ public:
     /// Until it is cancelled.
     task<void> keep_comparing();
     task<void> on_message(const net::peer& from, wire::recovery_message what);
+    /// What is held is about to be replaced; one may be null.
+    void changing(const replica::held_event* before, const replica::held_event* next);
     void on_peer_gone(const device_id& who) { peers_.erase(who); }
 
 private:
@@ -39,16 +41,18 @@ private:
         friend bool operator==(const print&, const print&) = default;
     };
     struct peer_state {
-        // What was summed up last, and of what.
-        std::uint64_t changes = 0;
+        // What is summed up, and of what; changes go into it as they come.
+        bool summed_up = false;
+        bool of_a_backup = false;
         std::vector<user_id> ours, theirs;
-        print last;
+        print sum;
         std::optional<print> asked, agreed;
         instant agreed_at, not_before;  // when it is asked what is lacking here, again
         duration wait{};
         unsigned differed = 0;    // comparisons, one after the other
         bool knows_none = false;  // an older program
     };
+    bool is_shared(const replica::held_event& held, const peer_state& state) const;
     const print& print_with(const net::peer& who, peer_state& state) const;
     void compare(const net::peer& who);
     void answered(const device_id& who, peer_state& state, bool same);

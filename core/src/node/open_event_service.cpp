@@ -52,9 +52,10 @@ const std::vector<open_event_service::owned>& open_event_service::owned_by(
     const user_id& as) const {
     const auto [known, fresh] = owned_.try_emplace(as);
     if (fresh) {
-        for (const auto& [id, held] : with_.replica.events().all()) {
-            if (held.header.type != event_kind::opening || held.header.kind != envelope_kind::put ||
-                id.organizer != as || crypto::author_user(held.header.by) != std::optional(as)) {
+        for (const event_id& id : with_.replica.events().of_type(event_kind::opening)) {
+            const replica::held_event& held = *with_.replica.events().find(id);
+            if (held.header.kind != envelope_kind::put || id.organizer != as ||
+                crypto::author_user(held.header.by) != std::optional(as)) {
                 continue;
             }
             const auto body = with_.replica.body_of(held, as);

@@ -108,9 +108,9 @@ void reminder_service::look_anew() {
 const std::vector<reminder_service::owned>& reminder_service::owned_by(const user_id& as) const {
     const auto [known, fresh] = owned_.try_emplace(as);
     if (fresh) {
-        for (const auto& [id, held] : replica_.events().all()) {
-            if (held.header.type != event_kind::reminder ||
-                held.header.kind != envelope_kind::put || id.organizer != as) {
+        for (const event_id& id : replica_.events().of_type(event_kind::reminder)) {
+            const replica::held_event& held = *replica_.events().find(id);
+            if (held.header.kind != envelope_kind::put || id.organizer != as) {
                 continue;
             }
             const auto body = replica_.body_of(held, as);

@@ -113,7 +113,9 @@ task<result<void>> event_store::load() {
         }
         const envelope_order order{header->generation, header->version,
                                    crypto::envelope_hash(*what)};
-        publish({std::move(*what), std::move(*header), order});
+        note_number(header->event);
+        const event_id event = header->event;
+        hold(event, {std::move(*header), order, std::move(value)});
     }
     if (!damaged.empty()) {
         if (auto moved = co_await db_.apply(std::move(damaged)); !moved) {
@@ -286,8 +288,13 @@ void event_store::write_to(batch& writes, const verified_envelope& next) const {
 
 void event_store::lose(const event_id& event) {
     note_number(event);
-    ++changes_;
-    events_.erase(event);
+    if (const held_event* const held = find(event)) {
+        if (changing) {
+            changing(held, nullptr);
+        }
+        by_type_[held->header.type].erase(event);
+        events_.erase(event);
+    }
     lost_.insert(event);
     streams_.forget_came();
     for (const auto& [id, held] : events_) {
@@ -297,13 +304,27 @@ void event_store::lose(const event_id& event) {
 
 void event_store::publish(verified_envelope next) {
     const event_id event = next.header.event;
-    ++changes_;
     note_number(event);
     lost_.erase(event);
     streams_.came(next.header);
     bytes encoded = codec::encode(next.what);
-    events_.insert_or_assign(event,
-                             held_event{std::move(next.header), next.order, std::move(encoded)});
+    hold(event, {std::move(next.header), next.order, std::move(encoded)});
+}
+
+void event_store::hold(const event_id& event, held_event next) {
+    if (changing) {
+        changing(find(event), &next);
+    }
+    if (next.header.type != event_kind::calendar) {
+        by_type_[next.header.type].insert(event);
+    }
+    events_.insert_or_assign(event, std::move(next));
+}
+
+const std::set<event_id>& event_store::of_type(event_kind type) const {
+    static const std::set<event_id> none;
+    const auto found = by_type_.find(type);
+    return found == by_type_.end() ? none : found->second;
 }
 
 event_store::guard::~guard() {

@@ -3,6 +3,7 @@
 // thread only.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,9 +51,11 @@ public:
     /// Valid until the next suspension.
     const held_event* find(const event_id& event) const noexcept;
     const std::map<event_id, held_event>& all() const noexcept { return events_; }
+    /// Those that are no calendar events, of which there are few.
+    const std::set<event_id>& of_type(event_kind type) const;
 
-    /// Grows with every change of what is held.
-    std::uint64_t changes() const noexcept { return changes_; }
+    /// Told of each change before it is made: what is held and what will be; one may be null.
+    std::function<void(const held_event*, const held_event*)> changing;
 
     /// Events whose current version was damaged, and has not come again.
     const std::set<event_id>& lost() const noexcept { return lost_; }
@@ -103,13 +106,15 @@ public:
     void note_number(const event_id& given);
 
 private:
+    void hold(const event_id& event, held_event next);
+
     const environment& env_;
     database& db_;
     std::map<event_id, held_event> events_;
+    std::map<event_kind, std::set<event_id>> by_type_;  // but calendar events
     std::set<event_id> lost_;
     std::map<event_id, std::shared_ptr<event>> locks_;
     stream_numbers streams_;
-    std::uint64_t changes_ = 1;
     std::map<std::pair<user_id, std::uint64_t>, std::uint32_t> last_n_;
     std::map<std::pair<user_id, std::uint64_t>, network_epoch> numbered_in_;
 };

@@ -384,13 +384,14 @@ result<crypto::secret_bytes> replicator::key_of(const held_event& held, const us
 }
 
 result<bytes> replicator::body_of(const held_event& held, const user_id& as) const {
-    const auto key = key_of(held, as);
-    if (!key) {
-        return fail(key.error());
+    const crypto::identity* const me = mediator_.identity_of(as);
+    if (me == nullptr) {
+        return fail(errc::unauthorised, "this user is not signed in on this device");
     }
     const auto what = codec::decode<envelope>(held.encoded);
-    if (!what) {
-        return fail(what.error());
+    const auto key = what ? crypto::open_event_key(*what, as, me->box) : fail(what.error());
+    if (!key) {
+        return fail(key.error());
     }
     return crypto::open_body(*what, held.header, key->view());
 }

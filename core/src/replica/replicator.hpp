@@ -212,6 +212,10 @@ public:
     task<result<records_seen>> look(record_kind kind, bytes from);
 
     const event_store& events() const noexcept { return store_; }
+    /// As event_store::changing.
+    void tell_changes(std::function<void(const held_event*, const held_event*)> whom) {
+        store_.changing = std::move(whom);
+    }
     history& earlier() noexcept { return earlier_; }
     /// The key of an event for one of its participants that is signed in here.
     result<crypto::secret_bytes> key_of(const held_event& held, const user_id& as) const;

@@ -37,7 +37,12 @@ protected:
                           sent.push_back(codec::encode(what).size());
                           all.wire_.emplace_back(&who, std::move(what));
                       },
-                      [this](const device_id&) { ++asked; }}) {}
+                      [this](const device_id&) { ++asked; }}) {
+            store.changing = [this](const replica::held_event* before,
+                                    const replica::held_event* next) {
+                prints.changing(before, next);
+            };
+        }
         replica::event_store store;
         fingerprints prints;
         std::vector<std::size_t> sent;
