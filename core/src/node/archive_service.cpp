@@ -193,7 +193,7 @@ task<result<archive_view>> archive_service::show(user_id as) {
 /// Those of current versions that are elsewhere; what cannot be reached stays missing.
 task<void> archive_service::fetch_files(user_id as) {
     std::vector<std::pair<event_id, file_label>> elsewhere;
-    for (const opened_event* const one : with_.opened.all(as)) {
+    for (const opened_event* const one : with_.opened.with_files(as)) {
         for (const model::attachment& file : one->content.files) {
             if (!with_.held.has(file.root)) {
                 elsewhere.emplace_back(one->header.event, label_of(file));

@@ -75,11 +75,10 @@ private:
     event_view view_at(const opened_event& opened, const model::occurrence& at,
                        std::vector<std::string> conflicts) const;
     /// Those who share any of that time.
-    std::vector<std::string> conflicts_at(const event_id& which, const model::interval& utc,
-                                          const std::vector<const opened_event*>& others) const;
+    std::vector<std::string> conflicts_at(const user_id& as, const event_id& which,
+                                          const model::interval& utc) const;
     /// Those who share any of its time; of a series, from a month ago to a year from now.
-    std::vector<std::string> conflicts_of(const opened_event& opened,
-                                          const std::vector<const opened_event*>& others) const;
+    std::vector<std::string> conflicts_of(const user_id& as, const opened_event& opened) const;
     /// An event's times from one on become an event of their own.
     task<result<event_view>> split(opened_event from, user_id as, event_draft change,
                                    std::optional<std::vector<user_id>> guests, edit_terms terms);

@@ -41,6 +41,19 @@ bool says(const model::event_content& content, const std::string& wanted) {
     return wanted.empty() || has(content.title) || has(content.info) || has(content.place);
 }
 
+/// From the first to the last time that one of them takes; nothing when there is none.
+std::optional<model::interval> span_of(const std::vector<const opened_event*>& events) {
+    std::optional<model::interval> all;
+    for (const opened_event* const event : events) {
+        for (const model::interval& one : event->times) {
+            all = all ? model::interval{std::min(all->start, one.start),
+                                        std::max(all->end, timestamp{one.end.ms + 1})}
+                      : model::interval{one.start, {one.end.ms + 1}};
+        }
+    }
+    return all;
+}
+
 /// The times of a single event are its own, wherever they are.
 std::vector<model::occurrence> times_in(const opened_event& event, const event_query& query) {
     if (!model::is_series(event.content)) {
@@ -132,12 +145,11 @@ event_view calendar_service::view_at(const opened_event& opened, const model::oc
     return view;
 }
 
-std::vector<std::string> calendar_service::conflicts_at(
-    const event_id& which, const model::interval& utc,
-    const std::vector<const opened_event*>& others) const {
+std::vector<std::string> calendar_service::conflicts_at(const user_id& as, const event_id& which,
+                                                        const model::interval& utc) const {
     std::vector<std::string> names;
     const event_query meanwhile{utc.start, timestamp{utc.end.ms + 1}, {}};
-    for (const opened_event* other : others) {
+    for (const opened_event* other : opened_.between(as, meanwhile.from, meanwhile.to)) {
         const bool meets = other->header.event != which &&
                            std::ranges::any_of(times_in(*other, meanwhile), [&](const auto& one) {
                                return one.utc.overlaps(utc);
@@ -149,13 +161,17 @@ std::vector<std::string> calendar_service::conflicts_at(
     return names;
 }
 
-std::vector<std::string> calendar_service::conflicts_of(
-    const opened_event& opened, const std::vector<const opened_event*>& others) const {
+std::vector<std::string> calendar_service::conflicts_of(const user_id& as,
+                                                        const opened_event& opened) const {
     if (!model::is_series(opened.content)) {
-        return conflicts_at(opened.header.event, opened.utc, others);
+        return conflicts_at(as, opened.header.event, opened.utc);
     }
     std::vector<std::string> names;
-    for (const opened_event* other : others) {
+    const auto all = span_of({&opened});
+    if (!all) {
+        return names;
+    }
+    for (const opened_event* other : opened_.between(as, all->start, all->end)) {
         if (other->header.event != opened.header.event && overlap(*other, opened)) {
             names.push_back(people_.id_text(other->header.event));
         }
@@ -164,30 +180,40 @@ std::vector<std::string> calendar_service::conflicts_of(
 }
 
 std::vector<event_view> calendar_service::list(user_id as, const event_query& query) const {
-    const auto all = opened_.all(as);
     const std::string wanted = lower(query.text);
+    std::vector<const opened_event*> found;
+    for (const opened_event* const one : opened_.between(as, query.from, query.to)) {
+        if (is_within(*one, query) && says(one->content, wanted)) {
+            found.push_back(one);
+        }
+    }
+    // What they may overlap with.
+    const auto all = span_of(found);
+    const auto others =
+        all ? opened_.between(as, all->start, all->end) : std::vector<const opened_event*>();
     std::vector<taken_time> times;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        for (const model::interval& one : all[i]->times) {
+    for (std::size_t i = 0; i < others.size(); ++i) {
+        for (const model::interval& one : others[i]->times) {
             times.push_back({one, i});
         }
     }
-    std::vector<std::set<std::size_t>> meets(all.size());
+    std::vector<std::set<std::size_t>> meets(others.size());
     find_overlaps(std::move(times), [&](const taken_time& one, const taken_time& other) {
         meets[one.owner].insert(other.owner);
         meets[other.owner].insert(one.owner);
     });
-    std::vector<event_view> found;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        if (is_within(*all[i], query) && says(all[i]->content, wanted)) {
-            std::vector<std::string> conflicts;
-            for (const std::size_t other : meets[i]) {
-                conflicts.push_back(people_.id_text(all[other]->header.event));
-            }
-            found.push_back(view_of(*all[i], std::move(conflicts)));
+    std::map<event_id, std::vector<std::string>> conflicts;
+    for (std::size_t i = 0; i < others.size(); ++i) {
+        for (const std::size_t other : meets[i]) {
+            conflicts[others[i]->header.event].push_back(
+                people_.id_text(others[other]->header.event));
         }
     }
-    return found;
+    std::vector<event_view> views;
+    for (const opened_event* const one : found) {
+        views.push_back(view_of(*one, std::move(conflicts[one->header.event])));
+    }
+    return views;
 }
 
 result<std::vector<event_view>> calendar_service::occurrences(user_id as,
@@ -200,11 +226,10 @@ result<std::vector<event_view>> calendar_service::occurrences(user_id as,
         model::occurrence at;
         std::set<std::size_t> meets = {};
     };
-    const auto all = opened_.all(as);
     const std::string wanted = lower(query.text);
     std::vector<listed> found;
     event_query around{query.from, query.to, {}};  // what may overlap one of them
-    for (const opened_event* one : all) {
+    for (const opened_event* one : opened_.between(as, query.from, query.to)) {
         for (model::occurrence& at : times_in(*one, query)) {
             if (!says(model::content_at(one->content, at), wanted)) {
                 continue;
@@ -222,6 +247,7 @@ result<std::vector<event_view>> calendar_service::occurrences(user_id as,
         return std::tuple(one.at.utc.start, one.at.utc.end, one.of->header.event, one.at.id);
     });
     // Listed times have their own owners; what they are compared with has those behind these.
+    const auto all = opened_.between(as, around.from, around.to);
     std::vector<taken_time> times;
     for (std::size_t i = 0; i < found.size(); ++i) {
         times.push_back({found[i].at.utc, i});
@@ -258,7 +284,7 @@ result<event_view> calendar_service::show(user_id as, event_id which) const {
         return fail(opened.error());
     }
     const opened_event* const one = *opened;
-    return view_of(*one, conflicts_of(*one, opened_.all(as)));
+    return view_of(*one, conflicts_of(as, *one));
 }
 
 result<event_view> calendar_service::show_at(user_id as, event_id which,
@@ -271,7 +297,7 @@ result<event_view> calendar_service::show_at(user_id as, event_id which,
     if (!at) {
         return fail(at.error());
     }
-    return view_at(**opened, *at, conflicts_at(which, at->utc, opened_.all(as)));
+    return view_at(**opened, *at, conflicts_at(as, which, at->utc));
 }
 
 task<result<event_view>> calendar_service::show_saved(user_id as, event_id which,

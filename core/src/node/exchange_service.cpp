@@ -1,6 +1,7 @@
 #include "node/exchange_service.hpp"
 
-#include <map>
+#include <algorithm>
+#include <memory>
 
 #include "node/drafts.hpp"
 
@@ -8,6 +9,7 @@ namespace calbox::node {
 
 namespace {
 constexpr std::string_view no_title = "(no title)";
+constexpr std::size_t imported_at_once = 32;
 }  // namespace
 
 exchange::~exchange() = default;
@@ -21,7 +23,7 @@ result<std::string> exchange_service::to_calendar(user_id as, const export_query
         }
         bodies.emplace_back((*opened)->body);
     } else {
-        for (const opened_event* const one : opened_.all(as)) {
+        for (const opened_event* const one : opened_.between(as, query.from, query.to)) {
             const bool outside = (query.from && one->utc.end < *query.from) ||
                                  (query.to && one->utc.start >= *query.to);
             if (!outside) {
@@ -91,6 +93,30 @@ task<imported_view> exchange_service::import_one(user_id as, const model::calend
     co_return view;
 }
 
+/// The events of one file on their way into the calendar.
+struct exchange_service::importing {
+    user_id as;
+    std::vector<model::calendar_part> parts;
+    bool dry = false;
+    std::vector<imported_view> done;  // one for each part
+    std::size_t next = 0;             // the first that nobody has begun
+};
+
+task<void> exchange_service::import_next(std::shared_ptr<importing> all, gathering::part) {
+    while (all->next < all->parts.size()) {
+        const std::size_t at = all->next++;
+        const model::calendar_part& part = all->parts[at];
+        const opened_event* const known =
+            part.uid.empty() ? nullptr : opened_.with_uid(all->as, part.uid);
+        if (known != nullptr) {
+            all->done[at] = {"skipped", part.uid, part.title, people_.id_text(known->header.event),
+                             "it is in the calendar already"};
+        } else {
+            all->done[at] = co_await import_one(all->as, part, all->dry);
+        }
+    }
+}
+
 task<result<std::vector<imported_view>>> exchange_service::from_calendar(user_id as,
                                                                          std::string text,
                                                                          std::string zone,
@@ -98,7 +124,7 @@ task<result<std::vector<imported_view>>> exchange_service::from_calendar(user_id
     if (!model::is_zone(zone)) {
         co_return fail(errc::invalid_argument, "there is no time zone " + zone.substr(0, 60));
     }
-    const auto parts = model::split_calendar(text, zone);
+    auto parts = model::split_calendar(text, zone);
     if (!parts) {
         co_return fail(parts.error());
     }
@@ -106,22 +132,23 @@ task<result<std::vector<imported_view>>> exchange_service::from_calendar(user_id
     if (!ready) {
         co_return fail(std::move(ready.error()));
     }
-    std::map<std::string, event_id> there;  // by UID
-    for (const opened_event* const one : opened_.all(as)) {
-        there.emplace(one->content.uid, one->header.event);
+    const auto all = std::make_shared<importing>();
+    all->as = as;
+    all->parts = std::move(*parts);
+    all->dry = dry;
+    all->done.resize(all->parts.size());
+    // Whoever asked may go away: what he has not waited for is not begun.
+    struct ending {
+        importing& all;
+        ~ending() { all.next = all.parts.size(); }
+    } const however_it_ends{*all};
+    // Several at a time, so that one sync of the disk serves them all.
+    gathering imports(env_);
+    for (std::size_t i = 0; i < std::min(imported_at_once, all->parts.size()); ++i) {
+        tasks_.spawn("import", import_next(all, imports.one()));
     }
-    std::vector<imported_view> done;
-    for (const model::calendar_part& part : *parts) {
-        const auto known = part.uid.empty() ? there.end() : there.find(part.uid);
-        if (known != there.end()) {
-            done.push_back({"skipped", part.uid, part.title, people_.id_text(known->second),
-                            "it is in the calendar already"});
-            continue;
-        }
-        auto one = co_await import_one(as, part, dry);
-        done.push_back(std::move(one));
-    }
-    co_return done;
+    co_await imports.wait();
+    co_return std::move(all->done);
 }
 
 }  // namespace calbox::node

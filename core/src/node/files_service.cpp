@@ -251,7 +251,7 @@ result<std::vector<file_view>> files_service::list(user_id as, event_id which) c
 /// Who can be reached of those who take part in an event with this file; it may be in several.
 std::vector<device_id> files_service::sources_of(const user_id& as, const file_root& root) {
     std::vector<device_id> sources;
-    for (const opened_event* const one : opened_.all(as)) {
+    for (const opened_event* const one : opened_.with_files(as)) {
         const auto& files = one->content.files;
         if (std::ranges::find(files, root, &model::attachment::root) != files.end()) {
             const auto more = replica_.recipients_of(one->header);
@@ -289,7 +289,7 @@ task<void> files_service::adopt_one(user_id as, event_id which, model::attachmen
 
 task<result<void>> files_service::bring_back(file_root root) {
     for (const account_view& user : people_.accounts().signed_in()) {
-        for (const opened_event* const one : opened_.all(user.id)) {
+        for (const opened_event* const one : opened_.with_files(user.id)) {
             const auto& files = one->content.files;
             const auto what = std::ranges::find(files, root, &model::attachment::root);
             if (what == files.end()) {

@@ -63,7 +63,7 @@ result<std::vector<model::interval>> free_busy_service::busy_of(
     const user_id& user, const model::interval& range) const {
     const std::string name = with_.name_of(user);
     std::vector<model::interval> all;
-    for (const opened_event* const event : with_.events_of(user)) {
+    for (const opened_event* const event : with_.events_of(user, range)) {
         const auto answer = event->content.answers.find(name);
         if (answer == event->content.answers.end() ||
             answer->second != model::participation::declined) {

@@ -18,7 +18,9 @@ public:
         std::function<bool(const user_id&)> is_here;  // signed in on this device
         /// Has `user` himself asked the other one, who accepted, or accepted him?
         std::function<task<bool>(user_id user, user_id other)> befriended;
-        std::function<std::vector<const opened_event*>(const user_id&)> events_of;
+        /// At least those that take place then.
+        std::function<std::vector<const opened_event*>(const user_id&, const model::interval&)>
+            events_of;
         std::function<std::vector<device_id>(const user_id&)> present;
         std::function<task<result<bytes>>(device_id to, bytes question)> request;
         std::function<bool()> caught_up;

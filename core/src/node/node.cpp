@@ -167,7 +167,7 @@ void node_parts::make_services(std::string listen_rather) {
                                    strategies_to_recover(),
                                    {with.history_kept, with.trash_kept}},
         links->for_replica());
-    opened.emplace(env, *replica, *names);
+    opened.emplace(env, db, *replica, *names, tasks);
     contacts.emplace(
         *replica, *names, *this,
         [this](const user_id& user) {
@@ -214,7 +214,7 @@ void node_parts::make_services(std::string listen_rather) {
     joining.emplace(env, db, joining_parts());
     branches.emplace(env, *replica, *opened, *names, *this, *events, *files);
     search.emplace(env, *replica, *opened, *names);
-    calendars.emplace(env, *replica, *opened, *names, *this);
+    calendars.emplace(env, *replica, *opened, *names, *this, tasks);
     archiving.emplace(env, archive_service::parts{*replica,
                                                   *opened,
                                                   *names,
@@ -240,6 +240,10 @@ void node_parts::make_services(std::string listen_rather) {
                                 newcomers_.insert(who);
                                 begin_catching_up();
                             }});
+    replica->tell_changes(
+        [this](const replica::held_event* before, const replica::held_event* next) {
+            prints->changing(before, next);
+        });
     store.emplace(env, store_service::parts{db, *replica, *opened, *names, *shelf, *files, *keeper,
                                             *backed, [this] { want_catching_up(); },
                                             [this] { return storage_engine(); }, with.scrubbing});
@@ -329,6 +333,9 @@ task<result<void>> node_parts::load_services() {
         co_return loaded;
     }
     if (auto loaded = co_await copies->load(); !loaded) {
+        co_return loaded;
+    }
+    if (auto loaded = co_await opened->load(); !loaded) {
         co_return loaded;
     }
     if (auto loaded = co_await splits->load(); !loaded) {

@@ -11,7 +11,9 @@ free_busy_service::parts node_parts::busy_parts() {
     made.befriended = [this](user_id user, user_id other) {
         return contacts->befriended(user, other);
     };
-    made.events_of = [this](const user_id& user) { return opened->all(user); };
+    made.events_of = [this](const user_id& user, const model::interval& when) {
+        return opened->between(user, when.start, when.end);
+    };
     made.present = [this](const user_id& user) { return present(user); };
     made.request = [this](device_id to, bytes question) {
         return connections->request(to, wire::message_type::free_busy, std::move(question));

@@ -141,6 +141,10 @@ void opened_events::forget(const event_id& which) {
     if (!mutant("opened_events.keeps_old")) {
         opened_.erase(which);
     }
+    glances_.erase(which);
+    if (looked_through_) {
+        unseen_.insert(which);
+    }
     if (forgotten) {
         forgotten(which);
     }
@@ -148,24 +152,106 @@ void opened_events::forget(const event_id& which) {
 
 void opened_events::forget_all() {
     opened_.clear();
+    glances_.forget_all();
+    unseen_.clear();
+    looked_through_ = false;
     if (forgotten) {
         forgotten(std::nullopt);
     }
 }
 
-std::vector<const opened_event*> opened_events::all(const user_id& as) {
-    std::vector<const opened_event*> found;
-    for (const auto& [id, held] : replica_.events().all()) {
-        if (held.header.type != event_kind::calendar || held.header.kind != envelope_kind::put ||
-            !held.header.involves(as)) {
+namespace {
+
+bool is_calendar_event(const replica::held_event& held) {
+    return held.header.type == event_kind::calendar && held.header.kind == envelope_kind::put;
+}
+
+}  // namespace
+
+/// Afterwards there is a glance of every event that somebody here can open.
+void opened_events::look_through() {
+    if (!std::exchange(looked_through_, true)) {
+        for (const auto& [id, held] : replica_.events().all()) {
+            if (!is_calendar_event(held)) {
+                continue;
+            }
+            const auto saved = glances_.take_saved(id);
+            if (saved && saved->version == held.order.hash) {
+                glances_.put(id, *saved, true);
+            } else {
+                unseen_.insert(unseen_.end(), id);
+            }
+        }
+        if (!glances_.unchecked(1).empty()) {
+            tasks_.spawn("open events", open_the_rest());
+        }
+    }
+    for (const event_id& id : std::exchange(unseen_, {})) {
+        look_at(id);
+    }
+}
+
+void opened_events::look_at(const event_id& which) {
+    const replica::held_event* const held = replica_.events().find(which);
+    if (held == nullptr || !is_calendar_event(*held)) {
+        return;
+    }
+    for (const account_view& user : people_.accounts().signed_in()) {
+        if (!held->header.involves(user.id)) {
             continue;
         }
-        const auto opened = open(id, as);
-        if (opened) {
-            found.push_back(*opened);
-        } else {
+        const auto opened = open(which, user.id);
+        if (!opened) {
             env_.log.write(log_level::warn, "calendar",
                            "cannot open an event: " + opened.error().message());
+            continue;
+        }
+        const opened_event& event = **opened;
+        const glance* const before = glances_.find(which);
+        const glance now{event.order.hash,
+                         user.id,
+                         event.utc,
+                         uid_mark(event.content.uid),
+                         model::is_series(event.content),
+                         !event.content.files.empty(),
+                         true};
+        const bool same = before != nullptr && before->version == now.version &&
+                          before->by == now.by && before->utc.start == now.utc.start &&
+                          before->utc.end == now.utc.end;
+        if (same) {
+            glances_.confirm(which);
+        } else {
+            glances_.put(which, now, false);
+        }
+        return;
+    }
+}
+
+/// A few at a time, so that others have their turn: a list of them is quicker then, and what came
+/// from the disk is known to be right.
+task<void> opened_events::open_the_rest() {
+    constexpr std::size_t at_once = 20;
+    while (true) {
+        const auto some = glances_.unchecked(at_once);
+        if (some.empty()) {
+            co_return;
+        }
+        for (const event_id& id : some) {
+            look_at(id);
+            if (const glance* const now = glances_.find(id); now != nullptr && !now->checked) {
+                glances_.erase(id);  // it opens for nobody any more
+            }
+        }
+        co_await offload(env_, env_.compute, [] { return true; });
+    }
+}
+
+std::vector<const opened_event*> opened_events::open_some(const user_id& as,
+                                                          const std::vector<event_id>& which) {
+    std::vector<const opened_event*> found;
+    for (const event_id& id : which) {
+        if (const auto opened = open(id, as)) {
+            found.push_back(*opened);
         }
     }
     std::ranges::sort(found, [](const opened_event* a, const opened_event* b) {
@@ -173,6 +259,28 @@ std::vector<const opened_event*> opened_events::all(const user_id& as) {
                std::tuple(b->utc.start, b->utc.end, b->header.event);
     });
     return found;
+}
+
+std::vector<const opened_event*> opened_events::between(const user_id& as,
+                                                        std::optional<timestamp> from,
+                                                        std::optional<timestamp> to) {
+    look_through();
+    return open_some(as, glances_.between(from, to));
+}
+
+std::vector<const opened_event*> opened_events::with_files(const user_id& as) {
+    look_through();
+    return open_some(as, {glances_.with_files().begin(), glances_.with_files().end()});
+}
+
+const opened_event* opened_events::with_uid(const user_id& as, const std::string& uid) {
+    look_through();
+    for (const opened_event* const one : open_some(as, glances_.with_uid(uid))) {
+        if (one->content.uid == uid) {
+            return one;
+        }
+    }
+    return nullptr;
 }
 
 }  // namespace calbox::node

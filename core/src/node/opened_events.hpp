@@ -1,12 +1,14 @@
-// The calendar events that signed-in users of this device can read, decrypted once per version.
-// Knows which of them overlap. Owned by the node; core thread only.
+// The calendar events that signed-in users of this device can read, decrypted once per version, and
+// found by when they take place without opening the others. Owned by the node; core thread only.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "model/recurrence.hpp"
+#include "node/glances.hpp"
 #include "node/people.hpp"
 #include "replica/replicator.hpp"
 
@@ -30,8 +32,18 @@ model::occurrence next_time(const opened_event& event, timestamp then);
 
 class opened_events {
 public:
-    opened_events(const environment& env, const replica::replicator& replica, const people& who)
-        : env_(env), replica_(replica), people_(who) {}
+    opened_events(const environment& env, replica::database& db, const replica::replicator& replica,
+                  const people& who, task_scope& tasks)
+        : env_(env),
+          replica_(replica),
+          people_(who),
+          tasks_(tasks),
+          glances_(
+              env, db, [&who](const user_id& user) { return who.accounts().identity_of(user); },
+              tasks) {}
+
+    /// At the start, when events and accounts are there.
+    task<result<void>> load() { return glances_.load(); }
 
     /// The current version as `as` may read it; not_found when it is deleted or `as` takes no part
     /// in it. The pointer is valid until the event changes.
@@ -44,8 +56,17 @@ public:
     const opened_event* opened_last(const event_id& which) const;
     /// A version as `as` may read it, whether current or not.
     result<opened_event> read(const replica::held_event& held, const user_id& as) const;
-    /// Every event of `as` that exists, by start.
-    std::vector<const opened_event*> all(const user_id& as);
+    /// Every event of `as` that exists, by start. Opens all of them: where they are many, for what
+    /// cannot do with less.
+    std::vector<const opened_event*> all(const user_id& as) { return between(as, {}, {}); }
+    /// Those of `as` that may take place then, by start: single ones that touch the range, and
+    /// every series.
+    std::vector<const opened_event*> between(const user_id& as, std::optional<timestamp> from,
+                                             std::optional<timestamp> to);
+    /// Those of `as` that name files.
+    std::vector<const opened_event*> with_files(const user_id& as);
+    /// One of `as` with that iCalendar UID, or null.
+    const opened_event* with_uid(const user_id& as, const std::string& uid);
     /// Forgets an event whose version has changed, or everything (a user signed out).
     void forget(const event_id& which);
     void forget_all();
@@ -54,11 +75,20 @@ public:
 
 private:
     void expand(opened_event& event) const;
+    void look_through();
+    void look_at(const event_id& which);
+    task<void> open_the_rest();
+    std::vector<const opened_event*> open_some(const user_id& as,
+                                               const std::vector<event_id>& which);
 
     const environment& env_;
     const replica::replicator& replica_;
     const people& people_;
+    task_scope& tasks_;
+    glances glances_;
     std::map<event_id, opened_event> opened_;
+    std::set<event_id> unseen_;  // of which there is no glance yet
+    bool looked_through_ = false;
 };
 
 }  // namespace calbox::node

@@ -70,8 +70,7 @@ void series_splits::leave_in_doubt(const std::string& uid) {
 }
 
 bool series_splits::is_made(const std::string& uid, const note& what) {
-    return std::ranges::any_of(opened_.all(what.series.organizer),
-                               [&](const opened_event* one) { return one->content.uid == uid; });
+    return opened_.with_uid(what.series.organizer, uid) != nullptr;
 }
 
 void series_splits::look() {

@@ -29,7 +29,7 @@ protected:
         with.befriended = [](user_id one, user_id other) -> task<bool> {
             co_return (one == user(1) && other == user(2)) || (one == user(2) && other == user(1));
         };
-        with.events_of = [this](const user_id&) {
+        with.events_of = [this](const user_id&, const model::interval&) {
             std::vector<const opened_event*> all;
             for (const auto& one : events) {
                 all.push_back(&one);
