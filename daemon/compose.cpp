@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include <malloc.h>
 #include <unistd.h>
 #include <boost/asio/signal_set.hpp>
 
@@ -114,6 +115,7 @@ private:
         auto started = co_await start();
         if (started && !stop_.is_set()) {
             manager_.ready();
+            ::malloc_trim(0);  // reading the store takes more than what it leaves
             if (const auto limit = manager_.watchdog()) {
                 tasks_.spawn("watchdog", keep_saying_alive(*limit / 3));
             }

@@ -104,8 +104,7 @@ json to_json(const node::lock_view& view) {
 json to_json(const node::event_view& view, const std::vector<node::file_view>& files) {
     const auto& content = view.content;
     const auto& time = content.time;
-    json made = times_of(time, view.utc);
-    made.update({
+    json made = {
         {"id", view.id_text},
         {"generation", view.generation.value},
         {"version", view.version.value},
@@ -133,7 +132,8 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
         {"written", model::utc_text(view.written)},
         {"stored_on", view.stored_on},
         {"owed", view.owed},
-    });
+    };
+    made.update(times_of(time, view.utc));
     return made;
 }
 
