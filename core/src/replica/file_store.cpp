@@ -120,14 +120,19 @@ task<result<stored_file>> file_store::import_into(file_root part, byte_source& f
 
 task<result<void>> file_store::finish(file_root root, std::uint64_t size,
                                       const std::vector<digest>& leaves) {
-    const bytes hashes = flat(leaves);
     auto finished =
         co_await db_.with_blobs([root](storage::blob_store& blobs) { return blobs.finish(root); });
     if (!finished) {
         co_return finished;
     }
+    co_return co_await note(root, size, leaves);
+}
+
+task<result<void>> file_store::note(file_root root, std::uint64_t size,
+                                    std::vector<digest> leaves) {
     batch writes;
-    writes.put(record_kind::file, to_bytes(root.view()), codec::encode(file_record{size, hashes}));
+    writes.put(record_kind::file, to_bytes(root.view()),
+               codec::encode(file_record{size, flat(leaves)}));
     co_return co_await db_.apply(std::move(writes));
 }
 
@@ -410,6 +415,32 @@ task<result<void>> file_store::put_leaf(file_root root, std::uint64_t index, byt
         return blobs.write_part(root, index * crypto::leaf_sealed_bytes, data);
     };
     co_return co_await db_.with_blobs(std::move(writing));
+}
+
+task<result<void>> file_store::put_single(file_root root, std::uint64_t size, bytes sealed) {
+    auto writing = [root, size,
+                    data = std::move(sealed)](storage::blob_store& blobs) -> result<digest> {
+        const digest hash = crypto::leaf_hash(data);
+        if (data.size() != crypto::sealed_leaf_bytes(size, 0) ||
+            crypto::root_of({hash}, size) != root) {
+            return fail(errc::mismatch, "a damaged file");
+        }
+        const auto present = blobs.open_part(root);
+        if (!present) {
+            return fail(present.error());
+        }
+        const bool other = *present > data.size();
+        return (other ? blobs.remove(root).and_then([&] { return blobs.open_part(root); })
+                      : present)
+            .and_then([&](std::uint64_t) { return blobs.write_part(root, 0, data); })
+            .and_then([&] { return blobs.finish(root); })
+            .map([&] { return hash; });
+    };
+    const auto written = co_await db_.with_blobs(std::move(writing));
+    if (!written) {
+        co_return fail(written.error());
+    }
+    co_return co_await note(root, size, {*written});
 }
 
 }  // namespace calbox::replica

@@ -79,6 +79,9 @@ public:
                                            const std::vector<digest>& leaves);
     /// mismatch, and nothing is written: the leaf is not the one with the hash `wanted`.
     task<result<void>> put_leaf(file_root root, std::uint64_t index, bytes sealed, digest wanted);
+    /// A whole file that has one part; durable on return. mismatch, and nothing is written: it is
+    /// not the one with this root.
+    task<result<void>> put_single(file_root root, std::uint64_t size, bytes sealed);
     task<result<void>> finish(file_root root, std::uint64_t size,
                               const std::vector<digest>& leaves);
     /// Removes the file and what has come of it; no error when there is nothing.
@@ -86,6 +89,7 @@ public:
 
 private:
     task<result<std::optional<file_record>>> record(file_root root);
+    task<result<void>> note(file_root root, std::uint64_t size, std::vector<digest> leaves);
     task<result<stored_file>> import_into(file_root part, byte_source& from);
 
     const environment& env_;

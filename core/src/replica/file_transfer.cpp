@@ -147,6 +147,10 @@ task<result<void>> file_transfer::fetch(file_root root, std::uint64_t size,
     if (size > wire::limits::file_bytes) {
         co_return fail(errc::too_large, "the file is larger than 1 TiB");
     }
+    if (crypto::leaf_count(size) == 1) {
+        co_return co_await fetch_single(root, size, std::move(sources), mediator,
+                                        std::move(progress));
+    }
     const auto work = std::make_shared<job>();
     work->root = root;
     work->size = size;
@@ -199,6 +203,33 @@ task<result<void>> file_transfer::fetch(file_root root, std::uint64_t size,
         co_return fail(work->last);
     }
     co_return co_await store_.finish(root, size, work->leaves);
+}
+
+/// A file of one part needs no list of their hashes: its own makes the root.
+task<result<void>> file_transfer::fetch_single(file_root root, std::uint64_t size,
+                                               std::vector<device_id> sources,
+                                               file_mediator& mediator,
+                                               std::function<void(std::uint64_t)> progress) {
+    error last{errc::unavailable, "nobody has the file"};
+    for (const device_id& source : sources) {
+        const auto payload = co_await mediator.ask(source, wire::message_type::file_leaf,
+                                                   codec::encode(wire::file_leaf{root, 0}));
+        auto reply =
+            payload ? codec::decode<wire::file_leaf_reply>(*payload) : fail(payload.error());
+        if (!reply) {
+            last = reply.error();
+            continue;
+        }
+        auto put = co_await store_.put_single(root, size, std::move(reply->data));
+        if (put) {
+            progress(size);
+        }
+        if (put || put.error().code != errc::mismatch) {
+            co_return put;
+        }
+        last = put.error();
+    }
+    co_return fail(errc::unavailable, last.message());
 }
 
 }  // namespace calbox::replica

@@ -29,6 +29,9 @@ public:
     static constexpr int in_flight_per_source = 8;
 
 private:
+    task<result<void>> fetch_single(file_root root, std::uint64_t size,
+                                    std::vector<device_id> sources, file_mediator& mediator,
+                                    std::function<void(std::uint64_t)> progress);
     struct job;
     task<result<std::vector<digest>>> leaf_list(file_root root, std::uint64_t size,
                                                 device_id source, file_mediator& mediator);

@@ -14,11 +14,13 @@ device_id device(std::uint8_t number) { return *device_id::from_bytes(bytes(32, 
 
 class content final : public byte_source {
 public:
+    explicit content(std::size_t size = 300'000) : size_(size) {}
     task<result<bytes>> next() override {
-        co_return std::exchange(given_, true) ? bytes() : bytes(300'000, 7);
+        co_return std::exchange(given_, true) ? bytes() : bytes(size_, 7);
     }
 
 private:
+    std::size_t size_;
     bool given_ = false;
 };
 
@@ -83,6 +85,27 @@ TEST_F(file_transfer_test, comes_from_all_who_have_it) {
     EXPECT_TRUE(is_here());
     EXPECT_EQ(progress, made.size);
     EXPECT_EQ(my_store.blobs_held, their_store.blobs_held);
+}
+
+TEST_F(file_transfer_test, a_file_of_one_part_takes_one_question) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{10'000}, crypto::leaf_plain_bytes}) {
+        content all(size);
+        made = *in.run(theirs.import(all));
+        others.asked.clear();
+        others.spoils = [](device_id to, wire::message_type, bytes answer) -> result<bytes> {
+            if (to == device(1)) {
+                answer.back() ^= 1;
+            }
+            return to == device(2) ? fail(errc::timed_out, "silence") : result<bytes>(answer);
+        };
+        EXPECT_EQ(fetch({device(1), device(2)}).error().code, errc::unavailable);
+        EXPECT_FALSE(is_here());
+        ASSERT_TRUE(fetch({device(1), device(2), device(3)}));
+        EXPECT_TRUE(is_here());
+        EXPECT_EQ(progress, size);
+        EXPECT_EQ(others.asked[device(3)], 1U);
+        EXPECT_EQ(others.asked[device(1)], 2U);
+    }
 }
 
 TEST_F(file_transfer_test, a_device_that_lies_or_fails_is_left_out) {
