@@ -2,13 +2,15 @@
 
 CPU seconds are of whole processes, user and system, for each GiB; ratios say more than seconds, since everything of one round runs
 in turn on the same machine. Compared with: one TLS stream of asio::ssl into memory (tls_stream), nginx with curl and with aria2c over
-TLS to the disk. What is not installed is left out, and the output says so. Prints one JSON document.
+TLS to the disk, and, for small files, a folder of syncthing. What is not installed is left out, and the output says so (they are
+Debian's nginx, curl, aria2 and syncthing). Prints one JSON document.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "e2e"))
 sys.dont_write_bytecode = True
@@ -129,8 +132,7 @@ def nginx(folder: pathlib.Path, served: pathlib.Path):
     home.mkdir()
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=localhost", "-days", "2",
                     "-keyout", home / "key.pem", "-out", home / "cert.pem"], check=True, capture_output=True)
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
+    port = free_port()
     (home / "nginx.conf").write_text(f"""
 daemon off; master_process off; pid {home}/pid; error_log {home}/error.log;
 events {{ worker_connections 64; }}
@@ -296,6 +298,90 @@ def small_files(world: harness.World, count: int, each: int) -> dict:
             "sender_cpu_ms_per_file": round((cpu_of(other) - sent) * 1000 / count, 3)}
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return door.getsockname()[1]
+
+
+class Syncthing:
+    """One of two that share a folder over loopback, and talk to nobody else."""
+
+    def __init__(self, folder: pathlib.Path, name: str):
+        self.home, self.shared = folder / f"syncthing-{name}", folder / f"shared-{name}"
+        (self.shared / ".stfolder").mkdir(parents=True)
+        self.listen, self.gui = free_port(), free_port()
+        subprocess.run(["syncthing", "generate", "--home", self.home, "--no-default-folder"], check=True, capture_output=True)
+        said = subprocess.run(["syncthing", "--home", self.home, "--device-id"], check=True, capture_output=True, text=True)
+        self.id = said.stdout.strip()
+        self.process = None
+
+    def start(self, other: "Syncthing") -> None:
+        file = self.home / "config.xml"
+        config = xml.etree.ElementTree.parse(file)
+        root = config.getroot()
+        for old in root.findall("folder") + root.findall("device"):
+            root.remove(old)
+        shared = xml.etree.ElementTree.SubElement(root, "folder", id="photos", path=str(self.shared), type="sendreceive",
+                                                  rescanIntervalS="3600", fsWatcherEnabled="false")
+        for one in (self, other):
+            xml.etree.ElementTree.SubElement(shared, "device", id=one.id)
+            device = xml.etree.ElementTree.SubElement(root, "device", id=one.id, compression="never")
+            xml.etree.ElementTree.SubElement(device, "address").text = f"tcp://127.0.0.1:{one.listen}"
+        options = root.find("options")
+        for key, value in {"listenAddress": f"tcp://127.0.0.1:{self.listen}", "globalAnnounceEnabled": "false",
+                           "localAnnounceEnabled": "false", "relaysEnabled": "false", "natEnabled": "false", "startBrowser": "false",
+                           "crashReportingEnabled": "false", "urAccepted": "-1", "autoUpgradeIntervalH": "0"}.items():
+            for old in options.findall(key):
+                options.remove(old)
+            xml.etree.ElementTree.SubElement(options, key).text = value
+        gui = root.find("gui")
+        gui.find("address").text = f"127.0.0.1:{self.gui}"
+        self.key = gui.find("apikey").text
+        config.write(file)
+        self.process = subprocess.Popen(["syncthing", "serve", "--home", self.home, "--no-browser", "--no-upgrade", "--no-restart"],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "HOME": str(self.home)})
+
+    def ask(self, method: str, path: str):
+        connection = http.client.HTTPConnection("127.0.0.1", self.gui, timeout=120)
+        connection.request(method, path, headers={"X-API-Key": self.key})
+        answer = connection.getresponse()
+        text = answer.read()
+        expect(answer.status == 200, f"syncthing: {path}: {answer.status} {text[:200]!r}")
+        return json.loads(text) if text.startswith(b"{") else text
+
+    def cpu(self) -> float:
+        """It watches over itself with a second process."""
+        pid = self.process.pid
+        children = [one for file in pathlib.Path(f"/proc/{pid}/task").glob("*/children") for one in file.read_text().split()]
+        return cpu_of(pid, *map(int, children))
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+
+
+def syncthing_folder(folder: pathlib.Path, count: int, each: int) -> dict:
+    """The same small files in a folder; from when Alice is told to look at it. Both sides' processor is of the whole time."""
+    alice, bob = (Syncthing(folder, name) for name in ("alice", "bob"))
+    try:
+        alice.start(bob)
+        bob.start(alice)
+        wait_until(lambda: bob.ask("GET", "/rest/system/connections")["connections"][alice.id]["connected"], "they are connected", 60)
+        for number in range(count):
+            (alice.shared / f"{number}.bin").write_bytes(random.Random(number).randbytes(each))
+        received, sent, begun = bob.cpu(), alice.cpu(), time.perf_counter()
+        alice.ask("POST", "/rest/db/scan?folder=photos")
+        wait_until(lambda: sum(1 for one in bob.shared.glob("*.bin") if not one.name.startswith(".")) == count, "all are here", 600)
+        seconds = time.perf_counter() - begun
+        return {"fetched_per_s": round(count / seconds, 1),
+                "receiver_cpu_ms_per_file": round((bob.cpu() - received) * 1000 / count, 3),
+                "sender_cpu_ms_per_file": round((alice.cpu() - sent) * 1000 / count, 3)}
+    finally:
+        alice.stop()
+        bob.stop()
+
+
 def latency(world: harness.World, size: int, events: int, bytes_per_s: float) -> dict:
     """F9: how much later Bob is told of Alice's events while he fetches a file from her. Over a line of `bytes_per_s`, where that is not 0."""
     with contextlib.ExitStack() as stack:
@@ -366,7 +452,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=200, help="whose latency is measured")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--others", nargs="*", default=["tls_stream", "curl", "aria2c"])
+    parser.add_argument("--others", nargs="*", default=["tls_stream", "curl", "aria2c", "syncthing"])
     options = parser.parse_args()
     size = options.mib * MIB
     found: dict = {"benchmark": "files", "mib": options.mib}
@@ -387,6 +473,9 @@ def main() -> int:
         if part in options.parts:
             with harness.World() as world:
                 found[part] = run(world)
+                if part == "small" and "syncthing" in options.others:
+                    missing = not shutil.which("syncthing")
+                    found[part]["syncthing"] = "not installed" if missing else syncthing_folder(world.path, options.small, 10 * 1024)
             print(f"{part}: {json.dumps(found[part])}", file=sys.stderr, flush=True)
     if "latency" in options.parts:
         found["latency"] = []
