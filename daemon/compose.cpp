@@ -403,6 +403,10 @@ result<void> serve(config with, notifier manager) {
     if (!lock) {
         return fail(std::move(lock.error()));
     }
+    // What one thread reads another one frees: with a heap of its own for each thread, that of the
+    // disk's would grow page by page.
+    ::mallopt(M_ARENA_MAX, 1);
+    ::mallopt(M_TOP_PAD, 4 << 20);
     composition all(std::move(with), std::move(manager));
     return all.run();
 }

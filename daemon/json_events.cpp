@@ -104,36 +104,37 @@ json to_json(const node::lock_view& view) {
 json to_json(const node::event_view& view, const std::vector<node::file_view>& files) {
     const auto& content = view.content;
     const auto& time = content.time;
-    json made = {
-        {"id", view.id_text},
-        {"generation", view.generation.value},
-        {"version", view.version.value},
-        {"uid", content.uid},
-        {"title", content.title},
-        {"info", content.info},
-        {"place", content.place},
-        {"recurrence", content.recurrence},
-        {"repeats", repeats(content)},
-        {"series", view.series},
-        {"recurrence_id", view.occurrence ? id_of(*view.occurrence, time) : std::string()},
-        {"next", view.next ? next_of(*view.next) : json()},
-        {"organizer", view.organizer},
-        {"participants", content.participants},
-        {"declined", content.declined},
-        {"answers", answers_of(content)},
-        {"guests_may", rights(view.guests_may)},
-        {"files", list_of(files)},
-        {"state", to_string(view.state)},
-        {"locked_by", view.lock ? view.lock->by : std::string()},
-        {"lock", view.lock ? to_json(*view.lock) : json()},
-        {"lacks", view.lacks ? to_json(*view.lacks) : json()},
-        {"conflicts", view.conflicts},
-        {"written_by", view.written_by},
-        {"written", model::utc_text(view.written)},
-        {"stored_on", view.stored_on},
-        {"owed", view.owed},
-    };
-    made.update(times_of(time, view.utc));
+    json made = times_of(time, view.utc);
+    // Lists have hundreds of these, and a list of initializers makes an array of each of its lines.
+    auto& members = made.get_ref<json::object_t&>();
+    const auto put = [&](const char* name, json value) { members.emplace(name, std::move(value)); };
+    put("id", view.id_text);
+    put("generation", view.generation.value);
+    put("version", view.version.value);
+    put("uid", content.uid);
+    put("title", content.title);
+    put("info", content.info);
+    put("place", content.place);
+    put("recurrence", content.recurrence);
+    put("repeats", repeats(content));
+    put("series", view.series);
+    put("recurrence_id", view.occurrence ? id_of(*view.occurrence, time) : std::string());
+    put("next", view.next ? next_of(*view.next) : json());
+    put("organizer", view.organizer);
+    put("participants", content.participants);
+    put("declined", content.declined);
+    put("answers", answers_of(content));
+    put("guests_may", rights(view.guests_may));
+    put("files", list_of(files));
+    put("state", to_string(view.state));
+    put("locked_by", view.lock ? view.lock->by : std::string());
+    put("lock", view.lock ? to_json(*view.lock) : json());
+    put("lacks", view.lacks ? to_json(*view.lacks) : json());
+    put("conflicts", view.conflicts);
+    put("written_by", view.written_by);
+    put("written", model::utc_text(view.written));
+    put("stored_on", view.stored_on);
+    put("owed", view.owed);
     return made;
 }
 
