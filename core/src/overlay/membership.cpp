@@ -1,0 +1,231 @@
+#include "overlay/membership.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace calbox::overlay {
+
+membership::effects membership::start(instant now) {
+    // Not all at the same moment.
+    period_at_ = now + duration(static_cast<std::int64_t>(
+                           entropy_.below(static_cast<std::uint64_t>(with_.period.count()))));
+    pass_on({self_, life_, state::alive});
+    return {};
+}
+
+membership::effects membership::add(const device_id& device, instant now) {
+    effects all;
+    if (device != self_ && !members_.contains(device)) {
+        change(device, 0, state::alive, now, all);
+        passing_.erase(device);  // whoever said so says it to others, too
+    }
+    return all;
+}
+
+membership::effects membership::on_asked(const device_id& from, const std::vector<news>& said,
+                                         instant now) {
+    effects all;
+    if (from != self_ && !members_.contains(from)) {
+        change(from, 0, state::alive, now, all);
+    }
+    hear(said, now, all);
+    return all;
+}
+
+membership::effects membership::on_answer(const device_id& from, const device_id& about, bool alive,
+                                          const std::vector<news>& said, instant now) {
+    effects all = on_asked(from, said, now);
+    if (alive && about == asked_) {
+        asked_.reset();
+        helpers_at_.reset();
+    }
+    return all;
+}
+
+std::vector<membership::news> membership::news_for(const device_id& to) {
+    std::vector<news> said;
+    // Whoever is suspected hears of it from all that talk to it, and can say that it lives.
+    if (const auto found = members_.find(to);
+        found != members_.end() && found->second.what != state::alive) {
+        said.push_back({to, found->second.life, found->second.what});
+    }
+    std::vector<passed_on*> rarest;
+    rarest.reserve(passing_.size());
+    for (auto& [device, one] : passing_) {
+        if (device != to) {
+            rarest.push_back(&one);
+        }
+    }
+    const std::size_t count = std::min(said_most - said.size(), rarest.size());
+    std::ranges::partial_sort(
+        rarest, rarest.begin() + static_cast<std::ptrdiff_t>(count), {},
+        [](const passed_on* one) { return std::pair(one->times, one->what.device); });
+    for (std::size_t i = 0; i < count; ++i) {
+        said.push_back(rarest[i]->what);
+        if (++rarest[i]->times >= passed_on_most()) {
+            passing_.erase(device_id(rarest[i]->what.device));
+        }
+    }
+    return said;
+}
+
+void membership::hear(const std::vector<news>& said, instant now, effects& all) {
+    for (const news& one : said) {
+        hear_of(one, now, all);
+    }
+}
+
+void membership::hear_of(const news& one, instant now, effects& all) {
+    if (one.device == self_) {
+        if (one.what != state::alive && one.life >= life_) {
+            life_ = one.life + 1;
+            pass_on({self_, life_, state::alive});
+        }
+        return;
+    }
+    const auto known = members_.find(one.device);
+    if (known == members_.end()) {
+        if (one.what != state::gone) {
+            change(one.device, one.life, one.what, now, all);
+        }
+        return;
+    }
+    const bool newer = one.life > known->second.life;
+    const bool worse = one.life == known->second.life && one.what > known->second.what;
+    if (newer || worse) {
+        change(one.device, one.life, one.what, now, all);
+    }
+}
+
+void membership::change(const device_id& device, std::uint64_t life, state what, instant now,
+                        effects& all) {
+    const auto [entry, fresh] = members_.try_emplace(device);
+    const bool was = !fresh && entry->second.what != state::gone;
+    const bool is = what != state::gone;
+    entry->second = {life, what, now};
+    pass_on({device, life, what});
+    if (what == state::alive) {
+        silent_.erase(device);
+    } else {
+        silent_.insert(device);
+    }
+    if (is && !was) {
+        ++alive_;
+        all.push_back(came{device});
+        // Somewhere in the round that is under way (SWIM, 4.3).
+        to_ask_.insert(
+            to_ask_.begin() + static_cast<std::ptrdiff_t>(entropy_.below(to_ask_.size() + 1)),
+            device);
+    } else if (was && !is) {
+        --alive_;
+        all.push_back(went{device});
+    }
+}
+
+membership::effects membership::on_time(instant now) {
+    effects all;
+    if (helpers_at_ && now >= *helpers_at_) {
+        helpers_at_.reset();
+        std::vector<device_id> others = alive();
+        std::erase(others, *asked_);
+        for (std::size_t i = 0; i < std::min(with_.helpers, others.size()); ++i) {
+            const auto drawn = static_cast<std::size_t>(entropy_.below(others.size() - i));
+            std::swap(others[i], others[i + drawn]);
+            all.push_back(ask{others[i], *asked_, news_for(others[i])});
+        }
+    }
+    if (period_at_ && now >= *period_at_) {
+        end_period(now, all);
+        ask_next(all);
+        period_at_ = now + with_.period;
+        helpers_at_ = asked_ ? std::optional(now + with_.answer_time) : std::nullopt;
+    }
+    return all;
+}
+
+void membership::end_period(instant now, effects& all) {
+    if (asked_) {
+        if (const auto silent = members_.find(*asked_);
+            silent != members_.end() && silent->second.what == state::alive) {
+            change(*asked_, silent->second.life, state::suspected, now, all);
+        }
+        asked_.reset();
+    }
+    const duration waited = patience();
+    std::vector<device_id> over;
+    for (auto one = silent_.begin(); one != silent_.end();) {
+        const member& its = members_.at(*one);
+        if (its.what == state::suspected && now - its.since >= waited) {
+            over.push_back(*one);
+        }
+        const bool forgotten = its.what == state::gone && now - its.since >= gone_kept;
+        if (forgotten) {
+            members_.erase(*one);
+        }
+        one = forgotten ? silent_.erase(one) : std::next(one);
+    }
+    for (const device_id& device : over) {
+        change(device, members_.at(device).life, state::gone, now, all);
+    }
+}
+
+/// Each member once in a round, in an order of chance: whoever went is asked within two rounds
+/// (SWIM, 4.3).
+void membership::ask_next(effects& all) {
+    for (int round = 0; round < 2 && !asked_; ++round) {
+        while (!to_ask_.empty() && !asked_) {
+            const device_id next = to_ask_.back();
+            to_ask_.pop_back();
+            if (is_alive(next)) {
+                asked_ = next;
+            }
+        }
+        if (!asked_) {
+            to_ask_ = alive();
+            for (std::size_t i = to_ask_.size(); i > 1; --i) {
+                std::swap(to_ask_[i - 1], to_ask_[static_cast<std::size_t>(entropy_.below(i))]);
+            }
+        }
+    }
+    if (asked_) {
+        all.push_back(ask{*asked_, *asked_, news_for(*asked_)});
+    }
+}
+
+std::optional<instant> membership::deadline() const noexcept {
+    if (helpers_at_ && (!period_at_ || *helpers_at_ < *period_at_)) {
+        return helpers_at_;
+    }
+    return period_at_;
+}
+
+std::vector<device_id> membership::alive() const {
+    std::vector<device_id> all;
+    all.reserve(alive_);
+    for (const auto& [device, one] : members_) {
+        if (one.what != state::gone) {
+            all.push_back(device);
+        }
+    }
+    return all;
+}
+
+bool membership::is_alive(const device_id& device) const noexcept {
+    const auto found = members_.find(device);
+    return found != members_.end() && found->second.what != state::gone;
+}
+
+/// How long a suspected member has to say that it lives: as long as news take to reach all, some
+/// times over.
+duration membership::patience() const noexcept {
+    const double tens = std::max(1.0, std::log10(static_cast<double>(alive_ + 1)));
+    return duration(static_cast<std::int64_t>(static_cast<double>(with_.period.count()) *
+                                              with_.suspected_for * tens));
+}
+
+/// SWIM, 5: a few times the logarithm reach everybody.
+std::size_t membership::passed_on_most() const noexcept {
+    return static_cast<std::size_t>(std::ceil(3 * std::log(static_cast<double>(alive_ + 2)) + 1));
+}
+
+}  // namespace calbox::overlay

@@ -1,0 +1,119 @@
+// Which members of a large group are alive, when they are too many to ask each other all the time:
+// each asks one member in a period, others ask in its place when it does not answer, who stays
+// silent is suspected and may say that it lives, and all news travel with the questions and answers
+// (Das, Gupta, Motivala: "SWIM: scalable weakly-consistent infection-style process group membership
+// protocol", 2002). Sans-IO: inputs with the time in, effects out. Owned by whoever carries its
+// effects out; core thread only.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include <calbox/bytes.hpp>
+#include <calbox/codec.hpp>
+#include <calbox/environment.hpp>
+#include <calbox/ids.hpp>
+
+namespace calbox::overlay {
+
+class membership {
+public:
+    enum class state : std::uint8_t { alive = 1, suspected = 2, gone = 3 };
+    /// What is said of a member. `life` is its own to raise: the higher one counts, and of one
+    /// life the worse news.
+    struct news {
+        device_id device;
+        std::uint64_t life = 0;
+        state what = state::alive;
+        static constexpr auto fields =
+            std::tuple(codec::field<1>(&news::device), codec::field<2>(&news::life),
+                       codec::field<3>(&news::what));
+        friend bool operator==(const news&, const news&) = default;
+    };
+    struct settings {
+        duration period = std::chrono::seconds(1);
+        duration answer_time = std::chrono::milliseconds(500);  // before others are asked to ask
+        std::size_t helpers = 3;
+        int suspected_for = 4;  // periods, for each power of ten of members
+    };
+
+    // Effects, to be carried out in their order.
+    /// Ask `to` whether `about` is alive: itself, or whom it is to ask in turn.
+    struct ask {
+        device_id to, about;
+        std::vector<news> said;
+    };
+    struct came {
+        device_id device;
+    };
+    struct went {
+        device_id device;
+    };
+    using effect = std::variant<ask, came, went>;
+    using effects = std::vector<effect>;
+
+    /// `life` is higher than in every earlier run of this device: the wall clock will do.
+    membership(random& entropy, const device_id& self, std::uint64_t life, settings with)
+        : entropy_(entropy), self_(self), life_(life), with_(with) {}
+
+    effects start(instant now);
+    /// A member that was heard of otherwise; of one that is known, nothing changes.
+    effects add(const device_id& device, instant now);
+    /// `from` asks, about this device or another one.
+    effects on_asked(const device_id& from, const std::vector<news>& said, instant now);
+    /// What goes with a question or an answer to `to`: what it must hear of itself first, then what
+    /// was passed on least often.
+    std::vector<news> news_for(const device_id& to);
+    /// `from` was asked about `about` and has answered: it is alive, or not as far as it knows.
+    effects on_answer(const device_id& from, const device_id& about, bool alive,
+                      const std::vector<news>& said, instant now);
+    /// deadline() has passed.
+    effects on_time(instant now);
+
+    std::optional<instant> deadline() const noexcept;
+    /// Ascending, those that are suspected among them, without this one.
+    std::vector<device_id> alive() const;
+    bool is_alive(const device_id& device) const noexcept;
+    std::uint64_t life() const noexcept { return life_; }
+
+    static constexpr std::size_t said_most = 32;  // news in one message
+    /// So long is remembered who went, so that old news do not bring it back.
+    static constexpr duration gone_kept = std::chrono::minutes(10);
+
+private:
+    struct member {
+        std::uint64_t life = 0;
+        state what = state::alive;
+        instant since{};
+    };
+    struct passed_on {
+        news what;
+        std::size_t times = 0;
+    };
+
+    void hear(const std::vector<news>& said, instant now, effects& all);
+    void hear_of(const news& one, instant now, effects& all);
+    void change(const device_id& device, std::uint64_t life, state what, instant now, effects& all);
+    void pass_on(const news& one) { passing_[one.device] = {one, 0}; }
+    void end_period(instant now, effects& all);
+    void ask_next(effects& all);
+    duration patience() const noexcept;
+    std::size_t passed_on_most() const noexcept;
+
+    random& entropy_;
+    device_id self_;
+    std::uint64_t life_;
+    settings with_;
+    std::map<device_id, member> members_;
+    std::size_t alive_ = 0;       // of them
+    std::set<device_id> silent_;  // of them: suspected, or gone
+    std::map<device_id, passed_on> passing_;
+    std::vector<device_id> to_ask_;   // in this round, last first: each member once
+    std::optional<device_id> asked_;  // in this period, and has not answered
+    std::optional<instant> period_at_, helpers_at_;
+};
+
+}  // namespace calbox::overlay

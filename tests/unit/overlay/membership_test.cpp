@@ -1,0 +1,163 @@
+// Members that watch each other: who asks whom, who is suspected and refutes it, how news travel.
+#include "overlay/membership.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/test_environment.hpp"
+
+namespace calbox::overlay {
+namespace {
+
+using namespace std::chrono_literals;
+using state = membership::state;
+
+device_id device(std::uint8_t n) {
+    device_id id;
+    id.value[0] = n;
+    return id;
+}
+
+template <class Effect>
+std::vector<Effect> only(const membership::effects& all) {
+    std::vector<Effect> found;
+    for (const auto& one : all) {
+        if (const auto* const fits = std::get_if<Effect>(&one)) {
+            found.push_back(*fits);
+        }
+    }
+    return found;
+}
+
+class membership_test : public testing::Test {
+protected:
+    void SetUp() override { (void)machine.start(now); }
+    void know(int count) {
+        for (int i = 1; i <= count; ++i) {
+            (void)machine.add(device(static_cast<std::uint8_t>(i)), now);
+        }
+    }
+    membership::effects next() {
+        now = *machine.deadline();
+        return machine.on_time(now);
+    }
+    /// Until `device(n)` is asked, all others answering.
+    void until_asked(std::uint8_t n) {
+        for (int tries = 0; tries < 100; ++tries) {
+            for (const auto& one : only<membership::ask>(next())) {
+                if (one.about == device(n)) {
+                    return;
+                }
+                (void)machine.on_answer(one.to, one.about, true, {}, now);
+            }
+        }
+        FAIL() << "never asked";
+    }
+    std::optional<membership::news> said_of(std::uint8_t n, std::uint8_t to) {
+        for (const auto& one : machine.news_for(device(to))) {
+            if (one.device == device(n)) {
+                return one;
+            }
+        }
+        return std::nullopt;
+    }
+
+    test::seeded_random entropy{5};
+    instant now{1h};
+    membership machine{entropy, device(200), 7, {}};
+};
+
+TEST_F(membership_test, each_member_is_asked_once_in_a_round) {
+    know(10);
+    std::map<device_id, int> asked;
+    while (asked.size() < 10) {
+        for (const auto& one : only<membership::ask>(next())) {
+            EXPECT_EQ(one.to, one.about) << "all have answered";
+            EXPECT_EQ(++asked[one.about], 1);
+            (void)machine.on_answer(one.to, one.about, true, {}, now);
+        }
+    }
+}
+
+TEST_F(membership_test, others_ask_in_its_place_and_one_answer_is_enough) {
+    know(10);
+    until_asked(4);
+    const auto helping = only<membership::ask>(next());
+    ASSERT_EQ(helping.size(), 3u);
+    for (const auto& one : helping) {
+        EXPECT_EQ(one.about, device(4));
+        EXPECT_NE(one.to, device(4));
+    }
+    (void)machine.on_answer(helping[1].to, device(4), true, {}, now);
+    (void)next();
+    EXPECT_EQ(said_of(4, 9), std::nullopt) << "no news";
+}
+
+TEST_F(membership_test, a_silent_member_is_suspected_then_gone_and_others_hear_of_both) {
+    know(10);
+    until_asked(4);
+    (void)next();  // helpers are asked
+    const auto after = next();
+    EXPECT_TRUE(only<membership::went>(after).empty());
+    EXPECT_EQ(said_of(4, 9), (membership::news{device(4), 0, state::suspected}));
+    EXPECT_TRUE(machine.is_alive(device(4)));
+    const instant suspected = now;
+    std::vector<membership::went> gone;
+    while (gone.empty()) {
+        const auto all = next();
+        gone = only<membership::went>(all);
+        for (const auto& one : only<membership::ask>(all)) {
+            if (one.about != device(4)) {
+                (void)machine.on_answer(one.to, one.about, true, {}, now);
+            }
+        }
+    }
+    EXPECT_EQ(gone[0].device, device(4));
+    EXPECT_GE(now - suspected, 4s);
+    EXPECT_LE(now - suspected, 6s);
+    EXPECT_FALSE(machine.is_alive(device(4)));
+    EXPECT_EQ(said_of(4, 9), (membership::news{device(4), 0, state::gone}));
+    EXPECT_TRUE(machine.add(device(4), now).empty()) << "hearsay does not bring it back";
+    const auto back = machine.on_asked(device(9), {{device(4), 1, state::alive}}, now);
+    EXPECT_EQ(only<membership::came>(back).size(), 1u) << "its own word does";
+}
+
+TEST_F(membership_test, who_is_suspected_hears_it_first_and_refutes_it) {
+    know(60);
+    std::vector<membership::news> many;
+    for (std::uint8_t n = 1; n <= 60; ++n) {
+        many.push_back({device(n), 1, state::alive});
+    }
+    many.push_back({device(4), 1, state::suspected});
+    (void)machine.on_asked(device(9), many, now);
+    const auto said = machine.news_for(device(4));
+    ASSERT_EQ(said.size(), membership::said_most);
+    EXPECT_EQ(said[0], (membership::news{device(4), 1, state::suspected}));
+
+    (void)machine.on_asked(device(9), {{device(200), 7, state::suspected}}, now);
+    EXPECT_EQ(machine.life(), 8u);
+    EXPECT_EQ(said_of(200, 9), (membership::news{device(200), 8, state::alive}));
+    (void)machine.on_asked(device(9), {{device(200), 7, state::gone}}, now);
+    EXPECT_EQ(machine.life(), 8u) << "of a life before";
+
+    (void)machine.on_asked(device(9), {{device(4), 2, state::alive}}, now);
+    for (int i = 0; i < 20; ++i) {
+        for (const auto& one : only<membership::ask>(next())) {
+            (void)machine.on_answer(one.to, one.about, true, {}, now);
+        }
+    }
+    EXPECT_TRUE(machine.is_alive(device(4))) << "the suspicion was of its life before";
+}
+
+TEST_F(membership_test, news_are_passed_on_some_times_and_no_more) {
+    know(10);
+    (void)machine.on_asked(device(1), {{device(50), 3, state::alive}}, now);
+    int times = 0;
+    while (said_of(50, 9)) {
+        ASSERT_LT(++times, 50);
+    }
+    EXPECT_GE(times, 4);
+    EXPECT_EQ(machine.alive().size(), 11u);
+}
+
+}  // namespace
+}  // namespace calbox::overlay
