@@ -4,13 +4,14 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 
 import harness
 from harness import Skip, World, expect, wait_until
 from hosts import HEARTBEAT_S, PATIENCE, Steps
-from netns import Behind, Inside, Network
+from netns import Behind, Inside, Network, ip
 
 
 def way(person, other: str) -> list[str]:
@@ -110,5 +111,95 @@ def port_of_the_router(world: World) -> None:
     steps.end()
 
 
+UPNP_TABLE = """table inet upnp {
+    chain forward {
+        type filter hook forward priority 0
+        jump passed
+    }
+    chain passed { }
+    chain prerouting {
+        type nat hook prerouting priority -100
+        jump ports
+    }
+    chain ports { }
+    chain postrouting {
+        type nat hook postrouting priority 90
+        jump back
+    }
+    chain back { }
+}
+"""
+UPNP_CONFIG = """ext_ifname=eth0
+ext_ip={outside}
+listening_ip=home
+port=0
+enable_natpmp=no
+enable_upnp=yes
+secure_mode=yes
+uuid=00000000-0000-4000-8000-00000000000{number}
+upnp_table_name=upnp
+upnp_nat_table_name=upnp
+upnp_forward_chain=passed
+upnp_nat_chain=ports
+upnp_nat_postrouting_chain=back
+allow 1024-65535 0.0.0.0/0 1024-65535
+"""
+
+
+def port_by_upnp(world: World) -> None:
+    """The same with the UPnP of miniupnpd, which is what many home routers run. It gives no ports of the documentation's addresses,
+    so that the routers have others beside, which mean nothing outside of these namespaces."""
+    if not shutil.which("miniupnpd"):
+        raise Skip("there is no command miniupnpd (Debian package miniupnpd-nftables)")
+    steps = Steps()
+    routers, outsides = [], []
+
+    class Given(Behind):
+        def plug_in(self) -> str:
+            inside = super().plug_in()
+            space, number = self.network.namespace(f"nat-{self.host}"), len(routers) + 1
+            outsides.append(f"11.22.33.{number}")
+            ip("-n", space, "address", "add", f"{outsides[-1]}/24", "dev", "eth0")
+            within = ["ip", "netns", "exec", space]
+            subprocess.run([*within, "nft", "-f", "-"], input=UPNP_TABLE, text=True, timeout=30, check=True)
+            config = world.path / f"miniupnpd-{self.host}.conf"
+            config.write_text(UPNP_CONFIG.format(outside=outsides[-1], number=number))
+            routers.append(subprocess.Popen([*within, "miniupnpd", "-d", "-f", config, "-P", config.with_suffix(".pid")],
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+            said = []
+            while "HTTP listening on port" not in "".join(said[-1:]):
+                said.append(routers[-1].stderr.readline())
+                expect(said[-1], f"miniupnpd does not start: {''.join(said)}")
+            threading.Thread(target=routers[-1].stderr.read, daemon=True).start()
+            return inside
+
+    def mapped(network: Network, person) -> str:
+        return subprocess.run(["ip", "netns", "exec", network.namespace(f"nat-{person.daemon.host}"), "nft", "list", "chain", "inet",
+                               "upnp", "ports"], capture_output=True, text=True, timeout=30, check=True).stdout
+
+    with Network(world) as network:
+        try:
+            alice, bob = two_behind_routers(world, steps, ("sym-a", "sym-b"), kind=Given, network__port_mapping="auto")
+            ip("-n", network.namespace("hub"), "route", "add", "11.22.33.0/24", "dev", "eth0")
+            with steps.shows("each has a port of its router, and tells the others of it", "R39"):
+                for person, outside in zip((alice, bob), outsides):
+                    wait_until(lambda person=person, outside=outside:
+                               any(one.startswith(f"{outside}:") for one in person.daemon.addresses()),
+                               f"{person.name} tells of it", PATIENCE)
+                    expect("dnat" in mapped(network, person), "the router passes it on")
+            with steps.shows("they talk directly", "R39"):
+                for person, other in ((alice, "bob"), (bob, "alice")):
+                    wait_until(lambda person=person, other=other: way(person, other) == ["direct"],
+                               f"{person.name} reaches {other} directly", PATIENCE)
+            with steps.shows("a daemon that ends gives its port back", "R39"):
+                alice.daemon.terminate()
+                wait_until(lambda: "dnat" not in mapped(network, alice), "the port was given back", PATIENCE)
+        finally:
+            for router in routers:
+                router.kill()
+                router.wait()
+    steps.end()
+
+
 if __name__ == "__main__":
-    harness.main(punched, symmetric, port_of_the_router)
+    harness.main(punched, symmetric, port_of_the_router, port_by_upnp)
