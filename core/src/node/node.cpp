@@ -370,7 +370,7 @@ void node_parts::enter_network() {
             tasks.spawn("end when not needed", end_when_not_needed());
         }
     }
-    edge->start(rendezvous.has_value());
+    edge->start(rendezvous.has_value(), plays(wire::role::backup));
     begin_publishing();
     if (with.tests_reachability) {
         tasks.spawn("reach", keep_asking_reach());

@@ -22,13 +22,15 @@ edge_service::edge_service(const environment& env, locations& known, discovery::
       mediator_(mediator),
       self_(self),
       machine_(strategy, env.entropy, with),
+      further_(env.entropy, self),
       tasks_(env, "edge") {}
 
-void edge_service::start(bool only_self) {
+void edge_service::start(bool only_self, bool everywhere) {
     if (std::exchange(started_, true)) {
         return;
     }
     only_self_ = only_self;
+    everywhere_ = everywhere && !only_self;
     if (only_self) {
         carry_out(machine_.add(self_, true, env_.time.now()));
     } else {
@@ -49,6 +51,8 @@ void edge_service::ask_also(const device_id& helper) {
 }
 
 void edge_service::request_stop() noexcept {
+    everywhere_ = false;
+    carry_out(further_.stop());
     carry_out(machine_.stop());
     if (timer_) {
         env_.timers.cancel(*timer_);
@@ -116,6 +120,7 @@ void edge_service::carry_out(bootstrap::effects all) {
                 "lost the rendezvous " + gone->from.hex().substr(0, 8) + ", looking for another");
         }
     }
+    lease_everywhere();
     arm();
 }
 
@@ -124,12 +129,40 @@ void edge_service::arm() {
         env_.timers.cancel(*timer_);
         timer_.reset();
     }
-    if (const auto at = machine_.deadline()) {
+    auto at = machine_.deadline();
+    if (const auto other = further_.deadline(); other && (!at || *other < *at)) {
+        at = other;
+    }
+    if (at) {
         timer_ = env_.timers.schedule(*at, [this] {
             timer_.reset();
+            carry_out(further_.on_time(env_.time.now()));
             carry_out(machine_.on_time(env_.time.now()));
         });
     }
+}
+
+/// What is known, and where this device leases from, changes in many ways: it is looked at after
+/// each of them.
+void edge_service::lease_everywhere() {
+    if (everywhere_) {
+        carry_out(further_.want(known_.holders(wire::role::rendezvous), machine_.lessor(),
+                                env_.time.now()));
+    }
+}
+
+void edge_service::carry_out(const further_leases::effects& all) {
+    for (const further_leases::effect& one : all) {
+        if (const auto* const leasing = std::get_if<further_leases::ask_lease>(&one)) {
+            tasks_.spawn("further lease", ask_further_lease(leasing->from));
+        } else if (const auto* const beating = std::get_if<further_leases::beat>(&one)) {
+            tasks_.spawn("further heartbeat", beat_further(beating->to, beating->limit));
+        } else if (const auto* const leaving = std::get_if<further_leases::leave>(&one)) {
+            mediator_.tell(leaving->from, wire::message_type::leave,
+                           codec::encode(wire::leave{leaving->moved_to}));
+        }
+    }
+    arm();
 }
 
 task<void> edge_service::probe(device_id to) {
@@ -142,13 +175,12 @@ task<void> edge_service::probe(device_id to) {
                    : machine_.on_no_offer(to, now));
 }
 
-task<void> edge_service::ask_lease(device_id from) {
+task<result<wire::lease_reply>> edge_service::request_lease(device_id from) {
     const auto answer = co_await mediator_.request(
         from, wire::message_type::lease, codec::encode(wire::lease{mediator_.me()}), request_time);
     auto what = answer ? codec::decode<wire::lease_reply>(*answer) : fail(answer.error());
     if (!what) {
-        carry_out(machine_.on_no_lease(from, env_.time.now()));
-        co_return;
+        co_return what;
     }
     for (const auto* const list : {&what->rendezvous, &what->backups}) {
         for (wire::location one : *list) {
@@ -165,7 +197,24 @@ task<void> edge_service::ask_lease(device_id from) {
         named.push_back(one.device);
     }
     consider(std::move(named), false);
-    carry_out(machine_.on_lease(from, *what, env_.time.now()));
+    co_return what;
+}
+
+task<void> edge_service::ask_lease(device_id from) {
+    const auto what = co_await request_lease(from);
+    const instant now = env_.time.now();
+    carry_out(what ? machine_.on_lease(from, *what, now) : machine_.on_no_lease(from, now));
+}
+
+task<void> edge_service::ask_further_lease(device_id from) {
+    const auto what = co_await request_lease(from);
+    carry_out(further_.on_lease(from, what ? std::optional(*what) : std::nullopt, env_.time.now()));
+}
+
+task<void> edge_service::beat_further(device_id to, duration limit) {
+    const auto answer = co_await mediator_.request(to, wire::message_type::heartbeat,
+                                                   codec::encode(wire::heartbeat{}), limit);
+    carry_out(further_.on_beat(to, answer.has_value(), env_.time.now()));
 }
 
 task<void> edge_service::beat(device_id to, duration limit) {
@@ -294,6 +343,7 @@ task<void> edge_service::look_for_rendezvous() {
 void edge_service::renew() {
     if (const auto from = machine_.lessor(); from && started_) {
         tasks_.spawn("renew the lease", ask_lease(*from));
+        carry_out(further_.renew());
     }
 }
 
@@ -395,6 +445,7 @@ void edge_service::on_move(const device_id& from, wire::location to) {
     if (only_self_ || (to.roles & wire::role::rendezvous) == 0) {
         return;
     }
+    carry_out(further_.on_move(from, to.device, env_.time.now()));
     const device_id where = to.device;
     if (machine_.lessor() == from) {
         to.online = true;
@@ -424,6 +475,7 @@ void edge_service::on_peer(const device_id& device, bool up) {
     if (up) {
         on_advertised(device);
     } else {
+        carry_out(further_.on_peer_gone(device, env_.time.now()));
         carry_out(machine_.on_peer_gone(device, env_.time.now()));
     }
 }

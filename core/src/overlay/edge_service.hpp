@@ -3,6 +3,7 @@
 #pragma once
 
 #include "overlay/bootstrap.hpp"
+#include "overlay/further_leases.hpp"
 #include "overlay/locations.hpp"
 #include "overlay/resolver.hpp"
 
@@ -41,8 +42,9 @@ public:
                  resolver& asks, edge_mediator& mediator, device_id self,
                  bootstrap::timers with = {});
 
-    /// `only_self`: this node is a rendezvous and leases from itself.
-    void start(bool only_self);
+    /// `only_self`: this node is a rendezvous and leases from itself. `everywhere`: others are to
+    /// find it at every rendezvous, not only at the one that it has chosen.
+    void start(bool only_self, bool everywhere = false);
     /// Where to ask for rendezvous while none is known, for example the registry of the invitation.
     void ask_also(const device_id& helper);
     /// This device is a rendezvous from now on, because it found none: it leases from itself, and
@@ -69,6 +71,8 @@ public:
     bool is_online(const device_id& device) const;
     std::vector<device_id> backups() const;
     std::optional<device_id> lessor() const noexcept { return machine_.lessor(); }
+    /// Beside that one, ascending.
+    std::vector<device_id> further_lessors() const { return further_.lessors(); }
     /// A lease is held, and where it is held was asked who of this device's people is online.
     bool is_settled() const noexcept { return settled_at_ && machine_.lessor() == settled_at_; }
     bool seeks() const noexcept { return machine_.seeks(); }
@@ -87,7 +91,12 @@ public:
 
 private:
     void carry_out(bootstrap::effects all);
+    void carry_out(const further_leases::effects& all);
+    void lease_everywhere();
     void arm();
+    task<result<wire::lease_reply>> request_lease(device_id from);
+    task<void> ask_further_lease(device_id from);
+    task<void> beat_further(device_id to, duration limit);
     task<void> probe(device_id to);
     task<void> ask_lease(device_id from);
     task<void> beat(device_id to, duration limit);
@@ -105,6 +114,7 @@ private:
     edge_mediator& mediator_;
     device_id self_;
     bootstrap machine_;
+    further_leases further_;
     task_scope tasks_;
     std::optional<timer_queue::id> timer_;
     std::set<device_id> helpers_;
@@ -113,6 +123,7 @@ private:
     std::uint64_t lease_number_ = 0;
     std::optional<device_id> settled_at_;
     bool only_self_ = false;
+    bool everywhere_ = false;
     bool started_ = false;
 };
 

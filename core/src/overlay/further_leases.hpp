@@ -1,0 +1,75 @@
+// Leases beside the one that bootstrap keeps, of a device that everybody is to find: a backup has
+// one at every rendezvous that it knows. Nothing is chosen here, and nothing depends on one of
+// them: what is lost is asked for again. Sans-IO: inputs with the time in, effects out. Owned by
+// the edge service; core thread only.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include <calbox/environment.hpp>
+
+#include "wire/messages.hpp"
+
+namespace calbox::overlay {
+
+class further_leases {
+public:
+    struct ask_lease {
+        device_id from;
+    };
+    struct beat {
+        device_id to;
+        duration limit;
+    };
+    struct leave {
+        device_id from;
+        std::optional<device_id> moved_to = std::nullopt;
+    };
+    using effect = std::variant<ask_lease, beat, leave>;
+    using effects = std::vector<effect>;
+
+    further_leases(random& entropy, const device_id& self) : entropy_(entropy), self_(self) {}
+
+    /// At all of `rendezvous` but `chosen`, whose lease is kept elsewhere; of many, at those whose
+    /// ids are nearest to this device's, so that each has its share.
+    effects want(std::vector<device_id> rendezvous, const std::optional<device_id>& chosen,
+                 instant now);
+    /// Nothing when there was no answer.
+    effects on_lease(const device_id& from, const std::optional<wire::lease_reply>& what,
+                     instant now);
+    effects on_beat(const device_id& to, bool answered, instant now);
+    effects on_peer_gone(const device_id& device, instant now);
+    /// What is said of this device has changed.
+    effects renew();
+    /// `from` asks this device to lease from another one: it may come back when that has passed.
+    effects on_move(const device_id& from, const device_id& to, instant now);
+    effects stop();
+    /// deadline() has passed.
+    effects on_time(instant now);
+
+    std::optional<instant> deadline() const noexcept;
+    /// Where a lease is held, ascending.
+    std::vector<device_id> lessors() const;
+
+    static constexpr std::size_t most = 32;
+    static constexpr duration again_least = std::chrono::seconds(1);
+    static constexpr duration again_most = std::chrono::minutes(1);
+
+private:
+    struct one_of_them {
+        bool held = false;
+        int failures = 0;
+        duration heartbeat{};
+        std::optional<instant> next;  // nothing while an answer is awaited
+    };
+    void later(one_of_them& which, instant now);
+
+    random& entropy_;
+    device_id self_;
+    std::map<device_id, one_of_them> leases_;
+};
+
+}  // namespace calbox::overlay
