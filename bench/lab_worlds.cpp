@@ -27,6 +27,7 @@ const std::map<std::string, scenario> scenarios = {
     {"balance", balance},
     {"flash-crowd", flash_crowd},
     {"lossy-hour", lossy_hour},
+    {"membership", membership_crash},
     {"overload", overload},
     {"rendezvous-crash", rendezvous_crash},
     {"storm", storm},

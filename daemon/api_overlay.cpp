@@ -31,6 +31,7 @@ json to_json(const node::overlay_view& view) {
         made["edges"] = *view.edges;
         made["edges_max"] = *view.edges_max;
         made["moved_away"] = *view.moved_away;
+        made["watched"] = view.watched;
         made["others_are_wanted"] = view.others_are_wanted;
     }
     return made;

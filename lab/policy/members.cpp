@@ -261,7 +261,7 @@ result<report> membership_crash(const trial& with) {
     now.note("false_deaths", static_cast<double>(in.false_deaths()), "", goal{"G19", {}, 0, every});
     now.note("view_least_complete_at_end", in.least_complete(), "of those that run",
              goal{"G20", 1, {}, every});
-    return now.ended(in, begun);
+    return now.ended(in.now() - begun, in.events(), in.trace());
 }
 
 }  // namespace calbox::lab::policy

@@ -41,9 +41,12 @@ public:
         so_far_.figures.push_back({std::move(name), value, std::move(unit), std::move(wanted)});
     }
     report ended(const world& in, instant begun) {
-        so_far_.simulated = in.now() - begun;
-        so_far_.events = in.so_far().events;
-        so_far_.trace = in.trace();
+        return ended(in.now() - begun, in.so_far().events, in.trace());
+    }
+    report ended(duration simulated, std::uint64_t events, std::uint64_t trace) {
+        so_far_.simulated = simulated;
+        so_far_.events = events;
+        so_far_.trace = trace;
         const auto used = static_cast<double>(memory_in_use()) - static_cast<double>(begun_with_);
         so_far_.bytes_per_edge = std::max(used, 0.0) / so_far_.edges;
         return std::move(so_far_);

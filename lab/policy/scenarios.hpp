@@ -72,6 +72,10 @@ result<report> uneven_rendezvous(const trial& with);
 result<report> tight_rendezvous(const trial& with);
 /// Two rendezvous, of which one is killed: does the other one see a storm?
 result<report> storm(const trial& with);
+/// Rendezvous alone, which watch each other and lose one message of fifty: what does it cost; a
+/// tenth stalls for 5 s, then a tenth vanishes: how soon does everybody know, and who is given up
+/// that was there?
+result<report> membership_crash(const trial& with);
 /// Ten minutes in which eight edges come for each five places; others are opened when rendezvous
 /// ask for them.
 result<report> overload(const trial& with);

@@ -47,6 +47,10 @@ TEST(policy, rendezvous_crash_among_a_hundred) {
     EXPECT_NEAR(seen.value("failovers_killed"), 1000, 300);
 }
 
+TEST(policy, members_know_who_is_gone_and_give_up_nobody_else) {
+    expect_goals(must(membership_crash({host(), {}, 1, 1, 100})));
+}
+
 TEST(policy, lossy_hour_makes_nobody_give_up) {
     expect_goals(must(lossy_hour({host(), {}, 1, 1'000, 10})));
 }

@@ -18,6 +18,7 @@
 #include "net/port_mapper.hpp"
 #include "node/services.hpp"
 #include "overlay/bootstrap.hpp"
+#include "overlay/member_watch.hpp"
 #include "overlay/resolver.hpp"
 #include "replica/database.hpp"
 #include "replica/scrub.hpp"
@@ -56,6 +57,7 @@ struct node_settings {
     bool enrolment_open = true;
     std::uint32_t edges_max = 10'000;
     duration heartbeat = std::chrono::seconds(10);
+    overlay::member_watch::settings watched{};  // a rendezvous, where there are many
     net::reach reach = net::reach::automatic;
     overlay::bootstrap::profile profile = overlay::bootstrap::profile::usual;
     overlay::resolver_policy resolves = overlay::resolver_policy::hybrid;

@@ -93,6 +93,7 @@ overlay_view node_parts::show_overlay() const {
         view.edges = rendezvous->edges();
         view.edges_max = rendezvous->edges_max();
         view.moved_away = rendezvous->moved_away();
+        view.watched = rendezvous->watched();
         view.others_are_wanted = rendezvous->others_are_wanted();
     }
     view.acting = acting_;

@@ -98,7 +98,8 @@ bool node_parts::promotes() const noexcept {
 
 void node_parts::begin_rendezvous(std::uint32_t edges_max) {
     overlay::lessor::settings rendezvous_with{edges_max, with.heartbeat};
-    rendezvous.emplace(env, known, discovers, links->for_rendezvous(), me.self(), rendezvous_with);
+    rendezvous.emplace(env, known, discovers, links->for_rendezvous(), me.self(), rendezvous_with,
+                       with.watched);
     if (!relaying) {
         relaying.emplace(env, *connections);
     }

@@ -207,6 +207,10 @@ void node_parts::add_rendezvous_routes() {
             [this](const peer&, wire::make_room what) {
                 return rendezvous->on_make_room(std::move(what));
             });
+    leasing(std::type_identity<wire::members>(), message_type::members,
+            [this](const peer& from, wire::members what) {
+                return rendezvous->on_members(from.device, std::move(what));
+            });
     leasing(std::type_identity<wire::nothing>(), message_type::loads,
             [this](const peer&, wire::nothing) { return rendezvous->on_loads(); });
     leasing(std::type_identity<wire::lease>(), message_type::lease,

@@ -32,6 +32,7 @@ struct overlay_view {
     bool acting = false;  // as a rendezvous, because it found none
     dropped_view dropped;
     std::string reachable;           // "yes", "no", or "unknown": can others dial this device
+    std::uint64_t watched = 0;       // rendezvous that are there, where they watch each other
     bool others_are_wanted = false;  // this rendezvous sees that all of them are nearly full
     discovery_view discovery;
 };

@@ -61,8 +61,14 @@ std::vector<device_id> lessor::leases() const {
     return all;
 }
 
+std::vector<device_id> lessor::all_rendezvous() const {
+    std::vector<device_id> all = book_.holders(wire::role::rendezvous);
+    std::erase_if(all, [this](const device_id& one) { return gone_.contains(one); });
+    return all;
+}
+
 std::vector<device_id> lessor::other_rendezvous() const {
-    std::vector<device_id> others = book_.holders(wire::role::rendezvous);
+    std::vector<device_id> others = all_rendezvous();
     std::erase(others, self_);
     return others;
 }
@@ -94,7 +100,7 @@ wire::lease_reply lessor::grant(instant now) {
     reply.lease_ms = in_ms(with_.heartbeat * missed_beats);
     reply.heartbeat_ms = in_ms(with_.heartbeat);
     reply.failover_spread_ms = in_ms(failover_spread());
-    reply.rendezvous = places(some(book_.holders(wire::role::rendezvous), told));
+    reply.rendezvous = places(some(all_rendezvous(), told));
     reply.backups = places(some(book_.holders(wire::role::backup), told));
     name_loads(reply, now);
     return reply;
@@ -180,6 +186,10 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
         if (!one.online && before && before->online && before->relay != from) {
             continue;  // it has moved to another rendezvous, which said so before this one noticed
         }
+        if (one.online && (one.roles & wire::role::backup) != 0 && before && before->online &&
+            before->relay && before->relay != from && !doubts_.contains(*before->relay)) {
+            continue;  // a backup leases from many: one of them is enough, and no news
+        }
         (void)book_.note(one);
         const auto after = book_.find(one.device);
         if (after && (!before || !same(*before, *after))) {
@@ -214,9 +224,35 @@ void lessor::on_peer_gone(const device_id& device, instant now) {
     loads_.erase(device);
     if (const auto where = book_.find(device);
         where && (where->roles & wire::role::rendezvous) != 0) {
-        (void)book_.note_offline(device);
-        doubts_[device] = {now, {}};  // what it said again since an earlier loss is in doubt, too
+        in_doubt(device, now);
     }
+}
+
+void lessor::in_doubt(const device_id& rendezvous, instant now) {
+    (void)book_.note_offline(rendezvous);
+    doubts_[rendezvous] = {now, {}};  // what it said again since an earlier loss is in doubt, too
+}
+
+void lessor::on_member(const device_id& device, bool alive, instant now) {
+    if (alive) {
+        gone_.erase(device);
+        return;
+    }
+    if (gone_.size() >= gone_most) {
+        gone_.erase(gone_.begin());
+    }
+    gone_.insert(device);
+    loads_.erase(device);
+    in_doubt(device, now);
+}
+
+std::vector<device_id> lessor::heard_of() const {
+    std::vector<device_id> all;
+    all.reserve(loads_.size());
+    for (const auto& [device, one] : loads_) {
+        all.push_back(device);
+    }
+    return all;
 }
 
 void lessor::end(const device_id& device, instant now) {

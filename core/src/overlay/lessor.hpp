@@ -82,6 +82,13 @@ public:
     effects on_room(const ask_room& asked, std::uint32_t edges, instant now);
     /// The session has ended: so has the lease.
     void on_peer_gone(const device_id& device, instant now);
+    /// Where rendezvous are too many to be asked all the time: the others say that this one came,
+    /// or is gone.
+    void on_member(const device_id& device, bool alive, instant now);
+    /// Nobody says so any more.
+    void forget_members() noexcept { gone_.clear(); }
+    /// Other rendezvous that said their load within the last exchanges.
+    std::vector<device_id> heard_of() const;
     /// This one stops soon: its edges are to go to `to`, and so is whoever comes.
     effects retire(const device_id& to, instant now);
     /// deadline() has passed.
@@ -109,6 +116,7 @@ public:
     static constexpr duration hearsay_kept = exchange_every * 3 / 2;
     static constexpr std::size_t exchanged_with = 64;  // of more, chance takes so many each time
     static constexpr std::size_t asked_at_once = 8;
+    static constexpr std::size_t gone_most = 4'000;
     static constexpr std::size_t told = 32;  // rendezvous, and backups, in one grant
     static constexpr duration plan_after = std::chrono::seconds(10);  // answers are there by then
     static constexpr std::size_t moved_at_once = 10;                  // each second
@@ -124,7 +132,9 @@ private:
     std::uint32_t promised() const noexcept { return static_cast<std::uint32_t>(coming_.size()); }
     std::vector<discovery::load> other_loads() const;
     std::optional<duration> over_the_rate(const device_id& device, instant now);
+    std::vector<device_id> all_rendezvous() const;
     std::vector<device_id> other_rendezvous() const;
+    void in_doubt(const device_id& rendezvous, instant now);
     std::vector<device_id> some(std::vector<device_id> all, std::size_t most);
     std::vector<wire::location> places(const std::vector<device_id>& devices) const;
     wire::lease_reply grant(instant now);
@@ -153,6 +163,7 @@ private:
         std::set<device_id> said_again;
     };
     std::map<device_id, doubt> doubts_;  // of what a rendezvous that was lost had said
+    std::set<device_id> gone_;           // rendezvous, as the other ones say
     interests wanted_;
     std::set<device_id> changed_;
     std::vector<device_id> to_ask_;

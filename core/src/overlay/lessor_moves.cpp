@@ -77,6 +77,7 @@ std::optional<duration> lessor::over_the_rate(const device_id& device, instant n
 wire::offer lessor::on_probe(const device_id& from, const wire::probe& its, instant now) {
     if (its.edges_max != 0 && from != self_) {
         loads_[from] = {from, its.edges, its.edges_max, now};
+        gone_.erase(from);
     }
     return on_probe();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace calbox::overlay {
 
@@ -35,9 +36,10 @@ membership::effects membership::on_asked(const device_id& from, const std::vecto
 membership::effects membership::on_answer(const device_id& from, const device_id& about, bool alive,
                                           const std::vector<news>& said, instant now) {
     effects all = on_asked(from, said, now);
-    if (alive && about == asked_) {
-        asked_.reset();
-        helpers_at_.reset();
+    if (alive && asked_.erase(about) > 0) {
+        // When others had to ask, the way from here is slow.
+        feel(helpers_at_ ? -1 : 1);
+        heard_nothing_ = false;
     }
     return all;
 }
@@ -76,16 +78,22 @@ void membership::hear(const std::vector<news>& said, instant now, effects& all) 
 }
 
 void membership::hear_of(const news& one, instant now, effects& all) {
+    if (one.what < state::alive || one.what > state::gone) {
+        return;
+    }
     if (one.device == self_) {
-        if (one.what != state::alive && one.life >= life_) {
-            life_ = one.life + 1;
+        if (one.what != state::alive) {
+            if (one.life >= life_) {
+                life_ = one.life + 1;
+                feel(1);
+            }
             pass_on({self_, life_, state::alive});
         }
         return;
     }
     const auto known = members_.find(one.device);
     if (known == members_.end()) {
-        if (one.what != state::gone) {
+        if (one.what != state::gone && members_.size() < members_most) {
             change(one.device, one.life, one.what, now, all);
         }
         return;
@@ -94,6 +102,9 @@ void membership::hear_of(const news& one, instant now, effects& all) {
     const bool worse = one.life == known->second.life && one.what > known->second.what;
     if (newer || worse) {
         change(one.device, one.life, one.what, now, all);
+    } else if (one.life < known->second.life && one.what != state::alive) {
+        // Whoever says so has not heard of this life.
+        pass_on({one.device, known->second.life, known->second.what});
     }
 }
 
@@ -124,33 +135,62 @@ void membership::change(const device_id& device, std::uint64_t life, state what,
 
 membership::effects membership::on_time(instant now) {
     effects all;
+    if (const auto due = deadline(); due && now - *due >= with_.period / 2) {
+        was_late(now - *due);
+    }
     if (helpers_at_ && now >= *helpers_at_) {
         helpers_at_.reset();
-        std::vector<device_id> others = alive();
-        std::erase(others, *asked_);
-        for (std::size_t i = 0; i < std::min(with_.helpers, others.size()); ++i) {
-            const auto drawn = static_cast<std::size_t>(entropy_.below(others.size() - i));
-            std::swap(others[i], others[i + drawn]);
-            all.push_back(ask{others[i], *asked_, news_for(others[i])});
+        for (const device_id& silent : asked_) {
+            ask_helpers(silent, all);
         }
     }
     if (period_at_ && now >= *period_at_) {
         end_period(now, all);
         ask_next(all);
-        period_at_ = now + with_.period;
-        helpers_at_ = asked_ ? std::optional(now + with_.answer_time) : std::nullopt;
+        period_at_ = now + with_.period * (1 + slow_);
+        helpers_at_ = now + with_.answer_time * (1 + slow_);
     }
     return all;
 }
 
-void membership::end_period(instant now, effects& all) {
-    if (asked_) {
-        if (const auto silent = members_.find(*asked_);
-            silent != members_.end() && silent->second.what == state::alive) {
-            change(*asked_, silent->second.life, state::suspected, now, all);
-        }
-        asked_.reset();
+void membership::ask_helpers(const device_id& about, effects& all) {
+    std::vector<device_id> others = alive();
+    std::erase(others, about);
+    for (std::size_t i = 0; i < std::min(with_.helpers, others.size()); ++i) {
+        const auto drawn = static_cast<std::size_t>(entropy_.below(others.size() - i));
+        std::swap(others[i], others[i + drawn]);
+        all.push_back(ask{others[i], about, news_for(others[i])});
     }
+}
+
+/// What came meanwhile is read after this: nobody is accused of not having answered, or not having
+/// said that he lives, before.
+void membership::was_late(duration by) {
+    feel(1);
+    asked_.clear();
+    helpers_at_.reset();
+    for (const device_id& device : silent_) {
+        if (member& its = members_.at(device); its.what == state::suspected) {
+            its.since = its.since + by;
+        }
+    }
+}
+
+void membership::feel(int worse) noexcept { slow_ = std::clamp(slow_ + worse, 0, slow_most - 1); }
+
+void membership::end_period(instant now, effects& all) {
+    if (!asked_.empty() && asked_.size() == asked_now_) {
+        // Whom nobody answers is perhaps the one who is cut off.
+        feel(heard_nothing_ ? 1 : 0);
+        heard_nothing_ = true;
+    }
+    for (const device_id& device : asked_) {
+        if (const auto silent = members_.find(device);
+            silent != members_.end() && silent->second.what == state::alive) {
+            change(device, silent->second.life, state::suspected, now, all);
+        }
+    }
+    asked_.clear();
     const duration waited = patience();
     std::vector<device_id> over;
     for (auto one = silent_.begin(); one != silent_.end();) {
@@ -172,24 +212,25 @@ void membership::end_period(instant now, effects& all) {
 /// Each member once in a round, in an order of chance: whoever went is asked within two rounds
 /// (SWIM, 4.3).
 void membership::ask_next(effects& all) {
-    for (int round = 0; round < 2 && !asked_; ++round) {
-        while (!to_ask_.empty() && !asked_) {
-            const device_id next = to_ask_.back();
-            to_ask_.pop_back();
-            if (is_alive(next)) {
-                asked_ = next;
+    bool refilled = false;
+    while (asked_.size() < with_.asked) {
+        if (to_ask_.empty()) {
+            if (std::exchange(refilled, true)) {
+                break;
             }
-        }
-        if (!asked_) {
             to_ask_ = alive();
             for (std::size_t i = to_ask_.size(); i > 1; --i) {
                 std::swap(to_ask_[i - 1], to_ask_[static_cast<std::size_t>(entropy_.below(i))]);
             }
+            continue;
+        }
+        const device_id next = to_ask_.back();
+        to_ask_.pop_back();
+        if (is_alive(next) && asked_.insert(next).second) {
+            all.push_back(ask{next, next, news_for(next)});
         }
     }
-    if (asked_) {
-        all.push_back(ask{*asked_, *asked_, news_for(*asked_)});
-    }
+    asked_now_ = asked_.size();
 }
 
 std::optional<instant> membership::deadline() const noexcept {

@@ -1,9 +1,10 @@
 // Which members of a large group are alive, when they are too many to ask each other all the time:
-// each asks one member in a period, others ask in its place when it does not answer, who stays
+// each asks two members in a period, others ask in its place when it does not answer, who stays
 // silent is suspected and may say that it lives, and all news travel with the questions and answers
 // (Das, Gupta, Motivala: "SWIM: scalable weakly-consistent infection-style process group membership
-// protocol", 2002). Sans-IO: inputs with the time in, effects out. Owned by whoever carries its
-// effects out; core thread only.
+// protocol", 2002). Who is slow himself waits longer before he accuses others (Dadgar, Phillips,
+// Currey: "Lifeguard: local health awareness for more accurate failure detection", 2018). Sans-IO:
+// inputs with the time in, effects out. Owned by whoever carries its effects out; core thread only.
 #pragma once
 
 #include <map>
@@ -12,30 +13,21 @@
 #include <variant>
 #include <vector>
 
-#include <calbox/bytes.hpp>
-#include <calbox/codec.hpp>
 #include <calbox/environment.hpp>
-#include <calbox/ids.hpp>
+
+#include "wire/limits.hpp"
+#include "wire/messages.hpp"
 
 namespace calbox::overlay {
 
 class membership {
 public:
-    enum class state : std::uint8_t { alive = 1, suspected = 2, gone = 3 };
-    /// What is said of a member. `life` is its own to raise: the higher one counts, and of one
-    /// life the worse news.
-    struct news {
-        device_id device;
-        std::uint64_t life = 0;
-        state what = state::alive;
-        static constexpr auto fields =
-            std::tuple(codec::field<1>(&news::device), codec::field<2>(&news::life),
-                       codec::field<3>(&news::what));
-        friend bool operator==(const news&, const news&) = default;
-    };
+    using news = wire::member_news;
+    using state = news::state;
     struct settings {
-        duration period = std::chrono::seconds(1);
-        duration answer_time = std::chrono::milliseconds(500);  // before others are asked to ask
+        duration period = std::chrono::milliseconds(800);
+        duration answer_time = std::chrono::milliseconds(300);  // before others are asked to ask
+        std::size_t asked = 2;                                  // in a period
         std::size_t helpers = 3;
         int suspected_for = 4;  // periods, for each power of ten of members
     };
@@ -67,7 +59,7 @@ public:
     /// What goes with a question or an answer to `to`: what it must hear of itself first, then what
     /// was passed on least often.
     std::vector<news> news_for(const device_id& to);
-    /// `from` was asked about `about` and has answered: it is alive, or not as far as it knows.
+    /// `from` was asked about `about` and has answered: it is alive, or does not answer `from`.
     effects on_answer(const device_id& from, const device_id& about, bool alive,
                       const std::vector<news>& said, instant now);
     /// deadline() has passed.
@@ -76,10 +68,14 @@ public:
     std::optional<instant> deadline() const noexcept;
     /// Ascending, those that are suspected among them, without this one.
     std::vector<device_id> alive() const;
+    std::size_t size() const noexcept { return alive_ + 1; }  // with this one
     bool is_alive(const device_id& device) const noexcept;
     std::uint64_t life() const noexcept { return life_; }
 
-    static constexpr std::size_t said_most = 32;  // news in one message
+    static constexpr std::size_t said_most = wire::limits::news_per_message;
+    static constexpr std::size_t members_most = 4'000;  // of more, nothing is heard
+    /// So many times its usual time does a member wait at most that is slow itself.
+    static constexpr int slow_most = 8;
     /// So long is remembered who went, so that old news do not bring it back.
     static constexpr duration gone_kept = std::chrono::minutes(10);
 
@@ -100,6 +96,9 @@ private:
     void pass_on(const news& one) { passing_[one.device] = {one, 0}; }
     void end_period(instant now, effects& all);
     void ask_next(effects& all);
+    void ask_helpers(const device_id& about, effects& all);
+    void was_late(duration by);
+    void feel(int worse) noexcept;
     duration patience() const noexcept;
     std::size_t passed_on_most() const noexcept;
 
@@ -111,8 +110,11 @@ private:
     std::size_t alive_ = 0;       // of them
     std::set<device_id> silent_;  // of them: suspected, or gone
     std::map<device_id, passed_on> passing_;
-    std::vector<device_id> to_ask_;   // in this round, last first: each member once
-    std::optional<device_id> asked_;  // in this period, and has not answered
+    std::vector<device_id> to_ask_;  // in this round, last first: each member once
+    std::set<device_id> asked_;      // in this period, and have not answered
+    std::size_t asked_now_ = 0;      // of them, with those that have
+    bool heard_nothing_ = false;     // in the period before
+    int slow_ = 0;                   // so many times its usual time does this one wait more
     std::optional<instant> period_at_, helpers_at_;
 };
 

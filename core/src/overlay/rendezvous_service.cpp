@@ -6,8 +6,6 @@
 
 namespace calbox::overlay {
 
-rendezvous_mediator::~rendezvous_mediator() = default;
-
 namespace {
 
 constexpr duration question_time = std::chrono::seconds(5);
@@ -46,23 +44,36 @@ wire::locate_reply locate_in(const locations& known, const wire::locate& what) {
 
 rendezvous_service::rendezvous_service(const environment& env, locations& known,
                                        discovery::strategy& strategy, rendezvous_mediator& mediator,
-                                       device_id self, lessor::settings with)
+                                       device_id self, lessor::settings with,
+                                       member_watch::settings watched)
     : env_(env),
       known_(known),
       mediator_(mediator),
       self_(self),
       machine_(strategy, env.entropy, known, self, with),
+      watch_(env, known, mediator, self,
+             {[this](const device_id& device, bool alive) {
+                  machine_.on_member(device, alive, env_.time.now());
+              },
+              [this] { machine_.forget_members(); }},
+             watched),
       tasks_(env, "rendezvous") {}
 
 void rendezvous_service::start() { carry_out(machine_.start(env_.time.now())); }
 
 void rendezvous_service::request_stop() noexcept {
     machine_.stop();
+    watch_.request_stop();
     if (timer_) {
         env_.timers.cancel(*timer_);
         timer_.reset();
     }
     tasks_.request_stop();
+}
+
+task<void> rendezvous_service::join() {
+    co_await watch_.join();
+    co_await tasks_.join();
 }
 
 void rendezvous_service::carry_out(const lessor::effects& all) {
@@ -132,6 +143,7 @@ task<void> rendezvous_service::ask_load(device_id whom) {
         question_time);
     const auto what = answer ? codec::decode<wire::offer>(*answer) : fail(answer.error());
     carry_out(machine_.on_load(whom, what ? std::optional(*what) : std::nullopt, env_.time.now()));
+    watch_.look(machine_.heard_of());
 }
 
 task<void> rendezvous_service::ask_room(lessor::ask_room what) {

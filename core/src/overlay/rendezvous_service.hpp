@@ -4,31 +4,21 @@
 
 #include "net/session.hpp"
 #include "overlay/lessor.hpp"
-#include "overlay/locations.hpp"
+#include "overlay/member_watch.hpp"
 
 namespace calbox::overlay {
-
-class rendezvous_mediator {
-public:
-    virtual ~rendezvous_mediator();
-    virtual task<result<bytes>> request(device_id to, wire::message_type type, bytes payload,
-                                        duration limit) = 0;
-    /// Only over a session that is open.
-    virtual bool tell(const device_id& to, wire::message_type type, byte_view payload) = 0;
-    /// This node's own edge hears it, too.
-    virtual void presence_here(wire::presence what) = 0;
-};
 
 class rendezvous_service {
 public:
     rendezvous_service(const environment& env, locations& known, discovery::strategy& strategy,
-                       rendezvous_mediator& mediator, device_id self, lessor::settings with);
+                       rendezvous_mediator& mediator, device_id self, lessor::settings with,
+                       member_watch::settings watched = {});
 
     void start();
     /// It stops soon, and its edges are to go to `to`.
     void retire(const device_id& to) { carry_out(machine_.retire(to, env_.time.now())); }
     void request_stop() noexcept;
-    task<void> join() { return tasks_.join(); }
+    task<void> join();
 
     // Handlers of messages.
     task<result<bytes>> on_probe(device_id from, wire::probe its);
@@ -37,6 +27,9 @@ public:
     task<result<bytes>> on_locate(device_id from, wire::locate what);
     task<result<bytes>> on_make_room(wire::make_room what);
     task<result<bytes>> on_loads();
+    task<result<bytes>> on_members(device_id from, wire::members what) {
+        return watch_.on_members(from, std::move(what));
+    }
     void on_leave(const device_id& from, const wire::leave& what);
     /// Another rendezvous tells of its leases.
     void on_presence(const device_id& from, const wire::presence& what);
@@ -47,6 +40,8 @@ public:
     std::uint32_t edges_max() const noexcept { return machine_.on_probe().edges_max; }
     bool holds(const device_id& device) const noexcept { return machine_.holds(device); }
     std::vector<discovery::load> loads() const { return machine_.loads(env_.time.now()); }
+    /// How many rendezvous are there, with this one, where they watch each other; else 0.
+    std::size_t watched() const noexcept { return watch_.members(); }
     std::uint64_t moved_away() const noexcept { return machine_.moved_away(); }
     bool others_are_wanted() const noexcept {
         return machine_.advised() == discovery::advice::open_rendezvous;
@@ -65,6 +60,7 @@ private:
     rendezvous_mediator& mediator_;
     device_id self_;
     lessor machine_;
+    member_watch watch_;
     task_scope tasks_;
     std::optional<timer_queue::id> timer_;
 };

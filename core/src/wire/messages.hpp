@@ -48,6 +48,7 @@ enum class message_type : std::uint8_t {
     advertise = 32,
     resolve = 33,
     publish = 34,
+    members = 35,
     update = 40,
     consensus = 41,
     recovery = 42,
@@ -409,6 +410,32 @@ struct room {
 struct move {
     location to;
     static constexpr auto fields = std::tuple(codec::field<1>(&move::to));
+};
+/// What is said of a rendezvous. `life` is its own to raise: the higher one counts, and of one life
+/// the worse news.
+struct member_news {
+    enum class state : std::uint8_t { alive = 1, suspected = 2, gone = 3 };
+    device_id device;
+    std::uint64_t life = 0;
+    state what = state::alive;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&member_news::device), codec::field<2>(&member_news::life),
+                   codec::field<3>(&member_news::what));
+    friend bool operator==(const member_news&, const member_news&) = default;
+};
+/// Between rendezvous, where there are many: does `about` answer? It is the asked one itself, or
+/// whom that one is to ask.
+struct members {
+    device_id about;
+    std::vector<member_news> said;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&members::about), codec::field<2>(&members::said));
+};
+struct members_reply {
+    bool alive = false;
+    std::vector<member_news> said;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&members_reply::alive), codec::field<2>(&members_reply::said));
 };
 /// The answer to `loads`: of the asked rendezvous itself, and of those that it heard of.
 struct loads_reply {

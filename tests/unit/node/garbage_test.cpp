@@ -116,6 +116,7 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
     strategies.known.emplace_back();
     wire::make_room room;
     room.edges = {device_id()};
+    const wire::members members{device_id(), {wire::member_news()}};
     wire::advertise advertise;
     advertise.said.advertisement = codec::encode(wire::advertisement());
     advertise.said.signature = bytes(64);
@@ -147,6 +148,7 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
         {message_type::resolve,
          codec::encode(wire::resolve{"objects", codec::encode(wire::find_object()), 1})},
         {message_type::publish, codec::encode(publish)},
+        {message_type::members, codec::encode(members)},
         {message_type::update, codec::encode(update)},
         {message_type::consensus, codec::encode(wire::consensus_message())},
         {message_type::recovery, codec::encode(wire::recovery_message())},

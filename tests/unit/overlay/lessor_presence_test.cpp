@@ -4,6 +4,49 @@
 namespace calbox::overlay {
 namespace {
 
+TEST_F(lessor_test, a_backup_that_leases_from_many_is_news_once) {
+    rendezvous(other);
+    rendezvous(third);
+    lessor machine = make(10);
+    (void)machine.start(now);
+    (void)machine.on_lease(edge(1), now);
+    wire::location backup{device(5), wire::role::backup, {}, device(other), true, {}};
+    EXPECT_EQ(told(machine.on_presence(device(other), {{backup}}))[device(1)], 1u);
+    backup.relay = device(third);
+    EXPECT_TRUE(machine.on_presence(device(third), {{backup}}).empty());
+    machine.on_peer_gone(device(other), now);
+    EXPECT_EQ(told(machine.on_presence(device(third), {{backup}}))[device(1)], 1u)
+        << "where it was is in doubt";
+}
+
+TEST_F(lessor_test, whom_the_other_rendezvous_call_gone_is_named_to_nobody_until_it_speaks) {
+    rendezvous(other);
+    rendezvous(third);
+    lessor machine = make(10);
+    (void)machine.start(now);
+    (void)machine.on_load(device(other), wire::offer{1, 10}, now);
+    (void)machine.on_load(device(third), wire::offer{1, 10}, now);
+    EXPECT_EQ(machine.heard_of(), (std::vector{device(other), device(third)}));
+    machine.on_member(device(other), false, now);
+    EXPECT_EQ(machine.heard_of(), std::vector{device(third)});
+    EXPECT_FALSE(book.known[device(other)].online);
+    const auto named = [&](unsigned edge_number) {
+        const auto reply = machine.on_lease(edge(edge_number), now);
+        std::vector<device_id> all;
+        for (const wire::location& one : reply.rendezvous) {
+            all.push_back(one.device);
+        }
+        return all;
+    };
+    EXPECT_EQ(named(1), std::vector{device(third)});
+    (void)machine.on_probe(device(other), wire::probe{1, 10}, now);
+    EXPECT_EQ(named(2), (std::vector{device(other), device(third)}));
+    machine.on_member(device(third), false, now);
+    EXPECT_EQ(named(3), std::vector{device(other)});
+    machine.on_member(device(third), true, now);
+    EXPECT_EQ(named(4), (std::vector{device(other), device(third)}));
+}
+
 TEST_F(lessor_test, tells_an_edge_of_the_users_that_it_asked_for_and_of_those_who_serve) {
     rendezvous(other);
     lessor machine = make(10);

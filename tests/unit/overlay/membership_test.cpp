@@ -63,7 +63,7 @@ protected:
 
     test::seeded_random entropy{5};
     instant now{1h};
-    membership machine{entropy, device(200), 7, {}};
+    membership machine{entropy, device(200), 7, {1s, 500ms, 1, 3, 4}};
 };
 
 TEST_F(membership_test, each_member_is_asked_once_in_a_round) {
@@ -122,9 +122,9 @@ TEST_F(membership_test, a_silent_member_is_suspected_then_gone_and_others_hear_o
 }
 
 TEST_F(membership_test, who_is_suspected_hears_it_first_and_refutes_it) {
-    know(60);
+    know(100);
     std::vector<membership::news> many;
-    for (std::uint8_t n = 1; n <= 60; ++n) {
+    for (std::uint8_t n = 1; n <= 100; ++n) {
         many.push_back({device(n), 1, state::alive});
     }
     many.push_back({device(4), 1, state::suspected});
@@ -146,6 +146,65 @@ TEST_F(membership_test, who_is_suspected_hears_it_first_and_refutes_it) {
         }
     }
     EXPECT_TRUE(machine.is_alive(device(4))) << "the suspicion was of its life before";
+}
+
+TEST_F(membership_test, whoever_suspects_an_earlier_life_is_told_of_the_later_one) {
+    know(10);
+    (void)machine.on_asked(device(1), {{device(4), 5, state::alive}}, now);
+    while (said_of(4, 9)) {
+    }
+    (void)machine.on_asked(device(1), {{device(4), 0, state::suspected}}, now);
+    EXPECT_EQ(said_of(4, 9), (membership::news{device(4), 5, state::alive}));
+    while (said_of(200, 9)) {
+    }
+    (void)machine.on_asked(device(1), {{device(200), 0, state::gone}}, now);
+    EXPECT_EQ(said_of(200, 9), (membership::news{device(200), 7, state::alive}))
+        << "it need not begin another life for that";
+}
+
+TEST_F(membership_test, who_was_held_up_accuses_nobody_of_it) {
+    know(10);
+    (void)machine.on_asked(device(1), {{device(4), 1, state::suspected}}, now);
+    until_asked(7);
+    now = now + 20s;
+    const auto late = machine.on_time(now);
+    EXPECT_TRUE(only<membership::went>(late).empty()) << "its refutation may wait to be read";
+    EXPECT_EQ(said_of(7, 9), std::nullopt) << "its answer may, too";
+}
+
+TEST_F(membership_test, whom_nobody_answers_waits_longer_and_no_more_than_eight_times) {
+    know(100);
+    instant before = now;
+    duration longest{};
+    for (int i = 0; i < 60; ++i) {
+        for (const auto& one : only<membership::ask>(next())) {
+            if (one.to == one.about) {
+                longest = std::max(longest, now - before);
+                before = now;
+            }
+        }
+    }
+    EXPECT_EQ(longest, 8s);
+    for (int i = 0; i < 60; ++i) {
+        for (const auto& one : only<membership::ask>(next())) {
+            (void)machine.on_answer(one.to, one.about, true, {}, now);
+            longest = one.to == one.about ? now - before : longest;
+            before = one.to == one.about ? now : before;
+        }
+    }
+    EXPECT_EQ(longest, 1s);
+}
+
+TEST_F(membership_test, of_more_members_than_it_keeps_it_hears_nothing) {
+    for (unsigned n = 0; n < membership::members_most + 10; ++n) {
+        device_id one;
+        one.value[5] = static_cast<std::uint8_t>(n >> 8);
+        one.value[6] = static_cast<std::uint8_t>(n);
+        (void)machine.on_asked(device(1), {{one, 1, state::alive}}, now);
+    }
+    EXPECT_EQ(machine.alive().size(), membership::members_most);
+    (void)machine.on_asked(device(1), {{device(1), 1, static_cast<state>(77)}}, now);
+    EXPECT_TRUE(machine.is_alive(device(1)));
 }
 
 TEST_F(membership_test, news_are_passed_on_some_times_and_no_more) {

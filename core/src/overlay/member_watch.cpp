@@ -1,0 +1,141 @@
+#include "overlay/member_watch.hpp"
+
+namespace calbox::overlay {
+
+rendezvous_mediator::~rendezvous_mediator() = default;
+
+namespace {
+constexpr duration member_time = std::chrono::seconds(5);  // for a dial and an answer
+}  // namespace
+
+member_watch::member_watch(const environment& env, locations& known, rendezvous_mediator& mediator,
+                           device_id self, listener to, settings with)
+    : env_(env),
+      known_(known),
+      mediator_(mediator),
+      self_(self),
+      to_(std::move(to)),
+      with_(with),
+      tasks_(env, "members") {}
+
+void member_watch::look(const std::vector<device_id>& heard) {
+    if (machine_ || tasks_.stopping() || heard.size() + 1 <= with_.above) {
+        return;
+    }
+    env_.log.write(log_level::info, "overlay",
+                   "more than " + std::to_string(with_.above) +
+                       " rendezvous: from now on they watch each other");
+    const instant now = env_.time.now();
+    machine_.emplace(env_.entropy, self_, static_cast<std::uint64_t>(env_.time.wall().ms),
+                     with_.times);
+    for (const device_id& device : heard) {
+        (void)machine_->add(device, now);
+    }
+    carry_out(machine_->start(now), std::nullopt);
+}
+
+void member_watch::end() {
+    machine_.reset();
+    env_.log.write(log_level::info, "overlay",
+                   "fewer than " + std::to_string(with_.below) +
+                       " rendezvous: they do not watch each other any more");
+    to_.on_end();
+}
+
+void member_watch::request_stop() noexcept {
+    machine_.reset();
+    arm();
+    tasks_.request_stop();
+}
+
+void member_watch::carry_out(const membership::effects& all, const std::optional<device_id>& from) {
+    std::vector<device_id> unknown;
+    for (const membership::effect& one : all) {
+        if (const auto* const asking = std::get_if<membership::ask>(&one)) {
+            tasks_.spawn("ask a member", ask(*asking));
+        } else if (const auto* const came = std::get_if<membership::came>(&one)) {
+            to_.on_member(came->device, true);
+            if (!known_.is_rendezvous(came->device)) {
+                unknown.push_back(came->device);
+            }
+        } else if (const auto* const went = std::get_if<membership::went>(&one)) {
+            to_.on_member(went->device, false);
+        }
+    }
+    if (from && !unknown.empty()) {
+        tasks_.spawn("learn of members", learn(*from, std::move(unknown)));
+    }
+    if (machine_ && machine_->size() < with_.below) {
+        end();
+    }
+    arm();
+}
+
+void member_watch::arm() {
+    if (timer_) {
+        env_.timers.cancel(*timer_);
+        timer_.reset();
+    }
+    const auto at = machine_ ? machine_->deadline() : std::nullopt;
+    if (at && !tasks_.stopping()) {
+        timer_ = env_.timers.schedule(*at, [this] {
+            timer_.reset();
+            carry_out(machine_->on_time(env_.time.now()), std::nullopt);
+        });
+    }
+}
+
+std::vector<wire::member_news> member_watch::news_for(const device_id& to) {
+    return machine_ ? machine_->news_for(to) : std::vector<wire::member_news>();
+}
+
+task<void> member_watch::ask(membership::ask what) {
+    const auto answer = co_await mediator_.request(
+        what.to, wire::message_type::members,
+        codec::encode(wire::members{what.about, std::move(what.said)}), member_time);
+    const auto reply = answer ? codec::decode<wire::members_reply>(*answer) : fail(answer.error());
+    if (reply && reply->said.size() <= wire::limits::news_per_message && machine_) {
+        carry_out(
+            machine_->on_answer(what.to, what.about, reply->alive, reply->said, env_.time.now()),
+            what.to);
+    }
+}
+
+/// Where they are: whoever spoke of them knows. Their own signed word comes with it.
+task<void> member_watch::learn(device_id from, std::vector<device_id> about) {
+    const auto answer = co_await mediator_.request(
+        from, wire::message_type::locate, codec::encode(wire::locate{{}, std::move(about), 0}),
+        member_time);
+    auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
+    if (!found) {
+        co_return;
+    }
+    for (wire::location& one : found->found) {
+        if (one.said && one.device != self_) {
+            (void)known_.hear(*one.said);
+        }
+    }
+}
+
+task<result<bytes>> member_watch::on_members(device_id from, wire::members what) {
+    if (what.said.size() > wire::limits::news_per_message) {
+        co_return fail(errc::too_large, "too many news at once");
+    }
+    if (machine_) {
+        carry_out(machine_->on_asked(from, what.said, env_.time.now()), from);
+    }
+    wire::members_reply reply;
+    reply.alive = what.about == self_;
+    if (!reply.alive && known_.is_rendezvous(what.about)) {
+        const auto answer = co_await mediator_.request(
+            what.about, wire::message_type::members,
+            codec::encode(wire::members{what.about, news_for(what.about)}), member_time);
+        const auto its =
+            answer ? codec::decode<wire::members_reply>(*answer) : fail(answer.error());
+        reply.alive = its && its->alive;
+    }
+    reply.said = news_for(from);
+    co_return codec::encode(reply);
+}
+
+}  // namespace calbox::overlay
