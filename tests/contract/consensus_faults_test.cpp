@@ -264,6 +264,21 @@ TEST_P(consensus_faults, a_read_is_confirmed_and_a_missing_quorum_is_named) {
     EXPECT_EQ(no->why.code, errc::unavailable);
 }
 
+TEST_P(consensus_faults, who_answered_an_earlier_edit_is_missed_in_the_next) {
+    if (!keeps_versions() || promised().needs_external) {
+        GTEST_SKIP() << GetParam() << " does not promise it";
+    }
+    auto w = world(3);
+    w.make(event_);
+    EXPECT_TRUE(w.edit(1, event_));
+    w.split({1});
+    const auto no = as<refused>(w.outcome_of(w.acquire(1, event_)));
+    ASSERT_TRUE(no);
+    EXPECT_EQ(no->why.code, errc::unavailable);
+    EXPECT_FALSE(no->missing.empty());
+    EXPECT_GE(no->needed, 1U);
+}
+
 TEST_P(consensus_faults, an_event_number_is_used_once) {
     if (!promised().linearizable) {
         GTEST_SKIP() << GetParam() << " does not promise it";

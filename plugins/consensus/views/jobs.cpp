@@ -350,9 +350,13 @@ refused views::missing(const desk& at) const {
         why.needed = 1;
         return why;
     }
-    voices have = at.acked;
-    for (const auto& [device, answer] : at.answers) {
-        have[device] = answer.life;
+    voices have;  // what was answered to an earlier question is no answer to this one
+    if (at.at == phase::accepting) {
+        have = at.acked;
+    } else {
+        for (const auto& [device, answer] : at.answers) {
+            have[device] = answer.life;
+        }
     }
     std::vector<member> silent;
     for (const member& one : at.hint->everybody()) {
