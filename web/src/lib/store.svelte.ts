@@ -116,7 +116,11 @@ class Store {
     if (more.action) made.action = more.action
     const passing = this.toasts.filter((one) => !one.stays).slice(-3)
     this.toasts = [...this.toasts.filter((one) => one.stays || passing.includes(one)), made]
-    if (!made.stays) setTimeout(() => this.dismiss(id), (more.seconds ?? (more.bad || more.action ? 9 : 4)) * 1000)
+    const over = () => { // not under somebody's hand
+      if (document.querySelector('.toasts:is(:hover, :focus-within)')) setTimeout(over, 2000)
+      else this.dismiss(id)
+    }
+    if (!made.stays) setTimeout(over, (more.seconds ?? (more.bad || more.action ? 9 : 4)) * 1000)
   }
   dismiss(id: number) { this.toasts = this.toasts.filter((one) => one.id !== id) }
   /** What the newest notice offers to undo. */
