@@ -384,7 +384,7 @@ void siege::gather() {
     add(message_type::make_room, wire::make_room{{a, mine.me.self()}});
     using state = wire::member_news::state;
     add(message_type::members,
-        wire::members{m_->me.self(), {{a, 1, state::gone}, {hub, 7, state::suspected}}});
+        wire::members{hub, {{a, 1, state::gone}, {hub, 7, state::suspected}}});
     add(message_type::members, wire::members{a, {{mine.me.self(), 2, state::alive}}});
     wire::move elsewhere;
     elsewhere.to.device = mine.me.self();

@@ -18,12 +18,12 @@ void play_report_6_2(script& on) {
                 expect(all.all_lease_from({&all.r1, &all.r2}),
                        "a client leases from somebody who is no rendezvous");
                 // Each rendezvous has the backup's lease, and not only the other one's word.
-                const std::string backup = all.z.api().info.status().device;
+                const std::string zs = all.z.api().info.status().device;
                 for (device* const one : {&all.r1, &all.r2}) {
                     all.in.wait_for(one->name() + " holds a lease of the backup", [&] {
                         const auto routes = one->api().overlay.known_routes();
                         return std::ranges::any_of(routes, [&](const node::route_view& its) {
-                            return its.device == backup && its.online &&
+                            return its.device == zs && its.online &&
                                    its.relay == one->api().info.status().device;
                         });
                     });

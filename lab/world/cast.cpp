@@ -6,7 +6,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::size_t piece_bytes = 10'000;
+constexpr std::size_t read_bytes_at_once = 10'000;
 
 std::vector<std::string> names_of(std::uint32_t roles) {
     std::vector<std::string> names;
@@ -25,7 +25,7 @@ public:
     explicit piecewise(bytes all) : all_(std::move(all)) {}
     task<result<bytes>> next() override {
         const auto from = all_.begin() + static_cast<std::ptrdiff_t>(at_);
-        const std::size_t count = std::min(all_.size() - at_, piece_bytes);
+        const std::size_t count = std::min(all_.size() - at_, read_bytes_at_once);
         at_ += count;
         co_return bytes(from, from + static_cast<std::ptrdiff_t>(count));
     }
