@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v6.hpp>
 
 #include "api_calls.hpp"
