@@ -135,13 +135,15 @@ private:
     }
 
     task<result<void>> start() {
-        auto servers = net::read_server_trust(with_.consensus_tls);
-        if (!servers) {
-            co_return fail_in("consensus.tls", servers.error());
-        }
-        transport_.trust(std::move(*servers));
         if (auto loaded = load_plugins(); !loaded) {
             co_return loaded;
+        }
+        if ((*consensus_)->declared().needs_external) {
+            auto servers = net::read_server_trust(with_.consensus_tls);
+            if (!servers) {
+                co_return fail_in("consensus.tls", servers.error());
+            }
+            transport_.trust(std::move(*servers));
         }
         if (auto opened = co_await open_store(); !opened) {
             co_return opened;

@@ -174,6 +174,8 @@ result<void> web_certificate::use(certificate_text text) {
     auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
     SSL_CTX_set_min_proto_version(made->native_handle(), TLS1_2_VERSION);
     boost::system::error_code problem;
+    // Nobody is there to be asked for one: a key that needs it is refused.
+    made->set_password_callback([](auto...) { return std::string(); }, problem);
     made->use_certificate_chain(asio::buffer(text.certificate), problem);
     if (!problem) {
         made->use_private_key(asio::buffer(text.key), asio::ssl::context::pem, problem);

@@ -21,7 +21,7 @@ def free_ports(count: int) -> list[int]:
 
 
 class Authority:
-    """Makes certificates for 127.0.0.1, by the program openssl."""
+    """Makes certificates for 127.0.0.1 and localhost, by the program openssl."""
 
     def __init__(self, world: World, name: str):
         self.path, self.name = world.path, name
@@ -29,7 +29,7 @@ class Authority:
 
     def issue(self, name: str) -> tuple[pathlib.Path, pathlib.Path]:
         """For a server and for a client: etcd's gateway shows the server's to its own member."""
-        return self._make(name, ["-CA", str(self.certificate), "-CAkey", str(self.key), "-addext", "subjectAltName=IP:127.0.0.1",
+        return self._make(name, ["-CA", str(self.certificate), "-CAkey", str(self.key), "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
                                  "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth,clientAuth"])
 
     def _make(self, name: str, more: list[str]) -> tuple[pathlib.Path, pathlib.Path]:

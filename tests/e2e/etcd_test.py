@@ -104,20 +104,27 @@ def secured(world: World) -> None:
         alice.edit_event(event, place="Room 9")
         expect(alice.event(event)["place"] == "Room 9", "the edit is not seen")
 
-        alice.daemon.terminate()
-        alice.daemon.config["consensus.tls.ca"] = str(Authority(world, "stranger").certificate)
-        alice.daemon.start()
-        alice.refused("events", "edit", event, "--place", "Nowhere", status=EXIT_UNAVAILABLE, says="certificate verify failed")
+        def with_tls(members, **files) -> None:
+            alice.daemon.terminate()
+            alice.daemon.config = {key: value for key, value in alice.daemon.config.items() if not key.startswith("consensus.tls")}
+            alice.daemon.config |= {"consensus.settings.endpoints": members,
+                                    **{f"consensus.tls.{key}": str(path) for key, path in files.items()}}
 
-        alice.daemon.terminate()
-        alice.daemon.config = {key: value for key, value in alice.daemon.config.items() if not key.startswith("consensus.tls")}
-        alice.daemon.config["consensus.tls.ca"] = str(authority.certificate)
-        alice.daemon.start()
-        alice.refused("events", "edit", event, "--place", "Nowhere", status=EXIT_UNAVAILABLE, says="bad certificate")
+        def refused(says: str) -> None:
+            alice.daemon.start()
+            alice.refused("events", "edit", event, "--place", "Nowhere", status=EXIT_UNAVAILABLE, says=says)
 
-        alice.daemon.terminate()
-        alice.daemon.config["consensus.tls.certificate"] = str(certificate)
-        alice.daemon.config["consensus.tls.key"] = str(authority.key)
+        mine = {"ca": authority.certificate, "certificate": certificate, "key": key}
+        with_tls([one.replace("127.0.0.1", "localhost") for one in cluster.clients], **mine)
+        alice.daemon.start()
+        alice.edit_event(event, place="Room 10")
+        with_tls([one.replace("127.0.0.1", "127.1") for one in cluster.clients], **mine)  # found, and no name of theirs
+        refused("hostname mismatch")
+        with_tls(cluster.clients, **{**mine, "ca": Authority(world, "stranger").certificate})
+        refused("unable to get local issuer certificate")
+        with_tls(cluster.clients, ca=authority.certificate)
+        refused("bad certificate")
+        with_tls(cluster.clients, **{**mine, "key": authority.key})
         alice.daemon.launch()
         expect(alice.daemon.process.wait(timeout=PATIENCE) == 1, "it starts with another's key")
         expect(f"consensus.tls: cannot use {authority.key}" in alice.daemon.log_tail(), alice.daemon.log_tail())

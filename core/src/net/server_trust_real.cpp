@@ -9,10 +9,11 @@ result<server_trust> read_server_trust(const server_trust_files& from) {
     boost::system::error_code problem;
     SSL_CTX_set_min_proto_version(made->native_handle(), TLS1_2_VERSION);
     made->set_verify_mode(asio::ssl::verify_peer, problem);
-    const auto refuse = [&](const std::filesystem::path& file) {
+    // Nobody is there to be asked for one: a key that needs it is refused.
+    made->set_password_callback([](auto...) { return std::string(); }, problem);
+    const auto refuse = [&](const std::string& what) {
         ERR_clear_error();
-        return fail(errc::invalid_argument,
-                    "cannot use " + file.string() + ": " + problem.message());
+        return fail(errc::invalid_argument, "cannot use " + what + ": " + problem.message());
     };
     if (from.ca.empty()) {
         made->set_default_verify_paths(problem);
@@ -20,16 +21,16 @@ result<server_trust> read_server_trust(const server_trust_files& from) {
         made->load_verify_file(from.ca.string(), problem);
     }
     if (problem) {
-        return refuse(from.ca);
+        return refuse(from.ca.empty() ? "the system's authorities" : from.ca.string());
     }
     if (!from.certificate.empty()) {
         made->use_certificate_chain_file(from.certificate.string(), problem);
         if (problem) {
-            return refuse(from.certificate);
+            return refuse(from.certificate.string());
         }
         made->use_private_key_file(from.key.string(), asio::ssl::context::pem, problem);
         if (problem) {
-            return refuse(from.key);
+            return refuse(from.key.string());
         }
     }
     return made;

@@ -3,9 +3,9 @@
 #include <charconv>
 
 #include <netinet/tcp.h>
+#include <openssl/x509v3.h>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -126,6 +126,19 @@ private:
     tcp::acceptor acceptor_;
 };
 
+/// Only its subject alternative names count (RFC 9110, 4.3.4).
+void expect_host(SSL* session, const std::string& host) {
+    SSL_set_hostflags(session, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    boost::system::error_code no_number;
+    asio::ip::make_address(host, no_number);
+    if (no_number) {
+        SSL_set1_host(session, host.c_str());
+        SSL_set_tlsext_host_name(session, host.c_str());  // RFC 6066, 3: names only
+    } else {
+        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host.c_str());
+    }
+}
+
 }  // namespace
 
 result<std::pair<std::string, std::string>> split_address(const std::string& address) {
@@ -192,15 +205,16 @@ task<result<std::unique_ptr<byte_stream>>> tcp_transport::dial_server(std::strin
     }
     const std::string host = split_address(address)->first;
     asio::ssl::stream<tcp::socket> stream(std::move(*socket), *servers_);
-    stream.set_verify_callback(asio::ssl::host_name_verification(host));
-    boost::system::error_code no_number;
-    asio::ip::make_address(host, no_number);
-    if (no_number) {  // RFC 6066, 3: names only
-        SSL_set_tlsext_host_name(stream.native_handle(), host.c_str());
-    }
+    SSL* const session = stream.native_handle();
+    expect_host(session, host);
     const auto outcome = co_await stream.async_handshake(asio::ssl::stream_base::client, as_result);
     if (const auto problem = std::get<0>(outcome)) {
-        co_return fail(errc::mismatch, "no TLS with " + address + ": " + problem.message());
+        const long verdict = SSL_get_verify_result(session);
+        const bool of_tls = problem.category() == asio::error::get_ssl_category();
+        co_return fail(of_tls ? errc::mismatch : errc::unavailable,
+                       "no TLS with " + address + ": " +
+                           (verdict == X509_V_OK ? problem.message()
+                                                 : X509_verify_cert_error_string(verdict)));
     }
     co_return std::make_unique<socket_stream<asio::ssl::stream<tcp::socket>>>(std::move(stream));
 }
