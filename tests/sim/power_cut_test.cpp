@@ -10,7 +10,7 @@
 #include "lab/sim/disk_mount.hpp"
 #include "sim/careless_files.hpp"
 
-namespace calbox::lab {
+namespace calbox::lab::power_cuts {
 namespace {
 
 using storage::batch;
@@ -37,14 +37,14 @@ bytes blob_of(std::uint64_t n) {
 
 /// One device over many lives: what it was told is kept beside it, and compared after each. The
 /// first problem ends it.
-class tried_device {
+class device {
 public:
     struct settings {
         std::uint64_t seed = 0;
         bool faults = false;
         left_out careless = left_out::nothing;
     };
-    explicit tried_device(settings with)
+    explicit device(settings with)
         : with_(std::move(with)), chance_(with_.seed, "device"), disk_luck_(with_.seed, "disk") {}
 
     void live(int power_cuts) {
@@ -96,7 +96,7 @@ private:
     int lives_ = 0;
 };
 
-void tried_device::failed(const error& why, const std::string& what) {
+void device::failed(const error& why, const std::string& what) {
     ++failures;
     const bool excused = mount_->revoked() || with_.faults;
     const bool named = why.code == errc::io_failed || (why.code == errc::disk_full && with_.faults);
@@ -105,7 +105,7 @@ void tried_device::failed(const error& why, const std::string& what) {
     }
 }
 
-void tried_device::put(table& into, const batch& writes) {
+void device::put(table& into, const batch& writes) {
     for (const auto& one : writes.writes) {
         if (one.value) {
             into[{one.kind, one.key}] = *one.value;
@@ -115,7 +115,7 @@ void tried_device::put(table& into, const batch& writes) {
     }
 }
 
-void tried_device::apply() {
+void device::apply() {
     constexpr std::array used{record_kind::envelope, record_kind::stream, record_kind::outbox};
     batch writes;
     const std::uint64_t count = 1 + chance_.below(6);
@@ -142,7 +142,7 @@ void tried_device::apply() {
 }
 
 /// As the transfer of a file does it: what an earlier attempt left is looked at, not trusted.
-bool tried_device::write_blob(const file_root& root, const bytes& data) {
+bool device::write_blob(const file_root& root, const bytes& data) {
     auto& blobs = store_->blobs();
     const auto length = blobs.open_part(root);
     if (!length) {
@@ -175,7 +175,7 @@ bool tried_device::write_blob(const file_root& root, const bytes& data) {
     return true;
 }
 
-void tried_device::put_blob() {
+void device::put_blob() {
     const std::uint64_t n = chance_.below(blobs_max);
     const file_root root = root_of(n);
     auto& state = blobs_[n];
@@ -211,7 +211,7 @@ void tried_device::put_blob() {
     }
 }
 
-void tried_device::remove_blob() {
+void device::remove_blob() {
     const std::uint64_t n = chance_.below(blobs_max);
     blobs_[n] = blob_state::unknown;
     if (const auto done = store_->blobs().remove(root_of(n)); !done) {
@@ -220,7 +220,7 @@ void tried_device::remove_blob() {
 }
 
 /// What failed is not seen by the process that it failed for; the next one may see it.
-void tried_device::verify_records(bool reopened) {
+void device::verify_records(bool reopened) {
     table found;
     for (std::size_t kind = 0; kind < storage::record_kinds; ++kind) {
         const auto done = store_->records().scan(
@@ -257,7 +257,7 @@ void tried_device::verify_records(bool reopened) {
     say("the records are neither the acknowledged ones nor those and one batch more");
 }
 
-void tried_device::verify_blobs() {
+void device::verify_blobs() {
     for (auto& [n, state] : blobs_) {
         const auto length = store_->blobs().length(root_of(n));
         if (!length) {
@@ -281,7 +281,7 @@ void tried_device::verify_blobs() {
     }
 }
 
-void tried_device::verify(bool reopened) {
+void device::verify(bool reopened) {
     verify_records(reopened);
     verify_blobs();
     const auto report = store_->check();
@@ -292,7 +292,7 @@ void tried_device::verify(bool reopened) {
     }
 }
 
-bool tried_device::open() {
+bool device::open() {
     mount_ = disk_.mount();
     careless_ = std::make_unique<careless_files>(*mount_, with_.careless);
     auto opened = with_.careless == left_out::nothing ? mount_->open_store()
@@ -307,14 +307,14 @@ bool tried_device::open() {
     return true;
 }
 
-void tried_device::end_life() {
+void device::end_life() {
     if (chance_.happens(300) && !mount_->revoked()) {
         mount_->revoke();  // killed
     }
     store_.reset();  // in order, unless it was killed or the power went
 }
 
-void tried_device::act() {
+void device::act() {
     const std::uint64_t drawn = chance_.below(100);
     if (drawn < 65) {
         apply();
@@ -327,7 +327,7 @@ void tried_device::act() {
     }
 }
 
-void tried_device::one_life() {
+void device::one_life() {
     ++lives_;
     if (with_.faults) {
         // The first opening after a while is spared: a disk that is broken for good tells nothing.
@@ -369,7 +369,7 @@ struct sums {
 sums run(std::uint64_t cuts, bool faults) {
     sums all;
     for (std::uint64_t seed = 1; all.cuts < cuts; ++seed) {
-        tried_device one({seed, faults, left_out::nothing});
+        device one({seed, faults, left_out::nothing});
         one.live(25);
         if (!one.problem().empty()) {
             ADD_FAILURE() << one.problem() << ", seed " << seed;
@@ -596,7 +596,7 @@ TEST(power_cut, one_seed_gives_one_history) {
 std::string found_with(left_out careless, bool faults = false) {
     std::uint64_t cuts = 0;
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {
-        tried_device one({seed, faults, careless});
+        device one({seed, faults, careless});
         one.live(25);
         cuts += one.power_cuts();
         if (!one.problem().empty()) {
@@ -628,4 +628,4 @@ TEST(power_cut, a_store_that_trusts_the_log_of_a_killed_process_is_found_out) {
 }
 
 }  // namespace
-}  // namespace calbox::lab
+}  // namespace calbox::lab::power_cuts
