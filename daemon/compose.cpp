@@ -409,6 +409,7 @@ result<void> serve(config with, notifier manager) {
     // disk's would grow page by page.
     ::mallopt(M_ARENA_MAX, 1);
     ::mallopt(M_TOP_PAD, 4 << 20);
+    ::mallopt(M_MMAP_THRESHOLD, 4 << 20);  // the line above ends that it adapts itself
     composition all(std::move(with), std::move(manager));
     return all.run();
 }

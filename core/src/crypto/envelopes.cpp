@@ -170,7 +170,7 @@ result<bytes> open_body(const envelope& what, const envelope_header& header,
     // As sodium_pad() made it. It was sealed with the body, so that its length need not be hidden
     // from whoever measures how long this takes.
     std::size_t length = padded->size();
-    while (length > 0 && padded->size() - length < padding && (*padded)[length - 1] == 0) {
+    while (length > 0 && padded->size() - length < padding - 1 && (*padded)[length - 1] == 0) {
         --length;
     }
     if (length == 0 || (*padded)[length - 1] != 0x80) {

@@ -30,6 +30,12 @@ result<void> initialise() {
     if (sodium_init() < 0) {
         return fail(errc::internal, "libsodium cannot start");
     }
+    // FIPS 180-4's example: a configuration of OpenSSL may leave algorithms out.
+    constexpr std::string_view known =
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    if (sha256(to_bytes("abc")).hex() != known) {
+        return fail(errc::internal, "OpenSSL has no SHA-256");
+    }
     return {};
 }
 

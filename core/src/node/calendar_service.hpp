@@ -19,6 +19,10 @@ public:
                                                             const std::string& group) const = 0;
 };
 
+/// Has it something in the range that is asked for? Of a series its times count, and one that has
+/// too many to be looked through is within.
+bool is_within(const opened_event& event, const event_query& query);
+
 class calendar_service final : public calendar {
 public:
     calendar_service(const environment& env, replica::replicator& replica, opened_events& opened,
@@ -77,6 +81,8 @@ private:
     /// Those who share any of that time.
     std::vector<std::string> conflicts_at(const user_id& as, const event_id& which,
                                           const model::interval& utc) const;
+    std::vector<const opened_event*> around(const user_id& as,
+                                            const std::vector<const opened_event*>& events) const;
     /// Those who share any of its time; of a series, from a month ago to a year from now.
     std::vector<std::string> conflicts_of(const user_id& as, const opened_event& opened) const;
     /// An event's times from one on become an event of their own.

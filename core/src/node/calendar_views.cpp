@@ -15,18 +15,6 @@ constexpr timestamp end_of_all{253'402'300'799'000};
 constexpr std::size_t next_steps = 20'000;
 constexpr std::size_t listed_most = 10'000;
 
-/// Has it something in the range that is asked for?
-bool is_within(const opened_event& event, const event_query& query) {
-    if (!model::is_series(event.content) || (!query.from && !query.to)) {
-        return (!query.from || event.utc.end >= *query.from) &&
-               (!query.to || event.utc.start < *query.to);
-    }
-    const model::interval range{query.from.value_or(event.utc.start),
-                                query.to.value_or(end_of_all)};
-    const auto made = model::expand(event.content, range, {50'000, 1});
-    return !made.occurrences.empty() || !made.complete;  // rather too many than one lost
-}
-
 std::string lower(std::string_view text) {
     std::string out(text);
     std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -67,6 +55,17 @@ std::vector<model::occurrence> times_in(const opened_event& event, const event_q
 }
 
 }  // namespace
+
+bool is_within(const opened_event& event, const event_query& query) {
+    if (!model::is_series(event.content) || (!query.from && !query.to)) {
+        return (!query.from || event.utc.end >= *query.from) &&
+               (!query.to || event.utc.start < *query.to);
+    }
+    const model::interval range{query.from.value_or(event.utc.start),
+                                query.to.value_or(end_of_all)};
+    const auto made = model::expand(event.content, range, {50'000, 1});
+    return !made.occurrences.empty() || !made.complete;  // rather too many than one lost
+}
 
 std::string calendar_service::device_label(const device_id& device,
                                            const envelope_header& of) const {
@@ -179,6 +178,31 @@ std::vector<std::string> calendar_service::conflicts_of(const user_id& as,
     return names;
 }
 
+/// Those that they may overlap with, by time: who is far from all of them is not opened for it.
+std::vector<const opened_event*> calendar_service::around(
+    const user_id& as, const std::vector<const opened_event*>& events) const {
+    constexpr std::int64_t near_ms = 86'400'000;
+    std::vector<model::interval> times;
+    for (const opened_event* const event : events) {
+        times.insert(times.end(), event->times.begin(), event->times.end());
+    }
+    std::ranges::sort(times, {}, &model::interval::start);
+    std::set<const opened_event*> found;
+    for (std::size_t i = 0; i < times.size();) {
+        model::interval span = times[i];
+        for (++i; i < times.size() && times[i].start.ms <= span.end.ms + near_ms; ++i) {
+            span.end = std::max(span.end, times[i].end);
+        }
+        const auto some = opened_.between(as, span.start, timestamp{span.end.ms + 1});
+        found.insert(some.begin(), some.end());
+    }
+    std::vector<const opened_event*> sorted(found.begin(), found.end());
+    std::ranges::sort(sorted, {}, [](const opened_event* one) {
+        return std::tuple(one->utc.start, one->utc.end, one->header.event);
+    });
+    return sorted;
+}
+
 std::vector<event_view> calendar_service::list(user_id as, const event_query& query) const {
     const std::string wanted = lower(query.text);
     std::vector<const opened_event*> found;
@@ -187,10 +211,7 @@ std::vector<event_view> calendar_service::list(user_id as, const event_query& qu
             found.push_back(one);
         }
     }
-    // What they may overlap with.
-    const auto all = span_of(found);
-    const auto others =
-        all ? opened_.between(as, all->start, all->end) : std::vector<const opened_event*>();
+    const auto others = around(as, found);
     std::vector<taken_time> times;
     for (std::size_t i = 0; i < others.size(); ++i) {
         for (const model::interval& one : others[i]->times) {

@@ -24,9 +24,7 @@ result<std::string> exchange_service::to_calendar(user_id as, const export_query
         bodies.emplace_back((*opened)->body);
     } else {
         for (const opened_event* const one : opened_.between(as, query.from, query.to)) {
-            const bool outside = (query.from && one->utc.end < *query.from) ||
-                                 (query.to && one->utc.start >= *query.to);
-            if (!outside) {
+            if (is_within(*one, {query.from, query.to, {}})) {
                 bodies.emplace_back(one->body);
             }
         }
@@ -102,18 +100,46 @@ struct exchange_service::importing {
     std::size_t next = 0;             // the first that nobody has begun
 };
 
+namespace {
+
+/// What is being imported is noted as long as this lives, by the first who does.
+struct under_way {
+    using called = std::pair<user_id, std::string>;
+    std::set<called>& all;
+    const called which;
+    const bool first;
+    under_way(std::set<called>& of_all, called name)
+        : all(of_all), which(std::move(name)), first(all.insert(which).second) {}
+    under_way(const under_way&) = delete;
+    under_way& operator=(const under_way&) = delete;
+    ~under_way() {
+        if (first) {
+            all.erase(which);
+        }
+    }
+};
+
+}  // namespace
+
 task<void> exchange_service::import_next(std::shared_ptr<importing> all, gathering::part) {
     while (all->next < all->parts.size()) {
         const std::size_t at = all->next++;
         const model::calendar_part& part = all->parts[at];
+        imported_view& done = all->done[at];
+        done = {"refused", part.uid, part.title, {}, "the import was given up"};
         const opened_event* const known =
             part.uid.empty() ? nullptr : opened_.with_uid(all->as, part.uid);
         if (known != nullptr) {
-            all->done[at] = {"skipped", part.uid, part.title, people_.id_text(known->header.event),
-                             "it is in the calendar already"};
-        } else {
-            all->done[at] = co_await import_one(all->as, part, all->dry);
+            done = {"skipped", part.uid, part.title, people_.id_text(known->header.event),
+                    "it is in the calendar already"};
+            continue;
         }
+        const under_way mine(under_way_, {all->as, part.uid});
+        if (!part.uid.empty() && !mine.first) {
+            done = {"skipped", part.uid, part.title, {}, "another import brings it now"};
+            continue;
+        }
+        done = co_await import_one(all->as, part, all->dry);
     }
 }
 

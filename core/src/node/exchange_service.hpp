@@ -1,6 +1,8 @@
 // Export and import of iCalendar files. Owned by the node; core thread only.
 #pragma once
 
+#include <set>
+
 #include "base/gathering.hpp"
 #include "base/task_scope.hpp"
 #include "model/calendar_file.hpp"
@@ -36,6 +38,7 @@ private:
     people& people_;
     readiness& ready_;
     task_scope& tasks_;
+    std::set<std::pair<user_id, std::string>> under_way_;  // UIDs that are being imported
 };
 
 }  // namespace calbox::node

@@ -220,8 +220,10 @@ task<void> glances::save(user_id whose) {
         shelf& his = shelves_[whose];
         std::vector<event_id> which = std::exchange(his.unsaved, {});
         replica::batch writes;
+        std::set<std::uint64_t> replaced;
         if (his.entries > 2 * all_.size() + old_entries) {
-            for (const std::uint64_t number : std::exchange(his.records, {})) {
+            replaced = std::exchange(his.records, {});
+            for (const std::uint64_t number : replaced) {
                 writes.erase(replica::record_kind::meta, key_of(whose, number));
             }
             his.entries = 0;
@@ -235,6 +237,7 @@ task<void> glances::save(user_id whose) {
         if (!kept) {
             env_.log.write(log_level::warn, "calendar",
                            "what was noted of events is not kept: " + kept.error().message());
+            shelves_[whose].records.merge(replaced);
         }
     }
     shelves_[whose].saving = false;
@@ -244,7 +247,7 @@ std::vector<event_id> glances::between(std::optional<timestamp> from,
                                        std::optional<timestamp> to) const {
     std::vector<event_id> found;
     const auto look = [&](const std::set<place>& some, std::optional<timestamp> first) {
-        for (auto at = first ? some.lower_bound({*first, {}, {}}) : some.begin();
+        for (auto at = first ? some.lower_bound({*first, timestamp{INT64_MIN}, {}}) : some.begin();
              at != some.end() && (!to || std::get<0>(*at) < *to); ++at) {
             if (!from || std::get<1>(*at) >= *from) {
                 found.push_back(std::get<2>(*at));

@@ -217,7 +217,8 @@ void opened_events::look_at(const event_id& which) {
                          true};
         const bool same = before != nullptr && before->version == now.version &&
                           before->by == now.by && before->utc.start == now.utc.start &&
-                          before->utc.end == now.utc.end;
+                          before->utc.end == now.utc.end && before->uid == now.uid &&
+                          before->series == now.series && before->has_files == now.has_files;
         if (same) {
             glances_.confirm(which);
         } else {

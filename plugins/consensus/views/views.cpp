@@ -364,9 +364,11 @@ void views::tidy(const context& where) {
     if (clean_.size() > clean_kept) {
         clean_.clear();  // then nothing is certain of them any more
     }
-    if (desks_.size() <= tidied_above_) {
+    const bool long_ago = desks_.size() > desks_kept && where.now - tidied_at_ > with_.ttl;
+    if (desks_.size() <= tidied_above_ && !long_ago) {
         return;
     }
+    tidied_at_ = where.now;
     std::erase_if(desks_, [&](const auto& one) {
         return one.second.jobs.empty() && !one.second.founded &&
                where.now - one.second.last_used > with_.ttl;

@@ -190,6 +190,7 @@ private:
     static constexpr std::size_t desks_kept = 512;  // events whose last attempt is remembered
     std::map<event_id, desk> desks_;
     std::size_t tidied_above_ = desks_kept;
+    instant tidied_at_{};
     std::map<event_id, held_lock> locks_;
     std::map<event_id, std::pair<epoch, version_number>> delivered_;
     std::set<operation_id> clean_;  // granted in this run, and no voter was sent the edit
