@@ -59,5 +59,25 @@ TEST_F(sim_members, who_comes_and_who_goes_is_known_to_all_and_few_do_not_watch)
         2min);
 }
 
+TEST_F(sim_members, two_sides_of_a_partition_find_together) {
+    add("R6");
+    const std::vector<std::string> left{"R1", "R2", "R3"}, right{"R4", "R5", "R6"};
+    std::vector<std::string> six = left;
+    six.insert(six.end(), right.begin(), right.end());
+    in.wait_for("all six watch each other", [&] { return all_say(six, 6); }, 5min);
+    const auto cut = [&](bool open) {
+        for (const std::string& one : left) {
+            for (const std::string& other : right) {
+                in.net.way(one, other).open = open;
+                in.net.way(other, one).open = open;
+            }
+        }
+    };
+    cut(false);
+    in.wait_for("each side has only itself", [&] { return all_say(six, 3); }, 2min);
+    cut(true);
+    in.wait_for("they have found together", [&] { return all_say(six, 6); }, 5min);
+}
+
 }  // namespace
 }  // namespace calbox::lab

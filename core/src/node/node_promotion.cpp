@@ -98,8 +98,12 @@ bool node_parts::promotes() const noexcept {
 
 void node_parts::begin_rendezvous(std::uint32_t edges_max) {
     overlay::lessor::settings rendezvous_with{edges_max, with.heartbeat};
+    overlay::member_watch::settings watched = with.watched;
+    if (acting_) {
+        watched.above = watched.below = SIZE_MAX;  // it is one for a while only
+    }
     rendezvous.emplace(env, known, discovers, links->for_rendezvous(), me.self(), rendezvous_with,
-                       with.watched);
+                       watched);
     if (!relaying) {
         relaying.emplace(env, *connections);
     }

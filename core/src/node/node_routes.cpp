@@ -208,8 +208,11 @@ void node_parts::add_rendezvous_routes() {
                 return rendezvous->on_make_room(std::move(what));
             });
     leasing(std::type_identity<wire::members>(), message_type::members,
-            [this](const peer& from, wire::members what) {
-                return rendezvous->on_members(from.device, std::move(what));
+            [this](const peer& from, wire::members what) -> task<result<bytes>> {
+                if ((from.roles & wire::role::rendezvous) == 0) {
+                    co_return fail(errc::forbidden, "only rendezvous watch each other");
+                }
+                co_return co_await rendezvous->on_members(from.device, std::move(what));
             });
     leasing(std::type_identity<wire::nothing>(), message_type::loads,
             [this](const peer&, wire::nothing) { return rendezvous->on_loads(); });

@@ -209,6 +209,7 @@ lessor::effects lessor::on_load(const device_id& from, const std::optional<wire:
     effects all;
     asking_.erase(from);
     if (what) {
+        gone_.erase(from);
         loads_[from] = {from, what->edges, what->edges_max, now};
         all.push_back(tell_leases{from});
     } else {
@@ -233,10 +234,16 @@ void lessor::in_doubt(const device_id& rendezvous, instant now) {
     doubts_[rendezvous] = {now, {}};  // what it said again since an earlier loss is in doubt, too
 }
 
-void lessor::on_member(const device_id& device, bool alive, instant now) {
-    if (alive) {
+void lessor::on_member(const device_id& device, member_fate what, instant now) {
+    if (what != member_fate::gone) {
         gone_.erase(device);
+        if (what == member_fate::refuted) {
+            doubts_.erase(device);  // its leases went on
+        }
         return;
+    }
+    if (leases_.contains(device)) {
+        return;  // this one knows better
     }
     if (gone_.size() >= gone_most) {
         gone_.erase(gone_.begin());
@@ -354,6 +361,9 @@ void lessor::begin_exchange(instant now) {
         one = now - one->second.heard > exchange_every * 3 ? loads_.erase(one) : one + 1;
     }
     to_ask_ = some(other_rendezvous(), exchanged_with);
+    // Nobody else would find out that a partition is over whose other side is gone for this one.
+    const auto lost = some({gone_.begin(), gone_.end()}, lost_asked);
+    to_ask_.insert(to_ask_.end(), lost.begin(), lost.end());
 }
 
 void lessor::ask_more(effects& all) {

@@ -15,6 +15,7 @@
 
 #include "overlay/address_book.hpp"
 #include "overlay/interests.hpp"
+#include "overlay/membership.hpp"
 
 namespace calbox::overlay {
 
@@ -84,7 +85,7 @@ public:
     void on_peer_gone(const device_id& device, instant now);
     /// Where rendezvous are too many to be asked all the time: the others say that this one came,
     /// or is gone.
-    void on_member(const device_id& device, bool alive, instant now);
+    void on_member(const device_id& device, member_fate what, instant now);
     /// Nobody says so any more.
     void forget_members() noexcept { gone_.clear(); }
     /// Other rendezvous that said their load within the last exchanges.
@@ -115,6 +116,7 @@ public:
     /// not say it again: its edges have gone elsewhere, and it itself would have told all it has.
     static constexpr duration hearsay_kept = exchange_every * 3 / 2;
     static constexpr std::size_t exchanged_with = 64;  // of more, chance takes so many each time
+    static constexpr std::size_t lost_asked = 2;       // of those who are said to be gone
     static constexpr std::size_t asked_at_once = 8;
     static constexpr std::size_t gone_most = 4'000;
     static constexpr std::size_t told = 32;  // rendezvous, and backups, in one grant

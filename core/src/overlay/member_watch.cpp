@@ -1,11 +1,14 @@
 #include "overlay/member_watch.hpp"
 
+#include <algorithm>
+
 namespace calbox::overlay {
 
 rendezvous_mediator::~rendezvous_mediator() = default;
 
 namespace {
 constexpr duration member_time = std::chrono::seconds(5);  // for a dial and an answer
+constexpr std::chrono::milliseconds clocks_apart = std::chrono::hours(24);
 }  // namespace
 
 member_watch::member_watch(const environment& env, locations& known, rendezvous_mediator& mediator,
@@ -18,13 +21,26 @@ member_watch::member_watch(const environment& env, locations& known, rendezvous_
       with_(with),
       tasks_(env, "members") {}
 
-void member_watch::look(const std::vector<device_id>& heard) {
-    if (machine_ || tasks_.stopping() || heard.size() + 1 <= with_.above) {
+void member_watch::look() {
+    if (tasks_.stopping()) {
         return;
     }
-    env_.log.write(log_level::info, "overlay",
-                   "more than " + std::to_string(with_.above) +
-                       " rendezvous: from now on they watch each other");
+    const std::vector<device_id> heard = to_.heard_of();
+    if (!machine_ && heard.size() + 1 > with_.above) {
+        begin(heard);
+    } else if (machine_) {
+        for (const device_id& device : heard) {
+            if (!machine_->is_alive(device)) {
+                tasks_.spawn("ask a member", ask({device, device, news_for(device)}));
+            }
+        }
+    }
+}
+
+void member_watch::begin(const std::vector<device_id>& heard) {
+    env_.log.write(
+        log_level::info, "overlay",
+        std::to_string(heard.size() + 1) + " rendezvous: from now on they watch each other");
     const instant now = env_.time.now();
     machine_.emplace(env_.entropy, self_, static_cast<std::uint64_t>(env_.time.wall().ms),
                      with_.times);
@@ -54,12 +70,12 @@ void member_watch::carry_out(const membership::effects& all, const std::optional
         if (const auto* const asking = std::get_if<membership::ask>(&one)) {
             tasks_.spawn("ask a member", ask(*asking));
         } else if (const auto* const came = std::get_if<membership::came>(&one)) {
-            to_.on_member(came->device, true);
+            to_.on_member(came->device, came->refuted ? member_fate::refuted : member_fate::here);
             if (!known_.is_rendezvous(came->device)) {
                 unknown.push_back(came->device);
             }
         } else if (const auto* const went = std::get_if<membership::went>(&one)) {
-            to_.on_member(went->device, false);
+            to_.on_member(went->device, member_fate::gone);
         }
     }
     if (from && !unknown.empty()) {
@@ -93,46 +109,82 @@ task<void> member_watch::ask(membership::ask what) {
     const auto answer = co_await mediator_.request(
         what.to, wire::message_type::members,
         codec::encode(wire::members{what.about, std::move(what.said)}), member_time);
-    const auto reply = answer ? codec::decode<wire::members_reply>(*answer) : fail(answer.error());
+    auto reply = answer ? codec::decode<wire::members_reply>(*answer) : fail(answer.error());
     if (reply && reply->said.size() <= wire::limits::news_per_message && machine_) {
-        carry_out(
-            machine_->on_answer(what.to, what.about, reply->alive, reply->said, env_.time.now()),
-            what.to);
+        const auto said = believable(what.to, std::move(reply->said));
+        carry_out(machine_->on_answer(what.to, what.about, reply->alive, said, env_.time.now()),
+                  what.to);
     }
 }
 
 /// Where they are: whoever spoke of them knows. Their own signed word comes with it.
 task<void> member_watch::learn(device_id from, std::vector<device_id> about) {
     const auto answer = co_await mediator_.request(
-        from, wire::message_type::locate, codec::encode(wire::locate{{}, std::move(about), 0}),
-        member_time);
+        from, wire::message_type::locate, codec::encode(wire::locate{{}, about, 0}), member_time);
     auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
     if (!found) {
         co_return;
     }
     for (wire::location& one : found->found) {
-        if (one.said && one.device != self_) {
-            (void)known_.hear(*one.said);
+        const bool asked = std::ranges::find(about, one.device) != about.end();
+        if (!one.said || !asked || one.device == self_) {
+            continue;
+        }
+        (void)known_.hear(*one.said);
+        if (machine_ && known_.is_rendezvous(one.device)) {
+            carry_out(machine_->add(one.device, env_.time.now()), std::nullopt);
         }
     }
+}
+
+/// News of rendezvous alone, and of lives that can have begun: what a member says of others is not
+/// signed. Of whom nothing is known, its own signed word is asked for first.
+std::vector<wire::member_news> member_watch::believable(const device_id& from,
+                                                        std::vector<wire::member_news> said) {
+    const auto latest = static_cast<std::uint64_t>(env_.time.wall().ms + clocks_apart.count());
+    std::vector<device_id> unknown;
+    std::erase_if(said, [&](const wire::member_news& one) {
+        const bool is_one = one.device == self_ || known_.is_rendezvous(one.device);
+        if (!is_one && one.what != wire::member_news::state::gone) {
+            unknown.push_back(one.device);
+        }
+        return !is_one || one.life > latest;
+    });
+    if (!unknown.empty()) {
+        tasks_.spawn("learn of members", learn(from, std::move(unknown)));
+    }
+    return said;
 }
 
 task<result<bytes>> member_watch::on_members(device_id from, wire::members what) {
     if (what.said.size() > wire::limits::news_per_message) {
         co_return fail(errc::too_large, "too many news at once");
     }
+    if (!machine_ && !tasks_.stopping()) {
+        if (const auto heard = to_.heard_of(); heard.size() + 1 >= with_.below) {
+            begin(heard);
+        }
+    }
     if (machine_) {
-        carry_out(machine_->on_asked(from, what.said, env_.time.now()), from);
+        const auto said = believable(from, std::move(what.said));
+        carry_out(machine_->on_asked(from, said, env_.time.now()), from);
     }
     wire::members_reply reply;
     reply.alive = what.about == self_;
     if (!reply.alive && known_.is_rendezvous(what.about)) {
+        const std::weak_ptr<const int> here = here_;
         const auto answer = co_await mediator_.request(
             what.about, wire::message_type::members,
             codec::encode(wire::members{what.about, news_for(what.about)}), member_time);
-        const auto its =
-            answer ? codec::decode<wire::members_reply>(*answer) : fail(answer.error());
+        if (here.expired()) {
+            co_return fail(errc::closed, "this device is no rendezvous any more");
+        }
+        auto its = answer ? codec::decode<wire::members_reply>(*answer) : fail(answer.error());
         reply.alive = its && its->alive;
+        if (its && machine_ && its->said.size() <= wire::limits::news_per_message) {
+            const auto said = believable(what.about, std::move(its->said));
+            carry_out(machine_->on_asked(what.about, said, env_.time.now()), what.about);
+        }
     }
     reply.said = news_for(from);
     co_return codec::encode(reply);

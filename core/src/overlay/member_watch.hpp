@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "net/session.hpp"
 #include "overlay/locations.hpp"
@@ -30,24 +31,30 @@ public:
         membership::settings times{};
     };
     struct listener {
-        std::function<void(const device_id& device, bool alive)> on_member;
-        std::function<void()> on_end;  // they are few again
+        std::function<void(const device_id& device, member_fate what)> on_member;
+        std::function<void()> on_end;                      // they are few again
+        std::function<std::vector<device_id>()> heard_of;  // other rendezvous, lately
     };
 
     member_watch(const environment& env, locations& known, rendezvous_mediator& mediator,
                  device_id self, listener to, settings with);
 
-    /// These rendezvous were heard of lately: begins when they are many.
-    void look(const std::vector<device_id>& heard);
+    /// Others were heard of: begins when they are many. Whoever answers and counts as gone is asked
+    /// for its word, by which two sides of a partition that is over find together.
+    void look();
     void request_stop() noexcept;
     task<void> join() { return tasks_.join(); }
-    /// Answered at any time: others may watch, and this one not yet.
+    /// `from` is a rendezvous by its certificate. Answered at any time; where this one does not
+    /// watch yet, the question begins it when there are not too few.
     task<result<bytes>> on_members(device_id from, wire::members what);
     /// With this one; 0 while they do not watch each other.
     std::size_t members() const noexcept { return machine_ ? machine_->size() : 0; }
 
 private:
+    void begin(const std::vector<device_id>& heard);
     void carry_out(const membership::effects& all, const std::optional<device_id>& from);
+    std::vector<wire::member_news> believable(const device_id& from,
+                                              std::vector<wire::member_news> said);
     void end();
     void arm();
     task<void> ask(membership::ask what);
@@ -63,6 +70,8 @@ private:
     std::optional<membership> machine_;
     task_scope tasks_;
     std::optional<timer_queue::id> timer_;
+    /// Ends with this: a handler belongs to its session, and may be left waiting.
+    std::shared_ptr<const int> here_ = std::make_shared<const int>();
 };
 
 }  // namespace calbox::overlay

@@ -113,6 +113,7 @@ void membership::change(const device_id& device, std::uint64_t life, state what,
     const auto [entry, fresh] = members_.try_emplace(device);
     const bool was = !fresh && entry->second.what != state::gone;
     const bool is = what != state::gone;
+    const bool refuted = !fresh && !was && life == entry->second.life + 1;
     entry->second = {life, what, now};
     pass_on({device, life, what});
     if (what == state::alive) {
@@ -122,11 +123,13 @@ void membership::change(const device_id& device, std::uint64_t life, state what,
     }
     if (is && !was) {
         ++alive_;
-        all.push_back(came{device});
-        // Somewhere in the round that is under way (SWIM, 4.3).
-        to_ask_.insert(
-            to_ask_.begin() + static_cast<std::ptrdiff_t>(entropy_.below(to_ask_.size() + 1)),
-            device);
+        all.push_back(came{device, refuted});
+        if (std::ranges::find(to_ask_, device) == to_ask_.end()) {
+            // Somewhere in the round that is under way (SWIM, 4.3).
+            to_ask_.insert(
+                to_ask_.begin() + static_cast<std::ptrdiff_t>(entropy_.below(to_ask_.size() + 1)),
+                device);
+        }
     } else if (was && !is) {
         --alive_;
         all.push_back(went{device});

@@ -20,6 +20,12 @@
 
 namespace calbox::overlay {
 
+enum class member_fate {
+    gone,
+    here,
+    refuted,  // it was called gone, was there all the time, and has said so
+};
+
 class membership {
 public:
     using news = wire::member_news;
@@ -40,6 +46,7 @@ public:
     };
     struct came {
         device_id device;
+        bool refuted = false;  // it was there all the time, and has said so
     };
     struct went {
         device_id device;

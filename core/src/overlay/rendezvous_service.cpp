@@ -52,10 +52,10 @@ rendezvous_service::rendezvous_service(const environment& env, locations& known,
       self_(self),
       machine_(strategy, env.entropy, known, self, with),
       watch_(env, known, mediator, self,
-             {[this](const device_id& device, bool alive) {
-                  machine_.on_member(device, alive, env_.time.now());
+             {[this](const device_id& device, member_fate what) {
+                  machine_.on_member(device, what, env_.time.now());
               },
-              [this] { machine_.forget_members(); }},
+              [this] { machine_.forget_members(); }, [this] { return machine_.heard_of(); }},
              watched),
       tasks_(env, "rendezvous") {}
 
@@ -143,7 +143,7 @@ task<void> rendezvous_service::ask_load(device_id whom) {
         question_time);
     const auto what = answer ? codec::decode<wire::offer>(*answer) : fail(answer.error());
     carry_out(machine_.on_load(whom, what ? std::optional(*what) : std::nullopt, env_.time.now()));
-    watch_.look(machine_.heard_of());
+    watch_.look();
 }
 
 task<void> rendezvous_service::ask_room(lessor::ask_room what) {

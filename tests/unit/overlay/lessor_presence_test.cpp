@@ -27,7 +27,7 @@ TEST_F(lessor_test, whom_the_other_rendezvous_call_gone_is_named_to_nobody_until
     (void)machine.on_load(device(other), wire::offer{1, 10}, now);
     (void)machine.on_load(device(third), wire::offer{1, 10}, now);
     EXPECT_EQ(machine.heard_of(), (std::vector{device(other), device(third)}));
-    machine.on_member(device(other), false, now);
+    machine.on_member(device(other), member_fate::gone, now);
     EXPECT_EQ(machine.heard_of(), std::vector{device(third)});
     EXPECT_FALSE(book.known[device(other)].online);
     const auto named = [&](unsigned edge_number) {
@@ -41,10 +41,30 @@ TEST_F(lessor_test, whom_the_other_rendezvous_call_gone_is_named_to_nobody_until
     EXPECT_EQ(named(1), std::vector{device(third)});
     (void)machine.on_probe(device(other), wire::probe{1, 10}, now);
     EXPECT_EQ(named(2), (std::vector{device(other), device(third)}));
-    machine.on_member(device(third), false, now);
+    machine.on_member(device(third), member_fate::gone, now);
     EXPECT_EQ(named(3), std::vector{device(other)});
-    machine.on_member(device(third), true, now);
+    machine.on_member(device(third), member_fate::here, now);
     EXPECT_EQ(named(4), (std::vector{device(other), device(third)}));
+    machine.on_member(device(1), member_fate::gone, now);
+    EXPECT_TRUE(book.known[device(1)].online) << "it leases here, whatever others say";
+}
+
+TEST_F(lessor_test, what_a_rendezvous_said_stays_when_it_was_called_gone_by_mistake) {
+    for (const bool refuted : {true, false}) {
+        rendezvous(other);
+        lessor machine = make(10);
+        (void)machine.start(now);
+        wire::location leased = edge(7);
+        leased.online = true;
+        leased.relay = device(other);
+        (void)machine.on_presence(device(other), {{leased}});
+        machine.on_member(device(other), member_fate::gone, now);
+        machine.on_member(device(other), refuted ? member_fate::refuted : member_fate::here, now);
+        for (const instant end = now + 3min; now < end; now = now + 1s) {
+            (void)machine.on_time(now);
+        }
+        EXPECT_EQ(book.known[device(7)].online, refuted);
+    }
 }
 
 TEST_F(lessor_test, tells_an_edge_of_the_users_that_it_asked_for_and_of_those_who_serve) {
