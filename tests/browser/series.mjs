@@ -81,6 +81,20 @@ try {
   await alice.page.locator('dialog').getByRole('group', { name: 'Add files' }).waitFor()
   expect(await report.count() === 0, 'the report is at another time, too')
   await close()
+
+  // An event that is moved onto one of its times, and away from it.
+  await alice.page.evaluate(async (start) => fetch('/v1/events', { method: 'POST', headers: { 'Calbox-Page': '1', 'Content-Type': 'application/json' },
+    body: JSON.stringify({ title: 'Visit', start: `${start}T19:00:00`, end: `${start}T19:30:00` }) }), day(3))
+  const sign = (title) => alice.page.locator('.ec-event', { hasText: title }).getByText('overlaps another event')
+  const visit = alice.page.locator('.ec-event', { hasText: 'Visit' })
+  await visit.waitFor()
+  expect(await sign('Practice').count() === 0, 'an overlap is shown that there is not')
+  await visit.focus()
+  await alice.page.keyboard.press('Shift+ArrowUp')
+  for (const title of ['Visit', 'Practice']) await sign(title).waitFor()
+  await visit.focus()
+  await alice.page.keyboard.press('Shift+ArrowDown')
+  for (const title of ['Visit', 'Practice']) await sign(title).waitFor({ state: 'detached' })
   await week(2)
 
   await open_one('Practice')

@@ -239,9 +239,12 @@ class Store {
   }
   put(one: CalEvent) {
     if (one.recurrence_id) this.times = new Map(this.times).set(keyOf(one), one)
-    else this.#keep([[one.id, one]])
+    else this.#told([[one.id, one]])
   }
-  drop(id: string) { this.#keep([[id, null]]) }
+  drop(id: string) { this.#told([[id, null]]) }
+  #told(found: [string, CalEvent | null][]) {
+    if (this.#keep(found)) void this.#loadTimes().catch((why: unknown) => this.refused(why))
+  }
   async refresh(ids: Iterable<string>) {
     const found = await Promise.all([...new Set(ids)].map(async (id) => {
       try {
@@ -254,15 +257,16 @@ class Store {
     if (this.#keep(found)) await this.#loadTimes()
   }
   /** Events as they are now, null for those that are gone. Those that they overlap, or did, learn it here: nobody asks for each of them.
-   *  Whether a series has changed. */
-  #keep(found: (readonly [string, CalEvent | null])[]): boolean {
+   *  What is as it was stays the same object, so that nothing is drawn anew. Whether the times of a series have to be read again. */
+  #keep(all: (readonly [string, CalEvent | null])[]): boolean {
+    const found = all.filter(([id, one]) => JSON.stringify(one) !== JSON.stringify(this.events.get(id) ?? null))
+    if (found.length === 0) return false
     const next = new Map(this.events)
     let series = false
     const meets = (id: string, other: string, now: boolean) => {
       const one = next.get(other)
       if (!one || one.conflicts.includes(id) === now) return
       next.set(other, { ...one, conflicts: now ? [...one.conflicts, id] : one.conflicts.filter((each) => each !== id) })
-      series ||= one.series
     }
     for (const [id, one] of found) {
       if (one) next.set(id, one)
@@ -270,7 +274,8 @@ class Store {
     }
     for (const [id, one] of found) {
       const before = this.events.get(id)
-      series ||= !!before?.series || !!one?.series
+      // Which of its times an event overlaps, only the times say.
+      series ||= [before, one].some((each) => each?.series || each?.conflicts.some((other) => next.get(other)?.series))
       before?.conflicts.forEach((other) => one?.conflicts.includes(other) || meets(id, other, false))
     }
     for (const [id] of found) next.get(id)?.conflicts.forEach((other) => meets(id, other, true))
