@@ -54,24 +54,60 @@ try {
     await bob.page.getByRole('button', { name: 'Account of bob' }).tap()
     await bob.page.getByRole('button', { name: 'Change password…' }).tap()
   }
+  const marked = async (label) => { // the field that the alert is about
+    const box = bob.page.locator('[aria-invalid=true]')
+    expect(await box.count() === 1 && await box.evaluate((one) => one.labels[0].textContent.trim()) === label, `the alert is not about ${label}`)
+    expect(await box.getAttribute('aria-describedby') === await bob.page.locator('dialog [role=alert]').getAttribute('id'), 'the field does not tell of the alert')
+  }
   await account()
+  const sent = []
+  bob.page.on('request', (one) => { if (one.url().endsWith('/v1/account/password')) sent.push(one) })
   await change(password, fresh, password)
-  await said('The two new passwords differ.')
+  await said('The two passwords differ.')
   await change(password, 'short')
   await said('at least 10 characters')
+  await marked('New password')
+  expect(sent.length === 0, 'a password that cannot be one used up a try')
   await change('not my password', fresh)
   await said('That is not your current password.')
+  await marked('Current password')
   await check_accessibility(bob.page, 'a change of the password on a phone')
+
+  // While it runs, nothing closes the form, so that its end is told there.
+  let arrived, go_on
+  const waiting = new Promise((resolve) => (arrived = resolve)), released = new Promise((resolve) => (go_on = resolve))
+  await bob.page.route('**/v1/account/password', async (route) => {
+    arrived()
+    await released
+    await route.continue()
+  }, { times: 1 })
   await change(password, fresh)
+  await waiting
+  expect(await bob.page.locator('dialog').getByRole('button', { name: 'Cancel' }).isDisabled(), 'a change that runs can be cancelled')
+  for (let times = 0; times < 3; times++) await bob.page.keyboard.press('Escape')
+  await bob.page.touchscreen.tap(5, 5)
+  await bob.page.locator('dialog[open]').getByRole('button', { name: 'Changing it…' }).waitFor()
+  go_on()
   await bob.page.getByText('Your password has been changed').waitFor()
+  await bob.page.waitForFunction(() => document.activeElement.textContent === 'Change password…')
 
   // Each is signed in for himself, and a sign-out ends his own session alone. The new password signs in.
   await bob.page.getByRole('button', { name: 'Close this browser' }).tap()
   await bob.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
-  await bob.page.getByLabel('Name', { exact: true }).fill('bob')
-  await bob.page.getByLabel('Password', { exact: true }).fill(fresh)
-  await bob.page.getByRole('button', { name: 'Sign in', exact: true }).tap()
-  await bob.page.getByRole('heading', { name: /, bob$/ }).waitFor()
+  const sign_in = async () => {
+    await bob.page.getByLabel('Name', { exact: true }).fill('bob')
+    await bob.page.getByLabel('Password', { exact: true }).fill(fresh)
+    await bob.page.getByRole('button', { name: 'Sign in', exact: true }).tap()
+    await bob.page.getByRole('heading', { name: /, bob$/ }).waitFor()
+  }
+  await sign_in()
+  await account()
+  // A dialog does not outlive its session.
+  await bob.page.evaluate(() => fetch('/web/session', { method: 'DELETE', headers: { 'Calbox-Page': '1' } }))
+  await change(fresh, 'another good password')
+  await bob.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
+  await sign_in()
+  expect(await bob.page.locator('dialog').count() === 0, 'the dialog of a session before is there')
   await account()
   for (let tries = 0; !(await bob.page.getByText('Too many tries').isVisible()); tries++) {
     expect(tries < 12, 'a password can be tried for ever')
