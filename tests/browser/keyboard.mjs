@@ -102,6 +102,13 @@ try {
   page.on('download', (one) => got.push(one.suggestedFilename()))
   await Promise.all([page.waitForEvent('download', () => got.length === 2), keys.press('Enter')])
 
+  // A refusal that tells of nobody who is missing: its reason stays, and no take-over is offered, which would be refused, too.
+  await page.route('**/lock', (route) => route.fulfill({ status: 503, json: { code: 'unavailable', detail: 'the engine does not answer' } }), { times: 1 })
+  await tab_to('Modify')
+  await keys.press('Enter')
+  await page.getByText('It cannot be changed now. The engine does not answer.').waitFor()
+  await page.getByRole('button', { name: 'Copy it for me' }).waitFor()
+  expect(await page.getByRole('button', { name: 'Take it over' }).count() === 0, 'a take-over is offered where nobody is known to be missing')
   await tab_to('Modify')
   await keys.press('Enter')
   await field(page, 'Place').waitFor()
