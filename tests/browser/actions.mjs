@@ -1,10 +1,12 @@
-// What can be done on the page, read from its sources, and what somebody has reached of it by keys alone.
+// What can be done on the page, read from its sources, and what somebody has reached of it by keys alone. What this does not see: a
+// name that is a variable (it is taken for any name, so that another element with the same tag and classes stands for it), and what scripts
+// make (the boxes of the calendar), which `walk` meets where they are drawn.
 import { readFileSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { expect } from './lib.mjs'
 
 const web = new URL('../../web/', import.meta.url)
-const tags = ['button', 'a', 'input', 'select', 'textarea']
+const tags = ['button', 'a', 'input', 'select', 'textarea', 'summary']
 const any = '.*'
 const literal = (text) => text.replace(/\s+/g, '').replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
@@ -19,7 +21,7 @@ const text = (fragment) => (fragment?.nodes ?? []).map((node) => {
   if (node.type === 'Text') return literal(node.data)
   if (node.type === 'ExpressionTag') return said(node.expression)
   if (node.type === 'IfBlock') return `(?:${text(node.consequent)}|${text(node.alternate)})`
-  if (node.type === 'EachBlock') return any
+  if (['EachBlock', 'AwaitBlock', 'RenderTag'].includes(node.type)) return any
   return node.type === 'RegularElement' ? text(node.fragment) : ''
 }).join('')
 const valueOf = (value) => (value === true ? '' : [value].flat().map((part) => (part.type === 'Text' ? literal(part.data) : said(part.expression))).join(''))
@@ -30,14 +32,15 @@ function listed(file, node, label, found) {
   if (node.type === 'RegularElement') {
     const attribute = (name) => node.attributes.find((each) => each.type === 'Attribute' && each.name === name)?.value
     if (node.name === 'label') label = text(node.fragment)
-    if (tags.includes(node.name) && attribute('tabindex') === undefined) {
-      const field = !['button', 'a'].includes(node.name)
+    const tabindex = attribute('tabindex') === undefined ? '' : valueOf(attribute('tabindex'))
+    if ((tags.includes(node.name) || tabindex || attribute('role')?.[0]?.data === 'button') && tabindex !== '-1') {
+      const field = ['input', 'select', 'textarea'].includes(node.name)
       const name = attribute('aria-label') !== undefined ? valueOf(attribute('aria-label')) : field ? (label ?? '') : text(node.fragment)
       const classes = [attribute('class') ?? []].flat().flatMap((part) => (part.type === 'Text' ? part.data.split(/\s+/).filter(Boolean) : []))
       found.push({ file, tag: node.name, type: node.name === 'input' ? valueOf(attribute('type')) : '', name, classes })
     }
   }
-  for (const key of ['fragment', 'nodes', 'consequent', 'alternate', 'body', 'fallback']) listed(file, node[key], label, found)
+  for (const key of ['fragment', 'nodes', 'consequent', 'alternate', 'body', 'fallback', 'pending', 'then', 'catch']) listed(file, node[key], label, found)
 }
 
 /** Every button, link and field of the sources. */
@@ -59,7 +62,7 @@ function watch() {
   window.tabbed = (one) => one.setAttribute('data-tabbed', '')
   window.untabbed = () => {
     const on = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document
-    const all = [...new Set([...on.querySelectorAll('button, a[href], input, select, textarea, [role=button], [tabindex="0"]')])]
+    const all = [...new Set([...on.querySelectorAll('button, a[href], input, select, textarea, summary, [role=button], [tabindex="0"]')])]
     const groups = new Set([...on.querySelectorAll('[data-tabbed][type=radio]')].map((one) => one.name))
     return all.filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.disabled && one.tabIndex >= 0 && !one.hasAttribute('data-tabbed') &&
       !(one.type === 'radio' && groups.has(one.name))).map((one) => `${one.localName} ${name(one).trim().slice(0, 60)}`)

@@ -34,6 +34,8 @@ try {
     await shown.page.locator('.ec-event').first().waitFor()
     await both(name)
   }
+  await shown.page.setViewportSize(narrow.size)
+  await shown.page.keyboard.press('t') // begins at today once more
   await shot('agenda-narrow', narrow)
   await shown.page.keyboard.press('w')
   await shown.page.setViewportSize({ width: 1320, height: 860 })
