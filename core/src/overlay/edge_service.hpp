@@ -71,8 +71,6 @@ public:
     bool is_online(const device_id& device) const;
     std::vector<device_id> backups() const;
     std::optional<device_id> lessor() const noexcept { return machine_.lessor(); }
-    /// Beside that one, ascending.
-    std::vector<device_id> further_lessors() const { return further_.lessors(); }
     /// A lease is held, and where it is held was asked who of this device's people is online.
     bool is_settled() const noexcept { return settled_at_ && machine_.lessor() == settled_at_; }
     bool seeks() const noexcept { return machine_.seeks(); }

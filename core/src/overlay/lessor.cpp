@@ -176,7 +176,11 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
     std::vector<device_id> news;
     const auto doubted = doubts_.find(from);
     for (const wire::location& one : what.changed) {
-        if (leases_.contains(one.device) || one.device == self_ || one.relay != from) {
+        if (one.device == self_ || one.relay != from) {
+            continue;
+        }
+        note_backup(one, from);
+        if (leases_.contains(one.device)) {
             continue;
         }
         if (doubted != doubts_.end() && one.online) {
@@ -185,6 +189,9 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
         const auto before = book_.find(one.device);
         if (!one.online && before && before->online && before->relay != from) {
             continue;  // it has moved to another rendezvous, which said so before this one noticed
+        }
+        if (!one.online && before && before->online && rely_on_another(one.device)) {
+            continue;
         }
         if (one.online && (one.roles & wire::role::backup) != 0 && before && before->online &&
             before->relay && before->relay != from && !doubts_.contains(*before->relay)) {
@@ -266,9 +273,45 @@ void lessor::end(const device_id& device, instant now) {
     came_at_.erase(device);
     if (leases_.erase(device) > 0) {
         wanted_.drop(device);
-        (void)book_.note_offline(device);
+        if (!rely_on_another(device)) {
+            (void)book_.note_offline(device);
+        }
         changed(device, now);
     }
+}
+
+/// Who tells of which backup, beside whose word counts now.
+void lessor::note_backup(const wire::location& what, const device_id& from) {
+    const auto known = also_at_.find(what.device);
+    if (!what.online) {
+        if (known != also_at_.end() && known->second.erase(from) > 0 && known->second.empty()) {
+            also_at_.erase(known);
+        }
+    } else if ((what.roles & wire::role::backup) != 0) {
+        if (known != also_at_.end()) {
+            known->second.insert(from);
+        } else if (also_at_.size() < backups_most) {
+            also_at_[what.device] = {from};
+        }
+    }
+}
+
+bool lessor::rely_on_another(const device_id& backup) {
+    const auto known = also_at_.find(backup);
+    auto where = book_.find(backup);
+    if (known == also_at_.end() || !where) {
+        return false;
+    }
+    const auto other = std::ranges::find_if(known->second, [this](const device_id& one) {
+        return !doubts_.contains(one) && !gone_.contains(one);
+    });
+    if (other == known->second.end()) {
+        return false;
+    }
+    where->relay = *other;
+    where->online = true;
+    (void)book_.note(std::move(*where));
+    return true;
 }
 
 void lessor::changed(const device_id& device, instant now) {
@@ -291,7 +334,7 @@ lessor::effects lessor::on_time(instant now) {
         changed_.clear();
         all.push_back(heard{news});
         if (auto others = other_rendezvous(); !others.empty()) {
-            all.push_back(tell{std::move(others), news});
+            all.push_back(tell{std::move(others), news, true});
         }
         spread(news, all);
     }
@@ -337,7 +380,7 @@ void lessor::forget_hearsay(instant now, effects& all) {
         }
         for (const device_id& device : book_.leased_from(rendezvous)) {
             if (!leases_.contains(device) && !about.said_again.contains(device) &&
-                book_.note_offline(device)) {
+                !rely_on_another(device) && book_.note_offline(device)) {
                 over.push_back(device);
             }
         }

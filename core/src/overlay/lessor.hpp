@@ -33,6 +33,7 @@ public:
     struct tell {
         std::vector<device_id> to;
         std::vector<device_id> about;
+        bool of_leases = false;  // of those here alone, wherever else a device has one
     };
     /// Another rendezvous gets all of this one's leases.
     struct tell_leases {
@@ -117,6 +118,7 @@ public:
     static constexpr duration hearsay_kept = exchange_every * 3 / 2;
     static constexpr std::size_t exchanged_with = 64;  // of more, chance takes so many each time
     static constexpr std::size_t lost_asked = 2;       // of those who are said to be gone
+    static constexpr std::size_t backups_most = 4'000;
     static constexpr std::size_t asked_at_once = 8;
     static constexpr std::size_t gone_most = 4'000;
     static constexpr std::size_t told = 32;  // rendezvous, and backups, in one grant
@@ -138,6 +140,10 @@ private:
     std::vector<device_id> other_rendezvous() const;
     void in_doubt(const device_id& rendezvous, instant now);
     std::vector<device_id> some(std::vector<device_id> all, std::size_t most);
+    void note_backup(const wire::location& what, const device_id& from);
+    /// A backup leases from many: where one of its leases ended, the word of another rendezvous
+    /// counts. False when there is none.
+    bool rely_on_another(const device_id& backup);
     std::vector<wire::location> places(const std::vector<device_id>& devices) const;
     wire::lease_reply grant(instant now);
     void name_loads(wire::lease_reply& in, instant now) const;
@@ -166,6 +172,7 @@ private:
     };
     std::map<device_id, doubt> doubts_;  // of what a rendezvous that was lost had said
     std::set<device_id> gone_;           // rendezvous, as the other ones say
+    std::map<device_id, std::set<device_id>> also_at_;  // backups, and who tells of their leases
     interests wanted_;
     std::set<device_id> changed_;
     std::vector<device_id> to_ask_;

@@ -79,7 +79,14 @@ task<void> rendezvous_service::join() {
 void rendezvous_service::carry_out(const lessor::effects& all) {
     for (const lessor::effect& one : all) {
         if (const auto* const telling = std::get_if<lessor::tell>(&one)) {
-            send_all(telling->to, places(telling->about));
+            auto about = places(telling->about);
+            for (wire::location& its : about) {
+                if (telling->of_leases && !machine_.holds(its.device)) {
+                    its.online = false;
+                    its.relay = self_;
+                }
+            }
+            send_all(telling->to, about);
         } else if (const auto* const mine = std::get_if<lessor::tell_leases>(&one)) {
             send_all({mine->to}, places(machine_.leases()));
         } else if (const auto* const asking = std::get_if<lessor::ask_load>(&one)) {

@@ -19,6 +19,34 @@ TEST_F(lessor_test, a_backup_that_leases_from_many_is_news_once) {
         << "where it was is in doubt";
 }
 
+TEST_F(lessor_test, a_backup_is_online_as_long_as_one_of_its_leases_lasts) {
+    rendezvous(other);
+    rendezvous(third);
+    lessor machine = make(10);
+    (void)machine.start(now);
+    wire::location backup{device(5), wire::role::backup, {}, {}, true, {}};
+    (void)machine.on_lease(backup, now);
+    for (const unsigned one : {other, third}) {
+        backup.relay = device(one);
+        (void)machine.on_presence(device(one), {{backup}});
+    }
+    EXPECT_EQ(book.known[device(5)].relay, device(me));
+    machine.on_peer_gone(device(5), now);
+    EXPECT_TRUE(book.known[device(5)].online);
+    EXPECT_EQ(book.known[device(5)].relay, device(other));
+    const auto said = only<lessor::tell>(machine.on_time(*machine.deadline()));
+    ASSERT_FALSE(said.empty());
+    EXPECT_TRUE(said.front().of_leases) << "the others hear that the lease here has ended";
+    backup.online = false;
+    backup.relay = device(other);
+    (void)machine.on_presence(device(other), {{backup}});
+    EXPECT_TRUE(book.known[device(5)].online);
+    EXPECT_EQ(book.known[device(5)].relay, device(third));
+    backup.relay = device(third);
+    (void)machine.on_presence(device(third), {{backup}});
+    EXPECT_FALSE(book.known[device(5)].online);
+}
+
 TEST_F(lessor_test, whom_the_other_rendezvous_call_gone_is_named_to_nobody_until_it_speaks) {
     rendezvous(other);
     rendezvous(third);
