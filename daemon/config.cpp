@@ -62,12 +62,7 @@ result<void> read_settings(const toml::node& value, config& into) {
 
 template <bool node::node_settings::* Field>
 result<void> read_yes_or_no(const toml::node& value, config& into) {
-    const auto given = value.value_exact<bool>();
-    if (!given) {
-        return wrong("it must be true or false");
-    }
-    into.node.*Field = *given;
-    return {};
+    return yes_or_no_of(value).map([&](bool yes) { into.node.*Field = yes; });
 }
 
 result<void> read_level(const toml::node& value, config& into) {

@@ -87,12 +87,7 @@ result<void> read_join(const toml::node& value, config& into) {
 }
 
 result<void> read_lan_search(const toml::node& value, config& into) {
-    const auto given = value.value_exact<bool>();
-    if (!given) {
-        return wrong("it must be true or false");
-    }
-    into.lan_search = *given;
-    return {};
+    return yes_or_no_of(value).map([&](bool yes) { into.lan_search = yes; });
 }
 
 result<void> read_port_mapping(const toml::node& value, config& into) {

@@ -44,6 +44,14 @@ result<std::vector<std::string>> texts_of(const toml::node& value) {
     return texts;
 }
 
+result<bool> yes_or_no_of(const toml::node& value) {
+    const auto said = value.value_exact<bool>();
+    if (!said) {
+        return wrong("it must be true or false");
+    }
+    return *said;
+}
+
 result<std::filesystem::path> path_of(const toml::node& value) {
     const auto text = text_of(value);
     if (!text) {

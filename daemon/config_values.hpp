@@ -22,6 +22,7 @@ tl::unexpected<error> wrong(std::string sentence);
 result<std::string> text_of(const toml::node& value);
 result<std::int64_t> number_of(const toml::node& value, std::int64_t low, std::int64_t high);
 result<std::vector<std::string>> texts_of(const toml::node& value);
+result<bool> yes_or_no_of(const toml::node& value);
 /// An absolute one.
 result<std::filesystem::path> path_of(const toml::node& value);
 

@@ -83,12 +83,7 @@ result<void> read_door_key(const toml::node& value, config& into) {
 }
 
 result<void> read_door_register(const toml::node& value, config& into) {
-    const auto said = value.value_exact<bool>();
-    if (!said) {
-        return wrong("it must be true or false");
-    }
-    into.door.registers = *said;
-    return {};
+    return yes_or_no_of(value).map([&](bool yes) { into.door.registers = yes; });
 }
 
 result<void> complete_door(web_door& door) {

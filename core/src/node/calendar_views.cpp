@@ -29,19 +29,6 @@ bool says(const model::event_content& content, const std::string& wanted) {
     return wanted.empty() || has(content.title) || has(content.info) || has(content.place);
 }
 
-/// From the first to the last time that one of them takes; nothing when there is none.
-std::optional<model::interval> span_of(const std::vector<const opened_event*>& events) {
-    std::optional<model::interval> all;
-    for (const opened_event* const event : events) {
-        for (const model::interval& one : event->times) {
-            all = all ? model::interval{std::min(all->start, one.start),
-                                        std::max(all->end, timestamp{one.end.ms + 1})}
-                      : model::interval{one.start, {one.end.ms + 1}};
-        }
-    }
-    return all;
-}
-
 /// The times of a single event are its own, wherever they are.
 std::vector<model::occurrence> times_in(const opened_event& event, const event_query& query) {
     if (!model::is_series(event.content)) {
@@ -166,11 +153,7 @@ std::vector<std::string> calendar_service::conflicts_of(const user_id& as,
         return conflicts_at(as, opened.header.event, opened.utc);
     }
     std::vector<std::string> names;
-    const auto all = span_of({&opened});
-    if (!all) {
-        return names;
-    }
-    for (const opened_event* other : opened_.between(as, all->start, all->end)) {
+    for (const opened_event* other : around(as, {&opened})) {
         if (other->header.event != opened.header.event && overlap(*other, opened)) {
             names.push_back(people_.id_text(other->header.event));
         }

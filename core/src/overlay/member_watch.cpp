@@ -9,6 +9,18 @@ rendezvous_mediator::~rendezvous_mediator() = default;
 namespace {
 constexpr duration member_time = std::chrono::seconds(5);  // for a dial and an answer
 constexpr std::chrono::milliseconds clocks_apart = std::chrono::hours(24);
+
+/// Of nobody's but the mediator's life: who asked may have ended meanwhile.
+task<result<wire::members_reply>> put_question(rendezvous_mediator& by, device_id to,
+                                               wire::members what) {
+    const auto answer =
+        co_await by.request(to, wire::message_type::members, codec::encode(what), member_time);
+    auto reply = answer ? codec::decode<wire::members_reply>(*answer) : fail(answer.error());
+    if (reply && reply->said.size() > wire::limits::news_per_message) {
+        co_return fail(errc::too_large, "too many news at once");
+    }
+    co_return reply;
+}
 }  // namespace
 
 member_watch::member_watch(const environment& env, locations& known, rendezvous_mediator& mediator,
@@ -106,11 +118,8 @@ std::vector<wire::member_news> member_watch::news_for(const device_id& to) {
 }
 
 task<void> member_watch::ask(membership::ask what) {
-    const auto answer = co_await mediator_.request(
-        what.to, wire::message_type::members,
-        codec::encode(wire::members{what.about, std::move(what.said)}), member_time);
-    auto reply = answer ? codec::decode<wire::members_reply>(*answer) : fail(answer.error());
-    if (reply && reply->said.size() <= wire::limits::news_per_message && machine_) {
+    auto reply = co_await put_question(mediator_, what.to, {what.about, std::move(what.said)});
+    if (reply && machine_) {
         const auto said = believable(what.to, std::move(reply->said));
         carry_out(machine_->on_answer(what.to, what.about, reply->alive, said, env_.time.now()),
                   what.to);
@@ -173,15 +182,12 @@ task<result<bytes>> member_watch::on_members(device_id from, wire::members what)
     reply.alive = what.about == self_;
     if (!reply.alive && known_.is_rendezvous(what.about)) {
         const std::weak_ptr<const int> here = here_;
-        const auto answer = co_await mediator_.request(
-            what.about, wire::message_type::members,
-            codec::encode(wire::members{what.about, news_for(what.about)}), member_time);
+        auto its = co_await put_question(mediator_, what.about, {what.about, news_for(what.about)});
         if (here.expired()) {
             co_return fail(errc::closed, "this device is no rendezvous any more");
         }
-        auto its = answer ? codec::decode<wire::members_reply>(*answer) : fail(answer.error());
         reply.alive = its && its->alive;
-        if (its && machine_ && its->said.size() <= wire::limits::news_per_message) {
+        if (its && machine_) {
             const auto said = believable(what.about, std::move(its->said));
             carry_out(machine_->on_asked(what.about, said, env_.time.now()), what.about);
         }
