@@ -208,13 +208,15 @@ task<void> edge_service::ask_lease(device_id from) {
 
 task<void> edge_service::ask_further_lease(device_id from) {
     const auto what = co_await request_lease(from);
-    carry_out(further_.on_lease(from, what ? std::optional(*what) : std::nullopt, env_.time.now()));
+    further_.on_lease(from, what ? std::optional(*what) : std::nullopt, env_.time.now());
+    arm();
 }
 
 task<void> edge_service::beat_further(device_id to, duration limit) {
     const auto answer = co_await mediator_.request(to, wire::message_type::heartbeat,
                                                    codec::encode(wire::heartbeat{}), limit);
-    carry_out(further_.on_beat(to, answer.has_value(), env_.time.now()));
+    further_.on_beat(to, answer.has_value(), env_.time.now());
+    arm();
 }
 
 task<void> edge_service::beat(device_id to, duration limit) {
@@ -475,7 +477,7 @@ void edge_service::on_peer(const device_id& device, bool up) {
     if (up) {
         on_advertised(device);
     } else {
-        carry_out(further_.on_peer_gone(device, env_.time.now()));
+        further_.on_peer_gone(device, env_.time.now());
         carry_out(machine_.on_peer_gone(device, env_.time.now()));
     }
 }

@@ -47,13 +47,12 @@ void further_leases::later(one_of_them& which, instant now) {
                      entropy_.below(static_cast<std::uint64_t>(longest.count() / 2) + 1)));
 }
 
-further_leases::effects further_leases::on_lease(const device_id& from,
-                                                 const std::optional<wire::lease_reply>& what,
-                                                 instant now) {
+void further_leases::on_lease(const device_id& from, const std::optional<wire::lease_reply>& what,
+                              instant now) {
     const bool granted = what && what->what == wire::lease_reply::verdict::grant;
     const auto found = leases_.find(from);
     if (found == leases_.end()) {
-        return {};  // it has become the chosen one's, or is none any more
+        return;  // it has become the chosen one's, or is none any more
     }
     one_of_them& its = found->second;
     if (!granted) {
@@ -63,33 +62,30 @@ further_leases::effects further_leases::on_lease(const device_id& from,
                 std::max(*its.next,
                          now + std::chrono::milliseconds(std::min(what->retry_after_ms, 60'000u)));
         }
-        return {};
+        return;
     }
     its.held = true;
     its.failures = 0;
     its.heartbeat = std::chrono::milliseconds(std::clamp(what->heartbeat_ms, 100u, 600'000u));
     its.next = now + its.heartbeat;
-    return {};
 }
 
-further_leases::effects further_leases::on_beat(const device_id& to, bool answered, instant now) {
+void further_leases::on_beat(const device_id& to, bool answered, instant now) {
     const auto found = leases_.find(to);
     if (found == leases_.end() || !found->second.held) {
-        return {};
+        return;
     }
     if (answered) {
         found->second.next = now + found->second.heartbeat;
     } else {
         later(found->second, now);
     }
-    return {};
 }
 
-further_leases::effects further_leases::on_peer_gone(const device_id& device, instant now) {
+void further_leases::on_peer_gone(const device_id& device, instant now) {
     if (const auto found = leases_.find(device); found != leases_.end() && found->second.held) {
         later(found->second, now);
     }
-    return {};
 }
 
 further_leases::effects further_leases::on_move(const device_id& from, const device_id& to,

@@ -11,23 +11,16 @@
 
 #include <calbox/environment.hpp>
 
+#include "overlay/bootstrap.hpp"
 #include "wire/messages.hpp"
 
 namespace calbox::overlay {
 
 class further_leases {
 public:
-    struct ask_lease {
-        device_id from;
-    };
-    struct beat {
-        device_id to;
-        duration limit;
-    };
-    struct leave {
-        device_id from;
-        std::optional<device_id> moved_to = std::nullopt;
-    };
+    using ask_lease = bootstrap::ask_lease;
+    using beat = bootstrap::beat;
+    using leave = bootstrap::leave;
     using effect = std::variant<ask_lease, beat, leave>;
     using effects = std::vector<effect>;
 
@@ -38,10 +31,9 @@ public:
     effects want(std::vector<device_id> rendezvous, const std::optional<device_id>& chosen,
                  instant now);
     /// Nothing when there was no answer.
-    effects on_lease(const device_id& from, const std::optional<wire::lease_reply>& what,
-                     instant now);
-    effects on_beat(const device_id& to, bool answered, instant now);
-    effects on_peer_gone(const device_id& device, instant now);
+    void on_lease(const device_id& from, const std::optional<wire::lease_reply>& what, instant now);
+    void on_beat(const device_id& to, bool answered, instant now);
+    void on_peer_gone(const device_id& device, instant now);
     /// What is said of this device has changed.
     effects renew();
     /// `from` asks this device to lease from another one: it may come back when that has passed.

@@ -50,7 +50,7 @@ protected:
     void hold(unsigned count, const std::optional<device_id>& chosen = std::nullopt) {
         (void)machine.want(devices(count), chosen, now);
         for (const auto& one : only<further_leases::ask_lease>(next())) {
-            (void)machine.on_lease(one.from, reply(verdict::grant), now);
+            machine.on_lease(one.from, reply(verdict::grant), now);
         }
     }
 
@@ -68,7 +68,7 @@ TEST_F(further_leases_test, one_at_each_rendezvous_but_the_chosen_one_and_all_ar
     EXPECT_EQ(now - granted, 10s);
     for (const auto& one : beats) {
         EXPECT_LT(one.limit, 10s);
-        (void)machine.on_beat(one.to, true, now);
+        machine.on_beat(one.to, true, now);
     }
     EXPECT_EQ(*machine.deadline() - now, 10s);
     EXPECT_TRUE(machine.want(devices(4), device(2), now).empty()) << "nothing is new";
@@ -76,8 +76,8 @@ TEST_F(further_leases_test, one_at_each_rendezvous_but_the_chosen_one_and_all_ar
 
 TEST_F(further_leases_test, what_is_lost_is_asked_for_again_more_rarely_each_time) {
     hold(2);
-    (void)machine.on_peer_gone(device(1), now);
-    (void)machine.on_beat(device(2), false, now);
+    machine.on_peer_gone(device(1), now);
+    machine.on_beat(device(2), false, now);
     EXPECT_TRUE(machine.lessors().empty());
     instant before = now;
     duration last{};
@@ -88,12 +88,12 @@ TEST_F(further_leases_test, what_is_lost_is_asked_for_again_more_rarely_each_tim
                 before = now;
                 EXPECT_LE(last, further_leases::again_most);
             }
-            (void)machine.on_lease(one.from, std::nullopt, now);
+            machine.on_lease(one.from, std::nullopt, now);
         }
     }
     EXPECT_GE(last, further_leases::again_most / 2);
-    (void)machine.on_lease(device(1), reply(verdict::busy, 59'000), now);
-    (void)machine.on_lease(device(2), reply(verdict::grant), now);
+    machine.on_lease(device(1), reply(verdict::busy, 59'000), now);
+    machine.on_lease(device(2), reply(verdict::grant), now);
     EXPECT_EQ(machine.lessors(), std::vector{device(2)});
 }
 
@@ -106,7 +106,7 @@ TEST_F(further_leases_test,
         only<further_leases::leave>(machine.want({device(1), device(3)}, device(1), now));
     ASSERT_EQ(left.size(), 1u);
     EXPECT_EQ(left[0].from, device(2));
-    (void)machine.on_lease(device(2), reply(verdict::grant), now);
+    machine.on_lease(device(2), reply(verdict::grant), now);
     EXPECT_EQ(machine.lessors(), std::vector{device(3)}) << "an answer that came late";
 }
 
