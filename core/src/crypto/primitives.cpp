@@ -1,5 +1,6 @@
 #include "crypto/primitives.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <unordered_set>
@@ -102,9 +103,10 @@ result<signing_key> signing_key::from_seed(byte_view seed) {
 }
 
 bytes signing_key::sign(std::string_view domain, byte_view message) const {
-    unsigned char pair_public[crypto_sign_PUBLICKEYBYTES];
-    unsigned char secret[crypto_sign_SECRETKEYBYTES];
-    crypto_sign_seed_keypair(pair_public, secret, seed.view().data());
+    // libsodium's secret key is the seed and what it would make of it anew each time.
+    unsigned char secret[crypto_sign_SECRETKEYBYTES] = {};
+    static_assert(sizeof secret == crypto_sign_SEEDBYTES + crypto_sign_PUBLICKEYBYTES);
+    std::ranges::copy(public_key, std::ranges::copy(seed.view(), secret).out);
     const bytes whole = in_domain(domain, message);
     bytes signature(crypto_sign_BYTES);
     crypto_sign_detached(signature.data(), nullptr, whole.data(), whole.size(), secret);
