@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "support/faulty_store.hpp"
+#include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
 
 namespace calbox::replica {
 namespace {
-
-device_id device(std::uint8_t number) { return *device_id::from_bytes(bytes(32, number)); }
 
 class postman final : public outbox_mediator {
 public:

@@ -3,14 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include "support/numbered_devices.hpp"
 #include "unit/replica/replica_bench.hpp"
 
 namespace calbox::replica {
 namespace {
 
 using namespace std::chrono_literals;
-
-device_id device(std::uint8_t number) { return *device_id::from_bytes(bytes(32, number)); }
 
 class scripted_recovery final : public recovery::strategy {
 public:

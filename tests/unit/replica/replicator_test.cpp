@@ -80,11 +80,11 @@ public:
 };
 
 /// Asks its friends, and hands on what a test gives it.
-class scripted_recovery final : public recovery::strategy {
+class recovery_by_script final : public recovery::strategy {
 public:
     class exchange final : public recovery::initiator {
     public:
-        explicit exchange(scripted_recovery& of) : of_(of) {}
+        explicit exchange(recovery_by_script& of) : of_(of) {}
         void step(const recovery::input& what, const recovery::view&, recovery::context,
                   std::vector<recovery::effect>& effects) override {
             if (std::holds_alternative<recovery::begin>(what)) {
@@ -96,7 +96,7 @@ public:
         }
 
     private:
-        scripted_recovery& of_;
+        recovery_by_script& of_;
     };
     std::unique_ptr<recovery::initiator> initiate() override {
         return std::make_unique<exchange>(*this);
@@ -208,7 +208,7 @@ protected:
     const event_id which{alice.id, event_id::make_seq(device_number(1), 1)};
     mediator rest;
     scripted_strategy strategy;
-    scripted_recovery recovery;
+    recovery_by_script recovery;
     std::optional<consensus::refused> no;
     std::optional<version_number> granted;
     std::optional<replicator> replica;
