@@ -13,7 +13,56 @@ std::uint64_t sectors_of(std::uint64_t length) {
     return (length + sector_bytes - 1) / sector_bytes;
 }
 
+constexpr std::size_t part_bytes = std::size_t{1} << 16;
+
+/// The parts that [offset, offset + length) lies in, in turn: which, where in it, how much of it.
+template <class Use>
+void each_part(std::size_t offset, std::size_t length, const Use& use) {
+    while (length > 0) {
+        const std::size_t within = offset % part_bytes;
+        const std::size_t count = std::min(length, part_bytes - within);
+        use(offset / part_bytes, within, count);
+        offset += count;
+        length -= count;
+    }
+}
+
 }  // namespace
+
+void growing_bytes::resize(std::size_t length) {
+    parts_.resize((length + part_bytes - 1) / part_bytes);
+    if (!parts_.empty()) {
+        for (std::size_t number = size_ / part_bytes; number + 1 < parts_.size(); ++number) {
+            parts_[number].resize(part_bytes);
+        }
+        parts_.back().resize(length - (parts_.size() - 1) * part_bytes);
+    }
+    size_ = length;
+}
+
+void growing_bytes::read(std::size_t offset, std::span<std::uint8_t> into) const noexcept {
+    auto to = into.begin();
+    each_part(offset, into.size(), [&](std::size_t part, std::size_t within, std::size_t count) {
+        to = std::copy_n(parts_[part].begin() + static_cast<std::ptrdiff_t>(within), count, to);
+    });
+}
+
+void growing_bytes::write(std::size_t offset, byte_view data) noexcept {
+    auto from = data.begin();
+    each_part(offset, data.size(), [&](std::size_t part, std::size_t within, std::size_t count) {
+        std::copy_n(from, count, parts_[part].begin() + static_cast<std::ptrdiff_t>(within));
+        from += static_cast<std::ptrdiff_t>(count);
+    });
+}
+
+bytes growing_bytes::joined() const {
+    bytes whole;
+    whole.reserve(size_);
+    for (const bytes& part : parts_) {
+        whole.insert(whole.end(), part.begin(), part.end());
+    }
+    return whole;
+}
 
 survival::survival(random& chance) noexcept : chance_(chance) {
     constexpr std::array<std::uint64_t, 5> likely{0, 256, 256, 128, 0};
@@ -33,7 +82,7 @@ std::size_t cached_bytes::read(std::uint64_t offset, std::span<std::uint8_t> int
         return 0;
     }
     const std::size_t there = std::min<std::uint64_t>(into.size(), now_.size() - offset);
-    std::copy_n(now_.begin() + static_cast<std::ptrdiff_t>(offset), there, into.begin());
+    now_.read(static_cast<std::size_t>(offset), into.first(there));
     return there;
 }
 
@@ -47,8 +96,7 @@ cached_bytes::sector cached_bytes::cached(std::uint64_t number) const noexcept {
 void cached_bytes::put(std::uint64_t number, const sector& content) {
     const std::uint64_t at = number * sector_bytes;
     if (at < now_.size()) {
-        std::copy_n(content.begin(), std::min<std::uint64_t>(sector_bytes, now_.size() - at),
-                    now_.begin() + static_cast<std::ptrdiff_t>(at));
+        now_.write(at, byte_view(content).first(std::min(sector_bytes, now_.size() - at)));
     }
 }
 
@@ -81,14 +129,10 @@ void cached_bytes::write(std::uint64_t offset, byte_view data) {
     }
     const std::uint64_t end = offset + data.size();
     about_to_change(offset / sector_bytes, sectors_of(end));
-    if (offset == now_.size()) {
-        now_.insert(now_.end(), data.begin(), data.end());
-        return;
-    }
     if (end > now_.size()) {
         now_.resize(static_cast<std::size_t>(end));
     }
-    std::copy(data.begin(), data.end(), now_.begin() + static_cast<std::ptrdiff_t>(offset));
+    now_.write(static_cast<std::size_t>(offset), data);
 }
 
 void cached_bytes::resize(std::uint64_t length) {
@@ -216,14 +260,12 @@ bytes cached_bytes::platter() const {
         copy.put(number, one.before.empty() ? sector{} : one.before.front());
     }
     copy.now_.resize(static_cast<std::size_t>(platter_length_));
-    return copy.now_;
+    return copy.contents();
 }
 
 bool cached_bytes::contains(std::string_view text) const {
-    if (as_text(now_).find(text) != std::string_view::npos) {
-        return true;
-    }
-    return !durable() && as_text(platter()).find(text) != std::string_view::npos;
+    const auto has = [&](const bytes& all) { return as_text(all).find(text) != std::string_view::npos; };
+    return has(contents()) || (!durable() && has(platter()));
 }
 
 }  // namespace calbox::lab

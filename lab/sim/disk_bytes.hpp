@@ -13,6 +13,22 @@
 
 namespace calbox::lab {
 
+/// Bytes that grow without moving: a log of megabytes would else be copied at each doubling.
+class growing_bytes {
+public:
+    std::size_t size() const noexcept { return size_; }
+    /// Cuts off, or adds zeros.
+    void resize(std::size_t length);
+    /// Both stay within size().
+    void read(std::size_t offset, std::span<std::uint8_t> into) const noexcept;
+    void write(std::size_t offset, byte_view data) noexcept;
+    bytes joined() const;
+
+private:
+    std::vector<bytes> parts_;  // each as long as a part may be, but for the last
+    std::size_t size_ = 0;
+};
+
 class cached_bytes {
 public:
     static constexpr std::size_t sector_bytes = 512;
@@ -38,7 +54,7 @@ public:
     bool durable() const noexcept;
     /// In the cache, or on the platter.
     bool contains(std::string_view text) const;
-    const bytes& contents() const noexcept { return now_; }
+    bytes contents() const { return now_.joined(); }
 
 private:
     using sector = std::array<std::uint8_t, sector_bytes>;
@@ -56,7 +72,7 @@ private:
     static sector torn(sector later, const sector& earlier, random& chance);
     bytes platter() const;
 
-    bytes now_;
+    growing_bytes now_;
     std::uint64_t platter_length_ = 0;
     std::uint64_t shortest_ = 0;  // since the last sync
     std::map<std::uint64_t, unsynced> unsynced_;
