@@ -15,7 +15,7 @@ namespace calbox::ctl {
 class context;
 
 /// What a word is, for completion.
-enum class word_kind { text, event, person, group, file, choice };
+enum class word_kind { text, event, person, group, category, file, choice };
 
 struct argument {
     std::string name;  // "TITLE"

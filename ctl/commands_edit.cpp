@@ -227,6 +227,8 @@ command edit_command() {
                  {"events edit alice/1.7 --occurrence 2026-06-01 --scope following "
                   "--place \"Room 4\"",
                   "from then on it is an event of its own"},
+                 {"events edit alice/1.7 --category work,urgent --event-color tomato",
+                  "sorts and colours it, for everybody who takes part"},
                  {"events edit alice/1.7 --remind 10m,1d", "reminds you twice, and nobody else"},
                  {"events edit alice/1.7",
                   "opens it in $EDITOR, and keeps others from changing it meanwhile"}},

@@ -94,6 +94,9 @@ answer<void> list(context& with) {
     if (with.values.has("search")) {
         put("q", with.values.one("search"));
     }
+    if (with.values.has("category")) {
+        put("category", with.values.one("category"));
+    }
     if (with.values.has("to")) {  // without an end a series would have none
         put("expand", "true");
     }
@@ -237,7 +240,12 @@ std::vector<command> event_commands() {
                .brief = {},
                .value = "TIME",
                .help = "those that start before it; a day is included"},
-              {.name = "search", .brief = {}, .value = "TEXT", .help = "those that contain it"}},
+              {.name = "search", .brief = {}, .value = "TEXT", .help = "those that contain it"},
+              {.name = "category",
+               .brief = {},
+               .value = "NAME",
+               .help = "those that have it",
+               .kind = word_kind::category}},
          .examples = {{"events list --from today --to sunday",
                        "this week's, of a series each time of it"},
                       {"events list --search budget", "by words"}},

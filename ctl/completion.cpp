@@ -72,6 +72,7 @@ std::vector<std::string> words_of_kind(word_kind kind, const std::vector<std::st
         case word_kind::event:
         case word_kind::person:
         case word_kind::group:
+        case word_kind::category:
             break;
     }
     return lookup != nullptr ? lookup(kind, with) : std::vector<std::string>();

@@ -40,9 +40,10 @@ answer<time_zones> chosen_zones(const context& with, const std::string& of_event
     return time_zones{typed, sent};
 }
 
-json guests_may_of(const given& values) {
+/// A list that is given as a whole; none of it is the word "none".
+json listed(const given& values, const std::string& option) {
     json made = json::array();
-    for (const auto& one : split_lists(values.all("guests-may"))) {
+    for (const auto& one : split_lists(values.all(option))) {
         if (one != "none") {
             made.push_back(one);
         }
@@ -50,7 +51,7 @@ json guests_may_of(const given& values) {
     return made;
 }
 
-/// What is said as it is: texts, permissions.
+/// What is said as it is: texts, categories, permissions.
 void put_plain(const given& values, json& draft) {
     const auto put = [&](const char* option, const char* key) {
         if (values.has(option)) {
@@ -60,8 +61,15 @@ void put_plain(const given& values, json& draft) {
     put("title", "title");
     put("info", "info");
     put("place", "place");
+    if (values.has("category")) {
+        draft["categories"] = listed(values, "category");
+    }
+    if (values.has("event-color")) {
+        const auto name = values.one("event-color");
+        draft["color"] = name == "none" ? std::string() : name;
+    }
     if (values.has("guests-may")) {
-        draft["guests_may"] = guests_may_of(values);
+        draft["guests_may"] = listed(values, "guests-may");
     }
 }
 
@@ -227,8 +235,9 @@ answer<json> new_draft(const context& with) {
 }
 
 bool names_a_change(const given& values) {
-    for (const char* name : {"title", "when", "start", "end", "info", "place", "with", "without",
-                             "zone", "all-day", "guests-may", "repeat", "remind"}) {
+    for (const char* name :
+         {"title", "when", "start", "end", "info", "place", "with", "without", "zone", "all-day",
+          "guests-may", "repeat", "remind", "category", "event-color"}) {
         if (values.has(name)) {
             return true;
         }

@@ -150,6 +150,8 @@ void show_event(output& out, const json& event, const zone& mine) {
                   fmt::format("{} - {} in {}", clean(start), clean_text(event, "end"), its_zone));
     }
     out.field("place", clean_text(event, "place"));
+    out.field("categories", clean_list(event, "categories"));
+    out.field("colour", clean_text(event, "color"));
     out.field("repeats", clean_text(event, "repeats"));
     out.field("occurrence", clean_text(event, "recurrence_id"));
     if (const auto next = event.find("next"); next != event.end() && next->is_object()) {
@@ -257,6 +259,8 @@ constexpr std::array fields{
     form_field{"end", "end", false},
     form_field{"zone", "zone", false},
     form_field{"place", "place", false},
+    form_field{"categories", "categories", true},
+    form_field{"colour", "color", false},
     form_field{"with", "participants", true},
     form_field{"guests may", "guests_may", true},
     form_field{"repeat", "recurrence", false},

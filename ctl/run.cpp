@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "command_line.hpp"
 #include "context.hpp"
@@ -49,8 +50,8 @@ std::vector<std::string> names_from_daemon(word_kind kind, void* with) {
     std::vector<std::string> made;
     const auto add = [&](const char* target, const char* list, const char* key, const char* about,
                          const char* before) {
-        const auto found = api.get(target);
-        for (const auto& one : list_of(found ? *found : json(), list)) {
+        const json found = api.get(target).value_or(json());
+        for (const auto& one : list_of(found, list)) {
             const auto help = about == nullptr ? std::string() : clean(text_of(one, about));
             made.push_back(before + clean(text_of(one, key)) + (help.empty() ? "" : "\t" + help));
         }
@@ -59,6 +60,15 @@ std::vector<std::string> names_from_daemon(word_kind kind, void* with) {
         add("/v1/events", "events", "id", "title", "");
     } else if (kind == word_kind::group) {
         add("/v1/groups", "groups", "name", nullptr, "");
+    } else if (kind == word_kind::category) {
+        const json found = api.get("/v1/events").value_or(json());
+        std::set<std::string> used;
+        for (const auto& one : list_of(found, "events")) {
+            for (const auto& name : texts_of(one, "categories")) {
+                used.insert(clean(name));
+            }
+        }
+        made.assign(used.begin(), used.end());
     } else {
         add("/v1/users", "users", "name", nullptr, "");
         add("/v1/groups", "groups", "name", nullptr, "@");

@@ -235,7 +235,7 @@ outcome get_events(call& one) {
     if (!as) {
         co_return fail(as.error());
     }
-    if (auto known = one.only({"from", "to", "q", "expand"}); !known) {
+    if (auto known = one.only({"from", "to", "q", "category", "expand"}); !known) {
         co_return fail(std::move(known.error()));
     }
     const auto from = one.time_asked_for("from");
@@ -246,6 +246,9 @@ outcome get_events(call& one) {
     node::event_query query{*from, *to, {}};
     if (const std::string* const text = one.asked_for("q")) {
         query.text = *text;
+    }
+    if (const std::string* const category = one.asked_for("category")) {
+        query.category = *category;
     }
     const std::string* const expand = one.asked_for("expand");
     if (expand != nullptr && *expand != "true" && *expand != "false") {

@@ -197,6 +197,8 @@ result<node::event_draft> read_draft(const json& document) {
     from.texts("participants", draft.participants);
     from.texts("guests_may", may);
     from.text("recurrence", draft.recurrence);
+    from.texts("categories", draft.categories);
+    from.text("color", draft.color);
     if (auto whole = from.finish(); !whole) {
         return fail(std::move(whole.error()));
     }

@@ -115,6 +115,8 @@ json to_json(const node::event_view& view, const std::vector<node::file_view>& f
     put("title", content.title);
     put("info", content.info);
     put("place", content.place);
+    put("categories", content.categories);
+    put("color", content.color);
     put("recurrence", content.recurrence);
     put("repeats", repeats(content));
     put("series", view.series);

@@ -35,6 +35,10 @@ private:
 digest content_digest(const model::event_content& content, std::uint32_t guests_may) {
     joined all;
     all.add(content.uid).add(content.title).add(content.info).add(content.place);
+    all.add(content.color).add(content.categories.size());
+    for (const std::string& one : content.categories) {
+        all.add(one);
+    }
     all.add(content.time.start.text()).add(content.time.end.text()).add(content.time.zone);
     all.add(content.time.all_day ? 1 : 0).add(content.recurrence).add(content.organizer);
     for (const model::local_time& one : content.added_times) {

@@ -19,6 +19,8 @@ SUMMARY:Standup
 ORGANIZER:mailto:boss@example.org
 ATTENDEE:mailto:me@example.org
 X-PRIORITY-COLOUR:red
+CATEGORIES;LANGUAGE=en:Work\\, daily,team,TEAM
+COLOR:Tomato
 END:VEVENT
 BEGIN:VEVENT
 UID:weekly@elsewhere
@@ -68,7 +70,7 @@ def exchanged(world: World) -> None:
     everything = world.path / "all.ics"
     alice.do("export", str(everything))
     text = everything.read_text()
-    for kept in ("X-PRIORITY-COLOUR:red", "RRULE:FREQ=WEEKLY;COUNT=4", "mailto:me@example.org",
+    for kept in ("X-PRIORITY-COLOUR:red", "CATEGORIES;LANGUAGE=en:Work\\, daily,team,TEAM", "COLOR:Tomato", "RRULE:FREQ=WEEKLY;COUNT=4", "mailto:me@example.org",
                  "RECURRENCE-ID;TZID=Europe/Lisbon:20310609T140000", "SUMMARY:Budget review"):
         expect(kept in text.replace("\n ", ""), f"{kept} is not in the file:\n{text}")
     alice.refused("export", str(everything), status=EXIT_EXISTS)
@@ -86,12 +88,63 @@ def exchanged(world: World) -> None:
     expect(bob.titles() == ["Budget review", "Dentist", "Holidays", "Standup"], f"Bob has {bob.titles()}")
     mine = next(one for one in bob.events() if one["title"] == "Standup")
     expect(mine["organizer"] == "bob" and mine["participants"] == [], f"it is {mine}")
+    expect((mine["categories"], mine["color"]) == (["daily", "team", "Work"], "tomato"), f"it is {mine}")
     single = world.path / "one.ics"
     alice.do("export", "--event", review, str(single))
     carol = world.edge("carol", hub).person("carol").register()
     expect(carol.ask("import", str(single))["added"] == 1, "Carol's import")
     copy = carol.events()[0]
     expect(sha256(carol.get_file(copy["id"], "plan.pdf", world.path / "copy.pdf")) == sha256(plan), "the file differs")
+
+
+def sorted_and_coloured(world: World) -> None:
+    """Categories and colours: shared, changed by two at once, of one time of a series, looked for, and in files of other calendars."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    choir = alice.add_event("Choir", "2031-06-02 20:00+2h", ["bob"], repeat="weekly", category="music, Friends", event_color="Teal")
+    plain = alice.add_event("Dentist", "2031-06-03 09:00")
+    seen = bob.wait_event(choir, categories=["Friends", "music"], color="teal")
+    alice.refused("events", "edit", choir, "--event-color", "blurple", status=EXIT_USAGE, says="such as teal")
+    alice.refused("events", "edit", choir, "--category", "x" * 65, says="64 bytes")
+    expect("music" in bob.do("events", "show", choir) and "teal" in bob.do("events", "show", choir), "it is not shown")
+
+    # What both change is there afterwards.
+    tag = f'"{seen["generation"]}-{seen["version"]}"'
+    alice.edit_event(choir, category="music,friends,sacred")
+    bob.wait_event(choir, categories=["friends", "music", "sacred"])
+    path = "/v1/events/" + choir
+    status, answer = bob.daemon.api("PATCH", path, {"categories": ["Friends", "late"], "color": "gold"}, headers={"If-Match": tag})
+    expect(status == 412 and answer["fields"]["theirs"] == ["categories"] and answer["mergeable"], f"{status} {answer}")
+    status, answer = bob.daemon.api("PATCH", path + "?merge=yes", {"categories": ["Friends", "late"], "color": "gold"}, headers={"If-Match": tag})
+    expect(status == 200 and answer["categories"] == ["friends", "late", "sacred"] and answer["color"] == "gold", f"{status} {answer}")
+    alice.wait_event(choir, color="gold")
+    changes = alice.ask("events", "history", choir)["versions"][0]["changes"]
+    expect({"field": "color", "before": "teal", "after": "gold"} in changes, f"the history says {changes}")
+
+    # One time of it is something else; lists and searches find it.
+    alice.do("events", "edit", choir, "--occurrence", "2031-06-09", "--category", "concert", "--event-color", "none")
+    times = alice.ask("events", "list", "--from", "2031-06-01", "--to", "2031-06-30", "--category", "CONCERT")["events"]
+    expect([(one["start"], one["color"]) for one in times] == [("2031-06-09T20:00:00", "")], f"times: {times}")
+    expect([one["id"] for one in alice.ask("events", "list", "--category", "late")["events"]] == [choir], "the list is another one")
+    expect(alice.ask("events", "list", "--category", "lat")["events"] == [], "a category has one name")
+    expect([one["id"] for one in alice.ask("search", "sacr")["found"]] == [choir], "the search finds something else")
+
+    # To a file and back, twice over.
+    everything = world.path / "all.ics"
+    alice.do("export", str(everything))
+    text = everything.read_text().replace("\n ", "")
+    expect(text.count("CATEGORIES:") == 2 and "CATEGORIES:friends,late,sacred\n" in text and text.count("COLOR:") == 1, f"the file says:\n{text}")
+    carol = world.edge("carol", hub).person("carol").register()
+    carol.ask("import", str(everything))
+    copy = next(one for one in carol.events() if one["title"] == "Choir")
+    expect((copy["categories"], copy["color"]) == (["friends", "late", "sacred"], "gold"), f"carol has {copy}")
+    again = carol.do("export", "--event", copy["id"], "-").replace("\n ", "")
+    expect(again.count("CATEGORIES:") == 2 and again.count("COLOR:") == 1, f"carol's file says:\n{again}")
+    carol.do("events", "edit", copy["id"], "--category", "none", "--event-color", "none")
+    bare = carol.do("export", "--event", copy["id"], "-")
+    expect("COLOR" not in bare and bare.count("CATEGORIES:concert") == bare.count("CATEGORIES") == 1, f"what was taken off is there:\n{bare}")
+    expect("CATEGORIES" not in alice.do("export", "--event", plain, "-"), "an event without categories has some")
 
 
 def found(world: World) -> None:
@@ -122,4 +175,4 @@ def found(world: World) -> None:
 if __name__ == "__main__":
     from harness import main
 
-    main(exchanged, found)
+    main(exchanged, sorted_and_coloured, found)

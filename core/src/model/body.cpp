@@ -6,6 +6,7 @@
 
 #include "model/attachment.hpp"
 #include "model/body_parts.hpp"
+#include "model/categories.hpp"
 #include "model/event.hpp"
 #include "model/times.hpp"
 
@@ -269,7 +270,8 @@ result<std::optional<changed_occurrence>> change_in(const component& part) {
         return fail(std::move(time.error()));
     }
     return std::optional(changed_occurrence{text_of(part, "SUMMARY"), text_of(part, "DESCRIPTION"),
-                                            text_of(part, "LOCATION"), std::move(*time)});
+                                            text_of(part, "LOCATION"), std::move(*time),
+                                            categories_of(part), color_of(part)});
 }
 
 namespace {
@@ -330,6 +332,8 @@ result<event_content> parse_body(byte_view ical) {
     content.title = text_of(event, "SUMMARY");
     content.info = text_of(event, "DESCRIPTION");
     content.place = text_of(event, "LOCATION");
+    content.categories = categories_of(event);
+    content.color = color_of(event);
     auto time = time_of(event);
     if (!time) {
         return fail(std::move(time.error()));

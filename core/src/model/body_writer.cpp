@@ -8,6 +8,7 @@
 
 #include "model/attachment.hpp"
 #include "model/body_parts.hpp"
+#include "model/categories.hpp"
 #include "model/event.hpp"
 #include "model/times.hpp"
 #include "model/zone_component.hpp"
@@ -22,14 +23,15 @@ constexpr std::array<std::string_view, 2> stamp_parameters = {"TZID", millisecon
 constexpr std::array<std::string_view, 1> answer_parameters = {answer_parameter};
 
 /// Properties that are written from typed fields: those of `previous` do not pass.
-constexpr std::array<std::string_view, 17> typed = {
-    "UID",      "DTSTAMP",       "CREATED",    "LAST-MODIFIED", "SUMMARY",    "DESCRIPTION",
-    "LOCATION", "DTSTART",       "DTEND",      "DURATION",      "RRULE",      "RDATE",
-    "EXDATE",   "RECURRENCE-ID", "RELATED-TO", "ORGANIZER",     "X-LIC-ERROR"};
+constexpr std::array<std::string_view, 19> typed = {
+    "UID",           "DTSTAMP",    "CREATED",   "LAST-MODIFIED", "SUMMARY",
+    "DESCRIPTION",   "LOCATION",   "DTSTART",   "DTEND",         "DURATION",
+    "CATEGORIES",    "COLOR",      "RRULE",     "RDATE",         "EXDATE",
+    "RECURRENCE-ID", "RELATED-TO", "ORGANIZER", "X-LIC-ERROR"};
 /// Those of a changed occurrence; its people and files, where it has any, are nobody's here.
-constexpr std::array<std::string_view, 12> typed_of_change = {
-    "UID",      "DTSTAMP", "CREATED", "LAST-MODIFIED", "SUMMARY",       "DESCRIPTION",
-    "LOCATION", "DTSTART", "DTEND",   "DURATION",      "RECURRENCE-ID", "X-LIC-ERROR"};
+constexpr std::array<std::string_view, 14> typed_of_change = {
+    "UID",     "DTSTAMP", "CREATED",  "LAST-MODIFIED", "SUMMARY", "DESCRIPTION",   "LOCATION",
+    "DTSTART", "DTEND",   "DURATION", "CATEGORIES",    "COLOR",   "RECURRENCE-ID", "X-LIC-ERROR"};
 
 /// Writes typed fields over an event, taking over from the event before what it does not know.
 class event_writer {
@@ -117,6 +119,25 @@ public:
         add_moment(std::move(name), dates.front(), time);
         event_.properties.back().value = std::move(list);
     }
+    /// As they were, where they say the same: somebody may have written more than is read here.
+    void add_categories(const std::vector<std::string>& names) {
+        if (before_ != nullptr && categories_of(*before_) == names) {
+            keep("CATEGORIES");
+            return;
+        }
+        std::string list;
+        for (const std::string& name : names) {
+            list += (list.empty() ? "" : ",") + escape_text(name);
+        }
+        add("CATEGORIES", std::move(list));
+    }
+    void add_color(const std::string& name) {
+        if (before_ != nullptr && color_of(*before_) == name) {
+            keep("COLOR");
+            return;
+        }
+        add("COLOR", name);
+    }
     void add_related(const std::string& uid) {
         property line{"RELATED-TO", {}, escape_text(uid)};
         const property* const old = find_before([&](const property& candidate) {
@@ -196,6 +217,8 @@ void write_common(event_writer& out, const event_content& series, const Said& wh
     if (what.time.end != what.time.start) {  // RFC 5545 knows no DTEND that equals DTSTART
         out.add_moment("DTEND", what.time.end, what.time);
     }
+    out.add_categories(what.categories);
+    out.add_color(what.color);
 }
 
 component write_event(const event_content& content, const component* before) {

@@ -72,6 +72,8 @@ std::string change_text(const local_time& id, const std::optional<changed_occurr
     add(what->title, series.title);
     add(what->place, series.place);
     add(what->info, series.info);
+    add(joined(what->categories), joined(series.categories));
+    add(what->color, series.color);
     return text;
 }
 
@@ -141,6 +143,8 @@ std::vector<field_change> difference(const compared_version& before,
     compare("zone", old.time.zone, now.time.zone);
     compare("place", old.place, now.place);
     compare("info", old.info, now.info);
+    compare("categories", joined(old.categories), joined(now.categories));
+    compare("color", old.color, now.color);
     compare("recurrence", old.recurrence, now.recurrence);
     compare("added_times", times_text(old), times_text(now));
     compare_occurrences(old, now, all);

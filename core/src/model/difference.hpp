@@ -9,9 +9,9 @@
 namespace calbox::model {
 
 /// `field` is a member of the event as docs/api.md names it. Texts of one value each, cut after
-/// difference_text_bytes; empty: there was none, or there is none any more. A list (participants,
-/// declined, guests_may) is one text with commas; of files and of changed occurrences there is one
-/// change for each.
+/// difference_text_bytes; empty: there was none, or there is none any more. A list (categories,
+/// participants, declined, guests_may) is one text with commas; of files and of changed occurrences
+/// there is one change for each.
 struct field_change {
     std::string field;
     std::string before, after;

@@ -79,6 +79,8 @@ std::optional<participation> participation_of(std::string_view word) noexcept;
 struct changed_occurrence {
     std::string title, info, place;
     when time;
+    std::vector<std::string> categories = {};
+    std::string color = {};
     friend bool operator==(const changed_occurrence&, const changed_occurrence&) = default;
 };
 /// By the wall time, in the zone of the series, that its rule makes of it (the recurrence id).
@@ -90,6 +92,9 @@ struct event_content {
     std::string title;
     std::string info;
     std::string place;
+    /// What people sort their events by, as category_set() of model/categories.hpp has it.
+    std::vector<std::string> categories;
+    std::string color;  // a name of CSS in small letters (RFC 7986, 5.9), or empty
     when time;
     std::string recurrence;  // RRULE value as written, or empty; model/recurrence.hpp expands it
     std::vector<local_time> added_times;    // RDATE, ascending, in the zone of `time`
@@ -107,8 +112,9 @@ struct event_content {
 };
 
 /// Title present, names and notes within the limits table and valid UTF-8 without control
-/// characters, end not before start (equal is allowed unless all day), zone known, file names
-/// unique and labels only. invalid_argument or too_large, with a sentence for people.
+/// characters, categories without commas, colour one of CSS, end not before start (equal is allowed
+/// unless all day), zone known, file names unique and labels only. invalid_argument or too_large,
+/// with a sentence for people.
 result<void> validate(const event_content& content);
 /// A label that can stand on any file system: no separators, no control or bidirectional-override
 /// characters, not "." or

@@ -1,5 +1,6 @@
 #include "model/merge.hpp"
 
+#include "model/categories.hpp"
 #include "model/characters.hpp"
 #include "wire/limits.hpp"
 
@@ -163,6 +164,10 @@ merged_text merge(const version_text& base, const version_text& mine, const vers
     all.one("time", [](auto& of) -> auto& { return of.content.time; });
     all.one("place", [](auto& of) -> auto& { return of.content.place; });
     all.one("info", [](auto& of) -> auto& { return of.content.info; });
+    all.set(
+        "categories", [](auto& of) -> auto& { return of.content.categories; }, unite);
+    all.one(
+        "color", [](auto& of) -> auto& { return of.content.color; });
     all.one("recurrence", [](auto& of) -> auto& { return of.content.recurrence; });
     all.set("added_times", [](auto& of) -> auto& { return of.content.added_times; }, unite);
     all.occurrences();
@@ -178,6 +183,7 @@ merged_text merge(const version_text& base, const version_text& mine, const vers
     merged_text made = all.take();
     event_content& content = made.text.content;
     std::ranges::sort(content.added_times);
+    content.categories = category_set(std::move(content.categories));
     const auto takes_part = [&](const std::string& person) {
         return std::ranges::find(content.participants, person) != content.participants.end();
     };

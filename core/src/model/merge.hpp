@@ -28,11 +28,11 @@ struct merged_text {
     bool fits() const noexcept { return both.empty(); }
 };
 
-/// Three-way merge of two versions that were made from `base`. Participants, those who declined,
-/// answers, files and single times of a series are sets: what either added is there, what either
-/// removed is not; one time that both changed is in `both`. A file that
-/// both changed is there twice: mine under the name that kept_beside() gives it, with the name of
-/// who added it and the day.
+/// Three-way merge of two versions that were made from `base`. Categories, participants, those who
+/// declined, answers, files and single times of a series are sets: what either added is there, what
+/// either removed is not; one time that both changed is in `both`. A file that both changed is
+/// there twice: mine under the name that kept_beside() gives it, with the name of who added it and
+/// the day.
 merged_text merge(const version_text& base, const version_text& mine, const version_text& theirs);
 
 /// The set of what either added to `base`, without what either removed; in the order of `theirs`,

@@ -280,6 +280,8 @@ event_content content_at(const event_content& series, const occurrence& at) {
         made.title = found->second->title;
         made.info = found->second->info;
         made.place = found->second->place;
+        made.categories = found->second->categories;
+        made.color = found->second->color;
     }
     return made;
 }
@@ -347,11 +349,14 @@ void carry_over(const event_content& before, event_content& now) {
             continue;
         }
         if (what) {
-            const auto set = [](const std::string& old, const std::string& fresh,
-                                std::string& own) { own = own == old ? fresh : own; };
+            const auto set = [](const auto& old, const auto& fresh, auto& own) {
+                own = own == old ? fresh : own;
+            };
             set(before.title, now.title, what->title);
             set(before.info, now.info, what->info);
             set(before.place, now.place, what->place);
+            set(before.categories, now.categories, what->categories);
+            set(before.color, now.color, what->color);
             const auto plain = other_time ? was.at(wall) : std::nullopt;
             if (plain && plain->time == what->time) {
                 if (const auto fresh = series(now).at(wall_seconds(next))) {

@@ -59,8 +59,9 @@ result<std::int64_t> count_before(const event_content& content, const local_time
 bool starts_by_rule(const event_content& content);
 
 /// Keeps what is said of single times when the series has become another one. It follows a start
-/// that was moved, and so do the weekdays and the end of a rule that was left as it is; a text that
-/// was the same as that of the series stays so; and what the rule makes no more is forgotten.
+/// that was moved, and so do the weekdays and the end of a rule that was left as it is; a text, or
+/// categories and colour, that were the same as those of the series stay so; and what the rule
+/// makes no more is forgotten.
 void carry_over(const event_content& before, event_content& now);
 
 }  // namespace calbox::model

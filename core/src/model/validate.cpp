@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "model/categories.hpp"
 #include "model/characters.hpp"
 #include "model/event.hpp"
 #include "model/recurrence_rule.hpp"
@@ -148,6 +149,37 @@ result<void> check_people(const event_content& content) {
                       lines::one);
 }
 
+result<void> check_categories(const std::vector<std::string>& names) {
+    if (names.size() > wire::limits::categories) {
+        return fail(errc::too_large, "an event has at most 16 categories");
+    }
+    for (const std::string& name : names) {
+        if (name.empty()) {
+            return fail(errc::invalid_argument, "a category needs a name");
+        }
+        if (auto good = check_text("the name of a category", name, wire::limits::category_bytes,
+                                   lines::one);
+            !good) {
+            return good;
+        }
+        if (name.find(',') != std::string::npos) {
+            return fail(errc::invalid_argument,
+                        "the name of a category has no comma: a comma separates two");
+        }
+    }
+    return {};
+}
+
+result<void> check_color(const std::string& name) {
+    if (!name.empty() && !is_color(name)) {
+        return fail(errc::invalid_argument,
+                    "no such colour: \"" + std::string(cut(name, 64)) +
+                        "\" (name one of CSS, such as teal, tomato, gold or slateblue; nothing "
+                        "for none)");
+    }
+    return {};
+}
+
 /// Of an event, or of one of its times.
 template <class Said>
 result<void> check_said(const Said& what) {
@@ -164,6 +196,12 @@ result<void> check_said(const Said& what) {
     }
     if (auto good = check_text("the info", what.info, wire::limits::notes_bytes, lines::many);
         !good) {
+        return good;
+    }
+    if (auto good = check_categories(what.categories); !good) {
+        return good;
+    }
+    if (auto good = check_color(what.color); !good) {
         return good;
     }
     return check_time(what.time);

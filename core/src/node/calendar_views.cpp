@@ -3,6 +3,7 @@
 #include <cctype>
 #include <map>
 
+#include "model/categories.hpp"
 #include "model/recurrence.hpp"
 #include "node/calendar_service.hpp"
 #include "node/overlaps.hpp"
@@ -22,7 +23,14 @@ std::string lower(std::string_view text) {
 }
 
 /// `wanted` in small letters.
-bool says(const model::event_content& content, const std::string& wanted) {
+bool says(const model::event_content& content, const event_query& query,
+          const std::string& wanted) {
+    const auto same = [&](const std::string& one) {
+        return model::is_same_category(one, query.category);
+    };
+    if (!query.category.empty() && std::ranges::none_of(content.categories, same)) {
+        return false;
+    }
     const auto has = [&](const std::string& text) {
         return lower(text).find(wanted) != std::string::npos;
     };
@@ -190,7 +198,7 @@ std::vector<event_view> calendar_service::list(user_id as, const event_query& qu
     const std::string wanted = lower(query.text);
     std::vector<const opened_event*> found;
     for (const opened_event* const one : opened_.between(as, query.from, query.to)) {
-        if (is_within(*one, query) && says(one->content, wanted)) {
+        if (is_within(*one, query) && says(one->content, query, wanted)) {
             found.push_back(one);
         }
     }
@@ -235,7 +243,7 @@ result<std::vector<event_view>> calendar_service::occurrences(user_id as,
     event_query around{query.from, query.to, {}};  // what may overlap one of them
     for (const opened_event* one : opened_.between(as, query.from, query.to)) {
         for (model::occurrence& at : times_in(*one, query)) {
-            if (!says(model::content_at(one->content, at), wanted)) {
+            if (!says(model::content_at(one->content, at), query, wanted)) {
                 continue;
             }
             if (found.size() == listed_most) {

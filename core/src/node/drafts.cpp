@@ -1,5 +1,7 @@
 #include "node/drafts.hpp"
 
+#include "model/categories.hpp"
+
 namespace calbox::node {
 
 namespace {
@@ -105,6 +107,12 @@ result<void> apply_draft(const event_draft& draft, model::event_content& content
     set(draft.info, content.info);
     set(draft.place, content.place);
     set(draft.recurrence, content.recurrence);
+    if (draft.categories) {
+        content.categories = model::category_set(*draft.categories);
+    }
+    if (draft.color) {
+        content.color = model::color_name(*draft.color);
+    }
     if (auto times = apply_times(draft, content, fresh); !times) {
         return times;
     }
@@ -134,7 +142,8 @@ bool has_right(const user_id& as, const envelope_header& of, std::uint32_t right
 
 result<void> may_modify(const user_id& as, const envelope_header& of, const event_draft& change) {
     const bool content = change.title || change.info || change.place || change.zone ||
-                         change.recurrence || change.start || change.end || change.all_day;
+                         change.recurrence || change.start || change.end || change.all_day ||
+                         change.categories || change.color;
     if (content && !has_right(as, of, guest_right::modify)) {
         return fail(errc::forbidden, "guests may not change this event");
     }

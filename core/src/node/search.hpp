@@ -15,7 +15,7 @@ struct match_part {
     bool hit = false;
 };
 struct field_match {
-    std::string field;  // "title", "info", "place", "people", "files"
+    std::string field;  // "title", "info", "place", "people", "files", "categories"
     std::vector<match_part> parts;
 };
 struct found_view {

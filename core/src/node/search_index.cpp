@@ -7,7 +7,8 @@ namespace calbox::node {
 
 namespace {
 
-constexpr std::array<const char*, 5> field_names{"title", "info", "place", "people", "files"};
+constexpr std::array<const char*, 6> field_names{"title",  "info",  "place",
+                                                 "people", "files", "categories"};
 constexpr char hit_begins = 1, hit_ends = 2;
 
 /// The marks of a hit stand in no text.
@@ -76,10 +77,10 @@ std::optional<std::string> search_expression(std::string_view typed) {
 search_index::search_index() : database_(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
     database_.exec("PRAGMA journal_mode = OFF");
     database_.exec(
-        "CREATE VIRTUAL TABLE words USING fts5(title, info, place, people, files, "
+        "CREATE VIRTUAL TABLE words USING fts5(title, info, place, people, files, categories, "
         "tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')");
     // A title says more than a description that mentions something.
-    database_.exec("INSERT INTO words (words, rank) VALUES ('rank', 'bm25(10, 1, 4, 4, 4)')");
+    database_.exec("INSERT INTO words (words, rank) VALUES ('rank', 'bm25(10, 1, 4, 4, 4, 4)')");
 }
 
 void search_index::erase(const event_id& event) {
@@ -97,8 +98,8 @@ void search_index::erase(const event_id& event) {
 void search_index::apply(const std::vector<change>& changes) {
     database_.exec("BEGIN");
     SQLite::Statement put(database_,
-                          "INSERT INTO words (rowid, title, info, place, people, files) "
-                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+                          "INSERT INTO words (rowid, title, info, place, people, files, "
+                          "categories) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     for (const change& one : changes) {
         erase(one.event);
         if (!one.text) {
@@ -111,6 +112,7 @@ void search_index::apply(const std::vector<change>& changes) {
         put.bind(4, without_marks(one.text->place));
         put.bind(5, without_marks(one.text->people));
         put.bind(6, without_marks(one.text->files));
+        put.bind(7, without_marks(one.text->categories));
         put.exec();
         put.reset();
         rows_.emplace(one.event, row);

@@ -19,7 +19,7 @@
 namespace calbox::node {
 
 struct indexed_text {
-    std::string title, info, place, people, files;
+    std::string title, info, place, people, files, categories = {};
 };
 
 /// What a person has typed as an expression of FTS5, in which nothing that he types is an operator;

@@ -59,8 +59,8 @@ std::optional<indexed_text> search_service::text_of(const event_id& which) {
         for (const model::attachment& file : content.files) {
             labels.push_back(file.name);
         }
-        return indexed_text{content.title, content.info, content.place, lines_of(names),
-                            lines_of(labels)};
+        return indexed_text{content.title,   content.info,     content.place,
+                            lines_of(names), lines_of(labels), lines_of(content.categories)};
     }
     return std::nullopt;
 }

@@ -37,7 +37,8 @@ event_content plain_at(const event_content& series, const local_time& id) {
 }
 
 model::changed_occurrence said(const event_content& content) {
-    return {content.title, content.info, content.place, content.time};
+    return {content.title, content.info,       content.place,
+            content.time,  content.categories, content.color};
 }
 
 result<event_content> change_one(const event_draft& change, const event_content& from) {

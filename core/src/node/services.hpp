@@ -117,7 +117,8 @@ struct chosen_times {
 /// What to create or change; an absent member stays as it is. Participants are user names, or
 /// "@group".
 struct event_draft {
-    std::optional<std::string> title, info, place, zone, recurrence;
+    std::optional<std::string> title, info, place, zone, recurrence, color;
+    std::optional<std::vector<std::string>> categories;
     std::optional<std::string> start, end;  // as model::parse_local_time reads them
     std::optional<bool> all_day;
     std::optional<std::vector<std::string>> participants;
@@ -127,7 +128,8 @@ struct event_draft {
 
 struct event_query {
     std::optional<timestamp> from, to;
-    std::string text;  // case-insensitive, in title, info and place
+    std::string text;           // case-insensitive, in title, info and place
+    std::string category = {};  // what has it; empty: whatever it has
 };
 
 /// What a change asks of the event as it is.
@@ -159,10 +161,10 @@ public:
     /// the sentence says who, since when, on which device and until when at most. With a session,
     /// which must name the version: the change is made under its lock and ends it; where the lock
     /// was lost meanwhile, as a change without one.
-    /// Of a series, for the times that the draft chooses: one time says its own title, info, place
-    /// and time from then on; a time that is moved for all moves all by as much. Those that follow
-    /// become an event of their own, which is what is shown; only the organizer may do that.
-    /// not_found: it does not take place then.
+    /// Of a series, for the times that the draft chooses: one time says its own title, info,
+    /// place, categories, colour and time from then on; a time that is moved for all moves all by
+    /// as much. Those that follow become an event of their own, which is what is shown; only the
+    /// organizer may do that. not_found: it does not take place then.
     virtual task<result<event_view>> modify(user_id as, event_id which, event_draft change,
                                             edit_terms terms) = 0;
     /// What a change that was made from version `base` and the newest version have to do with each

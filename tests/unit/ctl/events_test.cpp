@@ -15,9 +15,12 @@ using events = with_daemon;
 TEST_F(events, add_sends_a_draft_in_the_persons_zone) {
     answer = http_answer(201, event_of("alice/1.7", "DS meeting").dump(), "ETag: \"1-1\"\r\n");
     alice.variables["TZ"] = "Europe/Lisbon";
-    const auto done = alice.run({"events", "add", "DS meeting", "2026-11-24 14:00+60m", "--with",
-                                 "bob,carol", "--with", "@choir", "--place", "Room 2", "--info",
-                                 "x", "--guests-may", "attach", "--repeat", "FREQ=WEEKLY"});
+    const auto done = alice.run({"events",        "add",       "DS meeting", "2026-11-24 14:00+60m",
+                                 "--with",        "bob,carol", "--with",     "@choir",
+                                 "--place",       "Room 2",    "--info",     "x",
+                                 "--guests-may",  "attach",    "--repeat",   "FREQ=WEEKLY",
+                                 "--category",    "work, Art", "--category", "fun",
+                                 "--event-color", "teal"});
     EXPECT_EQ(done.status, 0) << done.err;
     EXPECT_EQ(done.out, "Added alice/1.7 DS meeting, Tue 2026-11-24 14:00 - 15:00\n");
     EXPECT_EQ(last_body(), (json{{"title", "DS meeting"},
@@ -29,6 +32,8 @@ TEST_F(events, add_sends_a_draft_in_the_persons_zone) {
                                  {"place", "Room 2"},
                                  {"info", "x"},
                                  {"guests_may", {"attach"}},
+                                 {"categories", {"work", "Art", "fun"}},
+                                 {"color", "teal"},
                                  {"recurrence", "FREQ=WEEKLY"}}));
 }
 
@@ -444,6 +449,36 @@ TEST_F(events, lock_show_wait_and_release) {
     EXPECT_EQ(daemon.last().method, "DELETE");
     answer = http_problem(404, "not_found", "you do not hold the lock");
     EXPECT_EQ(alice.run({"lock", "release", "alice/1.7"}).status, 4);
+}
+
+TEST_F(events, categories_and_colour_are_set_taken_off_and_looked_for) {
+    auto event = event_of("alice/1.7", "DS meeting");
+    event["categories"] = {"art", "work\x1b"};
+    event["color"] = "teal";
+    answer = http_answer(200, event.dump());
+    const auto shown = alice.run({"events", "show", "alice/1.7"}).out;
+    EXPECT_NE(shown.find("categories     art, work\ncolour         teal\n"), std::string::npos)
+        << shown;
+    ASSERT_EQ(alice.run({"events", "edit", "alice/1.7", "--category", "work"}).status, 0);
+    EXPECT_EQ(last_body(), (json{{"categories", {"work"}}}));
+    ASSERT_EQ(
+        alice.run({"events", "edit", "alice/1.7", "--category", "none", "--event-color", "none"})
+            .status,
+        0);
+    EXPECT_EQ(last_body(), (json{{"categories", json::array()}, {"color", ""}}));
+    answer = http_answer(200, json{{"events", json::array()}}.dump());
+    ASSERT_EQ(alice.run({"events", "list", "--category", "art & work"}).status, 0);
+    EXPECT_EQ(daemon.last().target, "/v1/events?category=art%20%26%20work");
+    answer = http_answer(200, json{{"events", {event, event}}}.dump());
+    const person typing{.socket = {}};
+    EXPECT_EQ(
+        typing
+            .run({"__complete", "--", "--socket", alice.socket, "events", "list", "--category", ""})
+            .out,
+        "art\nwork\n");
+    EXPECT_EQ(
+        typing.run({"__complete", "--", "--socket", alice.socket, "events", "show", "al"}).out,
+        "alice/1.7\tDS meeting\nalice/1.7\tDS meeting\n");
 }
 
 TEST_F(events, show_rm_and_conflicts) {

@@ -233,7 +233,9 @@ TEST(event_form, unchanged_changes_nothing) {
 }
 
 TEST(event_form, changes_become_a_draft) {
-    const auto event = event_of("alice/1.7", "DS meeting");
+    auto event = event_of("alice/1.7", "DS meeting");
+    event["categories"] = {"art", "work"};
+    event["color"] = "teal";
     auto form = event_form(event);
     const auto replace = [&](const std::string& from, const std::string& to) {
         const auto at = form.find(from);
@@ -243,12 +245,16 @@ TEST(event_form, changes_become_a_draft) {
     replace("title: DS meeting", "title: DS lecture");
     replace("end: 2026-11-24 15:00", "end: 2026-11-24 16:30");
     replace("with: bob, carol", "with: carol");
+    replace("categories: art, work", "categories: work,late");
+    replace("colour: teal", "colour: ");
     replace("Bring the slides", "Bring the slides\n\ntwo: paragraphs");
     const auto changes = form_changes(event, form, testing::noon);
     ASSERT_TRUE(changes) << changes.error().detail;
     EXPECT_EQ(*changes, (json{{"title", "DS lecture"},
                               {"end", "2026-11-24T16:30:00"},
                               {"participants", {"carol"}},
+                              {"categories", {"work", "late"}},
+                              {"color", ""},
                               {"info", "Bring the slides\n\ntwo: paragraphs"}}));
     replace("zone: ", "planet: ");
     EXPECT_FALSE(form_changes(event, form, testing::noon));

@@ -246,15 +246,15 @@ TEST_F(api_test, makes_shows_and_removes_events) {
     EXPECT_EQ(made.head.at("location"), "/v1/events/alice/1.2");
     const auto event = made.document();
     for (const char* key :
-         {"id",        "generation", "version",      "uid",          "title",      "info",
-          "place",     "start",      "end",          "zone",         "all_day",    "start_utc",
-          "end_utc",   "recurrence", "organizer",    "participants", "declined",   "guests_may",
-          "files",     "state",      "locked_by",    "conflicts",    "written_by", "written",
-          "stored_on", "owed",       "lock",         "lacks",        "answers",    "series",
-          "repeats",   "next",       "recurrence_id"}) {
+         {"id",        "generation", "version",       "uid",          "title",      "info",
+          "place",     "start",      "end",           "zone",         "all_day",    "start_utc",
+          "end_utc",   "recurrence", "organizer",     "participants", "declined",   "guests_may",
+          "files",     "state",      "locked_by",     "conflicts",    "written_by", "written",
+          "stored_on", "owed",       "lock",          "lacks",        "answers",    "series",
+          "repeats",   "next",       "recurrence_id", "categories",   "color"}) {
         EXPECT_TRUE(event.contains(key)) << key;
     }
-    EXPECT_EQ(event.size(), 33u);
+    EXPECT_EQ(event.size(), 35u);
     EXPECT_EQ(event["start"], "2026-05-03T14:00:00");
     EXPECT_EQ(event["start_utc"], "2026-05-03T13:00:00Z");
     EXPECT_EQ(event["guests_may"], json({"modify", "attach"}));
@@ -280,6 +280,10 @@ TEST_F(api_test, looks_for_events) {
     EXPECT_EQ(ask("GET", "/v1/events?from=2026-05-03&to=2026-05-04T00%3A00%3A00Z&q=a+b%26").status,
               200);
     EXPECT_EQ(events.asked.text, "a b&");
+    EXPECT_EQ(events.asked.category, "");
+    EXPECT_EQ(ask("GET", "/v1/events?category=art+%26+work").status, 200);
+    EXPECT_EQ(events.asked.category, "art & work");
+    EXPECT_EQ(ask("GET", "/v1/events?from=2026-05-03&to=2026-05-04T00%3A00%3A00Z").status, 200);
     ASSERT_TRUE(events.asked.from && events.asked.to);
     EXPECT_EQ(events.asked.to->ms - events.asked.from->ms, 86'400'000);
     EXPECT_EQ(ask("GET", "/v1/events?from=never").code(), "invalid_argument");

@@ -52,13 +52,15 @@ TEST(read_draft, names_the_key_that_is_wrong) {
 
 TEST(read_draft, takes_what_is_there_and_nothing_else) {
     const auto draft = read_draft(*parse_json(
-        R"({"title":"T","info":"","start":"2026-05-03","all_day":true,"participants":["bob","@team"],"guests_may":["delete","modify"]})"));
+        R"({"title":"T","info":"","start":"2026-05-03","all_day":true,"participants":["bob","@team"],"guests_may":["delete","modify"],"categories":["b","a"],"color":"Teal"})"));
     ASSERT_TRUE(draft);
     EXPECT_EQ(draft->title, "T");
     EXPECT_EQ(draft->info, "");
     EXPECT_EQ(draft->all_day, true);
     EXPECT_EQ(draft->participants, (std::vector<std::string>{"bob", "@team"}));
     EXPECT_EQ(draft->guests_may, 9u);
+    EXPECT_EQ(draft->categories, (std::vector<std::string>{"b", "a"}));
+    EXPECT_EQ(draft->color, "Teal");
     EXPECT_FALSE(draft->place || draft->zone || draft->end || draft->recurrence);
 }
 

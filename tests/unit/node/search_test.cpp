@@ -44,6 +44,8 @@ protected:
 
 TEST_F(search_index_test, finds_words_in_every_field_by_their_beginnings) {
     put(1, {"Budget review", "with numbers", "Room 3", "alice\nbob", "plan.pdf"});
+    put(3, {"Trip", "", "", "", "", "Family\nSummer"});
+    EXPECT_EQ(find("famil"), numbers{3}) << "a category";
     put(2, {"Lunch", "the budget is small", "Café Müller", "carol", ""});
     EXPECT_EQ(find("budget"), (numbers{1, 2})) << "a title says more";
     EXPECT_EQ(find("bud"), (numbers{1, 2}));

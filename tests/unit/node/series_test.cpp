@@ -83,6 +83,35 @@ TEST_F(series_edits, one_time_says_its_own) {
     EXPECT_EQ(node::apply_change(change, choir).error().code, errc::invalid_argument);
 }
 
+TEST_F(series_edits, categories_and_colour_are_of_all_times_or_of_one) {
+    node::event_draft change;
+    change.categories = {{" work ", "Art", "art"}};
+    change.color = "Teal";
+    auto made = must(node::apply_change(change, choir));
+    EXPECT_EQ(made.categories, (texts{"Art", "work"}));
+    EXPECT_EQ(made.color, "teal");
+    node::event_draft moved;  // that time goes on saying what the series says of itself
+    moved.times = {"2026-05-18T20:00:00", node::edit_scope::one};
+    moved.start = "2026-05-19 19:00";
+    made = must(node::apply_change(moved, made));
+    EXPECT_EQ(made.changed.at(wall("2026-05-18T20:00"))->categories, made.categories);
+    EXPECT_EQ(made.changed.at(wall("2026-05-18T20:00"))->color, "teal");
+    change.times = {"2026-05-25T20:00:00", node::edit_scope::one};
+    change.categories = texts{};
+    change.color = "";
+    made = must(node::apply_change(change, made));
+    EXPECT_EQ(made.changed.at(wall("2026-05-25T20:00"))->color, "");
+    EXPECT_EQ(made.color, "teal");
+    change.times = {"2026-05-25T20:00:00", node::edit_scope::following};
+    change.color = "gold";
+    const auto split = must(node::split_at(change, made));
+    ASSERT_TRUE(split);
+    EXPECT_EQ(split->before.color, "teal");
+    EXPECT_EQ(split->after.color, "gold");
+    change.color = "blurple";
+    EXPECT_EQ(node::apply_change(change, choir).error().code, errc::invalid_argument);
+}
+
 TEST_F(series_edits, all_move_by_as_much) {
     choir.changed[wall("2026-05-11T20:00")].reset();
     choir.recurrence = "FREQ=WEEKLY;COUNT=6;BYDAY=MO";
@@ -262,6 +291,29 @@ struct choir_world {
 };
 
 class series : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(series, lists_show_one_category) {
+    choir_world in(GetParam());
+    auto& calendar = in.alice.api().events;
+    node::event_draft concert;
+    concert.times = {"2026-05-11", node::edit_scope::one};
+    concert.categories = {{"Concert"}};
+    const auto one =
+        must(in.net.run(calendar.modify(in.alice.me(), in.series, concert, std::nullopt)));
+    EXPECT_EQ(one.content.categories, std::vector<std::string>{"Concert"});
+    node::event_query query = choir_world::may_and_june();
+    query.category = "concert";
+    EXPECT_EQ(must(calendar.occurrences(in.alice.me(), query)).size(), 1U);
+    EXPECT_TRUE(calendar.list(in.alice.me(), query).empty()) << "the series has none itself";
+    node::event_draft all;
+    all.categories = {{"Music"}};
+    must(in.net.run(calendar.modify(in.alice.me(), in.series, all, std::nullopt)));
+    query.category = "music";
+    EXPECT_EQ(must(calendar.occurrences(in.alice.me(), query)).size(), 5U);
+    EXPECT_EQ(calendar.list(in.alice.me(), query).size(), 1U);
+    query.category = "musi";
+    EXPECT_TRUE(calendar.list(in.alice.me(), query).empty()) << "a category has one name";
+}
 
 TEST_P(series, the_others_see_each_time_as_it_was_made) {
     choir_world in(GetParam());
