@@ -1,7 +1,7 @@
 // keyboard.mjs LINK PICTURE FILE: one person's page, played without a mouse: create, attach, look at a photo, move, resize, undo, edit,
 // delete, search, help. Then titles and names of files that are hostile stay words.
 import { expect, field, launch, open } from './lib.mjs'
-import { hostile, names } from './hostile.mjs'
+import { categories, hostile, names } from './hostile.mjs'
 
 const [link, picture, file] = process.argv.slice(2)
 const browser = await launch()
@@ -137,14 +137,14 @@ try {
   await page.getByRole('heading', { name: 'Keyboard' }).waitFor()
   await keys.press('Escape')
 
-  // As titles, places and infos; as names of files.
+  // As titles, places, infos and categories; as names of files.
   expect(new Set(hostile).size >= 200, 'fewer than 200 hostile texts')
   const home = page.url().split('#')[0]
   await page.goto(`${home}icon.svg`) // the same origin, and no page that follows each change
-  const refused = await page.evaluate(async ([texts, files]) => {
+  const refused = await page.evaluate(async ([texts, files, categories]) => {
     const head = { 'Calbox-Page': '1', 'Content-Type': 'application/json' }, refused = []
     const makers = texts.map((text, at) => async () => {
-      const made = await fetch('/v1/events', { method: 'POST', headers: head, body: JSON.stringify({ title: text, place: text, info: text, start: new Date(Date.UTC(2031, 0, 1, at)).toISOString().slice(0, 19) }) })
+      const made = await fetch('/v1/events', { method: 'POST', headers: head, body: JSON.stringify({ title: text, place: text, info: text, categories: [categories[at]], start: new Date(Date.UTC(2031, 0, 1, at)).toISOString().slice(0, 19) }) })
       if (made.status !== 201) refused.push(text)
       else if (at % 20 === 0) {
         const one = await made.json()
@@ -159,8 +159,12 @@ try {
       const made = await fetch('/v1/events', { method: 'POST', headers: head, body: JSON.stringify({ title: long, start: '2031-01-01T00:00:00' }) })
       if (made.status !== 413) refused.push(`${made.status} for a title of more than 255 bytes`)
     }
+    for (const color of ['red;background:url(//evil.example)', '--own', 'url(x)', '#ff0000']) {
+      const made = await fetch('/v1/events', { method: 'POST', headers: head, body: JSON.stringify({ title: color, color, start: '2031-01-01T00:00:00' }) })
+      if (made.status !== 400) refused.push(`${made.status} for the colour ${color}`)
+    }
     return refused
-  }, [hostile, names])
+  }, [hostile, names, categories])
   expect(refused.length === 0, `refused: ${refused}`)
   await page.goto(`${home}#/events`)
   await page.getByRole('table').waitFor()
@@ -169,6 +173,9 @@ try {
   const seen = new Set(await rows())
   const missing = hostile.filter((text) => !seen.has(text.trim()))
   expect(missing.length === 0, `not shown as they are: ${missing.slice(0, 5).join(' | ')}`)
+  const named = new Set(await page.evaluate(() => [...document.querySelectorAll('td .of')].map((one) => one.textContent.trim())))
+  const unnamed = categories.filter((text) => !named.has(text))
+  expect(unnamed.length === 0, `categories that are not shown as they are: ${unnamed.slice(0, 5).join(' | ')}`)
   expect((await page.locator('main :is(script, iframe, img, object, form, math, style, link, meta, details)').count()) === 0, 'a text became an element')
   await page.emulateMedia({ media: 'print' })
   expect(await page.getByRole('table').isVisible() && !(await page.locator('nav').isVisible()), 'printed with what is for the screen')

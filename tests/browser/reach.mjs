@@ -90,6 +90,7 @@ try {
   await press('Add an event')
   await dialog.getByRole('searchbox', { name: 'Find somebody' }).waitFor()
   await keys.type('Tea')
+  await type('Categories', 'home')
   await tick('bob')
   await choose(photo, other, file)
   await dialog.getByRole('button', { name: /^Leave out/ }).nth(2).waitFor()

@@ -17,17 +17,18 @@ def fill(world, alice, bob, carol) -> dict[str, str]:
     budget = world.file("budget 2026.xlsx", 84_000)
     photo = world.file("harbour.jpg", 3_100_000)
     made = {
-        "meeting": alice.add_event("DS meeting", at(today, "23:00", 45), ["bob", "carol"], [slides, budget], place="Room 2",
+        "meeting": alice.add_event("DS meeting", at(today, "23:00", 45), ["bob", "carol"], [slides, budget], place="Room 2", category="work,decisions",
                                    info="Bring the slides.\nWe decide about the quorum of backups."),
         "standup": alice.add_event("Stand-up", at(0, "09:15", 15), ["bob"], repeat="every weekday"),
-        "review": bob.add_event("Design review", at(1, "10:00", 90), ["alice", "carol"], [photo], place="Library"),
-        "lunch": carol.add_event("Lunch by the river", at(2, "12:30", 60), ["alice"], place="Pier 4"),
-        "dentist": alice.add_event("Dentist", at(2, "13:00", 45)),
+        "review": bob.add_event("Design review", at(1, "10:00", 90), ["alice", "carol"], [photo], place="Library", category="work",
+                                event_color="slateblue"),
+        "lunch": carol.add_event("Lunch by the river", at(2, "12:30", 60), ["alice"], place="Pier 4", category="friends", event_color="tomato"),
+        "dentist": alice.add_event("Dentist", at(2, "13:00", 45), category="health", event_color="gray"),
         "seminar": bob.add_event("Seminar: what peers know", at(3, "15:00", 120), ["alice"], place="Hall B"),
-        "run": carol.add_event("Morning run", at(4, "07:45", 45), ["alice", "bob"]),
+        "run": carol.add_event("Morning run", at(4, "07:45", 45), ["alice", "bob"], category="friends,health", event_color="yellowgreen"),
         "demo": alice.add_event("Demo for the board", at(4, "14:00", 60), ["bob", "carol"], place="Room 1"),
-        "market": alice.add_event("Farmers' market", at(5, "10:00", 90)),
-        "planning": bob.add_event("Planning", at(8, "11:00", 60), ["alice"], place="Room 2"),
+        "market": alice.add_event("Farmers' market", at(5, "10:00", 90), event_color="gold"),
+        "planning": bob.add_event("Planning", at(8, "11:00", 60), ["alice"], place="Room 2", category="work", event_color="orchid"),
         "retro": alice.add_event("Retrospective", at(10, "16:00", 60), ["bob", "carol"]),
         "kick": carol.add_event("Kick-off of the archive", at(-4, "09:30", 120), ["alice", "bob"]),
     }

@@ -58,6 +58,8 @@ try {
   await shown.page.getByRole('button', { name: 'Save' }).waitFor()
   await shown.page.locator('dialog').getByRole('checkbox', { name: 'bob' }).waitFor()
   await both('edit')
+  await shown.page.locator('dialog').getByText('Colour', { exact: true }).scrollIntoViewIfNeeded()
+  await shot('edit-narrow', narrow)
   await shown.page.keyboard.press('Escape')
   await shown.page.keyboard.press('Escape')
   await shown.page.keyboard.press('w')

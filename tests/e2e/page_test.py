@@ -271,6 +271,14 @@ def series(world: World) -> None:
     drive(world, "series.mjs", *(one.do("web", "--print").strip() for one in people))
 
 
+def coloured(world: World) -> None:
+    """Categories and colours in two pages, each colour with its contrast (tests/browser/colours.mjs)."""
+    hub = world.hub()
+    people = [world.edge(name, hub).person(name).register() for name in ("alice", "bob")]
+    address(people[0].daemon)
+    drive(world, "colours.mjs", *(one.do("web", "--print").strip() for one in people))
+
+
 def joined(world: World) -> None:
     """An open event: its link in one page, and taking part by it in another (tests/browser/join.mjs)."""
     hub = world.hub()
@@ -361,4 +369,4 @@ def reached(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(gate, bundle_is_small, daemon_restarts, played, series, joined, reminded, stopped, by_keyboard, reached)
+    harness.main(gate, bundle_is_small, daemon_restarts, played, series, coloured, joined, reminded, stopped, by_keyboard, reached)

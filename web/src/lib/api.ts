@@ -13,6 +13,8 @@ export interface FileInfo {
 export interface Times { start: string; end: string; zone: string; all_day: boolean; start_utc: string; end_utc: string }
 export interface CalEvent {
   id: string; generation: number; version: number; title: string; info: string; place: string
+  /** `color`: a name of CSS, or ''. */
+  categories: string[]; color: string
   start: string; end: string; zone: string; all_day: boolean; start_utc: string; end_utc: string
   /** The rule, and in words; '' for what does not repeat. `series`: it has more than one time, of which this is the one of that id ('': all). */
   recurrence: string; repeats: string; series: boolean; recurrence_id: string; next: Times | null
@@ -23,7 +25,7 @@ export interface CalEvent {
   written_by: string; written: string; stored_on: string[]; owed: string[]
 }
 export interface Draft {
-  title?: string; info?: string; place?: string; start?: string; end?: string; zone?: string
+  title?: string; info?: string; place?: string; categories?: string[]; color?: string; start?: string; end?: string; zone?: string
   all_day?: boolean; participants?: string[]; guests_may?: string[]; recurrence?: string
 }
 /** Which times of a series a change is made for. */

@@ -9,6 +9,8 @@ export class Form {
   title = $state('')
   info = $state('')
   place = $state('')
+  categories = $state('') // with commas between
+  color = $state('')
   allDay = $state(false)
   startDate = $state('')
   startClock = $state('')
@@ -31,7 +33,7 @@ export class Form {
     const made = new Form()
     const { start, end } = span(one)
     made.#setTimes(start, end, one.all_day)
-    Object.assign(made, { title: one.title, info: one.info, place: one.place, zone: one.zone })
+    Object.assign(made, { title: one.title, info: one.info, place: one.place, categories: one.categories.join(', '), color: one.color, zone: one.zone })
     made.people = [...one.participants]
     made.guestsMay = [...one.guests_may]
     Object.assign(made, parted(one.recurrence))
@@ -73,7 +75,7 @@ export class Form {
   }
   draft(): Draft {
     return {
-      title: this.title, info: this.info, place: this.place, participants: [...this.people], guests_may: [...this.guestsMay],
+      title: this.title, info: this.info, place: this.place, categories: this.categories.split(',').map((name) => name.trim()).filter(Boolean), color: this.color, participants: [...this.people], guests_may: [...this.guestsMay],
       ...draftTimes(this.start, this.end, this.allDay, this.zone), ...(this.rule ? { recurrence: this.recurrence } : {}),
     }
   }
@@ -83,6 +85,8 @@ export class Form {
     if (all.title !== from.title) made.title = all.title!
     if (all.info !== from.info) made.info = all.info!
     if (all.place !== from.place) made.place = all.place!
+    if (!same(all.categories!, from.categories)) made.categories = all.categories!
+    if (all.color !== from.color) made.color = all.color!
     if (!this.oneTime) {
       if (!same(all.participants!, from.participants)) made.participants = all.participants!
       if (!same(all.guests_may!, from.guests_may)) made.guests_may = all.guests_may!
@@ -106,6 +110,8 @@ export class Form {
     if (change.recurrence !== undefined) rows.push(['Repeats', this.recurrence, now.recurrence])
     if (change.place !== undefined) rows.push(['Place', this.place, now.place])
     if (change.info !== undefined) rows.push(['Info', this.info, now.info])
+    if (change.categories) rows.push(['Categories', this.categories, now.categories.join(', ')])
+    if (change.color !== undefined) rows.push(['Colour', this.color, now.color])
     if (change.participants) rows.push(['People', this.people.join(', '), now.participants.join(', ')])
     if (change.guests_may) rows.push(['Guests may', this.guestsMay.join(', '), now.guests_may.join(', ')])
     return rows

@@ -36,6 +36,8 @@ class Store {
   /** The day that the calendar shows. */
   day = $state.raw(new Date())
   search = $state('')
+  /** The calendar shows only what has this category, in small letters; '': everything. */
+  category = $state('')
   /** A second zone whose times are shown beside this browser's; '' for none. */
   #zone = $state(zones.find((one) => one === localStorage.getItem('second zone')) ?? '')
   get zone(): string { return this.#zone }
@@ -66,6 +68,8 @@ class Store {
     .sort((a, b) => span(a).start.getTime() - span(b).start.getTime() || a.id.localeCompare(b.id)))
   /** Every event once, a series at its next time. */
   listed = $derived([...this.events.values()].sort((a, b) => this.timesOf(a).start.getTime() - this.timesOf(b).start.getTime() || a.id.localeCompare(b.id)))
+  /** Those in use, by their names in small letters. */
+  categories = $derived(new Map([...this.events.values(), ...this.times.values()].flatMap((one) => one.categories.map((name) => [name.toLowerCase(), name] as const)).sort()))
   invitations = $derived(this.listed.filter((one) => this.isInvitation(one) && this.timesOf(one).end > this.now))
 
   constructor() {
