@@ -1,10 +1,10 @@
 // reach.mjs ALICE BOB CAROL NODE PASSWORD PHOTO OTHER FILE: whatever can be done on the page is reached by keys alone. ALICE is her page's
-// address, BOB and CAROL links to theirs, NODE a link to that of whoever runs the hub. On each screen Tab comes to all that is there; and
-// every button, link and field of the page's sources is on one of them. Prints "alone" and reads a line, when
+// address, BOB and CAROL links to theirs, NODE a link to that of whoever runs the hub. On each screen Tab comes to all that is there, and axe
+// finds nothing serious in light and dark; and every button, link and field of the page's sources is on one of them. Prints "alone" and reads a line, when
 // the daemon of the others is to be gone.
 import { once } from 'node:events'
 import { actions, follow, missing } from './actions.mjs'
-import { expect, launch, open } from './lib.mjs'
+import { check_accessibility, expect, launch, open } from './lib.mjs'
 
 const [address, bobs, carols, node, password, photo, other, file] = process.argv.slice(2)
 const browser = await launch()
@@ -15,6 +15,16 @@ try {
   const bob = (await open(browser)).page, carol = (await open(browser)).page
   const operator = await open(browser)
   const two = await follow(operator.page)
+  for (const [followed, at] of [[one, page], [two, operator.page]]) {
+    const { walk } = followed
+    followed.walk = async (where) => {
+      await walk(where)
+      for (const colorScheme of ['light', 'dark']) {
+        await at.emulateMedia({ colorScheme })
+        await check_accessibility(at, `${where}, ${colorScheme}`)
+      }
+    }
+  }
   await operator.page.goto(node) // links are good for a short time
   await operator.page.getByRole('button', { name: /^Stop the / }).waitFor()
   await bob.goto(bobs)

@@ -263,6 +263,45 @@ def played(world: World) -> None:
     expect(sha256(pathlib.Path(saved)) == sha256(file), "what Bob downloaded is another file")
 
 
+def demo(world: World) -> None:
+    """The rest of the report's demo (6.3 to 6.6) in pages: a rendezvous is killed, a daemon is killed and comes back, and somebody signs
+    in on a second device (tests/browser/demo.mjs)."""
+    registry = world.daemon("registry", roles=["registry", "backup"], network__on_no_rendezvous="wait")
+    wait_until(lambda: registry.get("/v1/network")["id"], "the registry has founded a network")
+    rendezvous = []
+    for name in ("r1", "r2"):
+        rendezvous.append(world.daemon(name, roles=["rendezvous"]))
+        rendezvous[-1].join(registry.invite("rendezvous"))
+    alice, bob = (world.edge(name, registry).person(name).register() for name in ("alice", "bob"))
+    tablet = world.edge("tablet", registry)
+    links = [one.do("web", "--print").strip() for one in (alice, bob)]
+    with subprocess.Popen([tools(), str(BROWSER / "demo.mjs"), *links, address(tablet), alice.password], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=surroundings(world)) as browser:
+
+        def when_it_says(word: str, then) -> None:
+            line = browser.stdout.readline()
+            if line != word + "\n":
+                browser.kill()
+                raise harness.Failure(f"demo.mjs was to say {word!r}: {(line + browser.stdout.read()).strip()[-2000:]}")
+            then()
+            browser.stdin.write("done\n")
+            browser.stdin.flush()
+
+        def kill_a_rendezvous() -> None:
+            device = alice.daemon.status()["rendezvous"]
+            doomed = next(one for one in rendezvous if one.status()["device"] == device)
+            doomed.kill()
+            for one in (alice, bob):
+                wait_until(lambda one=one: one.daemon.status()["state"] == "connected" and one.daemon.status()["rendezvous"] != device,
+                           f"{one.name} has another rendezvous", 120)
+
+        when_it_says("kill a rendezvous", kill_a_rendezvous)
+        when_it_says("kill the daemon of bob", bob.daemon.kill)
+        when_it_says("start the daemon of bob", bob.daemon.start)
+        said = browser.stdout.read()
+    expect(browser.returncode == 0, f"demo.mjs: {said.strip()[-3000:]}")
+
+
 def series(world: World) -> None:
     """A weekly event in two pages: one time moved, one taken out, the rest split off (tests/browser/series.mjs)."""
     hub = world.hub()
@@ -369,4 +408,4 @@ def reached(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(gate, bundle_is_small, daemon_restarts, played, series, coloured, joined, reminded, stopped, by_keyboard, reached)
+    harness.main(gate, bundle_is_small, daemon_restarts, played, demo, series, coloured, joined, reminded, stopped, by_keyboard, reached)
