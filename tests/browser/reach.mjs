@@ -1,6 +1,6 @@
 // reach.mjs ALICE BOB CAROL NODE PASSWORD PHOTO OTHER FILE: whatever can be done on the page is reached by keys alone. ALICE is her page's
 // address, BOB and CAROL links to theirs, NODE a link to that of whoever runs the hub. On each screen Tab comes to all that is there, and axe
-// finds nothing serious in light and dark; and every button, link and field of the page's sources is on one of them. Prints "alone" and reads a line, when
+// finds nothing serious in light and dark, and a phone is wide enough for it; and every button, link and field of the page's sources is on one of them. Prints "alone" and reads a line, when
 // the daemon of the others is to be gone.
 import { once } from 'node:events'
 import { actions, follow, missing } from './actions.mjs'
@@ -23,6 +23,11 @@ try {
         await at.emulateMedia({ colorScheme })
         await check_accessibility(at, `${where}, ${colorScheme}`)
       }
+      await at.setViewportSize({ width: 390, height: 844 })
+      const wide = await at.evaluate(() => [document.documentElement, ...document.querySelectorAll('main, .screen, .card, dialog[open]')]
+        .filter((box) => box.scrollWidth > box.clientWidth + 1 && !box.matches('[tabindex]')).map((box) => `${box.localName}.${box.className} ${box.scrollWidth}`))
+      expect(wide.length === 0, `${where} is wider than a phone: ${wide}`)
+      await at.setViewportSize({ width: 1320, height: 860 })
     }
   }
   await operator.page.goto(node) // links are good for a short time
@@ -175,6 +180,8 @@ try {
     }
     await press('Save')
     await text('bob has changed it since you began')
+    const seen = await dialog.getByText('bob has changed it since you began').evaluate((at) => at.getBoundingClientRect().top >= 0 && at.getBoundingClientRect().bottom <= innerHeight)
+    expect(seen, 'what the change meets is out of sight')
   }
   await meeting()
   await one.walk('two changes that meet')

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 
+import page_test
+
 
 def fill(world, alice, bob, carol) -> dict[str, str]:
     """Events around today; their ids by name. All three are signed in and see one another."""
@@ -15,7 +17,8 @@ def fill(world, alice, bob, carol) -> dict[str, str]:
     today = datetime.date.today().weekday()
     slides = world.file("slides-lecture-1.pdf", 2_400_000)
     budget = world.file("budget 2026.xlsx", 84_000)
-    photo = world.file("harbour.jpg", 3_100_000)
+    photo = world.path / "harbour.png"
+    photo.write_bytes(page_test.png(960, 640, lambda row: (40 + row // 4, 90 + row // 6, 150 - row // 8) if row < 420 else (20, 60 + row // 20, 80 + row // 20)))
     made = {
         "meeting": alice.add_event("DS meeting", at(today, "23:00", 45), ["bob", "carol"], [slides, budget], place="Room 2", category="work,decisions",
                                    info="Bring the slides.\nWe decide about the quorum of backups."),

@@ -1,9 +1,9 @@
-// screenshots.mjs TARGET PAGE LINK OTHER NODE: what the screens of PAGE look like, after LINK has signed in; OTHER is a page where
-// nobody is, NODE a link to that of a node which nobody uses. Called by screenshots.py.
+// screenshots.mjs TARGET PAGE LINK OTHER NODE BOB: what the screens of PAGE look like, after LINK has signed in; OTHER is a page where
+// nobody is, NODE a link to that of a node which nobody uses, BOB one to the page of somebody who takes part. Called by screenshots.py.
 import { mkdirSync } from 'node:fs'
-import { launch, open } from './lib.mjs'
+import { field, launch, open } from './lib.mjs'
 
-const [target, page, link, outside, node] = process.argv.slice(2)
+const [target, page, link, outside, node, bobs] = process.argv.slice(2)
 mkdirSync(target, { recursive: true })
 
 const browser = await launch()
@@ -15,24 +15,30 @@ async function shot(name, { scheme = 'light', size = { width: 1320, height: 860 
   await shown.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))))
   await shown.page.screenshot({ path: `${target}/${name}.png` })
 }
+const narrow = { size: { width: 390, height: 844 } }
 const both = async (name) => {
   await shot(`${name}-light`)
   await shot(`${name}-dark`, { scheme: 'dark' })
 }
-const narrow = { size: { width: 390, height: 844 } }
+const each = async (name) => {
+  await both(name)
+  await shot(`${name}-narrow`, narrow)
+  await shown.page.setViewportSize({ width: 1320, height: 860 })
+}
 try {
   await shown.page.goto(outside)
   await shown.page.getByRole('heading', { name: 'Welcome back' }).waitFor()
-  await both('sign-in')
+  await each('sign-in')
+  await shown.page.getByRole('button', { name: 'Register a name' }).click()
+  await each('register')
   await shown.page.goto(link)
   await shown.page.getByText('Files for what is coming').waitFor()
   await shown.page.getByText('Connected', { exact: true }).waitFor()
-  await both('home')
-  await shot('home-narrow', narrow)
+  await each('home')
   for (const [key, name] of [['w', 'week'], ['m', 'month'], ['a', 'agenda']]) {
     await shown.page.keyboard.press(key)
     await shown.page.locator('.ec-event').first().waitFor()
-    await both(name)
+    await (name === 'agenda' ? both(name) : each(name))
   }
   await shown.page.setViewportSize(narrow.size)
   await shown.page.keyboard.press('t') // begins at today once more
@@ -48,44 +54,95 @@ try {
   await shot('day-narrow', narrow)
   await shown.page.keyboard.press('e')
   await shown.page.getByRole('table').waitFor()
-  await both('events')
-  await shot('events-narrow', narrow)
+  await each('events')
   await shown.page.getByRole('button', { name: 'DS meeting', exact: true }).click()
   await shown.page.getByRole('button', { name: 'Modify', exact: true }).last().waitFor()
-  await both('event')
-  await shot('event-narrow', narrow)
+  await each('event')
   await shown.page.locator('dialog').getByRole('button', { name: 'Modify' }).click()
   await shown.page.getByRole('button', { name: 'Save' }).waitFor()
   await shown.page.locator('dialog').getByRole('checkbox', { name: 'bob' }).waitFor()
-  await both('edit')
-  await shown.page.locator('dialog').getByText('Colour', { exact: true }).scrollIntoViewIfNeeded()
-  await shot('edit-narrow', narrow)
+  await each('edit')
   await shown.page.keyboard.press('Escape')
+  await shown.page.keyboard.press('Escape')
+  await shown.page.keyboard.press('c')
+  await shown.page.getByRole('button', { name: 'Create' }).waitFor()
+  await shown.page.locator('dialog').getByRole('checkbox', { name: 'bob' }).waitFor()
+  await each('new')
+  await shown.page.keyboard.press('Escape')
+
+  // Bob edits what Alice looks at; then he has changed what she edits.
+  const bob = (await open(browser)).page
+  const show = async (at) => {
+    await at.keyboard.press('e')
+    await at.getByRole('button', { name: 'DS meeting', exact: true }).click()
+  }
+  const button = (at, name) => at.locator('dialog').getByRole('button', { name, exact: true })
+  await bob.goto(bobs)
+  await bob.getByText('Files for what is coming').waitFor()
+  await show(bob)
+  await button(bob, 'Modify').click()
+  await bob.getByText(/Only you can change it now/).waitFor()
+  await show(shown.page)
+  await shown.page.getByText('Cannot be modified now').waitFor()
+  await each('locked')
+  await button(bob, 'Cancel').click()
+  await shown.page.getByText('Cannot be modified now').waitFor({ state: 'detached' })
+  await button(shown.page, 'Modify').click()
+  await shown.page.getByText(/Only you can change it now/).waitFor()
+  await field(shown.page, 'Place').fill('Room 5')
+  await shown.page.evaluate(async () => {
+    const { id } = (await (await fetch('/v1/events')).json()).events.find((one) => one.title === 'DS meeting')
+    await fetch(`/v1/events/${id}/lock`, { method: 'DELETE', headers: { 'Calbox-Page': '1' } })
+  })
+  await shown.page.getByText(/Others can change it again/).waitFor()
+  await button(bob, 'Modify').click()
+  await bob.getByText(/Only you can change it now/).waitFor()
+  await field(bob, 'Info').fill('Bring the slides, and the budget.')
+  await button(bob, 'Save').click()
+  await bob.getByText('Event modified').waitFor()
+  await button(shown.page, 'Save').click()
+  await shown.page.getByText('bob has changed it since you began').waitFor()
+  await each('meeting')
+  await button(shown.page, 'Save both').click()
+  await shown.page.locator('.toast', { hasText: 'Event modified' }).getByRole('button', { name: 'Dismiss' }).click()
+  await button(shown.page, 'History').click()
+  await shown.page.locator('ins', { hasText: 'Room 5' }).waitFor()
+  await shown.page.locator('dialog').getByRole('heading', { name: 'History' }).evaluate((at) => at.scrollIntoView())
+  await each('history')
   await shown.page.keyboard.press('Escape')
   await shown.page.keyboard.press('w')
+  await shown.page.locator('.ec-event', { hasText: 'Design review' }).first().click()
+  await shown.page.locator('dialog').getByRole('button', { name: /^Show harbour/ }).click()
+  await shown.page.locator('.stage canvas[data-stage=drawn]').waitFor()
+  await each('photos')
+  await shown.page.keyboard.press('Escape')
+  await shown.page.keyboard.press('Escape')
   await shown.page.locator('.ec-event', { hasText: 'Stand-up' }).first().click()
   await shown.page.getByText('One of its times is shown').waitFor()
-  await both('series')
+  await each('series')
   await shown.page.locator('dialog').getByRole('button', { name: 'Modify' }).click()
   await shown.page.getByLabel('this and all that follow').check()
-  await both('series-edit')
+  await each('series-edit')
   await shown.page.keyboard.press('Escape')
   await shown.page.keyboard.press('Escape')
   for (const [name, text] of [['people', 'Want to be friends'], ['trash', 'Old idea'], ['status', 'Connected to a rendezvous']]) {
     await shown.page.goto(`${page}#/${name}`)
     await shown.page.getByText(text).first().waitFor()
-    await both(name)
+    await each(name)
   }
+  await shown.page.keyboard.press('?')
+  await shown.page.getByRole('heading', { name: 'Keyboard' }).waitFor()
+  await each('help')
+  await shown.page.keyboard.press('Escape')
   await shown.page.getByRole('button', { name: 'Account of alice' }).click()
   await shown.page.getByRole('button', { name: 'Change password…' }).click()
-  await both('password')
-  await shot('password-narrow', narrow)
+  await each('password')
   await shown.page.context().clearCookies()
   await shown.page.goto('about:blank')
   await shown.page.goto(node)
   await shown.page.getByRole('button', { name: /^Stop the / }).click()
   await shown.page.locator('dialog').getByRole('button', { name: 'Stop it' }).waitFor()
-  await both('stop')
+  await each('stop')
 } finally {
   await browser.close()
 }

@@ -23,7 +23,7 @@ def screenshots(world: harness.World) -> None:
     sample.fill(world, alice, bob, carol)
     target = harness.ROOT / "docs" / "screenshots"
     page_test.drive(world, "screenshots.mjs", str(target), page, alice.do("web", "--print").strip(), page_test.address(carol.daemon),
-                    hub.person("operator").do("web", "--print").strip())
+                    hub.person("operator").do("web", "--print").strip(), bob.do("web", "--print").strip())
 
 
 if __name__ == "__main__":

@@ -350,12 +350,12 @@ def reminded(world: World) -> None:
     drive(world, "remind.mjs", "missed", alice.do("web", "--print").strip(), event)
 
 
-def png(width: int, height: int, colour: tuple) -> bytes:
-    """A picture of one colour (PNG, RFC 2083)."""
+def png(width: int, height: int, colour) -> bytes:
+    """A picture of one colour, or of rows that each have one: `colour(row)` (PNG, RFC 2083)."""
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    lines = (b"\0" + bytes(colour) * width) * height
+    lines = b"".join(b"\0" + bytes(colour(row) if callable(colour) else colour) * width for row in range(height))
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
             + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
 
