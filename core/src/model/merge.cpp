@@ -164,10 +164,8 @@ merged_text merge(const version_text& base, const version_text& mine, const vers
     all.one("time", [](auto& of) -> auto& { return of.content.time; });
     all.one("place", [](auto& of) -> auto& { return of.content.place; });
     all.one("info", [](auto& of) -> auto& { return of.content.info; });
-    all.set(
-        "categories", [](auto& of) -> auto& { return of.content.categories; }, unite);
-    all.one(
-        "color", [](auto& of) -> auto& { return of.content.color; });
+    all.set("categories", [](auto& of) -> auto& { return of.content.categories; }, unite);
+    all.one("color", [](auto& of) -> auto& { return of.content.color; });
     all.one("recurrence", [](auto& of) -> auto& { return of.content.recurrence; });
     all.set("added_times", [](auto& of) -> auto& { return of.content.added_times; }, unite);
     all.occurrences();
