@@ -40,6 +40,10 @@ std::string backing_text(const nlohmann::json& backing) {
     } else {
         text += ", all there is";
     }
+    if (const auto unneeded = number_of(backing, "unneeded_files"); unneeded > 0) {
+        text += fmt::format("; nobody needs {} of {} files any more, which go in a while",
+                            byte_text(number_of(backing, "unneeded_bytes")), unneeded);
+    }
     if (const auto lost = number_of(backing, "lost_files"); lost > 0) {
         text += fmt::format("; the disk has lost {} files", lost);
     }

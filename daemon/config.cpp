@@ -111,6 +111,12 @@ result<void> read_ahead(const toml::node& value, config& into) {
     });
 }
 
+result<void> read_unneeded(const toml::node& value, config& into) {
+    return number_of(value, 1, 36'500).map([&](std::int64_t n) {
+        into.node.unneeded_kept = std::chrono::days(n);
+    });
+}
+
 result<void> read_quota(const toml::node& value, config& into) {
     return number_of(value, 1, 1'000'000'000).map([&](std::int64_t n) {
         into.node.backup_quota = static_cast<std::uint64_t>(n) << 20;
@@ -186,6 +192,7 @@ constexpr std::array keys{
     key{"history.trash_days", read_days<&node::node_settings::trash_kept>},
     key{"files.folder", read_folder},
     key{"files.ahead_days", read_ahead},
+    key{"files.unneeded_days", read_unneeded},
     key{"backup.quota_mib", read_quota},
     key{"scrub.every_days", read_scrub_days},
     key{"scrub.mib_per_second", read_scrub_speed},

@@ -67,6 +67,15 @@ std::string metrics::text(const node::status_view& status, std::size_t peers) co
     gauge(text, "calbox_file_bytes", "Bytes of the files held.", number(status.file_bytes));
     gauge(text, "calbox_outbox", "Deliveries that are still owed.", number(status.outbox));
     gauge(text, "calbox_edges", "Leases that others hold of this rendezvous.", number(status.edges));
+    if (status.backing) {
+        gauge(text, "calbox_unneeded_file_bytes",
+              "Bytes of the files of a backup that nobody needs, and that wait to be erased.",
+              number(status.backing->unneeded_bytes));
+        text += fmt::format(
+            "# HELP calbox_erased_file_bytes_total Bytes of the files that a backup has erased.\n"
+            "# TYPE calbox_erased_file_bytes_total counter\ncalbox_erased_file_bytes_total {}\n",
+            status.backing->erased_bytes);
+    }
     text += fmt::format(
         "# HELP calbox_recovery_exchanges_total Recovery exchanges that have ended.\n"
         "# TYPE calbox_recovery_exchanges_total counter\ncalbox_recovery_exchanges_total {}\n",

@@ -398,6 +398,8 @@ void siege::gather() {
     add(message_type::file_keep, wire::file_keep{root, 10});
     add(message_type::file_kept, wire::file_kept{root, true});
     add(message_type::holds, wire::holds{shared_, {root}});
+    add(message_type::file_needs,
+        wire::file_needs{{{{alice_.id(), bob_.id()}, {root}}}, {{{alice_.id()}, {root}}}});
     const timestamp now = m_->env().time.wall();
     add(message_type::free_busy,
         wire::free_busy{alice_.id(), bob_.id(), now, timestamp{now.ms + 86'400'000}});

@@ -73,8 +73,12 @@ task<result<void>> file_copies::owe(file_root root, std::uint64_t size) {
 }
 
 task<void> file_copies::offer(device_id backup, file_root root, std::uint64_t size) {
-    const auto answer = co_await mediator_.ask(backup, wire::message_type::file_keep,
-                                               codec::encode(wire::file_keep{root, size}));
+    wire::file_keep what{root, size};
+    if (needed_by) {
+        what.users = needed_by(root);
+    }
+    const auto answer =
+        co_await mediator_.ask(backup, wire::message_type::file_keep, codec::encode(what));
     if (!answer) {
         env_.log.write(log_level::debug, "files",
                        "a backup does not take a file: " + answer.error().message());
@@ -100,6 +104,22 @@ void file_copies::took(const device_id& backup, const file_root& root) {
 std::map<device_id, std::string> file_copies::refused(const file_root& root) const {
     const auto found = refused_.find(root);
     return found == refused_.end() ? std::map<device_id, std::string>() : found->second;
+}
+
+task<void> file_copies::forget(file_root root) {
+    refused_.erase(root);
+    const auto known = copies_.find(root);
+    if (known == copies_.end()) {
+        co_return;
+    }
+    replica::batch writes;
+    for (const auto* const some : {&known->second.kept, &known->second.owed}) {
+        for (const device_id& backup : *some) {
+            writes.erase(replica::record_kind::file, copy_key(root, backup));
+        }
+    }
+    copies_.erase(known);
+    (void)co_await db_.apply(std::move(writes));  // rows that stay are about nothing
 }
 
 task<void> file_copies::wait_for_one(file_root root) {
@@ -134,7 +154,7 @@ task<void> file_copies::on_kept(device_id from, wire::file_kept what) {
     const bool lost = what.lost.value_or(false);
     const auto backups = mediator_.backups();
     if ((held == held_.all().end() && (lost || !copies_.contains(what.root))) ||
-        std::ranges::count(backups, from) == 0) {
+        (lost && needs_no_copy(what.root)) || std::ranges::count(backups, from) == 0) {
         co_return;
     }
     copies& copy = copies_[what.root];
@@ -172,7 +192,7 @@ task<void> file_copies::look_after(device_id backup) {
     for (const auto& [root, size] : held_.all()) {
         const auto known = copies_.find(root);
         const bool kept = known != copies_.end() && known->second.kept.contains(backup);
-        if (!kept || !fresh) {
+        if ((!kept || !fresh) && !needs_no_copy(root)) {
             unsure.push_back(root);
         }
     }
@@ -189,6 +209,9 @@ task<void> file_copies::look_after(device_id backup) {
     }
     if (!fresh) {
         looked_[backup] = env_.time.now();
+    }
+    if (met) {
+        met(backup);
     }
 }
 

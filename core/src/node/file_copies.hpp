@@ -18,6 +18,12 @@ public:
                 files_mediator& mediator)
         : env_(env), db_(db), held_(held), mediator_(mediator), tasks_(env, "copies") {}
 
+    /// Who may need a file; nothing: this device does not know it. What needs no more copies. And
+    /// what a backup is to be told once it has been offered all. Set before anything is offered.
+    std::function<std::optional<std::vector<user_id>>(const file_root&)> needed_by;
+    std::function<bool(const file_root&)> is_over;
+    std::function<void(const device_id& backup)> met;
+
     /// Rows for what is no backup of the network any more are erased.
     task<result<void>> load();
     void request_stop() noexcept { tasks_.request_stop(); }
@@ -33,6 +39,8 @@ public:
     /// The backups that are not among those.
     std::vector<device_id> lacking(const file_root& root) const;
 
+    /// The file is here no more, and nobody of this device needs it.
+    task<void> forget(file_root root);
     /// A backup has the file, or has it no more.
     task<void> on_kept(device_id from, wire::file_kept what);
     /// The device can be reached.
@@ -45,6 +53,7 @@ private:
     /// Asks what the backup holds: of what it is not known to hold; of everything where it was not
     /// asked for all just now, since it may have lost something.
     task<void> look_after(device_id backup);
+    bool needs_no_copy(const file_root& root) const { return is_over && is_over(root); }
     void took(const device_id& backup, const file_root& root);
     task<result<void>> compare(device_id backup, std::vector<file_root> some);
     task<void> offer(device_id backup, file_root root, std::uint64_t size);

@@ -26,7 +26,7 @@ envelope_order order_of(const file_root& root) {
 
 class file_set_view final : public recovery::view {
 public:
-    explicit file_set_view(const held_files* held) : held_(held) {}
+    file_set_view(const held_files* held, const kept_needs& needs) : held_(held), needs_(needs) {}
 
     void each(
         const std::function<bool(const event_id&, const envelope_order&)>& visit) const override {
@@ -62,30 +62,32 @@ private:
         if (found == held_->all().end() || id_of(found->first) != event) {
             return std::nullopt;
         }
-        return wire::file_keep{found->first, found->second};
+        return needs_.told(found->first, found->second);
     }
 
     const held_files* held_;
+    const kept_needs& needs_;
 };
 
 }  // namespace
 
 std::unique_ptr<recovery::view> file_set::to_ask(const replica::recovery_peers&) const {
-    return std::make_unique<file_set_view>(&held_);
+    return std::make_unique<file_set_view>(&held_, needs_);
 }
 
 std::unique_ptr<recovery::view> file_set::to_answer(std::vector<user_id>, bool everything) const {
-    return std::make_unique<file_set_view>(everything ? &held_ : nullptr);
+    return std::make_unique<file_set_view>(everything ? &held_ : nullptr, needs_);
 }
 
-file_keeper::file_keeper(const environment& env, held_files& held,
+file_keeper::file_keeper(const environment& env, held_files& held, kept_needs& needs,
                          replica::recovery_strategies strategies, files_mediator& mediator,
                          settings with)
     : env_(env),
       held_(held),
+      needs_(needs),
       mediator_(mediator),
       with_(with),
-      set_(held),
+      set_(held, needs),
       recovery_(env, set_, std::move(strategies), *this),
       tasks_(env, "keeper") {}
 
@@ -133,13 +135,28 @@ task<result<bool>> file_keeper::apply(device_id from, bytes encoded) {
     if (held_.has(what->root)) {
         co_return false;
     }
+    const auto wanted_here = co_await needs_.offered_by_backup(*what);
+    if (!wanted_here) {
+        co_return fail(wanted_here.error());
+    }
+    if (!*wanted_here) {
+        co_return false;
+    }
     auto taken = want(*what, from, false);
+    if (!taken) {
+        co_await needs_.not_come(what->root);
+    }
     co_return taken.map([] { return true; });
 }
 
-task<result<bytes>> file_keeper::on_keep(device_id from, wire::file_keep what) {
+task<result<bytes>> file_keeper::on_keep(device_id from, std::vector<user_id> users,
+                                         wire::file_keep what) {
     if (!with_.is_backup) {
         co_return fail(errc::unsupported, "this device is no backup");
+    }
+    auto noted = co_await needs_.offered(what.root, std::move(what.users), std::move(users));
+    if (!noted) {
+        co_return fail(std::move(noted.error()));
     }
     if (held_.has(what.root)) {
         tasks_.spawn("keep", keep_here(from, what));
@@ -147,6 +164,7 @@ task<result<bytes>> file_keeper::on_keep(device_id from, wire::file_keep what) {
     }
     auto taken = want(what, from, true);
     if (!taken) {
+        co_await needs_.not_come(what.root);
         co_return fail(std::move(taken.error()));
     }
     co_return codec::encode(wire::nothing{});
@@ -229,6 +247,7 @@ task<void> file_keeper::fetch(file_root root) {
     }
     pending_bytes_ -= one.size;
     wanted_.erase(root);
+    co_await needs_.not_come(root);
 }
 
 void file_keeper::ask_for(const device_id& device, const file_root& root) {

@@ -9,6 +9,7 @@
 
 #include "base/task_scope.hpp"
 #include "node/held_files.hpp"
+#include "node/kept_needs.hpp"
 #include "replica/recovery_driver.hpp"
 
 namespace calbox::node {
@@ -17,13 +18,14 @@ namespace calbox::node {
 /// version are made of the file's root.
 class file_set final : public replica::recovery_set {
 public:
-    explicit file_set(const held_files& held) : held_(held) {}
+    file_set(const held_files& held, const kept_needs& needs) : held_(held), needs_(needs) {}
     std::unique_ptr<recovery::view> to_ask(const replica::recovery_peers& peers) const override;
     std::unique_ptr<recovery::view> to_answer(std::vector<user_id> users,
                                               bool everything) const override;
 
 private:
     const held_files& held_;
+    const kept_needs& needs_;
 };
 
 class file_keeper final : public replica::recovery_mediator {
@@ -32,8 +34,8 @@ public:
         bool is_backup = false;
         std::uint64_t quota_bytes = UINT64_MAX;  // of plaintext
     };
-    file_keeper(const environment& env, held_files& held, replica::recovery_strategies strategies,
-                files_mediator& mediator, settings with);
+    file_keeper(const environment& env, held_files& held, kept_needs& needs,
+                replica::recovery_strategies strategies, files_mediator& mediator, settings with);
 
     void request_stop() noexcept;
     task<void> join();
@@ -43,13 +45,15 @@ public:
     result<void> use(std::string_view strategy) { return recovery_.use(strategy); }
 
     // Handlers of messages.
-    task<result<bytes>> on_keep(device_id from, wire::file_keep what);
+    /// From a device of these users.
+    task<result<bytes>> on_keep(device_id from, std::vector<user_id> users, wire::file_keep what);
     task<void> on_recovery(device_id from, bool from_backup, wire::recovery_message what);
     /// The device can be reached: it may have what was lost here.
     void on_peer(const device_id& device);
     /// Whatever is lost is wanted from all who can be reached.
     void seek_lost();
 
+    bool wants(const file_root& root) const { return wanted_.contains(root); }
     std::uint64_t wanted_files() const noexcept { return wanted_.size(); }
     /// That have not come yet.
     std::uint64_t wanted_bytes() const noexcept;
@@ -75,6 +79,7 @@ private:
 
     const environment& env_;
     held_files& held_;
+    kept_needs& needs_;
     files_mediator& mediator_;
     settings with_;
     file_set set_;

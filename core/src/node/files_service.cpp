@@ -59,7 +59,8 @@ file_label label_of(const model::attachment& what) {
 
 files_service::files_service(const environment& env, replica::replicator& replica,
                              opened_events& opened, set_operations& sets, people& who,
-                             held_files& held, file_copies& copies, files_mediator& mediator)
+                             held_files& held, file_copies& copies, own_needs& needs,
+                             files_mediator& mediator)
     : env_(env),
       replica_(replica),
       opened_(opened),
@@ -67,6 +68,7 @@ files_service::files_service(const environment& env, replica::replicator& replic
       people_(who),
       held_(held),
       copies_(copies),
+      needs_(needs),
       mediator_(mediator),
       tasks_(env, "files") {}
 
@@ -164,9 +166,14 @@ task<result<file_view>> files_service::attach(user_id as, event_id which, file_l
     if ((*opened)->content.files.size() >= wire::limits::files_per_event) {
         co_return fail(errc::too_large, "an event has at most 1,000 files");
     }
+    const envelope_header in = (*opened)->header;
     auto stored = co_await held_.store().import(from);
     if (!stored) {
         co_return fail(std::move(stored.error()));
+    }
+    auto expected = co_await needs_.expect(stored->root, as, in);
+    if (!expected) {
+        co_return fail(std::move(expected.error()));
     }
     held_.note(stored->root, stored->size);
     auto owed = co_await copies_.owe(stored->root, stored->size);

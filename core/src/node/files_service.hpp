@@ -6,6 +6,7 @@
 #include <set>
 
 #include "node/file_copies.hpp"
+#include "node/own_needs.hpp"
 #include "node/set_operations.hpp"
 
 namespace calbox::node {
@@ -17,7 +18,7 @@ class files_service final : public files {
 public:
     files_service(const environment& env, replica::replicator& replica, opened_events& opened,
                   set_operations& sets, people& who, held_files& held, file_copies& copies,
-                  files_mediator& mediator);
+                  own_needs& needs, files_mediator& mediator);
 
     void request_stop() noexcept { tasks_.request_stop(); }
     task<void> join() { return tasks_.join(); }
@@ -63,6 +64,7 @@ private:
     people& people_;
     held_files& held_;
     file_copies& copies_;
+    own_needs& needs_;
     files_mediator& mediator_;
     std::set<file_root> coming_;  // begun by resume()
     task_scope tasks_;

@@ -122,6 +122,27 @@ task<result<bool>> held_files::verify(file_root root) {
     co_return whole;
 }
 
+task<result<void>> held_files::drop(file_root root) {
+    if (progress_.contains(root)) {
+        co_return fail(errc::busy, "the file is on its way here");
+    }
+    progress_[root] = 0;  // whoever fetches it again waits until it is gone
+    const struct ending {
+        held_files& owner;
+        file_root root;
+        ~ending() { owner.progress_.erase(root); }
+    } however_it_ends{*this, root};
+    lost_.erase(root);
+    if (const auto held = sizes_.find(root); held != sizes_.end()) {
+        total_bytes_ -= held->second;
+        sizes_.erase(held);
+        if (changed) {
+            changed(root, false);
+        }
+    }
+    co_return co_await store_.erase(root);
+}
+
 std::optional<std::uint64_t> held_files::paused(const file_root& root) const {
     const auto found = paused_.find(root);
     return found == paused_.end() ? std::nullopt : std::optional(found->second);

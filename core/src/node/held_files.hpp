@@ -55,6 +55,8 @@ public:
     task<result<void>> give_up(file_root root, std::vector<std::uint64_t> bad);
     /// Reads every leaf. False: the file was not here, or is damaged, and given up.
     task<result<bool>> verify(file_root root);
+    /// Erases the file, and what has come of one that is lost. busy: it is on its way here.
+    task<result<void>> drop(file_root root);
     /// Nothing more comes of the file from now on, over restarts, until resume(). What is asked of
     /// others already still comes.
     task<result<void>> pause(file_root root);

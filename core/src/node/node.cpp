@@ -190,17 +190,7 @@ void node_parts::make_services(std::string listen_rather) {
     splits.emplace(env, db, *replica, *opened, *names, *this);
     events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets, *splits);
     past.emplace(env, *replica, *opened, *names, *this, *events);
-    shelf.emplace(env, db, links->for_files());
-    shelf->changed = [this](const file_root& root, bool here) { holds_object(root, here); };
-    backed.emplace(env, db, replica->events(), links->for_files());
-    replica->unsure = [this](const event_id& which) { return backed->unsure(which); };
-    backed->give = [this](device_id to, std::vector<event_id> which) {
-        return replica->give(to, std::move(which));
-    };
-    copies.emplace(env, db, *shelf, links->for_files());
-    keeper.emplace(env, *shelf, strategies_to_recover(), links->for_files(),
-                   file_keeper::settings{plays(wire::role::backup), with.backup_quota});
-    files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, links->for_files());
+    make_file_services();
     reminding.emplace(env, db, *replica, *opened, *names, *this,
                       [this](const user_id& who, const std::string& id_text, std::string text) {
                           change what;
@@ -327,6 +317,12 @@ task<result<void>> node_parts::load_services() {
         }
     }
     if (auto loaded = co_await shelf->load(); !loaded) {
+        co_return loaded;
+    }
+    if (auto loaded = co_await kept_for->load(); !loaded) {
+        co_return loaded;
+    }
+    if (auto loaded = co_await needs->load(); !loaded) {
         co_return loaded;
     }
     if (auto loaded = co_await backed->load(); !loaded) {
@@ -479,6 +475,7 @@ task<void> node_parts::clean_history() {
                           "erased " + std::to_string(*erased) +
                               " earlier versions of events whose time was up");
         }
+        co_await clean_files();
         co_await sleep_for(env, cleaning_again);
     }
 }
@@ -492,6 +489,7 @@ void node_parts::request_stop() noexcept {
         asks->request_stop();
         files->request_stop();
         copies->request_stop();
+        needs->request_stop();
         backed->request_stop();
         keeper->request_stop();
         branches->request_stop();
@@ -524,6 +522,7 @@ task<void> node_parts::join() {
         co_await asks->join();
         co_await files->join();
         co_await copies->join();
+        co_await needs->join();
         co_await backed->join();
         co_await keeper->join();
         co_await branches->join();

@@ -84,6 +84,7 @@ struct node_settings {
     std::uint32_t kdf_passes = 3;
     duration history_kept = std::chrono::days(365);  // earlier versions of events
     duration trash_kept = std::chrono::days(30);     // what deleted events said
+    duration unneeded_kept = std::chrono::days(14);  // files that nobody needs any more
     std::uint64_t backup_quota = UINT64_MAX;         // of files that a backup keeps
     bool tells_free_busy = true;                     // to friends who ask
     replica::scrub_terms scrubbing;                  // when what is stored is read again

@@ -188,6 +188,11 @@ backing_view node_parts::backing() const {
     view.wanted_bytes = keeper->wanted_bytes();
     view.lost_files = shelf->lost().size();
     view.refused = keeper->refused();
+    const auto waiting = kept_for->waiting();
+    view.unneeded_files = waiting.files;
+    view.unneeded_bytes = waiting.bytes;
+    view.erased_files = kept_for->erased().files;
+    view.erased_bytes = kept_for->erased().bytes;
     if (with.backup_quota != UINT64_MAX) {
         view.quota_bytes = with.backup_quota;
     }

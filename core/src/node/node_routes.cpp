@@ -172,7 +172,11 @@ void node_parts::add_routes() {
             [this](const peer&, wire::file_leaf what) { return files->on_leaf(what); });
     decoded(std::type_identity<wire::file_keep>(), message_type::file_keep,
             [this](const peer& from, wire::file_keep what) {
-                return keeper->on_keep(from.device, what);
+                return keeper->on_keep(from.device, from.user_ids, std::move(what));
+            });
+    decoded(std::type_identity<wire::file_needs>(), message_type::file_needs,
+            [this](const peer& from, wire::file_needs what) {
+                return kept_for->on_needs(from.user_ids, std::move(what));
             });
     decoded(std::type_identity<wire::holds>(), message_type::holds,
             [this](const peer& from, wire::holds what) { return on_holds(from, std::move(what)); });

@@ -63,6 +63,8 @@ public:
     /// every series.
     std::vector<const opened_event*> between(const user_id& as, std::optional<timestamp> from,
                                              std::optional<timestamp> to);
+    /// Has a list been asked for since the start, so that the next one opens little?
+    bool looked_through() const noexcept { return looked_through_; }
     /// Those of `as` that name files.
     std::vector<const opened_event*> with_files(const user_id& as);
     /// One of `as` with that iCalendar UID, or null.

@@ -26,6 +26,7 @@
 #include "node/lost_devices.hpp"
 #include "node/node.hpp"
 #include "node/open_event_service.hpp"
+#include "node/own_needs.hpp"
 #include "node/registry_service.hpp"
 #include "node/reminder_service.hpp"
 #include "node/router.hpp"
@@ -166,6 +167,8 @@ public:
     std::optional<held_files> shelf;
     std::optional<event_copies> backed;
     std::optional<file_copies> copies;
+    std::optional<kept_needs> kept_for;  // of files, where this is a backup
+    std::optional<own_needs> needs;  // and of its users
     std::optional<file_keeper> keeper;
     std::optional<files_service> files;
     std::optional<branch_service> branches;
@@ -186,6 +189,7 @@ private:
     task<result<void>> certify_self();
     replica::recovery_strategies strategies_to_recover() const;
     void make_services(std::string listen_rather);
+    void make_file_services();
     task<result<void>> load_services();
     task<result<void>> load_discovery();
     task<void> count_the_start();
@@ -252,6 +256,9 @@ private:
     std::string storage_engine() const;
     /// What the service about busy times is given of the others.
     free_busy_service::parts busy_parts();
+    own_needs::parts needs_parts();
+    task<result<bytes>> tell_needs_to(device_id backup, wire::file_needs what);
+    task<void> clean_files();
     /// And those about open events.
     open_event_service::parts opening_parts();
     join_service::parts joining_parts();

@@ -481,12 +481,14 @@ struct recovery_view {
 struct backing_view {
     std::uint64_t events = 0, event_bytes = 0;  // of all kinds, deleted ones included
     std::uint64_t files = 0, file_bytes = 0;
-    std::uint64_t wanted_files = 0, wanted_bytes = 0;  // offered, and not here yet
-    std::uint64_t lost_files = 0;                      // that the disk has lost
-    std::uint64_t refused = 0;                         // offers beyond the quota since the start
-    std::optional<std::uint64_t> quota_bytes;          // of files
-    std::uint64_t percent = 100;                       // by bytes
-    bool asking = false;                               // others are being asked what they have
+    std::uint64_t wanted_files = 0, wanted_bytes = 0;      // offered, and not here yet
+    std::uint64_t lost_files = 0;                          // that the disk has lost
+    std::uint64_t unneeded_files = 0, unneeded_bytes = 0;  // here, and erased after a while
+    std::uint64_t erased_files = 0, erased_bytes = 0;      // so since the start
+    std::uint64_t refused = 0;                             // offers beyond the quota, too
+    std::optional<std::uint64_t> quota_bytes;              // of files
+    std::uint64_t percent = 100;                           // by bytes
+    bool asking = false;                                   // others are asked what they have
 };
 struct status_view {
     std::string version, device, network;

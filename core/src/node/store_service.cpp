@@ -194,8 +194,8 @@ task<result<void>> store_service::look_at_next_file() {
 
 task<result<void>> store_service::finish_file(file_root root, std::vector<std::uint64_t> bad,
                                               bool whole) {
-    if (bad.empty() && whole) {
-        co_return result<void>();
+    if ((bad.empty() && whole) || !with_.held.has(root)) {
+        co_return result<void>();  // or it was erased meanwhile
     }
     auto moved = co_await with_.held.give_up(root, std::move(bad));
     if (moved) {

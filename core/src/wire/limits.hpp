@@ -28,6 +28,7 @@ inline constexpr std::uint64_t file_bytes = std::uint64_t{1} << 40;
 inline constexpr std::size_t leaf_bytes = 64 * 1024;  // plaintext of a file's leaf
 inline constexpr std::size_t leaf_hashes_per_message = 16'384;
 inline constexpr std::size_t roots_per_message = 2'000;
+inline constexpr std::size_t needs_per_file = 200;  // one that more need is kept for good
 inline constexpr std::size_t events_per_question = 500;
 inline constexpr std::size_t handler_bytes = 32;         // the name in a question
 inline constexpr std::size_t resolve_bytes = 64 * 1024;  // the body of a question

@@ -46,6 +46,7 @@ const std::vector<message_rule>& message_table() {
         {message_type::file_keep, "file_keep", sender::member, true},
         {message_type::file_kept, "file_kept", sender::member, false},
         {message_type::holds, "holds", sender::member, true},
+        {message_type::file_needs, "file_needs", sender::user, true},
     };
     return table;
 }

@@ -63,6 +63,7 @@ enum class message_type : std::uint8_t {
     file_keep = 53,
     file_kept = 54,
     holds = 55,
+    file_needs = 56,
 };
 
 /// Who may send a message; default deny. Checked by the router before a handler sees anything.
@@ -685,14 +686,33 @@ struct file_leaf_reply {
 struct file_keep {
     file_root root;
     std::uint64_t size = 0;
+    /// Everybody who may need it, as far as the sender knows; at most limits::needs_per_file.
+    /// Nothing: he does not know, and it is kept for good. Nobody, from a backup: all have
+    /// released it.
+    std::optional<std::vector<user_id>> users = {};
     static constexpr auto fields =
-        std::tuple(codec::field<1>(&file_keep::root), codec::field<2>(&file_keep::size));
+        std::tuple(codec::field<1>(&file_keep::root), codec::field<2>(&file_keep::size),
+                   codec::field<3>(&file_keep::users));
 };
 struct file_kept {
     file_root root;
     std::optional<bool> lost;  // true: the copy is gone, and another one is wanted
     static constexpr auto fields =
         std::tuple(codec::field<1>(&file_kept::root), codec::field<2>(&file_kept::lost));
+};
+/// These users, each of these files.
+struct needed_files {
+    std::vector<user_id> users;    // at most limits::needs_per_file
+    std::vector<file_root> roots;  // at most limits::roots_per_message in one message
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&needed_files::users), codec::field<2>(&needed_files::roots));
+};
+/// Who needs which files that a backup keeps. Anybody may say it for others; only a user's own
+/// device releases for him.
+struct file_needs {
+    std::vector<needed_files> needed, released;
+    static constexpr auto fields = std::tuple(codec::field<1>(&file_needs::needed),
+                                              codec::field<2>(&file_needs::released));
 };
 /// What of this do you hold? Of an event, for who takes part in it, and for backups.
 struct holds {

@@ -78,6 +78,12 @@ TEST(config, the_folder_may_begin_at_home) {
     expect_holds(wrong("files.ahead_days = 0"), "files.ahead_days");
 }
 
+TEST(config, files_that_nobody_needs_wait_for_some_days) {
+    EXPECT_EQ(right("").node.unneeded_kept, std::chrono::days(14));
+    EXPECT_EQ(right("files.unneeded_days = 3").node.unneeded_kept, std::chrono::days(3));
+    expect_holds(wrong("files.unneeded_days = 0"), "files.unneeded_days");
+}
+
 TEST(config, reads_every_key) {
     const std::string network(64, 'a');
     const config made = right(R"(

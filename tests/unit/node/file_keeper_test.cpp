@@ -56,6 +56,10 @@ public:
     }
 };
 
+constexpr duration grace = std::chrono::hours(1);
+
+user_id user(std::uint8_t number) { return *user_id::from_bytes(bytes(user_id::size, number)); }
+
 /// One device: its files, and what it says to the other one.
 struct machine final : files_mediator {
     machine(test::test_environment& in, device_id self_in, std::uint64_t quota)
@@ -63,7 +67,8 @@ struct machine final : files_mediator {
           db(in.env, store),
           held(in.env, db, *this),
           copies(in.env, db, held, *this),
-          keeper(in.env, held, {{{"naive", &strategy}}, "naive"}, *this, {true, quota}),
+          kept(in.env, db, held, {true, grace}),
+          keeper(in.env, held, kept, {{{"naive", &strategy}}, "naive"}, *this, {true, quota}),
           tasks(in.env, "machine") {}
 
     std::vector<device_id> backups() const override { return {other->self}; }
@@ -81,7 +86,8 @@ struct machine final : files_mediator {
     task<result<bytes>> answer(device_id from, wire::message_type type, bytes payload) {
         ++asked[type];
         if (type == wire::message_type::file_keep) {
-            co_return co_await keeper.on_keep(from, *codec::decode<wire::file_keep>(payload));
+            co_return co_await keeper.on_keep(from, {user(from.value[0])},
+                                              *codec::decode<wire::file_keep>(payload));
         }
         if (type == wire::message_type::holds) {
             wire::holds_reply reply;
@@ -124,6 +130,7 @@ struct machine final : files_mediator {
     replica::database db;
     held_files held;
     file_copies copies;
+    kept_needs kept;
     file_keeper keeper;
     task_scope tasks;
     std::map<wire::message_type, int> asked;
@@ -147,6 +154,31 @@ protected:
             in.run(one->tasks.join());
         }
     }
+    /// A file of `edge` is offered, and needed by these.
+    file_root bring(std::size_t size, std::optional<std::vector<user_id>> users) {
+        edge.copies.needed_by = [users](const file_root&) { return users; };
+        const file_root root = add(size);
+        EXPECT_TRUE(in.run(edge.copies.owe(root, size)));
+        in.settle();
+        EXPECT_TRUE(backup.held.has(root));
+        return root;
+    }
+    result<bytes> release(std::vector<user_id> from, user_id who, const file_root& root) {
+        return in.run(backup.kept.on_needs(std::move(from), {{}, {{{who}, {root}}}}));
+    }
+    kept_needs::counts sweep() { return in.run(backup.kept.sweep()).value(); }
+    /// What is on the disk of a device, as its next start finds it.
+    struct restarted {
+        restarted(test::test_environment& in, machine& of) {
+            held.emplace(in.env, of.db, of);
+            EXPECT_TRUE(in.run(held->load()));
+            kept.emplace(in.env, of.db, *held, kept_needs::settings{true, grace});
+            EXPECT_TRUE(in.run(kept->load()));
+        }
+        mutable std::optional<held_files> held;
+        mutable std::optional<kept_needs> kept;
+    };
+
     file_root add(std::size_t size) {
         once from(bytes(size, 7));
         const auto made = *in.run(edge.held.store().import(from));
@@ -211,6 +243,151 @@ TEST_F(file_keeper_test, another_backup_tells_by_a_recovery_strategy_what_it_has
     in.settle();
     EXPECT_TRUE(backup.held.has(one));
     EXPECT_EQ(backup.asked[wire::message_type::file_keep], 0);
+}
+
+TEST_F(file_keeper_test, what_nobody_needs_is_erased_after_the_grace_and_not_before) {
+    const file_root one = bring(70'000, {{user(1), user(5)}});
+    EXPECT_TRUE(release({user(1)}, user(1), one));
+    in.advance(grace * 3);
+    EXPECT_EQ(sweep().files, 0U) << "somebody is away, and needs it";
+    EXPECT_EQ(backup.kept.waiting().files, 0U);
+    EXPECT_EQ(release({user(1)}, user(5), one).error().code, errc::forbidden);
+    EXPECT_TRUE(release({user(5)}, user(5), one));
+    EXPECT_EQ(backup.kept.waiting().bytes, 70'000U);
+    in.advance(grace - std::chrono::seconds(1));
+    EXPECT_EQ(sweep().files, 0U);
+    EXPECT_TRUE(backup.held.has(one));
+    in.advance(std::chrono::seconds(1));
+    const auto erased = sweep();
+    EXPECT_EQ(erased.files, 1U);
+    EXPECT_EQ(erased.bytes, 70'000U);
+    EXPECT_FALSE(backup.held.has(one));
+    EXPECT_TRUE(backup.store.blobs_held.empty());
+    EXPECT_EQ(backup.held.total_bytes(), 0U);
+    EXPECT_EQ(backup.kept.waiting().files, 0U);
+    EXPECT_EQ(sweep().files, 0U);
+}
+
+TEST_F(file_keeper_test, what_came_without_names_is_kept_for_good) {
+    const file_root one = bring(100, {});
+    EXPECT_TRUE(in.run(backup.kept.on_needs({user(1)}, {{{{user(1)}, {one}}}, {}})));
+    EXPECT_TRUE(release({user(1)}, user(1), one));
+    in.advance(grace * 2);
+    EXPECT_EQ(sweep().files, 0U) << "whoever says so later may not know everybody";
+    EXPECT_TRUE(backup.held.has(one));
+    const file_root crowd =
+        bring(100, std::vector<user_id>(wire::limits::needs_per_file + 1, user(1)));
+    EXPECT_TRUE(release({user(1)}, user(1), crowd));
+    const file_root old = bring(100, {{user(1)}});
+    EXPECT_TRUE(in.run(backup.keeper.on_keep(device(9), {user(9)}, {old, 100, {}})));
+    EXPECT_TRUE(release({user(1)}, user(1), old));
+    in.advance(grace * 2);
+    EXPECT_EQ(sweep().files, 0U) << "an older program wants it, and names nobody";
+    EXPECT_EQ(backup.held.all().size(), 3U);
+}
+
+TEST_F(file_keeper_test, who_needs_it_again_within_the_grace_keeps_it) {
+    const file_root one = bring(100, {{user(1)}});
+    EXPECT_TRUE(release({user(1)}, user(1), one));
+    EXPECT_TRUE(in.run(backup.kept.on_needs({user(1)}, {{{{user(1)}, {one}}}, {}})));
+    in.advance(grace * 2);
+    EXPECT_EQ(sweep().files, 0U);
+    EXPECT_TRUE(release({user(1)}, user(1), one));
+    in.advance(grace);
+    EXPECT_EQ(sweep().files, 1U);
+    // It was erased, and is offered for somebody else: as any other file.
+    EXPECT_TRUE(in.run(edge.copies.owe(one, 100)));
+    edge.copies.needed_by = [](const file_root&) { return std::vector{user(7)}; };
+    edge.copies.on_peer(backup.self);
+    in.settle();
+    EXPECT_TRUE(backup.held.has(one));
+    in.advance(grace * 2);
+    EXPECT_EQ(sweep().files, 0U);
+}
+
+TEST_F(file_keeper_test, a_device_does_not_offer_what_it_needs_no_more) {
+    edge.copies.is_over = [](const file_root&) { return true; };
+    const file_root one = add(100);
+    edge.copies.on_peer(backup.self);
+    in.settle();
+    EXPECT_FALSE(backup.held.has(one));
+}
+
+TEST_F(file_keeper_test, a_release_that_is_not_durable_is_not_said) {
+    const file_root one = bring(100, {{user(1)}});
+    backup.store.refuses = [](const storage::batch&) { return true; };
+    EXPECT_FALSE(release({user(1)}, user(1), one));
+    backup.store.refuses = nullptr;
+    const restarted after(in, backup);
+    EXPECT_EQ(after.kept->waiting().files, 0U);
+    EXPECT_EQ(after.kept->told(one, 100).users, std::vector{user(1)});
+}
+
+/// The number of the write, or of the call about file bytes, that fails while it is erased.
+TEST_F(file_keeper_test, a_crash_at_any_moment_of_the_erasing_leaves_nothing_behind) {
+    for (const bool bytes_fail : {false, true}) {
+        for (std::uint64_t failing = 1; failing <= 4; ++failing) {
+            SCOPED_TRACE(failing);
+            const file_root one = bring(100, {{user(1)}});
+            EXPECT_TRUE(release({user(1)}, user(1), one));
+            in.advance(grace);
+            std::uint64_t left = failing;
+            if (bytes_fail) {
+                backup.store.blob_call_fails = failing;
+            } else {
+                backup.store.refuses = [&](const storage::batch&) { return --left == 0; };
+            }
+            (void)in.run(backup.kept.sweep());
+            backup.store.refuses = nullptr;
+            backup.store.blob_call_fails = 0;
+            const restarted after(in, backup);
+            EXPECT_TRUE(in.run(after.kept->sweep()));
+            EXPECT_FALSE(after.held->has(one));
+            EXPECT_TRUE(after.held->lost().empty());
+            EXPECT_TRUE(backup.store.blobs_held.empty());
+            // The same device goes on in the next round.
+            (void)in.run(backup.held.drop(one));
+            EXPECT_TRUE(in.run(backup.kept.load()));
+        }
+    }
+}
+
+TEST_F(file_keeper_test, a_new_backup_inherits_who_needs_what) {
+    edge.kept.on_its_way = [](const file_root&) { return false; };
+    once from(bytes(1'000, 7));
+    const auto made = *in.run(edge.held.store().import(from));
+    ASSERT_TRUE(in.run(edge.kept.offered(made.root, {{user(1), user(2)}}, {user(1)})));
+    edge.held.note(made.root, made.size);
+    in.run(backup.keeper.level_with({edge.self}));
+    in.settle();
+    ASSERT_TRUE(backup.held.has(made.root));
+    EXPECT_EQ(backup.kept.told(made.root, 1'000).users, (std::vector{user(1), user(2)}));
+    const auto offer = edge.kept.told(made.root, made.size);
+    for (const user_id& each : *offer.users) {
+        EXPECT_TRUE(release({each}, each, made.root));
+    }
+    in.advance(grace);
+    EXPECT_EQ(sweep().files, 1U);
+    in.run(backup.keeper.level_with({edge.self}));
+    in.settle();
+    EXPECT_FALSE(backup.held.has(made.root)) << "the other one has not heard yet who released it";
+    ASSERT_TRUE(in.run(edge.kept.on_needs({user(3)}, {{{{user(3)}, {made.root}}}, {}})));
+    in.run(backup.keeper.level_with({edge.self}));
+    in.settle();
+    EXPECT_TRUE(backup.held.has(made.root)) << "somebody else needs it";
+    EXPECT_EQ(backup.kept.told(made.root, 1'000).users, std::vector{user(3)});
+}
+
+TEST_F(file_keeper_test, unknown_at_the_other_backup_is_unknown_here) {
+    const file_root one = add(1'000);
+    in.run(backup.keeper.level_with({edge.self}));
+    in.settle();
+    ASSERT_TRUE(backup.held.has(one));
+    EXPECT_FALSE(backup.kept.told(one, 1'000).users);
+    EXPECT_TRUE(in.run(backup.kept.on_needs({user(1)}, {{{{user(1)}, {one}}}, {}})));
+    EXPECT_TRUE(release({user(1)}, user(1), one));
+    in.advance(grace * 2);
+    EXPECT_EQ(sweep().files, 0U);
 }
 
 TEST(lost_devices_test, a_device_is_given_up_after_its_time_and_counts_when_it_comes) {

@@ -157,7 +157,9 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
         {message_type::file_leaf, codec::encode(wire::file_leaf())},
         {message_type::file_keep, codec::encode(wire::file_keep())},
         {message_type::file_kept, codec::encode(wire::file_kept())},
-        {message_type::holds, codec::encode(wire::holds())}};
+        {message_type::holds, codec::encode(wire::holds())},
+        {message_type::file_needs,
+         codec::encode(wire::file_needs{{{{user_id()}, {file_root()}}}, {}})}};
 }
 
 /// Lengths that lie, depths that no one needs, and noise.

@@ -1,0 +1,90 @@
+// The rooms about files, and what they ask of each other: what is held here, which backups have
+// copies, and who needs them still.
+#include "node/parts.hpp"
+
+namespace calbox::node {
+
+void node_parts::make_file_services() {
+    shelf.emplace(env, db, links->for_files());
+    shelf->changed = [this](const file_root& root, bool here) { holds_object(root, here); };
+    backed.emplace(env, db, replica->events(), links->for_files());
+    replica->unsure = [this](const event_id& which) { return backed->unsure(which); };
+    backed->give = [this](device_id to, std::vector<event_id> which) {
+        return replica->give(to, std::move(which));
+    };
+    copies.emplace(env, db, *shelf, links->for_files());
+    kept_for.emplace(env, db, *shelf,
+                     kept_needs::settings{plays(wire::role::backup), with.unneeded_kept});
+    kept_for->on_its_way = [this](const file_root& root) { return keeper->wants(root); };
+    keeper.emplace(env, *shelf, *kept_for, strategies_to_recover(), links->for_files(),
+                   file_keeper::settings{plays(wire::role::backup), with.backup_quota});
+    needs.emplace(env, db, needs_parts());
+    copies->needed_by = [this](const file_root& root) { return needs->needed_by(root); };
+    copies->is_over = [this](const file_root& root) { return needs->is_over(root); };
+    copies->met = [this](const device_id& backup) { needs->on_backup(backup); };
+    files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, *needs,
+                  links->for_files());
+}
+
+/// This device is one of the backups that it tells, where it is one; and so are those that are
+/// given up, since they may come back with what they had.
+own_needs::parts node_parts::needs_parts() {
+    std::function<task<result<void>>(file_root, std::vector<user_id>)> keep_here;
+    if (plays(wire::role::backup)) {
+        keep_here = [this](file_root root, std::vector<user_id> named) {
+            return kept_for->offered(root, std::move(named), {});
+        };
+    }
+    return {
+        *replica,
+        replica->earlier(),
+        *opened,
+        *names,
+        *shelf,
+        *this,
+        [this] {
+            auto all = edge->backups();
+            if (plays(wire::role::backup)) {
+                all.push_back(me.self());
+            }
+            return all;
+        },
+        [this](const device_id& backup) { return backup == me.self() || edge->is_online(backup); },
+        [this](device_id backup, wire::file_needs what) {
+            return tell_needs_to(backup, std::move(what));
+        },
+        std::move(keep_here),
+        [this](file_root root) { return copies->forget(root); },
+        with.unneeded_kept};
+}
+
+task<result<bytes>> node_parts::tell_needs_to(device_id backup, wire::file_needs what) {
+    if (backup != me.self()) {
+        co_return co_await links->for_files().ask(backup, wire::message_type::file_needs,
+                                                  codec::encode(what));
+    }
+    std::vector<user_id> mine;
+    for (const account_view& one : accounts->signed_in()) {
+        mine.push_back(one.id);
+    }
+    co_return co_await kept_for->on_needs(std::move(mine), std::move(what));
+}
+
+/// Those that nobody needs, of this device's users and, at a backup, of anybody.
+task<void> node_parts::clean_files() {
+    const auto dropped = co_await needs->clean();
+    const auto erased = co_await kept_for->sweep();
+    if (!dropped || !erased) {
+        env.log.write(log_level::warn, "files",
+                      "files that nobody needs are not erased yet: " +
+                          (dropped ? erased.error() : dropped.error()).message());
+        co_return;
+    }
+    const std::uint64_t count = *dropped + erased->files;
+    if (count > 0) {
+        env.log.write(log_level::info, "files",
+                      "erased " + std::to_string(count) + " files that nobody needs any more");
+    }
+}
+
+}  // namespace calbox::node

@@ -1,0 +1,474 @@
+#include "node/own_needs.hpp"
+
+#include <algorithm>
+
+#include "wire/limits.hpp"
+
+namespace calbox::node {
+
+namespace {
+
+constexpr duration told_again = std::chrono::days(1);
+/// A backup that does not come for so long is not told any more, and keeps what it has.
+constexpr std::int64_t told_for =
+    std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::days(90)).count();
+constexpr std::size_t looked_at_once = 20;
+constexpr std::size_t told_bytes = 200'000;  // of one message, about
+
+bytes own_need_key(const file_root& root, const user_id& user) {
+    bytes key = to_bytes(root.view());
+    key.insert(key.end(), user.value.begin(), user.value.end());
+    return key;
+}
+
+bool names(const model::event_content& content, const file_root& root) {
+    return std::ranges::find(content.files, root, &model::attachment::root) != content.files.end();
+}
+
+}  // namespace
+
+task<result<void>> own_needs::load() {
+    const auto rows = co_await db_.scan(replica::record_kind::file);
+    if (!rows) {
+        co_return fail(rows.error());
+    }
+    for (const auto& [key, value] : *rows) {
+        if (key.size() != file_root::size + user_id::size) {
+            continue;
+        }
+        const byte_view view = key;
+        const place where{*file_root::from_bytes(view.first(file_root::size)),
+                          *user_id::from_bytes(view.last(user_id::size))};
+        auto read = codec::decode<own_need>(value);
+        if (!read) {
+            env_.log.write(log_level::warn, "files",
+                           "the disk has damaged who needs a file: " + where.first.hex());
+            read.emplace();
+            read->for_good = true;
+        }
+        all_[where] = std::move(*read);
+    }
+    co_return result<void>();
+}
+
+std::set<user_id> own_needs::signed_in() const {
+    std::set<user_id> ours;
+    for (const account_view& user : with_.who.accounts().signed_in()) {
+        ours.insert(user.id);
+    }
+    return ours;
+}
+
+void own_needs::look(const envelope_header& now) {
+    if (now.type != event_kind::calendar) {
+        return;
+    }
+    if (now.kind != envelope_kind::put) {
+        named_until_.clear();  // the trash may be shorter than the history
+        return;
+    }
+    for (const user_id& user : signed_in()) {
+        const auto opened =
+            now.involves(user) ? with_.opened.open(now.event, user) : fail(errc::not_found);
+        for (const model::attachment& file :
+             opened ? (*opened)->content.files : std::vector<model::attachment>()) {
+            add({file.root, user}, now);
+        }
+    }
+}
+
+void own_needs::add(const place& where, const envelope_header& in) {
+    const auto [found, is_new] = all_.try_emplace(where);
+    own_need& now = found->second;
+    bool changed = is_new || now.over;
+    if (now.over) {
+        now.over.reset();
+        now.told.clear();
+    }
+    if (!now.for_good) {
+        const auto at = std::ranges::lower_bound(now.events, in.event);
+        if (at == now.events.end() || *at != in.event) {
+            now.events.insert(at, in.event);
+            changed = true;
+        }
+        replica::user_list users = now.users;
+        if (in.participants.size() < wire::limits::needs_per_file) {
+            users.insert(users.end(), in.participants.begin(), in.participants.end());
+        }
+        users.push_back(in.event.organizer);
+        users.push_back(where.second);
+        users = replica::ordered(std::move(users));
+        if (now.events.size() > events_most || users.size() > wire::limits::needs_per_file ||
+            in.participants.size() >= wire::limits::needs_per_file) {
+            now = own_need{{}, {}, {}, true, {}};
+            changed = true;
+        } else if (users != now.users) {
+            now.users = std::move(users);
+            changed = true;
+        }
+    }
+    if (changed) {
+        note(where);
+    }
+}
+
+void own_needs::note(const place& where) {
+    unwritten_.insert(where);
+    if (!std::exchange(writing_, true)) {
+        tasks_.spawn("write", write());
+    }
+}
+
+/// What comes together is written together. What a crash loses here is noted again by clean().
+task<void> own_needs::write() {
+    const struct ending {
+        bool& writing;
+        ~ending() { writing = false; }
+    } however_it_ends{writing_};
+    while (!unwritten_.empty()) {
+        const auto written = co_await write_now();
+        if (!written) {
+            env_.log.write(log_level::warn, "files",
+                           "cannot note who needs a file: " + written.error().message());
+            co_return;
+        }
+    }
+}
+
+task<result<void>> own_needs::write_now() {
+    replica::batch writes;
+    for (const auto& [root, user] : std::exchange(unwritten_, {})) {
+        const auto now = all_.find({root, user});
+        if (now == all_.end()) {
+            writes.erase(replica::record_kind::file, own_need_key(root, user));
+        } else {
+            writes.put(replica::record_kind::file, own_need_key(root, user),
+                       codec::encode(now->second));
+        }
+    }
+    if (writes.empty()) {
+        co_return result<void>();
+    }
+    co_return co_await db_.apply(std::move(writes));
+}
+
+task<result<void>> own_needs::expect(file_root root, user_id as, envelope_header in) {
+    add({root, as}, in);
+    auto written = co_await write_now();
+    const auto users = needed_by(root);
+    if (written && with_.keep_here && users) {
+        co_return co_await with_.keep_here(root, *users);
+    }
+    co_return written;
+}
+
+std::optional<std::vector<user_id>> own_needs::needed_by(const file_root& root) const {
+    std::optional<std::vector<user_id>> users;
+    for (auto at = all_.lower_bound({root, user_id()}); at != all_.end() && at->first.first == root;
+         ++at) {
+        if (at->second.for_good) {
+            return std::nullopt;
+        }
+        if (!at->second.over) {
+            users = users.value_or(std::vector<user_id>());
+            users->insert(users->end(), at->second.users.begin(), at->second.users.end());
+        }
+    }
+    return users ? std::optional(replica::ordered(std::move(*users))) : std::nullopt;
+}
+
+bool own_needs::is_over(const file_root& root) const {
+    const auto first = all_.lower_bound({root, user_id()});
+    auto at = first;
+    for (; at != all_.end() && at->first.first == root; ++at) {
+        if (!at->second.over) {
+            return false;
+        }
+    }
+    return at != first;
+}
+
+task<result<std::size_t>> own_needs::clean() {
+    if (with_.ready.caught_up()) {
+        for (const user_id& user : signed_in()) {
+            co_await find_over(user);
+        }
+    }
+    const auto dropped = co_await drop_old();
+    for (const device_id& backup : with_.backups()) {
+        if (with_.is_reachable(backup)) {
+            on_backup(backup);
+        }
+    }
+    co_return dropped;
+}
+
+task<void> own_needs::find_over(user_id user) {
+    std::set<file_root> current;
+    // What a list has found anyway: files of events that came before there were notes.
+    const auto listed = with_.opened.looked_through() ? with_.opened.with_files(user)
+                                                      : std::vector<const opened_event*>();
+    for (const opened_event* const one : listed) {
+        for (const model::attachment& file : one->content.files) {
+            current.insert(file.root);
+            add({file.root, user}, one->header);
+        }
+    }
+    std::vector<std::pair<place, std::vector<event_id>>> unsure;
+    for (const auto& [where, what] : all_) {
+        if (where.second == user && !current.contains(where.first) && !what.over &&
+            !what.for_good) {
+            unsure.emplace_back(where, what.events);
+        }
+    }
+    std::size_t looked = 0;
+    for (const auto& [where, events] : unsure) {
+        if (++looked % looked_at_once == 0) {
+            co_await offload(env_, env_.compute, [] { return true; });  // others have their turn
+        }
+        const bool named = co_await is_named(where, events);
+        const auto now = all_.find(where);
+        if (!named && now != all_.end() && now->second.events == events && !now->second.over) {
+            now->second.over = env_.time.wall();
+            note(where);
+        }
+    }
+}
+
+/// By a version of one of the events that is here, for the user. What cannot be read may.
+task<bool> own_needs::is_named(place where, std::vector<event_id> events) {
+    const auto& [root, user] = where;
+    if (const auto known = named_until_.find(where);
+        known != named_until_.end() && env_.time.wall() < known->second) {
+        co_return true;
+    }
+    for (const event_id& which : events) {
+        const replica::held_event* const held = with_.replica.events().find(which);
+        if (with_.replica.events().lost().contains(which)) {
+            co_return true;
+        }
+        if (held != nullptr && held->header.kind == envelope_kind::put &&
+            held->header.involves(user)) {
+            const auto opened = with_.opened.open(which, user);
+            if (!opened || names((*opened)->content, root)) {
+                co_return true;
+            }
+        }
+        const auto kept = co_await with_.earlier.kept(which);
+        if (!kept) {
+            co_return true;
+        }
+        for (auto past = kept->rbegin(); past != kept->rend(); ++past) {
+            if (past->what.kind != envelope_kind::put) {
+                continue;
+            }
+            const auto version = co_await with_.earlier.read(which, past->what.order);
+            if (!version && version.error().code == errc::not_found) {
+                continue;
+            }
+            if (version && !version->header.involves(user)) {
+                continue;
+            }
+            const auto opened = version ? with_.opened.read(*version, user) : fail(version.error());
+            if (!opened) {
+                co_return true;
+            }
+            if (names(opened->content, root)) {
+                named_until_[where] = past->until;
+                co_return true;
+            }
+        }
+    }
+    named_until_.erase(where);
+    co_return false;
+}
+
+/// A backup's copies are for everybody: who needs them is told to it as to any other.
+task<result<std::size_t>> own_needs::drop_old() {
+    const timestamp now = env_.time.wall();
+    const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(with_.grace).count();
+    const auto here = [this](const file_root& root) {
+        return with_.held.has(root) || with_.held.lost().contains(root);
+    };
+    std::set<file_root> old;
+    std::vector<place> done;
+    const auto backups = with_.backups();
+    for (const auto& [where, what] : all_) {
+        const bool waited = what.over && now.ms - what.over->ms >= grace;
+        if (waited && here(where.first) && !with_.keep_here) {
+            old.insert(where.first);
+        } else if (waited) {
+            const bool all_told = std::ranges::all_of(backups, [&](const device_id& one) {
+                return std::ranges::count(what.told, one) > 0;
+            });
+            if (all_told || now.ms - what.over->ms >= grace + told_for) {
+                done.push_back(where);
+            }
+        }
+    }
+    std::size_t dropped = 0;
+    for (const file_root& root : old) {
+        bool over = is_over(root);
+        for (auto at = all_.lower_bound({root, user_id()});
+             over && at != all_.end() && at->first.first == root; ++at) {
+            over = now.ms - at->second.over->ms >= grace;
+        }
+        if (!over) {
+            continue;  // another user of this device needs it, or did just now
+        }
+        auto gone = co_await with_.held.drop(root);
+        if (!gone && gone.error().code != errc::busy) {
+            co_return fail(std::move(gone.error()));
+        }
+        if (gone) {
+            ++dropped;
+            co_await with_.dropped(root);
+        }
+    }
+    for (const place& where : done) {
+        const auto found = all_.find(where);
+        if (found != all_.end() && found->second.over && !here(where.first)) {
+            all_.erase(found);
+            note(where);
+        }
+    }
+    co_return dropped;
+}
+
+void own_needs::on_backup(const device_id& backup) {
+    if (!all_.empty() && telling_.insert(backup).second) {
+        tasks_.spawn("tell", tell(backup));
+    }
+}
+
+task<void> own_needs::tell(device_id backup) {
+    const struct ending {
+        own_needs& owner;
+        device_id backup;
+        ~ending() { owner.telling_.erase(backup); }
+    } however_it_ends{*this, backup};
+    // Only who knows the message is told that something is needed no more.
+    auto told = co_await tell_needs(backup);
+    if (told) {
+        auto released = co_await tell_released(backup);
+        told = std::move(released);
+    }
+    if (!told) {
+        env_.log.write(log_level::debug, "files",
+                       "a backup is not told who needs what: " + told.error().message());
+    }
+}
+
+/// Whoever of this device's users needs it no more says so himself, or has said it.
+replica::user_list own_needs::told_users(const place& where, const own_need& what,
+                                         const std::set<user_id>& ours) const {
+    if (what.for_good) {
+        return {where.second};
+    }
+    replica::user_list users;
+    for (const user_id& user : what.users) {
+        const auto own = ours.contains(user) ? all_.find({where.first, user}) : all_.end();
+        if (own == all_.end() || !own->second.over) {
+            users.push_back(user);
+        }
+    }
+    return users;
+}
+
+task<result<void>> own_needs::tell_needs(device_id backup) {
+    telling& now = told_[backup];
+    const bool everything = !now.all || env_.time.now() - *now.all >= told_again;
+    const auto ours = signed_in();
+    std::map<replica::user_list, std::vector<place>> groups;
+    for (const auto& [where, what] : all_) {
+        if (!ours.contains(where.second) ||
+            (what.over && std::ranges::count(what.told, backup) > 0)) {
+            continue;
+        }
+        auto users = told_users(where, what, ours);
+        if (users.empty()) {
+            continue;
+        }
+        const auto known = now.known.find(where);
+        if (everything || known == now.known.end() || known->second != users) {
+            groups[std::move(users)].push_back(where);
+        }
+    }
+    wire::file_needs message;
+    std::size_t roots = 0, size = 0;
+    std::map<place, replica::user_list> said;
+    for (const auto& [users, places] : groups) {
+        message.needed.push_back({users, {}});
+        size += users.size() * (user_id::size + 1) + 8;
+        for (const place& where : places) {
+            message.needed.back().roots.push_back(where.first);
+            said[where] = users;
+            size += file_root::size + 2;
+            if (++roots == wire::limits::roots_per_message || size > told_bytes) {
+                auto told = co_await tell_piece(backup, std::exchange(message, {}),
+                                                std::exchange(said, {}));
+                if (!told) {
+                    co_return told;
+                }
+                message.needed.push_back({users, {}});
+                roots = 0;
+                size = users.size() * (user_id::size + 1) + 8;
+            }
+        }
+    }
+    if (!said.empty()) {
+        auto told = co_await tell_piece(backup, std::move(message), std::move(said));
+        if (!told) {
+            co_return told;
+        }
+    }
+    if (everything) {
+        told_[backup].all = env_.time.now();
+    }
+    co_return result<void>();
+}
+
+task<result<void>> own_needs::tell_piece(device_id backup, wire::file_needs what,
+                                         std::map<place, replica::user_list> said) {
+    const auto answer = co_await with_.ask(backup, std::move(what));
+    if (!answer) {
+        co_return fail(answer.error());
+    }
+    for (auto& [where, users] : said) {
+        told_[backup].known[where] = std::move(users);
+    }
+    co_return result<void>();
+}
+
+task<result<void>> own_needs::tell_released(device_id backup) {
+    std::map<user_id, std::vector<file_root>> owed;
+    for (const user_id& user : signed_in()) {
+        for (const auto& [where, what] : all_) {
+            if (where.second == user && what.over && std::ranges::count(what.told, backup) == 0) {
+                owed[user].push_back(where.first);
+            }
+        }
+    }
+    for (const auto& [user, roots] : owed) {
+        for (std::size_t at = 0; at < roots.size(); at += wire::limits::roots_per_message) {
+            const std::size_t end = std::min(roots.size(), at + wire::limits::roots_per_message);
+            const std::vector<file_root> some(roots.begin() + static_cast<std::ptrdiff_t>(at),
+                                              roots.begin() + static_cast<std::ptrdiff_t>(end));
+            const auto answer = co_await with_.ask(backup, {{}, {{{user}, some}}});
+            if (!answer) {
+                co_return fail(answer.error());
+            }
+            for (const file_root& root : some) {
+                const auto now = all_.find({root, user});
+                if (now != all_.end() && now->second.over &&
+                    std::ranges::count(now->second.told, backup) == 0) {
+                    now->second.told.push_back(backup);
+                    note(now->first);
+                }
+            }
+        }
+    }
+    co_return result<void>();
+}
+
+}  // namespace calbox::node

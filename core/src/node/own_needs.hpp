@@ -1,0 +1,115 @@
+// A device's side of who needs which file: which events of its users name it, and who takes part in
+// those. It is told to the backups, and taken back there when no event of the user names the file
+// any more, neither now nor in its history or in the trash: what was never seen to be named here is
+// not taken back from here. A while later the bytes on this device go, too. Rows survive restarts.
+// Owned by the node; core thread only.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/task_scope.hpp"
+#include "node/held_files.hpp"
+#include "node/opened_events.hpp"
+#include "node/readiness.hpp"
+#include "replica/file_needs.hpp"
+
+namespace calbox::node {
+
+/// Record of kind file, under root and user: that an event of this user has named the file.
+struct own_need {
+    std::vector<event_id> events;   // that do, or did; ascending
+    replica::user_list users;       // who takes part in them, or did
+    std::optional<timestamp> over;  // since when none of them does
+    std::optional<bool> for_good;   // more of them than are remembered: it is never taken back
+    std::vector<device_id> told;    // backups at which it was taken back
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&own_need::events), codec::field<2>(&own_need::users),
+                   codec::field<3>(&own_need::over), codec::field<4>(&own_need::for_good),
+                   codec::field<5>(&own_need::told));
+};
+
+class own_needs {
+public:
+    struct parts {
+        const replica::replicator& replica;
+        replica::history& earlier;
+        opened_events& opened;
+        const people& who;
+        held_files& held;
+        const readiness& ready;
+        /// Backups of the network, this device among them where it is one.
+        std::function<std::vector<device_id>()> backups;
+        std::function<bool(const device_id&)> is_reachable;
+        std::function<task<result<bytes>>(device_id backup, wire::file_needs what)> ask;
+        /// Of a backup: a file of its own user's is about to be stored here. Else empty.
+        std::function<task<result<void>>(file_root root, std::vector<user_id> users)> keep_here;
+        /// The bytes of the file are not here any more.
+        std::function<task<void>(file_root root)> dropped;
+        duration grace = std::chrono::days(14);  // as kept_needs
+    };
+    static constexpr std::size_t events_most = 64;  // that name one file
+
+    own_needs(const environment& env, replica::database& db, parts with)
+        : env_(env), db_(db), with_(std::move(with)), tasks_(env, "needs") {}
+
+    task<result<void>> load();
+    void request_stop() noexcept { tasks_.request_stop(); }
+    task<void> join() { return tasks_.join(); }
+
+    /// An event has changed: its files are needed by the users of this device who take part.
+    void look(const envelope_header& now);
+    /// `as` is about to name the file in the event. Before its bytes are stored or offered.
+    task<result<void>> expect(file_root root, user_id as, envelope_header in);
+
+    /// Everybody who may need it, as far as this device knows; nothing: it does not.
+    std::optional<std::vector<user_id>> needed_by(const file_root& root) const;
+    /// An event has named it, and none does any more.
+    bool is_over(const file_root& root) const;
+
+    /// Looks which files are needed no more, tells the backups, and erases the bytes of those whose
+    /// grace is over. How many files that were.
+    task<result<std::size_t>> clean();
+    /// The backup can be reached: it is told what it does not know yet, and everything at the first
+    /// time and once a day.
+    void on_backup(const device_id& backup);
+
+private:
+    using place = std::pair<file_root, user_id>;
+    using notes = std::map<place, own_need>;
+    struct telling {
+        std::map<place, replica::user_list> known;  // what it was told since the start
+        std::optional<instant> all;                 // when it was told everything
+    };
+
+    void add(const place& where, const envelope_header& in);
+    void note(const place& where);
+    task<void> write();
+    task<result<void>> write_now();
+    std::set<user_id> signed_in() const;
+    task<bool> is_named(place where, std::vector<event_id> events);
+    task<void> find_over(user_id user);
+    task<result<std::size_t>> drop_old();
+    task<void> tell(device_id backup);
+    task<result<void>> tell_needs(device_id backup);
+    task<result<void>> tell_piece(device_id backup, wire::file_needs what,
+                                  std::map<place, replica::user_list> said);
+    task<result<void>> tell_released(device_id backup);
+    replica::user_list told_users(const place& where, const own_need& what,
+                                  const std::set<user_id>& ours) const;
+
+    const environment& env_;
+    replica::database& db_;
+    const parts with_;
+    notes all_;
+    std::set<place> unwritten_;
+    bool writing_ = false;
+    std::map<device_id, telling> told_;
+    std::set<device_id> telling_;
+    std::map<place, timestamp> named_until_;  // by an earlier version, which is kept so long
+    task_scope tasks_;
+};
+
+}  // namespace calbox::node

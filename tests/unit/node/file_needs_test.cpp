@@ -1,0 +1,159 @@
+// Files of deleted events, over whole nodes: people's devices say that they need them no more, and
+// the backup erases them a while after the last one has.
+#include <gtest/gtest.h>
+
+#include "support/test_network.hpp"
+
+namespace calbox {
+namespace {
+
+using std::chrono::hours;
+using test::must;
+
+class file_needs_of_nodes : public testing::Test {
+protected:
+    file_needs_of_nodes() : hub(add_hub("hub", net)) {}
+
+    static node::node_settings settings() {
+        node::node_settings with;
+        with.heartbeat = std::chrono::minutes(5);  // days pass here
+        with.trash_kept = trash;
+        with.history_kept = hours(24);
+        with.unneeded_kept = grace;
+        return with;
+    }
+    static test::test_network::device& add_hub(const std::string& name, test::test_network& net) {
+        auto with = settings();
+        with.roles = wire::role::registry | wire::role::rendezvous | wire::role::backup;
+        return net.add(name, std::move(with));
+    }
+    test::test_network::device& device(const std::string& name,
+                                       std::uint32_t roles = wire::role::edge) {
+        auto with = settings();
+        with.roles = roles;
+        auto& one = net.add(name, std::move(with));
+        const bool stores = (roles & wire::role::backup) != 0;
+        must(net.run(one.api().network.join(
+            must(net.run(hub.api().network.invite({stores ? "backup" : "edge"}))))));
+        net.until([&] { return one.api().info.status().state == "connected"; });
+        return one;
+    }
+    void meet() {
+        alice = &device("alice");
+        alice->sign_in("alice");
+        bob = &device("bob");
+        bob->sign_in("bob");
+    }
+    event_id share() {
+        node::event_draft what;
+        what.title = "Meeting";
+        what.start = "2026-05-04 14:00";
+        what.participants = std::vector<std::string>{"bob"};
+        const auto made = must(net.run(alice->api().events.create(alice->me(), std::move(what))));
+        net.until([&] { return bob->api().events.show(bob->me(), made.id).has_value(); });
+        return made.id;
+    }
+    void attach(event_id which, const std::string& name) {
+        test::bytes_source from(bytes(100'000, 7));
+        must(net.run(alice->api().file.attach(alice->me(), which, name, "", from, false)));
+        net.until([&] { return backing().files > 0; });
+    }
+    void remove(event_id which) {
+        must(net.run(alice->api().events.remove(alice->me(), which, std::nullopt)));
+    }
+    bool sees(test::test_network::device& who, event_id which) {
+        return who.api().events.show(who.me(), which).has_value();
+    }
+    node::backing_view backing() { return *hub.api().info.status().backing; }
+    std::uint64_t files_on(test::test_network::device& one) {
+        return one.api().info.status().files;
+    }
+
+    static constexpr duration trash = hours(2), grace = hours(24);
+    static constexpr duration step = std::chrono::minutes(1);
+    test::test_network net;
+    test::test_network::device& hub;
+    test::test_network::device* alice = nullptr;
+    test::test_network::device* bob = nullptr;
+};
+
+TEST_F(file_needs_of_nodes, a_deleted_events_file_goes_when_the_last_one_needs_it_no_more) {
+    meet();
+    const event_id event = share();
+    attach(event, "plan.pdf");
+    net.until([&] { return !must(bob->api().file.list(bob->me(), event)).empty(); });
+    net.stop(*bob);
+    remove(event);
+    net.world.advance(trash + grace * 2);
+    EXPECT_EQ(backing().files, 1U) << "bob is away, and has not seen that it is deleted";
+    EXPECT_EQ(backing().unneeded_files, 0U);
+    EXPECT_EQ(files_on(*alice), 0U) << "she has erased her own copy";
+    net.start(*bob);
+    net.until([&] { return !sees(*bob, event); });
+    net.world.advance(trash - std::chrono::minutes(20));
+    EXPECT_EQ(backing().unneeded_files, 0U) << "it is in his trash";
+    net.until([&] { return backing().unneeded_files == 1; }, hours(13), step);
+    EXPECT_EQ(backing().unneeded_bytes, 100'000U);
+    net.stop(hub);
+    net.start(hub);
+    net.until([&] { return alice->api().info.status().state == "connected"; });
+    EXPECT_EQ(backing().unneeded_files, 1U) << "it remembers";
+    net.world.advance(grace - hours(7));
+    EXPECT_EQ(backing().files, 1U) << "not before the grace is over";
+    net.until([&] { return backing().files == 0; }, hours(14), step);
+    EXPECT_EQ(backing().erased_files, 1U);
+    EXPECT_EQ(backing().erased_bytes, 100'000U);
+    EXPECT_EQ(backing().unneeded_files, 0U);
+    net.world.advance(grace);
+    EXPECT_EQ(backing().files, 0U) << "nobody brings it again";
+}
+
+TEST_F(file_needs_of_nodes, what_comes_back_from_the_trash_has_its_file) {
+    meet();
+    const event_id event = share();
+    attach(event, "plan.pdf");
+    remove(event);
+    net.until([&] { return !sees(*bob, event); });
+    net.world.advance(trash / 2);
+    must(net.run(alice->api().past.restore(alice->me(), event, std::nullopt, std::nullopt)));
+    net.until([&] { return sees(*bob, event); });
+    net.world.advance(grace * 2);
+    EXPECT_EQ(backing().files, 1U);
+    EXPECT_EQ(backing().unneeded_files, 0U);
+    EXPECT_EQ(files_on(*alice), 1U);
+    must(net.run(bob->api().file.fetch(bob->me(), event, "plan.pdf")));
+}
+
+TEST_F(file_needs_of_nodes, a_file_that_was_taken_off_stays_as_long_as_the_history) {
+    meet();
+    const event_id event = share();
+    attach(event, "plan.pdf");
+    const auto with_file = must(alice->api().events.show(alice->me(), event)).version;
+    must(net.run(alice->api().file.detach(alice->me(), event, "plan.pdf")));
+    net.world.advance(hours(20));
+    EXPECT_EQ(backing().unneeded_files, 0U);
+    must(net.run(alice->api().past.restore(alice->me(), event, with_file, std::nullopt)));
+    must(net.run(alice->api().file.detach(alice->me(), event, "plan.pdf")));
+    net.until([&] { return backing().unneeded_files == 1; }, hours(40), step);
+    net.until([&] { return backing().erased_files == 1; }, hours(40), step);
+    EXPECT_EQ(files_on(*alice), 0U);
+}
+
+TEST_F(file_needs_of_nodes, a_second_backup_knows_what_the_first_was_told) {
+    meet();
+    const event_id event = share();
+    attach(event, "plan.pdf");
+    auto& second = device("second", wire::role::backup);
+    const auto its = [&] { return *second.api().info.status().backing; };
+    net.until([&] { return its().files == 1; });
+    remove(event);
+    net.until([&] { return !sees(*bob, event); });
+    net.until([&] { return its().unneeded_files == 1 && backing().unneeded_files == 1; }, hours(20),
+              step);
+    net.until([&] { return its().files == 0 && backing().files == 0; }, grace + hours(7), step);
+    net.world.advance(hours(1));
+    EXPECT_EQ(its().files + backing().files, 0U) << "neither gives it back to the other";
+}
+
+}  // namespace
+}  // namespace calbox
