@@ -181,15 +181,20 @@ std::string verifying() {
     const auto alice = crypto::identity::generate(entropy);
     const auto device = crypto::signing_key::generate(entropy);
     envelope_header header;
-    header.event = {alice.id(), event_id::make_seq(device_number(1), 1)};
     header.by = crypto::make_author(alice, device.public_key, device_number(1), incarnation(1));
     header.streams = {{alice.id(), stream_number(1)}};
-    const auto made = crypto::seal_envelope(header, {{alice.id(), alice.box.public_key}},
-                                            bytes(32, 7), bytes(200, 1), device, entropy);
-    constexpr int times = 500;
+    constexpr std::uint32_t times = 500;
+    std::uint32_t number = 0;
+    std::vector<envelope> made;  // each is verified once: signatures are remembered
+    while (number < times * repetitions) {
+        header.event = {alice.id(), event_id::make_seq(device_number(1), ++number)};
+        made.push_back(*crypto::seal_envelope(header, {{alice.id(), alice.box.public_key}},
+                                              bytes(32, 7), bytes(200, 1), device, entropy));
+    }
+    auto next = made.begin();
     const double took = least_ms([&] {
-        for (int i = 0; i < times; ++i) {
-            EXPECT_TRUE(crypto::verify_envelope(*made));
+        for (std::uint32_t i = 0; i < times; ++i) {
+            EXPECT_TRUE(crypto::verify_envelope(*next++));
         }
     });
     return fmt::format(R"({{"part":"verify","us_per_envelope":{:.1f}}})", took * 1e3 / times);

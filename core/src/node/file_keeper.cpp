@@ -149,14 +149,24 @@ task<result<bool>> file_keeper::apply(device_id from, bytes encoded) {
     co_return taken.map([] { return true; });
 }
 
-task<result<bytes>> file_keeper::on_keep(device_id from, std::vector<user_id> users,
-                                         wire::file_keep what) {
+task<result<bytes>> file_keeper::on_keep(device_id from, bool from_backup,
+                                         std::vector<user_id> users, wire::file_keep what) {
     if (!with_.is_backup) {
         co_return fail(errc::unsupported, "this device is no backup");
     }
-    auto noted = co_await needs_.offered(what.root, std::move(what.users), std::move(users));
-    if (!noted) {
-        co_return fail(std::move(noted.error()));
+    if (from_backup) {
+        const auto wanted_here = co_await needs_.offered_by_backup(what);
+        if (!wanted_here) {
+            co_return fail(wanted_here.error());
+        }
+        if (!*wanted_here) {
+            co_return codec::encode(wire::nothing{});
+        }
+    } else {
+        auto noted = co_await needs_.offered(what.root, std::move(what.users), std::move(users));
+        if (!noted) {
+            co_return fail(std::move(noted.error()));
+        }
     }
     if (held_.has(what.root)) {
         tasks_.spawn("keep", keep_here(from, what));

@@ -45,8 +45,9 @@ public:
     result<void> use(std::string_view strategy) { return recovery_.use(strategy); }
 
     // Handlers of messages.
-    /// From a device of these users.
-    task<result<bytes>> on_keep(device_id from, std::vector<user_id> users, wire::file_keep what);
+    /// From a device of these users, or another backup.
+    task<result<bytes>> on_keep(device_id from, bool from_backup, std::vector<user_id> users,
+                                wire::file_keep what);
     task<void> on_recovery(device_id from, bool from_backup, wire::recovery_message what);
     /// The device can be reached: it may have what was lost here.
     void on_peer(const device_id& device);

@@ -272,6 +272,11 @@ task<result<void>> kept_needs::forget_old() {
     co_return co_await store(std::move(old));
 }
 
+bool kept_needs::is_waiting(const file_root& root) const {
+    const auto known = all_.find(root);
+    return known != all_.end() && known->second.users.empty();
+}
+
 kept_needs::counts kept_needs::waiting() const {
     counts found;
     for (const auto& [root, one] : all_) {

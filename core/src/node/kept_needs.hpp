@@ -50,6 +50,8 @@ public:
 
     /// Erases the files whose time is up, but none that is on its way here. What this one erases.
     task<result<counts>> sweep();
+    /// Nobody needs it, and it is erased in a while.
+    bool is_waiting(const file_root& root) const;
     /// That are here, and that nobody needs.
     counts waiting() const;
     /// Since the start.

@@ -19,8 +19,13 @@ void node_parts::make_file_services() {
     keeper.emplace(env, *shelf, *kept_for, strategies_to_recover(), links->for_files(),
                    file_keeper::settings{plays(wire::role::backup), with.backup_quota});
     needs.emplace(env, db, needs_parts());
-    copies->needed_by = [this](const file_root& root) { return needs->needed_by(root); };
-    copies->is_over = [this](const file_root& root) { return needs->is_over(root); };
+    // A backup says of a file what it was told, and not what its own users know.
+    copies->needed_by = [this](const file_root& root) {
+        return plays(wire::role::backup) ? kept_for->told(root, 0).users : needs->needed_by(root);
+    };
+    copies->is_over = [this](const file_root& root) {
+        return plays(wire::role::backup) ? kept_for->is_waiting(root) : needs->is_over(root);
+    };
     copies->met = [this](const device_id& backup) { needs->on_backup(backup); };
     files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, *needs,
                   links->for_files());

@@ -172,7 +172,8 @@ void node_parts::add_routes() {
             [this](const peer&, wire::file_leaf what) { return files->on_leaf(what); });
     decoded(std::type_identity<wire::file_keep>(), message_type::file_keep,
             [this](const peer& from, wire::file_keep what) {
-                return keeper->on_keep(from.device, from.user_ids, std::move(what));
+                const bool is_backup = (from.roles & wire::role::backup) != 0;
+                return keeper->on_keep(from.device, is_backup, from.user_ids, std::move(what));
             });
     decoded(std::type_identity<wire::file_needs>(), message_type::file_needs,
             [this](const peer& from, wire::file_needs what) {

@@ -86,7 +86,7 @@ struct machine final : files_mediator {
     task<result<bytes>> answer(device_id from, wire::message_type type, bytes payload) {
         ++asked[type];
         if (type == wire::message_type::file_keep) {
-            co_return co_await keeper.on_keep(from, {user(from.value[0])},
+            co_return co_await keeper.on_keep(from, from_backup, {user(from.value[0])},
                                               *codec::decode<wire::file_keep>(payload));
         }
         if (type == wire::message_type::holds) {
@@ -133,6 +133,7 @@ struct machine final : files_mediator {
     kept_needs kept;
     file_keeper keeper;
     task_scope tasks;
+    bool from_backup = false;  // what comes, comes from one
     std::map<wire::message_type, int> asked;
 };
 
@@ -279,7 +280,7 @@ TEST_F(file_keeper_test, what_came_without_names_is_kept_for_good) {
         bring(100, std::vector<user_id>(wire::limits::needs_per_file + 1, user(1)));
     EXPECT_TRUE(release({user(1)}, user(1), crowd));
     const file_root old = bring(100, {{user(1)}});
-    EXPECT_TRUE(in.run(backup.keeper.on_keep(device(9), {user(9)}, {old, 100, {}})));
+    EXPECT_TRUE(in.run(backup.keeper.on_keep(device(9), false, {user(9)}, {old, 100, {}})));
     EXPECT_TRUE(release({user(1)}, user(1), old));
     in.advance(grace * 2);
     EXPECT_EQ(sweep().files, 0U) << "an older program wants it, and names nobody";
@@ -376,6 +377,20 @@ TEST_F(file_keeper_test, a_new_backup_inherits_who_needs_what) {
     in.settle();
     EXPECT_TRUE(backup.held.has(made.root)) << "somebody else needs it";
     EXPECT_EQ(backup.kept.told(made.root, 1'000).users, std::vector{user(3)});
+}
+
+TEST_F(file_keeper_test, a_backup_that_offers_a_file_brings_back_nothing_that_was_released) {
+    backup.from_backup = true;
+    const file_root one = bring(100, {{user(1)}});
+    EXPECT_TRUE(release({user(1)}, user(1), one));
+    in.advance(grace);
+    EXPECT_EQ(sweep().files, 1U);
+    EXPECT_TRUE(in.run(backup.keeper.on_keep(edge.self, true, {}, {one, 100, {{user(1)}}})));
+    in.settle();
+    EXPECT_FALSE(backup.held.has(one)) << "it has not heard yet who released it";
+    EXPECT_TRUE(in.run(backup.keeper.on_keep(edge.self, true, {}, {one, 100, {}})));
+    in.settle();
+    EXPECT_TRUE(backup.held.has(one)) << "nobody knows who needs it";
 }
 
 TEST_F(file_keeper_test, unknown_at_the_other_backup_is_unknown_here) {
