@@ -8,7 +8,7 @@ namespace calbox::node {
 
 namespace {
 
-constexpr duration told_again = std::chrono::days(1);
+constexpr duration told_again = std::chrono::hours(12);  // twice in the shortest grace
 /// A backup that does not come for so long is not told any more, and keeps what it has.
 constexpr std::int64_t told_for =
     std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::days(90)).count();

@@ -73,7 +73,7 @@ public:
     /// grace is over. How many files that were.
     task<result<std::size_t>> clean();
     /// The backup can be reached: it is told what it does not know yet, and everything at the first
-    /// time and once a day.
+    /// time and twice a day.
     void on_backup(const device_id& backup);
 
 private:

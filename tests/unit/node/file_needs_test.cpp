@@ -139,6 +139,27 @@ TEST_F(file_needs_of_nodes, a_file_that_was_taken_off_stays_as_long_as_the_histo
     EXPECT_EQ(files_on(*alice), 0U);
 }
 
+TEST_F(file_needs_of_nodes, another_device_of_his_that_needs_it_still_is_in_time) {
+    meet();
+    auto with = settings();
+    with.history_kept = hours(24 * 30);
+    auto& other = net.add("bob2", std::move(with));
+    must(net.run(other.api().network.join(must(net.run(hub.api().network.invite({"edge"}))))));
+    net.until([&] { return other.api().info.status().state == "connected"; });
+    other.sign_in("bob", false);
+    const event_id event = share();
+    attach(event, "plan.pdf");
+    net.until([&] {
+        const auto seen = other.api().file.list(other.me(), event);
+        return seen && !seen->empty();
+    });
+    must(net.run(alice->api().file.detach(alice->me(), event, "plan.pdf")));
+    net.until([&] { return files_on(*alice) == 0; }, hours(24) + grace + hours(14), step);
+    net.world.advance(grace * 2);
+    EXPECT_EQ(backing().files, 1U) << "it is in the history of bob's other device";
+    EXPECT_EQ(backing().erased_files, 0U);
+}
+
 TEST_F(file_needs_of_nodes, a_second_backup_knows_what_the_first_was_told) {
     meet();
     const event_id event = share();
