@@ -25,6 +25,23 @@ bool names(const model::event_content& content, const file_root& root) {
     return std::ranges::find(content.files, root, &model::attachment::root) != content.files.end();
 }
 
+/// Does the current version of one of these name it, or may it, since it cannot be read?
+bool is_named_now(const own_needs::parts& with, const std::vector<event_id>& events,
+                  const file_root& root, const user_id& user) {
+    return std::ranges::any_of(events, [&](const event_id& which) {
+        const replica::held_event* const held = with.replica.events().find(which);
+        if (with.replica.events().lost().contains(which)) {
+            return true;
+        }
+        if (held == nullptr || held->header.kind != envelope_kind::put ||
+            !held->header.involves(user)) {
+            return false;
+        }
+        const auto opened = with.opened.open(which, user);
+        return !opened || names((*opened)->content, root);
+    });
+}
+
 }  // namespace
 
 task<result<void>> own_needs::load() {
@@ -189,10 +206,11 @@ bool own_needs::is_over(const file_root& root) const {
 }
 
 task<result<std::size_t>> own_needs::clean() {
-    if (with_.ready.caught_up()) {
-        for (const user_id& user : signed_in()) {
-            co_await find_over(user);
-        }
+    if (!with_.ready.caught_up()) {
+        co_return std::size_t{0};  // what was missed may name anything
+    }
+    for (const user_id& user : signed_in()) {
+        co_await find_over(user);
     }
     const auto dropped = co_await drop_old();
     for (const device_id& backup : with_.backups()) {
@@ -216,8 +234,7 @@ task<void> own_needs::find_over(user_id user) {
     }
     std::vector<std::pair<place, std::vector<event_id>>> unsure;
     for (const auto& [where, what] : all_) {
-        if (where.second == user && !current.contains(where.first) && !what.over &&
-            !what.for_good) {
+        if (where.second == user && !current.contains(where.first) && !what.for_good) {
             unsure.emplace_back(where, what.events);
         }
     }
@@ -226,10 +243,16 @@ task<void> own_needs::find_over(user_id user) {
         if (++looked % looked_at_once == 0) {
             co_await offload(env_, env_.compute, [] { return true; });  // others have their turn
         }
-        const bool named = co_await is_named(where, events);
+        const bool before = co_await is_named(where, events);
         const auto now = all_.find(where);
-        if (!named && now != all_.end() && now->second.events == events && !now->second.over) {
-            now->second.over = env_.time.wall();
+        if (now == all_.end() || now->second.events != events) {
+            continue;
+        }
+        // An event may have changed while its history was read.
+        const bool named = before || is_named_now(with_, events, where.first, user);
+        if (named == now->second.over.has_value()) {
+            now->second.over = named ? std::nullopt : std::optional(env_.time.wall());
+            now->second.told.clear();
             note(where);
         }
     }
@@ -242,18 +265,10 @@ task<bool> own_needs::is_named(place where, std::vector<event_id> events) {
         known != named_until_.end() && env_.time.wall() < known->second) {
         co_return true;
     }
+    if (is_named_now(with_, events, root, user)) {
+        co_return true;
+    }
     for (const event_id& which : events) {
-        const replica::held_event* const held = with_.replica.events().find(which);
-        if (with_.replica.events().lost().contains(which)) {
-            co_return true;
-        }
-        if (held != nullptr && held->header.kind == envelope_kind::put &&
-            held->header.involves(user)) {
-            const auto opened = with_.opened.open(which, user);
-            if (!opened || names((*opened)->content, root)) {
-                co_return true;
-            }
-        }
         const auto kept = co_await with_.earlier.kept(which);
         if (!kept) {
             co_return true;
@@ -463,6 +478,7 @@ task<result<void>> own_needs::tell_released(device_id backup) {
                 if (now != all_.end() && now->second.over &&
                     std::ranges::count(now->second.told, backup) == 0) {
                     now->second.told.push_back(backup);
+                    told_[backup].known.erase(now->first);  // what it was told counts no more
                     note(now->first);
                 }
             }
