@@ -343,7 +343,16 @@ task<result<event_view>> calendar_service::show_saved(user_id as, event_id which
 }
 
 std::vector<std::pair<event_view, event_view>> calendar_service::conflicts(user_id as) const {
-    const auto all = opened_.all(as);
+    // Of ten years, only what meets something is opened.
+    auto all = opened_.meeting(as);
+    auto series = all;
+    std::erase_if(series, [](const opened_event* one) { return !model::is_series(one->content); });
+    const auto beside = around(as, series);
+    all.insert(all.end(), beside.begin(), beside.end());
+    std::ranges::sort(all, {}, [](const opened_event* one) {
+        return std::tuple(one->utc.start, one->utc.end, one->header.event);
+    });
+    all.erase(std::unique(all.begin(), all.end()), all.end());
     std::vector<taken_time> times;
     for (std::size_t i = 0; i < all.size(); ++i) {
         for (const model::interval& one : all[i]->times) {

@@ -265,6 +265,29 @@ std::vector<event_id> glances::between(std::optional<timestamp> from,
     return found;
 }
 
+/// By start, each is compared with the one before it that ends last: two that touch are both found,
+/// since whatever begins between them touches the same one.
+std::vector<event_id> glances::meeting() const {
+    std::set<event_id> found;
+    std::optional<place> last;
+    auto one = short_.begin(), other = long_.begin();
+    while (one != short_.end() || other != long_.end()) {
+        const bool first = other == long_.end() || (one != short_.end() && *one < *other);
+        const place& now = first ? *one++ : *other++;
+        if (last && std::get<0>(now) <= std::get<1>(*last)) {
+            found.insert(std::get<2>(*last));
+            found.insert(std::get<2>(now));
+        }
+        if (!last || std::get<1>(now) > std::get<1>(*last)) {
+            last = now;
+        }
+    }
+    for (const auto& [start, end, which] : series_) {
+        found.insert(which);
+    }
+    return {found.begin(), found.end()};
+}
+
 std::vector<event_id> glances::with_uid(std::string_view uid) const {
     std::vector<event_id> found;
     const auto [first, last] = uids_.equal_range(uid_mark(uid));

@@ -59,6 +59,8 @@ public:
     /// Single events that touch the range, and every series. A range without an end has all from
     /// there.
     std::vector<event_id> between(std::optional<timestamp> from, std::optional<timestamp> to) const;
+    /// Single events that touch another single one, and every series.
+    std::vector<event_id> meeting() const;
     std::vector<event_id> with_uid(std::string_view uid) const;
     const std::set<event_id>& with_files() const noexcept { return files_; }
     /// Those that are not checked, up to so many.

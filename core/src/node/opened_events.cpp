@@ -269,6 +269,11 @@ std::vector<const opened_event*> opened_events::between(const user_id& as,
     return open_some(as, glances_.between(from, to));
 }
 
+std::vector<const opened_event*> opened_events::meeting(const user_id& as) {
+    look_through();
+    return open_some(as, glances_.meeting());
+}
+
 std::vector<const opened_event*> opened_events::with_files(const user_id& as) {
     look_through();
     return open_some(as, {glances_.with_files().begin(), glances_.with_files().end()});

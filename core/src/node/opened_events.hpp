@@ -56,13 +56,13 @@ public:
     const opened_event* opened_last(const event_id& which) const;
     /// A version as `as` may read it, whether current or not.
     result<opened_event> read(const replica::held_event& held, const user_id& as) const;
-    /// Every event of `as` that exists, by start. Opens all of them: where they are many, for what
-    /// cannot do with less.
-    std::vector<const opened_event*> all(const user_id& as) { return between(as, {}, {}); }
     /// Those of `as` that may take place then, by start: single ones that touch the range, and
-    /// every series.
+    /// every series. Without a range all of them, which opens all.
     std::vector<const opened_event*> between(const user_id& as, std::optional<timestamp> from,
                                              std::optional<timestamp> to);
+    /// Single ones of `as` that take place while another single one does, and every series, by
+    /// start. What the times of series meet is for between() to find.
+    std::vector<const opened_event*> meeting(const user_id& as);
     /// Has a list been asked for since the start, so that the next one opens little?
     bool looked_through() const noexcept { return looked_through_; }
     /// Those of `as` that name files.

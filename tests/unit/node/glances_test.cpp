@@ -52,6 +52,34 @@ protected:
     task_scope tasks_{in.env, "test"};
 };
 
+TEST_F(glances_test, those_that_meet_are_all_found_and_few_others) {
+    constexpr std::int64_t hour = 3'600'000;
+    const auto below = [&](std::int64_t most) {
+        return static_cast<std::int64_t>(in.entropy.below(static_cast<std::uint64_t>(most)));
+    };
+    for (int world = 0; world < 50; ++world) {
+        glances all = made();
+        std::map<event_id, glance> each;
+        for (std::uint32_t n = 1; n <= 60; ++n) {
+            glance one = at(below(400) * hour, n % 9 == 0 ? below(600) * hour : below(4) * hour);
+            one.series = n % 20 == 0;
+            all.put(event(n), one, true);
+            each.insert_or_assign(event(n), one);
+        }
+        const auto listed = all.meeting();
+        const std::set<event_id> found(listed.begin(), listed.end());
+        EXPECT_EQ(found.size(), listed.size());
+        for (const auto& [which, one] : each) {
+            const bool meets = std::ranges::any_of(each, [&](const auto& other) {
+                return other.first != which && !other.second.series &&
+                       other.second.utc.start <= one.utc.end &&
+                       one.utc.start <= other.second.utc.end;
+            });
+            EXPECT_EQ(found.contains(which), one.series || meets) << "world " << world;
+        }
+    }
+}
+
 TEST_F(glances_test, a_range_has_what_looking_at_each_would_find) {
     constexpr std::int64_t day = 86'400'000;
     glances all = made();
