@@ -12,20 +12,13 @@ using test::must;
 
 class file_needs_of_nodes : public testing::Test {
 protected:
-    file_needs_of_nodes() : hub(add_hub("hub", net)) {}
-
-    static node::node_settings settings() {
+    node::node_settings settings() const {
         node::node_settings with;
         with.heartbeat = std::chrono::minutes(5);  // days pass here
         with.trash_kept = trash;
-        with.history_kept = hours(24);
+        with.history_kept = history;
         with.unneeded_kept = grace;
         return with;
-    }
-    static test::test_network::device& add_hub(const std::string& name, test::test_network& net) {
-        auto with = settings();
-        with.roles = wire::role::registry | wire::role::rendezvous | wire::role::backup;
-        return net.add(name, std::move(with));
     }
     test::test_network::device& device(const std::string& name,
                                        std::uint32_t roles = wire::role::edge) {
@@ -34,11 +27,14 @@ protected:
         auto& one = net.add(name, std::move(with));
         const bool stores = (roles & wire::role::backup) != 0;
         must(net.run(one.api().network.join(
-            must(net.run(hub.api().network.invite({stores ? "backup" : "edge"}))))));
+            must(net.run(hub->api().network.invite({stores ? "backup" : "edge"}))))));
         net.until([&] { return one.api().info.status().state == "connected"; });
         return one;
     }
     void meet() {
+        auto with = settings();
+        with.roles = wire::role::registry | wire::role::rendezvous | wire::role::backup;
+        hub = &net.add("hub", std::move(with));
         alice = &device("alice");
         alice->sign_in("alice");
         bob = &device("bob");
@@ -64,15 +60,15 @@ protected:
     bool sees(test::test_network::device& who, event_id which) {
         return who.api().events.show(who.me(), which).has_value();
     }
-    node::backing_view backing() { return *hub.api().info.status().backing; }
+    node::backing_view backing() { return *hub->api().info.status().backing; }
     std::uint64_t files_on(test::test_network::device& one) {
         return one.api().info.status().files;
     }
 
-    static constexpr duration trash = hours(2), grace = hours(24);
+    duration trash = hours(2), history = hours(12), grace = hours(8);
     static constexpr duration step = std::chrono::minutes(1);
     test::test_network net;
-    test::test_network::device& hub;
+    test::test_network::device* hub = nullptr;
     test::test_network::device* alice = nullptr;
     test::test_network::device* bob = nullptr;
 };
@@ -84,7 +80,7 @@ TEST_F(file_needs_of_nodes, a_deleted_events_file_goes_when_the_last_one_needs_i
     net.until([&] { return !must(bob->api().file.list(bob->me(), event)).empty(); });
     net.stop(*bob);
     remove(event);
-    net.world.advance(trash + grace * 2);
+    net.world.advance(trash + grace * 3);
     EXPECT_EQ(backing().files, 1U) << "bob is away, and has not seen that it is deleted";
     EXPECT_EQ(backing().unneeded_files, 0U);
     EXPECT_EQ(files_on(*alice), 0U) << "she has erased her own copy";
@@ -94,11 +90,11 @@ TEST_F(file_needs_of_nodes, a_deleted_events_file_goes_when_the_last_one_needs_i
     EXPECT_EQ(backing().unneeded_files, 0U) << "it is in his trash";
     net.until([&] { return backing().unneeded_files == 1; }, hours(13), step);
     EXPECT_EQ(backing().unneeded_bytes, 100'000U);
-    net.stop(hub);
-    net.start(hub);
+    net.stop(*hub);
+    net.start(*hub);
     net.until([&] { return alice->api().info.status().state == "connected"; });
     EXPECT_EQ(backing().unneeded_files, 1U) << "it remembers";
-    net.world.advance(grace - hours(7));
+    net.world.advance(grace - hours(1));
     EXPECT_EQ(backing().files, 1U) << "not before the grace is over";
     net.until([&] { return backing().files == 0; }, hours(14), step);
     EXPECT_EQ(backing().erased_files, 1U);
@@ -130,21 +126,23 @@ TEST_F(file_needs_of_nodes, a_file_that_was_taken_off_stays_as_long_as_the_histo
     attach(event, "plan.pdf");
     const auto with_file = must(alice->api().events.show(alice->me(), event)).version;
     must(net.run(alice->api().file.detach(alice->me(), event, "plan.pdf")));
-    net.world.advance(hours(20));
+    net.world.advance(history - hours(2));
     EXPECT_EQ(backing().unneeded_files, 0U);
     must(net.run(alice->api().past.restore(alice->me(), event, with_file, std::nullopt)));
     must(net.run(alice->api().file.detach(alice->me(), event, "plan.pdf")));
-    net.until([&] { return backing().unneeded_files == 1; }, hours(40), step);
-    net.until([&] { return backing().erased_files == 1; }, hours(40), step);
+    net.until([&] { return backing().unneeded_files == 1; }, history + hours(7), step);
+    net.until([&] { return backing().erased_files == 1; }, grace + hours(7), step);
     EXPECT_EQ(files_on(*alice), 0U);
 }
 
 TEST_F(file_needs_of_nodes, another_device_of_his_that_needs_it_still_is_in_time) {
+    history = hours(6);
+    grace = hours(20);
     meet();
     auto with = settings();
     with.history_kept = hours(24 * 30);
     auto& other = net.add("bob2", std::move(with));
-    must(net.run(other.api().network.join(must(net.run(hub.api().network.invite({"edge"}))))));
+    must(net.run(other.api().network.join(must(net.run(hub->api().network.invite({"edge"}))))));
     net.until([&] { return other.api().info.status().state == "connected"; });
     other.sign_in("bob", false);
     const event_id event = share();
@@ -154,8 +152,8 @@ TEST_F(file_needs_of_nodes, another_device_of_his_that_needs_it_still_is_in_time
         return seen && !seen->empty();
     });
     must(net.run(alice->api().file.detach(alice->me(), event, "plan.pdf")));
-    net.until([&] { return files_on(*alice) == 0; }, hours(24) + grace + hours(14), step);
-    net.world.advance(grace * 2);
+    net.until([&] { return files_on(*alice) == 0; }, history + grace + hours(14), step);
+    net.world.advance(grace);
     EXPECT_EQ(backing().files, 1U) << "it is in the history of bob's other device";
     EXPECT_EQ(backing().erased_files, 0U);
 }
