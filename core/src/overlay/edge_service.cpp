@@ -101,8 +101,12 @@ void edge_service::carry_out(bootstrap::effects all) {
         } else if (const auto* const beating = std::get_if<bootstrap::beat>(&one)) {
             tasks_.spawn("heartbeat", beat(beating->to, beating->limit));
         } else if (const auto* const leaving = std::get_if<bootstrap::leave>(&one)) {
-            mediator_.tell(leaving->from, wire::message_type::leave,
-                           codec::encode(wire::leave{leaving->moved_to}));
+            // A device has one lease at a rendezvous: what came too late for bootstrap is a further
+            // one's.
+            if (leaving->moved_to || !further_.keeps(leaving->from)) {
+                mediator_.tell(leaving->from, wire::message_type::leave,
+                               codec::encode(wire::leave{leaving->moved_to}));
+            }
         } else if (const auto* const moved = std::get_if<bootstrap::moved>(&one)) {
             env_.log.write(log_level::info, "overlay",
                            "moved from the rendezvous " + moved->from.hex().substr(0, 8) + " to " +

@@ -67,7 +67,7 @@ void further_leases::on_lease(const device_id& from, const std::optional<wire::l
     its.held = true;
     its.failures = 0;
     its.heartbeat = std::chrono::milliseconds(std::clamp(what->heartbeat_ms, 100u, 600'000u));
-    its.next = now + its.heartbeat;
+    its.next = its.stale ? now : now + its.heartbeat;
 }
 
 void further_leases::on_beat(const device_id& to, bool answered, instant now) {
@@ -76,7 +76,7 @@ void further_leases::on_beat(const device_id& to, bool answered, instant now) {
         return;
     }
     if (answered) {
-        found->second.next = now + found->second.heartbeat;
+        found->second.next = found->second.stale ? now : now + found->second.heartbeat;
     } else {
         later(found->second, now);
     }
@@ -101,7 +101,9 @@ further_leases::effects further_leases::on_move(const device_id& from, const dev
 further_leases::effects further_leases::renew() {
     effects all;
     for (auto& [device, its] : leases_) {
-        if (its.held && its.next) {
+        if (!its.next) {
+            its.stale = true;  // after the answer that is awaited
+        } else if (its.held) {
             its.next.reset();
             all.push_back(ask_lease{device});
         }
@@ -125,9 +127,10 @@ further_leases::effects further_leases::on_time(instant now) {
     for (auto& [device, its] : leases_) {
         if (its.next && now >= *its.next) {
             its.next.reset();
-            if (its.held) {
+            if (its.held && !its.stale) {
                 all.push_back(beat{device, std::max(its.heartbeat / 5, again_least)});
             } else {
+                its.stale = false;
                 all.push_back(ask_lease{device});
             }
         }

@@ -43,6 +43,8 @@ public:
     effects on_time(instant now);
 
     std::optional<instant> deadline() const noexcept;
+    /// A lease at this one is kept or asked for here: nobody else is to give it back.
+    bool keeps(const device_id& rendezvous) const { return leases_.contains(rendezvous); }
     /// Where a lease is held, ascending.
     std::vector<device_id> lessors() const;
 
@@ -56,6 +58,7 @@ private:
         int failures = 0;
         duration heartbeat{};
         std::optional<instant> next;  // nothing while an answer is awaited
+        bool stale = false;           // what it was asked with is not what is to be said now
     };
     void later(one_of_them& which, instant now);
 

@@ -44,6 +44,14 @@ membership::effects membership::on_answer(const device_id& from, const device_id
     return all;
 }
 
+membership::effects membership::on_mute(const device_id& from, instant now) {
+    effects all = on_answer(from, from, true, {}, now);
+    if (const member& its = members_.at(from); its.what != state::alive) {
+        change(from, its.life + 1, state::alive, now, all);
+    }
+    return all;
+}
+
 std::vector<membership::news> membership::news_for(const device_id& to) {
     std::vector<news> said;
     // Whoever is suspected hears of it from all that talk to it, and can say that it lives.

@@ -69,6 +69,9 @@ public:
     /// `from` was asked about `about` and has answered: it is alive, or does not answer `from`.
     effects on_answer(const device_id& from, const device_id& about, bool alive,
                       const std::vector<news>& said, instant now);
+    /// `from` has answered that it does not know the question, as software from before there was this
+    /// one: it lives, and cannot say so itself.
+    effects on_mute(const device_id& from, instant now);
     /// deadline() has passed.
     effects on_time(instant now);
 

@@ -131,5 +131,60 @@ TEST_F(further_leases_test, of_many_rendezvous_it_takes_its_share) {
     EXPECT_NE(machine.lessors()[0], device(1));
 }
 
+TEST_F(further_leases_test, what_changes_while_an_answer_is_awaited_is_said_after_it) {
+    hold(1);
+    ASSERT_EQ(only<further_leases::beat>(next()).size(), 1u);
+    EXPECT_TRUE(machine.renew().empty()) << "its heartbeat is under way";
+    machine.on_beat(device(1), true, now);
+    EXPECT_EQ(*machine.deadline(), now);
+    ASSERT_EQ(only<further_leases::ask_lease>(next()).size(), 1u);
+    EXPECT_TRUE(machine.renew().empty()) << "what changed meanwhile is not in it";
+    machine.on_lease(device(1), reply(verdict::grant), now);
+    ASSERT_EQ(only<further_leases::ask_lease>(next()).size(), 1u);
+    machine.on_lease(device(1), reply(verdict::grant), now);
+    EXPECT_EQ(*machine.deadline() - now, 10s) << "and that is all";
+    EXPECT_EQ(only<further_leases::beat>(next()).size(), 1u);
+}
+
+/// One that is granted too late for bootstrap, which would give it back.
+TEST_F(further_leases_test, what_bootstrap_would_give_back_is_kept_where_a_further_one_is_wanted) {
+    class first final : public discovery::strategy {
+        std::vector<std::size_t> order(const std::vector<discovery::candidate>& all,
+                                       discovery::context) override {
+            std::vector<std::size_t> as_they_are;
+            for (std::size_t i = 0; i < all.size(); ++i) {
+                as_they_are.push_back(i);
+            }
+            return as_they_are;
+        }
+        std::size_t choose(const std::vector<discovery::offer>&, discovery::context) override {
+            return 0;
+        }
+        discovery::admission admit(const discovery::load&, const std::vector<discovery::load>&,
+                                   discovery::context) override {
+            return {};
+        }
+    } strategy;
+    bootstrap chooses(strategy, entropy);
+    (void)chooses.add(devices(2), false, now);
+    (void)chooses.start(now);
+    (void)chooses.on_offer(device(1), {1, 10}, 1ms, now);
+    (void)chooses.on_offer(device(2), {1, 10}, 1ms, now);
+    (void)chooses.on_no_lease(device(1), now);
+    (void)chooses.on_lease(device(2), reply(verdict::grant), now);
+    ASSERT_EQ(chooses.lessor(), device(2));
+    (void)machine.want(devices(3), chooses.lessor(), now);
+    std::vector<device_id> given_back;
+    for (const auto& one : chooses.on_lease(device(1), reply(verdict::grant), now)) {
+        if (const auto* const back = std::get_if<bootstrap::leave>(&one)) {
+            given_back.push_back(back->from);
+        }
+    }
+    ASSERT_EQ(given_back, std::vector{device(1)}) << "as far as bootstrap knows";
+    EXPECT_TRUE(machine.keeps(device(1)));
+    EXPECT_FALSE(machine.keeps(device(2))) << "that one is bootstrap's to give back";
+    EXPECT_FALSE(machine.keeps(device(9)));
+}
+
 }  // namespace
 }  // namespace calbox::overlay

@@ -218,5 +218,24 @@ TEST_F(membership_test, news_are_passed_on_some_times_and_no_more) {
     EXPECT_EQ(machine.alive().size(), 11u);
 }
 
+TEST_F(membership_test, who_does_not_know_the_question_lives_and_is_called_gone_by_nobody) {
+    know(3);
+    until_asked(1);
+    (void)machine.on_mute(device(1), now);
+    (void)next();
+    const auto said = said_of(1, 2);
+    EXPECT_TRUE(!said || said->what == state::alive) << "it has answered";
+    // Others have lost its answers, and it cannot refute what they say.
+    std::uint64_t life = 0;
+    for (const state what : {state::suspected, state::gone}) {
+        (void)machine.on_asked(device(2), {{device(1), life, what}}, now);
+        const auto came = only<membership::came>(machine.on_mute(device(1), now));
+        EXPECT_EQ(came.size(), what == state::gone ? 1u : 0u);
+        EXPECT_TRUE(machine.is_alive(device(1)));
+        EXPECT_EQ(said_of(1, 3)->what, state::alive);
+        EXPECT_EQ(said_of(1, 3)->life, ++life);
+    }
+}
+
 }  // namespace
 }  // namespace calbox::overlay
