@@ -99,6 +99,9 @@ task<result<void>> node_parts::start() {
     if (auto loaded = co_await load_discovery(); !loaded) {
         co_return loaded;
     }
+    if (auto loaded = co_await load_lessor(); !loaded) {
+        co_return loaded;
+    }
     if (auto opened_network = co_await open_network(with.found); !opened_network) {
         co_return opened_network;
     }

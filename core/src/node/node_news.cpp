@@ -191,6 +191,7 @@ void node_parts::connected_to_overlay() {
         "connected to the rendezvous " + edge->lessor().value_or(device_id()).hex().substr(0, 8);
     watching.tell({}, std::move(what));
     tasks.spawn("publish", accounts->publish());
+    tasks.spawn("keep the lessor", keep_lessor());
     objects->publish_all();
     for (const auto& [device, where] : known.all()) {
         if (where.online) {

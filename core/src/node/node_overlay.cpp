@@ -8,6 +8,7 @@ overlay_admin::~overlay_admin() = default;
 namespace {
 
 constexpr std::string_view discovery_name = "discovery";
+constexpr std::string_view lessor_name = "lessor";
 
 /// The choice counts while the configuration names the same one as when it was made.
 std::string choice_text(const std::string& configured, const std::string& chosen) {
@@ -38,6 +39,35 @@ task<result<void>> node_parts::load_discovery() {
     discovers_by = std::move(found->name);
     discovers_by_version = std::move(found->version);
     co_return result<void>();
+}
+
+/// Who held the lease when this device was last connected; it is asked first after a restart.
+task<result<void>> node_parts::load_lessor() {
+    const auto kept = co_await db.get(replica::record_kind::meta, to_bytes(lessor_name));
+    if (!kept) {
+        co_return fail(kept.error());
+    }
+    if (const auto device = *kept ? device_id::from_bytes(**kept) : std::nullopt) {
+        edge->prefer(*device);
+    }
+    co_return result<void>();
+}
+
+task<void> node_parts::keep_lessor() {
+    const auto lessor = edge->lessor();
+    if (!lessor || lessor == me.self() || known.is_promoted(*lessor)) {
+        co_return;
+    }
+    const auto kept = co_await db.get(replica::record_kind::meta, to_bytes(lessor_name));
+    if (!kept || *kept == to_bytes(lessor->view())) {
+        co_return;
+    }
+    replica::batch writes;
+    writes.put(replica::record_kind::meta, to_bytes(lessor_name), to_bytes(lessor->view()));
+    if (const auto stored = co_await db.apply(std::move(writes)); !stored) {
+        env.log.write(log_level::warn, "overlay",
+                      "cannot store where the lease is: " + stored.error().message());
+    }
 }
 
 discovery_view node_parts::show_discovery() const {

@@ -192,6 +192,8 @@ private:
     void make_file_services();
     task<result<void>> load_services();
     task<result<void>> load_discovery();
+    task<result<void>> load_lessor();
+    task<void> keep_lessor();
     task<void> count_the_start();
     bool promotes() const noexcept;
     void begin_rendezvous(std::uint32_t edges_max);

@@ -1,6 +1,7 @@
 #include "overlay/bootstrap.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace calbox::overlay {
 
@@ -117,6 +118,7 @@ bootstrap::effects bootstrap::stop() {
     phase_ = phase::stopped;
     spreading_ = false;
     moving_.reset();
+    ahead_.reset();
     deadline_.reset();
     gives_up_at_.reset();
     seek_at_.reset();
@@ -127,6 +129,7 @@ bootstrap::effects bootstrap::begin(instant now) {
     queue_.clear();
     tried_.clear();
     offers_.clear();
+    ahead_.reset();
     spreading_ = false;
     retry_after_ = {};
     for (const std::size_t index : strategy_.order(candidates_, where(now))) {
@@ -150,6 +153,9 @@ bootstrap::effects bootstrap::next_batch(instant now) {
     offers_.clear();
     probing_.clear();
     effects all;
+    if (const auto preferred = take_preferred()) {
+        all.push_back(ask_lease{*preferred});
+    }
     std::map<std::uint64_t, std::size_t> from_prefix;
     for (auto next = queue_.begin(); next != queue_.end() && probing_.size() < batch;) {
         const auto its = natures_.find(*next);
@@ -166,10 +172,10 @@ bootstrap::effects bootstrap::next_batch(instant now) {
             all.push_back(probe{device});
         }
     }
-    if (probing_.size() == 1 && queue_.empty()) {
+    if (probing_.size() == 1 && queue_.empty() && !ahead_) {
         return lease_from(*probing_.begin(), now);  // nothing to choose from
     }
-    if (!probing_.empty()) {
+    if (!probing_.empty() || ahead_) {
         phase_ = phase::probing;
         deadline_ = now + with_.batch_time;
         return all;
@@ -205,7 +211,7 @@ bootstrap::effects bootstrap::on_offer(const device_id& from, const wire::offer&
         return sought(from, now);
     }
     offers_.push_back({from, what.edges, what.edges_max, round_trip});
-    if (probing_.empty()) {
+    if (probing_.empty() && !ahead_) {
         return choose(now);
     }
     deadline_ = std::min(*deadline_, now + with_.offer_window);
@@ -215,13 +221,56 @@ bootstrap::effects bootstrap::on_offer(const device_id& from, const wire::offer&
 bootstrap::effects bootstrap::on_no_offer(const device_id& from, instant now) {
     failed(from, outcome::unreachable, now);
     steady_since_.erase(from);
-    if (phase_ != phase::probing || probing_.erase(from) == 0 || !probing_.empty()) {
+    if (phase_ != phase::probing || probing_.erase(from) == 0 || !probing_.empty() || ahead_) {
         return {};
     }
     return choose(now);
 }
 
+/// The rendezvous of before, where it is to be asked in this batch.
+std::optional<device_id> bootstrap::take_preferred() {
+    if (queue_.empty()) {
+        return std::nullopt;
+    }
+    const auto preferred = std::exchange(before_, std::nullopt);
+    if (!preferred || with_.as_the_report || queue_.size() < 2 ||
+        std::erase(queue_, *preferred) == 0) {
+        return std::nullopt;
+    }
+    tried_.insert(*preferred);
+    ahead_ = preferred;
+    return preferred;
+}
+
+/// Nothing comes of it: the offers decide, when all are there or their time is over.
+bootstrap::effects bootstrap::not_ahead(instant now) {
+    ahead_.reset();
+    return probing_.empty() ? choose(now) : effects();
+}
+
+bootstrap::effects bootstrap::on_ahead(const wire::lease_reply& what, instant now) {
+    const device_id from = *ahead_;
+    if (what.what == wire::lease_reply::verdict::grant) {
+        ahead_.reset();
+        probing_.clear();
+        held(from, what, now);
+        return {connected{from}};
+    }
+    if (what.what == wire::lease_reply::verdict::busy) {
+        failed(from, outcome::busy, now);
+    } else {
+        strategy_.learn(from, outcome::redirected, where(now));
+        for (const wire::location& other : what.rendezvous) {
+            if (consider(other.device)) {
+                queue_.insert(queue_.begin(), other.device);
+            }
+        }
+    }
+    return not_ahead(now);
+}
+
 bootstrap::effects bootstrap::choose(instant now) {
+    ahead_.reset();  // it may answer: what it grants is given back
     if (offers_.empty()) {
         return next_batch(now);
     }
@@ -287,6 +336,9 @@ bootstrap::effects bootstrap::on_lease(const device_id& from, const wire::lease_
         held(from, what, now);
         return {leave{before, from}, moved{before, from}};
     }
+    if (from == ahead_ && phase_ == phase::probing) {
+        return on_ahead(what, now);
+    }
     const bool awaited = phase_ == phase::leasing || lessor();
     if (from != chosen_ || !awaited) {
         return granted && phase_ != phase::stopped ? effects{leave{from}} : effects();
@@ -316,6 +368,10 @@ bootstrap::effects bootstrap::on_no_lease(const device_id& from, instant now) {
     if (from == moving_) {
         moving_.reset();
         return {};
+    }
+    if (from == ahead_ && phase_ == phase::probing) {
+        failed(from, outcome::unreachable, now);
+        return not_ahead(now);
     }
     if (from != chosen_ || phase_ != phase::leasing) {
         return {};

@@ -1,6 +1,7 @@
 // How an edge gets and keeps a lease: probes a batch of rendezvous, chooses among the live offers
-// (one that is alone is not probed), leases, beats, suspects, starts again, and moves when its rendezvous asks it to. While its
-// rendezvous is a promoted one (an edge that found none), it goes on looking for a real one.
+// (one that is alone is not probed, and the one of before a restart is asked for a lease beside the
+// probes), leases, beats, suspects, starts again, and moves when its rendezvous asks it to. While
+// its rendezvous is a promoted one (an edge that found none), it goes on looking for a real one.
 // Sans-IO: inputs with the time in, effects out; the discovery strategy decides the order and the
 // choice.
 #pragma once
@@ -115,6 +116,10 @@ public:
     /// It is none any more.
     void forget(const device_id& rendezvous);
     effects start(instant now);
+    /// Before start(): who held the lease when this device was last here. It is asked for one at
+    /// once, which saves the round trip of the probes; where it refuses, or others have offered and
+    /// it does not answer, the offers decide.
+    void prefer(const device_id& rendezvous) { before_ = rendezvous; }
     effects stop();
     /// This device became a rendezvous: it leases from itself, and looks for a real one, or for
     /// another promoted one with a smaller id, which is the one that stays.
@@ -151,6 +156,9 @@ private:
     effects next_batch(instant now);
     effects choose(instant now);
     effects lease_from(device_id which, instant now);
+    std::optional<device_id> take_preferred();
+    effects on_ahead(const wire::lease_reply& what, instant now);
+    effects not_ahead(instant now);
     effects lose(instant now);
     effects seek(instant now);
     effects sought(const device_id& from, instant now);
@@ -173,6 +181,8 @@ private:
     std::vector<device_id> queue_;                  // of this attempt, not probed yet
     std::set<device_id> tried_;                     // of this attempt
     std::set<device_id> probing_;
+    std::optional<device_id> before_;  // who held the lease before the start, until it was asked
+    std::optional<device_id> ahead_;   // is asked for a lease while others are probed
     std::vector<discovery::offer> offers_;
     device_id chosen_;
     duration heartbeat_{};

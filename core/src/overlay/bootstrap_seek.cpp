@@ -41,6 +41,7 @@ bootstrap::effects bootstrap::act(const device_id& self, instant now) {
     queue_.clear();
     offers_.clear();
     probing_.clear();
+    ahead_.reset();
     spreading_ = false;
     chosen_ = self;
     phase_ = phase::leasing;

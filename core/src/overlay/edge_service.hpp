@@ -45,6 +45,8 @@ public:
     /// `only_self`: this node is a rendezvous and leases from itself. `everywhere`: others are to
     /// find it at every rendezvous, not only at the one that it has chosen.
     void start(bool only_self, bool everywhere = false);
+    /// Before start(): who held the lease before the restart.
+    void prefer(const device_id& rendezvous) { machine_.prefer(rendezvous); }
     /// Where to ask for rendezvous while none is known, for example the registry of the invitation.
     void ask_also(const device_id& helper);
     /// This device is a rendezvous from now on, because it found none: it leases from itself, and

@@ -151,6 +151,74 @@ TEST_F(bootstrap_test, one_that_is_alone_is_asked_for_the_lease_at_once) {
     EXPECT_EQ(strategy.learned, std::vector{discovery::outcome::unreachable});
 }
 
+TEST_F(bootstrap_test, the_one_of_before_is_asked_for_a_lease_while_others_are_probed) {
+    add(3);
+    machine.prefer(device(2));
+    const auto begun = machine.start(now);
+    ASSERT_EQ(only<bootstrap::ask_lease>(begun).size(), 1u);
+    EXPECT_EQ(only<bootstrap::ask_lease>(begun)[0].from, device(2));
+    EXPECT_EQ(only<bootstrap::probe>(begun).size(), 2u);
+    EXPECT_TRUE(machine.on_offer(device(1), {0, 100}, 5ms, now).empty());
+    EXPECT_TRUE(machine.on_offer(device(3), {0, 100}, 5ms, now).empty()) << "it has a moment";
+    EXPECT_EQ(machine.deadline(), now + bootstrap::offer_window);
+    const auto held = machine.on_lease(device(2), grant(), now + 100ms);
+    ASSERT_EQ(only<bootstrap::connected>(held).size(), 1u);
+    EXPECT_EQ(machine.lessor(), device(2));
+    (void)machine.on_peer_gone(device(2), now + 1s);
+    EXPECT_EQ(only<bootstrap::ask_lease>(machine.on_time(*machine.deadline())).size(), 0u)
+        << "only after a start";
+}
+
+TEST_F(bootstrap_test, where_the_one_of_before_is_silent_or_refuses_the_offers_decide) {
+    wire::lease_reply busy;
+    busy.what = wire::lease_reply::verdict::busy;
+    wire::lease_reply redirect;
+    redirect.what = wire::lease_reply::verdict::redirect;
+    for (const int how : {0, 1, 2, 3}) {
+        bootstrap fresh(strategy, entropy);
+        (void)fresh.add({device(1), device(2), device(3)}, false, now);
+        fresh.prefer(device(2));
+        (void)fresh.start(now);
+        (void)fresh.on_offer(device(1), {7, 100}, 5ms, now);
+        bootstrap::effects next = fresh.on_offer(device(3), {5, 100}, 5ms, now);
+        EXPECT_TRUE(next.empty());
+        if (how == 0) {
+            next = fresh.on_time(now + bootstrap::offer_window);
+        } else if (how == 1) {
+            next = fresh.on_lease(device(2), busy, now);
+        } else if (how == 2) {
+            next = fresh.on_lease(device(2), redirect, now);
+        } else {
+            next = fresh.on_no_lease(device(2), now);
+        }
+        const auto asked = only<bootstrap::ask_lease>(next);
+        ASSERT_EQ(asked.size(), 1u) << how;
+        EXPECT_EQ(asked[0].from, device(3)) << "the best offer";
+        (void)fresh.on_lease(device(3), grant(), now);
+        // What comes late is given back.
+        EXPECT_EQ(only<bootstrap::leave>(fresh.on_lease(device(2), grant(), now)).size(), 1u);
+        EXPECT_EQ(fresh.lessor(), device(3));
+    }
+    // All others fail, and it refuses, in either order.
+    bootstrap alone(strategy, entropy);
+    (void)alone.add({device(1), device(2)}, false, now);
+    alone.prefer(device(2));
+    (void)alone.start(now);
+    EXPECT_TRUE(alone.on_no_offer(device(1), now).empty());
+    (void)alone.on_lease(device(2), busy, now);
+    EXPECT_EQ(alone.now_in(), bootstrap::phase::waiting);
+}
+
+TEST_F(bootstrap_test, nobody_of_before_is_asked_first_who_is_unknown_or_as_the_report_has_it) {
+    add(2);
+    machine.prefer(device(9));
+    EXPECT_EQ(only<bootstrap::probe>(machine.start(now)).size(), 2u);
+    bootstrap report(strategy, entropy, bootstrap::timers_of(bootstrap::profile::report));
+    (void)report.add({device(1), device(2)}, false, now);
+    report.prefer(device(2));
+    EXPECT_EQ(only<bootstrap::probe>(report.start(now)).size(), 2u);
+}
+
 TEST_F(bootstrap_test, redirect_is_followed_first) {
     add(1);
     (void)machine.start(now);
