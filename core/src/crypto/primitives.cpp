@@ -1,6 +1,7 @@
 #include "crypto/primitives.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <memory>
 #include <unordered_set>
@@ -103,6 +104,8 @@ result<signing_key> signing_key::from_seed(byte_view seed) {
 }
 
 bytes signing_key::sign(std::string_view domain, byte_view message) const {
+    assert(seed.view().size() == crypto_sign_SEEDBYTES);
+    assert(public_key.size() == crypto_sign_PUBLICKEYBYTES);
     // libsodium's secret key is the seed and what it would make of it anew each time.
     unsigned char secret[crypto_sign_SECRETKEYBYTES] = {};
     static_assert(sizeof secret == crypto_sign_SEEDBYTES + crypto_sign_PUBLICKEYBYTES);
