@@ -106,22 +106,6 @@ std::map<device_id, std::string> file_copies::refused(const file_root& root) con
     return found == refused_.end() ? std::map<device_id, std::string>() : found->second;
 }
 
-task<void> file_copies::forget(file_root root) {
-    refused_.erase(root);
-    const auto known = copies_.find(root);
-    if (known == copies_.end()) {
-        co_return;
-    }
-    replica::batch writes;
-    for (const auto* const some : {&known->second.kept, &known->second.owed}) {
-        for (const device_id& backup : *some) {
-            writes.erase(replica::record_kind::file, copy_key(root, backup));
-        }
-    }
-    copies_.erase(known);
-    (void)co_await db_.apply(std::move(writes));  // rows that stay are about nothing
-}
-
 task<void> file_copies::wait_for_one(file_root root) {
     const instant until = env_.time.now() + copy_time;
     while (copies_[root].kept.empty() && env_.time.now() < until) {
@@ -154,7 +138,7 @@ task<void> file_copies::on_kept(device_id from, wire::file_kept what) {
     const bool lost = what.lost.value_or(false);
     const auto backups = mediator_.backups();
     if ((held == held_.all().end() && (lost || !copies_.contains(what.root))) ||
-        (lost && needs_no_copy(what.root)) || std::ranges::count(backups, from) == 0) {
+        std::ranges::count(backups, from) == 0) {
         co_return;
     }
     copies& copy = copies_[what.root];

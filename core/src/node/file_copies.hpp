@@ -38,9 +38,6 @@ public:
     std::map<device_id, std::string> refused(const file_root& root) const;
     /// The backups that are not among those.
     std::vector<device_id> lacking(const file_root& root) const;
-
-    /// The file is here no more, and nobody of this device needs it.
-    task<void> forget(file_root root);
     /// A backup has the file, or has it no more.
     task<void> on_kept(device_id from, wire::file_kept what);
     /// The device can be reached.

@@ -154,19 +154,13 @@ task<result<bytes>> file_keeper::on_keep(device_id from, bool from_backup,
     if (!with_.is_backup) {
         co_return fail(errc::unsupported, "this device is no backup");
     }
-    if (from_backup) {
-        const auto wanted_here = co_await needs_.offered_by_backup(what);
-        if (!wanted_here) {
-            co_return fail(wanted_here.error());
-        }
-        if (!*wanted_here) {
-            co_return codec::encode(wire::nothing{});
-        }
-    } else {
-        auto noted = co_await needs_.offered(what.root, std::move(what.users), std::move(users));
-        if (!noted) {
-            co_return fail(std::move(noted.error()));
-        }
+    const auto wanted_here = from_backup ? co_await needs_.offered_by_backup(what)
+                                         : co_await needs_.offered(what.root, what.users, users);
+    if (!wanted_here) {
+        co_return fail(wanted_here.error());
+    }
+    if (!*wanted_here) {
+        co_return codec::encode(wire::nothing{});
     }
     if (held_.has(what.root)) {
         tasks_.spawn("keep", keep_here(from, what));

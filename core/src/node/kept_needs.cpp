@@ -74,29 +74,34 @@ void kept_needs::revive(replica::file_needs& what) const {
     what.cleared.reset();
 }
 
-task<result<void>> kept_needs::offered(file_root root, std::optional<std::vector<user_id>> users,
+task<result<bool>> kept_needs::offered(file_root root, std::optional<std::vector<user_id>> users,
                                        std::vector<user_id> asker) {
     const bool named = users && !users->empty() && users->size() <= wire::limits::needs_per_file;
     const auto known = all_.find(root);
     if (known == all_.end() && (is_known(root) || !named)) {
-        co_return result<void>();
+        co_return true;
     }
     if (!named) {
         give_up(root);
-        co_return co_await store({root});
+        auto stored = co_await store({root});
+        co_return stored.map([] { return true; });
     }
     replica::file_needs& now = all_[root];
     const bool comes_back = now.erased.has_value();
     const bool more =
         replica::need(now, replica::ordered(std::move(*users)), replica::ordered(std::move(asker)));
+    if (comes_back && now.users.empty()) {
+        co_return false;  // who is named has released it
+    }
     revive(now);
     if (replica::too_many(now)) {
         give_up(root);
     }
     if (!more && !comes_back) {
-        co_return result<void>();
+        co_return true;
     }
-    co_return co_await store({root});
+    auto stored = co_await store({root});
+    co_return stored.map([] { return true; });
 }
 
 task<result<bool>> kept_needs::offered_by_backup(wire::file_keep what) {
@@ -238,10 +243,10 @@ task<result<kept_needs::counts>> kept_needs::sweep() {
         const auto held = held_.all().find(root);
         const std::uint64_t size = held == held_.all().end() ? 0 : held->second;
         const auto done = co_await erase_file(root);
-        if (!done) {
+        if (!done && done.error().code != errc::busy) {
             co_return fail(done.error());
         }
-        if (*done) {
+        if (done && *done) {
             ++erased.files;
             erased.bytes += size;
         }

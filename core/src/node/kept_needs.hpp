@@ -33,11 +33,11 @@ public:
     task<result<void>> load();
 
     /// A device of these users brings a file, and says who needs it. Where it does not know that,
-    /// or names too many, the file is kept for good. Before it is fetched.
-    task<result<void>> offered(file_root root, std::optional<std::vector<user_id>> users,
+    /// or names too many, the file is kept for good. Before it is fetched. False: it is not wanted,
+    /// since it was erased here, and whoever is named has released it.
+    task<result<bool>> offered(file_root root, std::optional<std::vector<user_id>> users,
                                std::vector<user_id> asker);
-    /// Another backup has it. False: it is not wanted here, since it was erased and nobody needs it
-    /// who has not said otherwise here.
+    /// Another backup has it. False as above.
     task<result<bool>> offered_by_backup(wire::file_keep what);
     /// It could not be fetched after all.
     task<void> not_come(file_root root);

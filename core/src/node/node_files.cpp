@@ -34,10 +34,10 @@ void node_parts::make_file_services() {
 /// This device is one of the backups that it tells, where it is one; and so are those that are
 /// given up, since they may come back with what they had.
 own_needs::parts node_parts::needs_parts() {
-    std::function<task<result<void>>(file_root, std::vector<user_id>)> keep_here;
+    std::function<task<result<bool>>(file_root, std::vector<user_id>, user_id)> keep_here;
     if (plays(wire::role::backup)) {
-        keep_here = [this](file_root root, std::vector<user_id> named) {
-            return kept_for->offered(root, std::move(named), {});
+        keep_here = [this](file_root root, std::vector<user_id> named, user_id by) {
+            return kept_for->offered(root, std::move(named), {by});
         };
     }
     return {
@@ -59,7 +59,6 @@ own_needs::parts node_parts::needs_parts() {
             return tell_needs_to(backup, std::move(what));
         },
         std::move(keep_here),
-        [this](file_root root) { return copies->forget(root); },
         with.unneeded_kept};
 }
 
@@ -75,20 +74,17 @@ task<result<bytes>> node_parts::tell_needs_to(device_id backup, wire::file_needs
     co_return co_await kept_for->on_needs(std::move(mine), std::move(what));
 }
 
-/// Those that nobody needs, of this device's users and, at a backup, of anybody.
+/// This device's users say what they need no more; a backup erases what nobody needs.
 task<void> node_parts::clean_files() {
-    const auto dropped = co_await needs->clean();
+    co_await needs->clean();
     const auto erased = co_await kept_for->sweep();
-    if (!dropped || !erased) {
+    if (!erased) {
         env.log.write(log_level::warn, "files",
-                      "files that nobody needs are not erased yet: " +
-                          (dropped ? erased.error() : dropped.error()).message());
-        co_return;
-    }
-    const std::uint64_t count = *dropped + erased->files;
-    if (count > 0) {
-        env.log.write(log_level::info, "files",
-                      "erased " + std::to_string(count) + " files that nobody needs any more");
+                      "files that nobody needs are not erased yet: " + erased.error().message());
+    } else if (erased->files > 0) {
+        env.log.write(
+            log_level::info, "files",
+            "erased " + std::to_string(erased->files) + " files that nobody needs any more");
     }
 }
 

@@ -210,6 +210,7 @@ void node_parts::user_changed(const account_view& who, bool in) {
     reminding->look_anew();
     opening->look_anew();
     joining->look();
+    needs->users_changed();
     connections->announce_users();
     edge->renew();
     change what;

@@ -63,8 +63,6 @@ public:
     /// Single ones of `as` that take place while another single one does, and every series, by
     /// start. What the times of series meet is for between() to find.
     std::vector<const opened_event*> meeting(const user_id& as);
-    /// Has a list been asked for since the start, so that the next one opens little?
-    bool looked_through() const noexcept { return looked_through_; }
     /// Those of `as` that name files.
     std::vector<const opened_event*> with_files(const user_id& as);
     /// One of `as` with that iCalendar UID, or null.

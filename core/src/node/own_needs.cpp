@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crypto/primitives.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -21,6 +22,25 @@ bytes own_need_key(const file_root& root, const user_id& user) {
     return key;
 }
 
+constexpr std::string_view looked_prefix = "files noted of ";
+
+/// Record of kind meta: everything of the user that was here when he signed in has been noted.
+bytes looked_key(const user_id& user) {
+    bytes key = to_bytes(looked_prefix);
+    key.insert(key.end(), user.value.begin(), user.value.end());
+    return key;
+}
+
+digest digest_of(const replica::user_list& users) {
+    bytes all;
+    for (const user_id& user : users) {
+        all.insert(all.end(), user.value.begin(), user.value.end());
+    }
+    return crypto::sha256(all);
+}
+
+replica::user_list ordered_of(const std::set<user_id>& users) { return {users.begin(), users.end()}; }
+
 bool names(const model::event_content& content, const file_root& root) {
     return std::ranges::find(content.files, root, &model::attachment::root) != content.files.end();
 }
@@ -30,7 +50,7 @@ bool is_named_now(const own_needs::parts& with, const std::vector<event_id>& eve
                   const file_root& root, const user_id& user) {
     return std::ranges::any_of(events, [&](const event_id& which) {
         const replica::held_event* const held = with.replica.events().find(which);
-        if (with.replica.events().lost().contains(which)) {
+        if (with.replica.events().lost().contains(which) || with.replica.is_doubtful(which)) {
             return true;
         }
         if (held == nullptr || held->header.kind != envelope_kind::put ||
@@ -64,6 +84,17 @@ task<result<void>> own_needs::load() {
             read->for_good = true;
         }
         all_[where] = std::move(*read);
+    }
+    const auto looked = co_await db_.scan(replica::record_kind::meta);
+    if (!looked) {
+        co_return fail(looked.error());
+    }
+    for (const auto& [key, value] : *looked) {
+        const byte_view view = key;
+        if (key.size() == looked_prefix.size() + user_id::size &&
+            as_text(view.first(looked_prefix.size())) == looked_prefix) {
+            looked_through_.insert(*user_id::from_bytes(view.last(user_id::size)));
+        }
     }
     co_return result<void>();
 }
@@ -136,7 +167,8 @@ void own_needs::note(const place& where) {
     }
 }
 
-/// What comes together is written together. What a crash loses here is noted again by clean().
+/// What comes together is written together. What a crash loses here is found again before anything
+/// is released.
 task<void> own_needs::write() {
     const struct ending {
         bool& writing;
@@ -154,7 +186,8 @@ task<void> own_needs::write() {
 
 task<result<void>> own_needs::write_now() {
     replica::batch writes;
-    for (const auto& [root, user] : std::exchange(unwritten_, {})) {
+    const auto taken = std::exchange(unwritten_, {});
+    for (const auto& [root, user] : taken) {
         const auto now = all_.find({root, user});
         if (now == all_.end()) {
             writes.erase(replica::record_kind::file, own_need_key(root, user));
@@ -166,7 +199,11 @@ task<result<void>> own_needs::write_now() {
     if (writes.empty()) {
         co_return result<void>();
     }
-    co_return co_await db_.apply(std::move(writes));
+    auto written = co_await db_.apply(std::move(writes));
+    if (!written) {
+        unwritten_.insert(taken.begin(), taken.end());  // with what is noted next
+    }
+    co_return written;
 }
 
 task<result<void>> own_needs::expect(file_root root, user_id as, envelope_header in) {
@@ -174,12 +211,16 @@ task<result<void>> own_needs::expect(file_root root, user_id as, envelope_header
     auto written = co_await write_now();
     const auto users = needed_by(root);
     if (written && with_.keep_here && users) {
-        co_return co_await with_.keep_here(root, *users);
+        const auto kept = co_await with_.keep_here(root, *users, as);
+        co_return kept.map([](bool) {});
     }
     co_return written;
 }
 
 std::optional<std::vector<user_id>> own_needs::needed_by(const file_root& root) const {
+    if (!replica::without(ordered_of(signed_in()), ordered_of(looked_through_)).empty()) {
+        return std::nullopt;
+    }
     std::optional<std::vector<user_id>> users;
     for (auto at = all_.lower_bound({root, user_id()}); at != all_.end() && at->first.first == root;
          ++at) {
@@ -205,56 +246,171 @@ bool own_needs::is_over(const file_root& root) const {
     return at != first;
 }
 
-task<result<std::size_t>> own_needs::clean() {
-    if (!with_.ready.caught_up()) {
-        co_return std::size_t{0};  // what was missed may name anything
+void own_needs::users_changed() {
+    if (!std::exchange(looking_, true)) {
+        tasks_.spawn("look through", look_through());
     }
+}
+
+/// Whoever signs in may have events here already, of others who use this device or from an archive;
+/// whoever was signed out may have missed any.
+task<void> own_needs::look_through() {
+    const struct ending {
+        bool& looking;
+        ~ending() { looking = false; }
+    } however_it_ends{looking_};
+    for (bool again = true; again;) {
+        again = false;
+        const auto ours = signed_in();
+        replica::batch writes;
+        for (const user_id& user : std::set(looked_through_)) {
+            if (!ours.contains(user)) {
+                looked_through_.erase(user);
+                writes.erase(replica::record_kind::meta, looked_key(user));
+            }
+        }
+        if (!writes.empty()) {
+            (void)co_await db_.apply(std::move(writes));  // he is looked through again all the same
+        }
+        for (const user_id& user : ours) {
+            if (!looked_through_.contains(user) && co_await note_everything(user)) {
+                again = true;
+            }
+        }
+    }
+}
+
+task<bool> own_needs::note_everything(user_id user) {
+    const auto named = co_await everything_named(user);
+    const auto written = named ? co_await write_now() : fail(errc::unsupported);
+    if (!written || !signed_in().contains(user)) {
+        co_return false;
+    }
+    replica::batch writes;
+    writes.put(replica::record_kind::meta, looked_key(user), bytes{1});
+    const bool stored = (co_await db_.apply(std::move(writes))).has_value();
+    if (stored && signed_in().contains(user)) {
+        looked_through_.insert(user);
+    }
+    co_return stored;
+}
+
+/// By any version of any event that is here and that the user may read, each of which is noted.
+/// Nothing: there is one that cannot be read, or whose fate is not known.
+task<std::optional<std::set<file_root>>> own_needs::everything_named(user_id user) {
+    std::vector<event_id> all;
+    for (const auto& [which, held] : with_.replica.events().all()) {
+        if (held.header.type == event_kind::calendar) {
+            all.push_back(which);
+        }
+    }
+    std::set<file_root> named;
+    if (!with_.replica.events().lost().empty()) {
+        co_return std::nullopt;
+    }
+    std::size_t looked = 0;
+    for (const event_id& which : all) {
+        if (++looked % looked_at_once == 0) {
+            co_await offload(env_, env_.compute, [] { return true; });  // others have their turn
+        }
+        if (!co_await note_named(which, user, named)) {
+            co_return std::nullopt;
+        }
+    }
+    co_return named;
+}
+
+task<bool> own_needs::note_named(event_id which, user_id user, std::set<file_root>& named) {
+    // False: it takes part in this version, and cannot read it.
+    const auto read = [&](const replica::held_event& version) {
+        if (version.header.kind != envelope_kind::put || !version.header.involves(user)) {
+            return true;
+        }
+        const auto opened = with_.opened.read(version, user);
+        for (const model::attachment& file :
+             opened ? opened->content.files : std::vector<model::attachment>()) {
+            named.insert(file.root);
+            add({file.root, user}, version.header);
+        }
+        return opened.has_value();
+    };
+    const replica::held_event* const held = with_.replica.events().find(which);
+    if (with_.replica.is_doubtful(which) || (held != nullptr && !read(*held))) {
+        co_return false;
+    }
+    const auto kept = co_await with_.earlier.kept(which);
+    if (!kept) {
+        co_return false;
+    }
+    for (const auto& past : *kept) {
+        if (past.what.kind != envelope_kind::put) {
+            continue;
+        }
+        const auto version = co_await with_.earlier.read(which, past.what.order);
+        if (!version && version.error().code == errc::not_found) {
+            continue;
+        }
+        if (!version || !read(*version)) {
+            co_return false;
+        }
+    }
+    co_return true;
+}
+
+task<void> own_needs::clean() {
+    if (!with_.ready.caught_up()) {
+        co_return;  // what was missed may name anything
+    }
+    users_changed();  // whoever could not be looked through is tried again
     for (const user_id& user : signed_in()) {
         co_await find_over(user);
     }
-    const auto dropped = co_await drop_old();
+    forget_old();
     for (const device_id& backup : with_.backups()) {
         if (with_.is_reachable(backup)) {
             on_backup(backup);
         }
     }
-    co_return dropped;
 }
 
+/// Cheap first: what the events that are known to have named a file say of it. Where none does any
+/// more, everything that the user has is asked before the file is released.
 task<void> own_needs::find_over(user_id user) {
-    std::set<file_root> current;
-    // What a list has found anyway: files of events that came before there were notes.
-    const auto listed = with_.opened.looked_through() ? with_.opened.with_files(user)
-                                                      : std::vector<const opened_event*>();
-    for (const opened_event* const one : listed) {
-        for (const model::attachment& file : one->content.files) {
-            current.insert(file.root);
-            add({file.root, user}, one->header);
-        }
-    }
-    std::vector<std::pair<place, std::vector<event_id>>> unsure;
+    std::vector<std::pair<place, std::vector<event_id>>> all, unnamed;
     for (const auto& [where, what] : all_) {
-        if (where.second == user && !current.contains(where.first) && !what.for_good) {
-            unsure.emplace_back(where, what.events);
+        if (where.second == user && !what.for_good) {
+            all.emplace_back(where, what.events);
         }
     }
     std::size_t looked = 0;
-    for (const auto& [where, events] : unsure) {
+    for (const auto& [where, events] : all) {
         if (++looked % looked_at_once == 0) {
             co_await offload(env_, env_.compute, [] { return true; });  // others have their turn
         }
-        const bool before = co_await is_named(where, events);
+        const bool named = co_await is_named(where, events);
         const auto now = all_.find(where);
-        if (now == all_.end() || now->second.events != events) {
+        if (now == all_.end() || named != now->second.over.has_value()) {
             continue;
         }
-        // An event may have changed while its history was read.
-        const bool named = before || is_named_now(with_, events, where.first, user);
-        if (named == now->second.over.has_value()) {
-            now->second.over = named ? std::nullopt : std::optional(env_.time.wall());
-            now->second.told.clear();
-            note(where);
+        if (!named) {
+            unnamed.emplace_back(where, events);
+            continue;
         }
+        now->second.over.reset();
+        now->second.told.clear();
+        note(where);
+    }
+    const auto named = unnamed.empty() ? std::nullopt : co_await everything_named(user);
+    for (const auto& [where, events] : unnamed) {
+        const auto now = all_.find(where);
+        // An event may have changed while all were read.
+        if (!named || named->contains(where.first) || now == all_.end() ||
+            now->second.events != events || is_named_now(with_, events, where.first, user)) {
+            continue;
+        }
+        now->second.over = env_.time.wall();
+        now->second.told.clear();
+        note(where);
     }
 }
 
@@ -298,56 +454,27 @@ task<bool> own_needs::is_named(place where, std::vector<event_id> events) {
     co_return false;
 }
 
-/// A backup's copies are for everybody: who needs them is told to it as to any other.
-task<result<std::size_t>> own_needs::drop_old() {
+/// As long as the bytes are here, the row keeps this device from offering them as if they were new.
+void own_needs::forget_old() {
     const timestamp now = env_.time.wall();
     const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(with_.grace).count();
-    const auto here = [this](const file_root& root) {
-        return with_.held.has(root) || with_.held.lost().contains(root);
-    };
-    std::set<file_root> old;
-    std::vector<place> done;
     const auto backups = with_.backups();
-    for (const auto& [where, what] : all_) {
-        const bool waited = what.over && now.ms - what.over->ms >= grace;
-        if (waited && here(where.first) && !with_.keep_here) {
-            old.insert(where.first);
-        } else if (waited) {
-            const bool all_told = std::ranges::all_of(backups, [&](const device_id& one) {
-                return std::ranges::count(what.told, one) > 0;
-            });
-            if (all_told || now.ms - what.over->ms >= grace + told_for) {
-                done.push_back(where);
-            }
+    for (auto at = all_.begin(); at != all_.end();) {
+        const auto here = at++;
+        const auto& [where, what] = *here;
+        if (!what.over || now.ms - what.over->ms < grace || with_.held.has(where.first) ||
+            with_.held.lost().contains(where.first)) {
+            continue;
+        }
+        const bool all_told = std::ranges::all_of(backups, [&](const device_id& one) {
+            return std::ranges::count(what.told, one) > 0;
+        });
+        if (all_told || now.ms - what.over->ms >= grace + told_for) {
+            const place gone = where;
+            all_.erase(here);
+            note(gone);
         }
     }
-    std::size_t dropped = 0;
-    for (const file_root& root : old) {
-        bool over = is_over(root);
-        for (auto at = all_.lower_bound({root, user_id()});
-             over && at != all_.end() && at->first.first == root; ++at) {
-            over = now.ms - at->second.over->ms >= grace;
-        }
-        if (!over) {
-            continue;  // another user of this device needs it, or did just now
-        }
-        auto gone = co_await with_.held.drop(root);
-        if (!gone && gone.error().code != errc::busy) {
-            co_return fail(std::move(gone.error()));
-        }
-        if (gone) {
-            ++dropped;
-            co_await with_.dropped(root);
-        }
-    }
-    for (const place& where : done) {
-        const auto found = all_.find(where);
-        if (found != all_.end() && found->second.over && !here(where.first)) {
-            all_.erase(found);
-            note(where);
-        }
-    }
-    co_return dropped;
 }
 
 void own_needs::on_backup(const device_id& backup) {
@@ -405,19 +532,23 @@ task<result<void>> own_needs::tell_needs(device_id backup) {
             continue;
         }
         const auto known = now.known.find(where);
-        if (everything || known == now.known.end() || known->second != users) {
+        if (everything || known == now.known.end() || known->second != digest_of(users)) {
             groups[std::move(users)].push_back(where);
         }
     }
     wire::file_needs message;
     std::size_t roots = 0, size = 0;
-    std::map<place, replica::user_list> said;
+    std::map<place, digest> said;
     for (const auto& [users, places] : groups) {
-        message.needed.push_back({users, {}});
-        size += users.size() * (user_id::size + 1) + 8;
+        const digest of_users = digest_of(users);
+        bool begun = false;  // in this piece
         for (const place& where : places) {
+            if (!std::exchange(begun, true)) {
+                message.needed.push_back({users, {}});
+                size += users.size() * (user_id::size + 1) + 8;
+            }
             message.needed.back().roots.push_back(where.first);
-            said[where] = users;
+            said[where] = of_users;
             size += file_root::size + 2;
             if (++roots == wire::limits::roots_per_message || size > told_bytes) {
                 auto told = co_await tell_piece(backup, std::exchange(message, {}),
@@ -425,9 +556,8 @@ task<result<void>> own_needs::tell_needs(device_id backup) {
                 if (!told) {
                     co_return told;
                 }
-                message.needed.push_back({users, {}});
-                roots = 0;
-                size = users.size() * (user_id::size + 1) + 8;
+                begun = false;
+                roots = size = 0;
             }
         }
     }
@@ -444,13 +574,13 @@ task<result<void>> own_needs::tell_needs(device_id backup) {
 }
 
 task<result<void>> own_needs::tell_piece(device_id backup, wire::file_needs what,
-                                         std::map<place, replica::user_list> said) {
+                                         std::map<place, digest> said) {
     const auto answer = co_await with_.ask(backup, std::move(what));
     if (!answer) {
         co_return fail(answer.error());
     }
-    for (auto& [where, users] : said) {
-        told_[backup].known[where] = std::move(users);
+    for (const auto& [where, users] : said) {
+        told_[backup].known[where] = users;
     }
     co_return result<void>();
 }

@@ -1,8 +1,8 @@
 // A device's side of who needs which file: which events of its users name it, and who takes part in
 // those. It is told to the backups, and taken back there when no event of the user names the file
 // any more, neither now nor in its history or in the trash: what was never seen to be named here is
-// not taken back from here. A while later the bytes on this device go, too. Rows survive restarts.
-// Owned by the node; core thread only.
+// not taken back from here. The bytes on this device stay: they may be the only ones that somebody
+// else can still fetch. Rows survive restarts. Owned by the node; core thread only.
 #pragma once
 
 #include <functional>
@@ -44,10 +44,9 @@ public:
         std::function<std::vector<device_id>()> backups;
         std::function<bool(const device_id&)> is_reachable;
         std::function<task<result<bytes>>(device_id backup, wire::file_needs what)> ask;
-        /// Of a backup: a file of its own user's is about to be stored here. Else empty.
-        std::function<task<result<void>>(file_root root, std::vector<user_id> users)> keep_here;
-        /// The bytes of the file are not here any more.
-        std::function<task<void>(file_root root)> dropped;
+        /// Of a backup: a file of its own user `by` is about to be stored here. Else empty.
+        std::function<task<result<bool>>(file_root root, std::vector<user_id> users, user_id by)>
+            keep_here;
         duration grace = std::chrono::days(14);  // as kept_needs
     };
     static constexpr std::size_t events_most = 64;  // that name one file
@@ -59,19 +58,22 @@ public:
     void request_stop() noexcept { tasks_.request_stop(); }
     task<void> join() { return tasks_.join(); }
 
+    /// Somebody has signed in or out, and events of his may be here already: they are looked
+    /// through for files.
+    void users_changed();
     /// An event has changed: its files are needed by the users of this device who take part.
     void look(const envelope_header& now);
     /// `as` is about to name the file in the event. Before its bytes are stored or offered.
     task<result<void>> expect(file_root root, user_id as, envelope_header in);
 
-    /// Everybody who may need it, as far as this device knows; nothing: it does not.
+    /// Everybody who may need it, as far as this device knows; nothing: it does not, or has not
+    /// looked through all that its users have.
     std::optional<std::vector<user_id>> needed_by(const file_root& root) const;
     /// An event has named it, and none does any more.
     bool is_over(const file_root& root) const;
 
-    /// Looks which files are needed no more, tells the backups, and erases the bytes of those whose
-    /// grace is over. How many files that were.
-    task<result<std::size_t>> clean();
+    /// Looks which files are needed no more, and tells the backups.
+    task<void> clean();
     /// The backup can be reached: it is told what it does not know yet, and everything at the first
     /// time and twice a day.
     void on_backup(const device_id& backup);
@@ -80,7 +82,7 @@ private:
     using place = std::pair<file_root, user_id>;
     using notes = std::map<place, own_need>;
     struct telling {
-        std::map<place, replica::user_list> known;  // what it was told since the start
+        std::map<place, digest> known;  // the users that it was told of since the start
         std::optional<instant> all;                 // when it was told everything
     };
 
@@ -90,12 +92,16 @@ private:
     task<result<void>> write_now();
     std::set<user_id> signed_in() const;
     task<bool> is_named(place where, std::vector<event_id> events);
+    task<void> look_through();
+    task<bool> note_everything(user_id user);
+    task<std::optional<std::set<file_root>>> everything_named(user_id user);
+    task<bool> note_named(event_id which, user_id user, std::set<file_root>& named);
     task<void> find_over(user_id user);
-    task<result<std::size_t>> drop_old();
+    void forget_old();
     task<void> tell(device_id backup);
     task<result<void>> tell_needs(device_id backup);
     task<result<void>> tell_piece(device_id backup, wire::file_needs what,
-                                  std::map<place, replica::user_list> said);
+                                  std::map<place, digest> said);
     task<result<void>> tell_released(device_id backup);
     replica::user_list told_users(const place& where, const own_need& what,
                                   const std::set<user_id>& ours) const;
@@ -109,6 +115,8 @@ private:
     std::map<device_id, telling> told_;
     std::set<device_id> telling_;
     std::map<place, timestamp> named_until_;  // by an earlier version, which is kept so long
+    std::set<user_id> looked_through_;  // everything of theirs that was here has been noted
+    bool looking_ = false;
     task_scope tasks_;
 };
 
