@@ -41,8 +41,14 @@ std::uint32_t opener::look(const std::vector<discovery::load>& loads, bool advis
     const bool joining = opened_at_ && now - *opened_at_ < with_.joins_within;
     const std::uint64_t there = joining ? std::max(alive, expected_) : alive;
     const std::uint64_t room_soon = room + (there - alive) * each;
-    const double coming = come_per_second(edges, loads.size(), now) *
-                          std::chrono::duration<double>(with_.again_after).count();
+    const double rate = come_per_second(edges, loads.size(), now);
+    const double coming = rate * std::chrono::duration<double>(with_.again_after).count();
+    // What was heard of the others is up to a minute old: they have more by now.
+    double since_heard = 0;
+    for (const discovery::load& one : loads) {
+        since_heard += std::chrono::duration<double>(now - one.heard).count();
+    }
+    edges += static_cast<std::uint64_t>(rate * since_heard / static_cast<double>(loads.size()));
     const std::uint64_t missing = with_.least > there ? with_.least - there : 0;
     const bool full = advised || edges * 100 > room_soon * full_above ||
                       static_cast<double>(edges) + coming * ahead > static_cast<double>(room_soon);
