@@ -110,7 +110,9 @@ _calboxctl() {
                 COMPREPLY+=("$file")
             done < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
         else
-            COMPREPLY+=("${line%%$'\t'*}")
+            # Others name events and categories: what bash would read as more than a word is quoted.
+            printf -v line '%q' "${line%%$'\t'*}"
+            COMPREPLY+=("$line")
         fi
     done < <("${COMP_WORDS[0]}" __complete -- "${words[@]}" 2>/dev/null)
 }

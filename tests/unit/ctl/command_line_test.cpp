@@ -222,7 +222,8 @@ TEST(completion, works_in_bash) {
     folder here;
     // A stand-in that shows what the script asks, and answers.
     here.write("calboxctl", "#!/bin/sh\necho \"$@\" > " + (here / "asked").string() +
-                                "\nprintf 'edit\\tChanges\\n'\n");
+                                "\nprintf 'edit\\tChanges\\n'\n"
+                                "printf '%s\\n' 'a`b c' '$(d);e' 'alice/1.7' '@choir'\n");
     std::filesystem::permissions(here / "calboxctl", std::filesystem::perms::owner_all);
     here.write("test.sh", completion_script("bash") + "\nCOMP_WORDS=('" +
                               (here / "calboxctl").string() +
@@ -230,7 +231,8 @@ TEST(completion, works_in_bash) {
                               "echo \"${COMPREPLY[*]}\" > " +
                               (here / "reply").string() + "\n");
     ASSERT_EQ(std::system(("bash " + (here / "test.sh").string()).c_str()), 0);
-    EXPECT_EQ(here.read("reply"), "edit\n");
+    EXPECT_EQ(here.read("reply"), "edit a\\`b\\ c \\$\\(d\\)\\;e alice/1.7 @choir\n")
+        << "what somebody else has named stays a word";
     EXPECT_EQ(here.read("asked"), "__complete -- events e\n");
 }
 

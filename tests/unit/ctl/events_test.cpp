@@ -469,6 +469,7 @@ TEST_F(events, categories_and_colour_are_set_taken_off_and_looked_for) {
     answer = http_answer(200, json{{"events", json::array()}}.dump());
     ASSERT_EQ(alice.run({"events", "list", "--category", "art & work"}).status, 0);
     EXPECT_EQ(daemon.last().target, "/v1/events?category=art%20%26%20work");
+    event["categories"].push_back(":files");  // is no word for the shell to look for files
     answer = http_answer(200, json{{"events", {event, event}}}.dump());
     const person typing{.socket = {}};
     EXPECT_EQ(
