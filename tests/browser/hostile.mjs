@@ -20,10 +20,10 @@ const others = [
   'constructor', 'toString', 'hasOwnProperty', '[object Object]', '0', '-1', '1e309',
 ]
 export const hostile = [...scripts.flatMap((js) => frames.map((frame) => frame(js))), ...others]
-/** The same as categories: at most 64 bytes, without commas. */
+/** The same as categories: at most 64 bytes, without commas and what reorders the text around it. */
 export const categories = hostile.map((text) => {
   let made = ''
-  for (const letter of text.replaceAll(',', ';')) if (new TextEncoder().encode(made + letter).length <= 64) made += letter
+  for (const letter of text.replaceAll(',', ';').replace(/[\u202a-\u202e\u2066-\u2069]/g, '')) if (new TextEncoder().encode(made + letter).length <= 64) made += letter
   return made.trim()
 })
 /** The same as names of files, of which '/' and their like are no part. */

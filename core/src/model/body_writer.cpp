@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> time_parameters = {"TZID", "VALUE", zone_parameter};
 constexpr std::array<std::string_view, 2> stamp_parameters = {"TZID", milliseconds_parameter};
+constexpr std::array<std::string_view, 1> category_parameters = {"LANGUAGE"};
 constexpr std::array<std::string_view, 1> answer_parameters = {answer_parameter};
 
 /// Properties that are written from typed fields: those of `previous` do not pass.
@@ -129,7 +130,14 @@ public:
         for (const std::string& name : names) {
             list += (list.empty() ? "" : ",") + escape_text(name);
         }
-        add("CATEGORIES", std::move(list));
+        if (list.empty()) {
+            return;
+        }
+        // The language of one of several lines is not that of all names.
+        const std::vector<property>& old = before_ == nullptr ? none : before_->properties;
+        const bool several = std::ranges::count(old, "CATEGORIES", &property::name) > 1;
+        add_line({"CATEGORIES", {}, std::move(list)},
+                 std::span(category_parameters.data(), several ? 1 : 0));
     }
     void add_color(const std::string& name) {
         if (before_ != nullptr && color_of(*before_) == name) {

@@ -48,10 +48,10 @@ std::string without_spaces_around(std::string_view name) {
                : std::string(name.substr(first, name.find_last_not_of(' ') - first + 1));
 }
 
-bool is_one_line(std::string_view text) noexcept {
+bool is_plain_line(std::string_view text) noexcept {
     while (!text.empty()) {
         const code_point next = first_code_point(text);
-        if (next.length == 0 || is_control(next.value)) {
+        if (next.length == 0 || is_control(next.value) || is_bidirectional_override(next.value)) {
             return false;
         }
         text.remove_prefix(next.length);
@@ -89,7 +89,8 @@ std::string color_name(std::string_view name) { return in_small_letters(name); }
 std::vector<std::string> categories_of(const component& event) {
     std::vector<std::string> names;
     const auto is_new = [&](const std::string& name) {
-        return !name.empty() && name.size() <= wire::limits::category_bytes && is_one_line(name) &&
+        return !name.empty() && name.size() <= wire::limits::category_bytes &&
+               is_plain_line(name) &&
                std::ranges::none_of(
                    names, [&](const std::string& other) { return is_same_category(name, other); });
     };

@@ -66,14 +66,14 @@ std::string change_text(const local_time& id, const std::optional<changed_occurr
     if (what->time.zone != series.time.zone) {
         text += " " + what->time.zone;
     }
-    const auto add = [&](const std::string& own, const std::string& all) {
-        text += own == all ? "" : ", " + own;
+    const auto add = [&](const char* field, const std::string& own, const std::string& all) {
+        text += own == all ? "" : ", " + (own.empty() ? std::string("no ") + field : own);
     };
-    add(what->title, series.title);
-    add(what->place, series.place);
-    add(what->info, series.info);
-    add(joined(what->categories), joined(series.categories));
-    add(what->color, series.color);
+    add("title", what->title, series.title);
+    add("place", what->place, series.place);
+    add("categories", joined(what->categories), joined(series.categories));
+    add("colour", what->color, series.color);
+    add("info", what->info, series.info);  // at the end: it may be long, and is cut then
     return text;
 }
 

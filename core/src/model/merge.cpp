@@ -56,6 +56,20 @@ std::vector<attachment> merge_files(const std::vector<attachment>& base,
     return merged;
 }
 
+std::vector<std::string> merge_categories(const std::vector<std::string>& base,
+                                          const std::vector<std::string>& mine,
+                                          const std::vector<std::string>& theirs) {
+    std::vector<std::string> merged = merge_sets(base, mine, theirs, is_same_category);
+    for (std::string& name : merged) {
+        const auto my = std::ranges::find_if(
+            mine, [&](const std::string& one) { return is_same_category(one, name); });
+        if (my != mine.end() && std::ranges::find(base, name) != base.end()) {
+            name = *my;  // only I may have written it in other letters
+        }
+    }
+    return category_set(std::move(merged));
+}
+
 /// Somebody answers for himself, so that two answers of one person are of his two devices; and of
 /// two changes of one time of a series one can be had. Where both changed the same, theirs, which
 /// is committed.
@@ -164,7 +178,8 @@ merged_text merge(const version_text& base, const version_text& mine, const vers
     all.one("time", [](auto& of) -> auto& { return of.content.time; });
     all.one("place", [](auto& of) -> auto& { return of.content.place; });
     all.one("info", [](auto& of) -> auto& { return of.content.info; });
-    all.set("categories", [](auto& of) -> auto& { return of.content.categories; }, unite);
+    all.set(
+        "categories", [](auto& of) -> auto& { return of.content.categories; }, merge_categories);
     all.one("color", [](auto& of) -> auto& { return of.content.color; });
     all.one("recurrence", [](auto& of) -> auto& { return of.content.recurrence; });
     all.set("added_times", [](auto& of) -> auto& { return of.content.added_times; }, unite);
@@ -181,7 +196,10 @@ merged_text merge(const version_text& base, const version_text& mine, const vers
     merged_text made = all.take();
     event_content& content = made.text.content;
     std::ranges::sort(content.added_times);
-    content.categories = category_set(std::move(content.categories));
+    if (content.categories.size() > wire::limits::categories) {
+        content.categories = theirs.content.categories;
+        made.both.push_back("categories");
+    }
     const auto takes_part = [&](const std::string& person) {
         return std::ranges::find(content.participants, person) != content.participants.end();
     };

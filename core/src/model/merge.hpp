@@ -30,18 +30,18 @@ struct merged_text {
 
 /// Three-way merge of two versions that were made from `base`. Categories, participants, those who
 /// declined, answers, files and single times of a series are sets: what either added is there, what
-/// either removed is not; one time that both changed is in `both`. A file that both changed is
-/// there twice: mine under the name that kept_beside() gives it, with the name of who added it and
-/// the day.
+/// either removed is not; one time that both changed is in `both`, and so are categories of which
+/// there would be more than an event may have. A file that both changed is there twice: mine under
+/// the name that kept_beside() gives it, with the name of who added it and the day.
 merged_text merge(const version_text& base, const version_text& mine, const version_text& theirs);
 
 /// The set of what either added to `base`, without what either removed; in the order of `theirs`,
-/// then `mine`.
-template <class Member>
+/// then `mine`. `same` says which members are one.
+template <class Member, class Same = std::equal_to<>>
 std::vector<Member> merge_sets(const std::vector<Member>& base, const std::vector<Member>& mine,
-                               const std::vector<Member>& theirs) {
-    const auto has = [](const std::vector<Member>& all, const Member& one) {
-        return std::ranges::find(all, one) != all.end();
+                               const std::vector<Member>& theirs, Same same = {}) {
+    const auto has = [same](const std::vector<Member>& all, const Member& one) {
+        return std::ranges::any_of(all, [&](const Member& other) { return same(one, other); });
     };
     std::vector<Member> merged;
     for (const Member& one : theirs) {

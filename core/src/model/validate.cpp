@@ -149,6 +149,15 @@ result<void> check_people(const event_content& content) {
                       lines::one);
 }
 
+bool has_bidirectional_override(std::string_view text) noexcept {
+    for (; !text.empty(); text.remove_prefix(first_code_point(text).length)) {
+        if (is_bidirectional_override(first_code_point(text).value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 result<void> check_categories(const std::vector<std::string>& names) {
     if (names.size() > wire::limits::categories) {
         return fail(errc::too_large, "an event has at most 16 categories");
@@ -165,6 +174,10 @@ result<void> check_categories(const std::vector<std::string>& names) {
         if (name.find(',') != std::string::npos) {
             return fail(errc::invalid_argument,
                         "the name of a category has no comma: a comma separates two");
+        }
+        if (has_bidirectional_override(name)) {
+            return fail(errc::invalid_argument,
+                        "the name of a category has no characters that reorder the text around it");
         }
     }
     return {};

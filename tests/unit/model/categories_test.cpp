@@ -105,10 +105,14 @@ TEST_F(categories_test, of_other_programs_stay_to_the_letter_until_they_are_chan
     content.categories = {"C"};
     content.color = "teal";
     text = written(content, ical(lines));
-    EXPECT_TRUE(has_line(text, "CATEGORIES;LANGUAGE=en:C")) << text;
+    EXPECT_TRUE(has_line(text, "CATEGORIES:C")) << "of one language none knows: " << text;
     EXPECT_TRUE(has_line(text, "COLOR;X-P=1:teal"));
     EXPECT_EQ(text.find("Work"), std::string::npos);
     EXPECT_EQ(read(text), content) << "none is there twice";
+    const std::string one = ical("CATEGORIES;LANGUAGE=en:Work\r\n");
+    content = read(one);
+    content.categories = {"C"};
+    EXPECT_TRUE(has_line(written(content, one), "CATEGORIES;LANGUAGE=en:C"));
     // A colour that is none of the names is nobody's, and is left to who can read it.
     content = read(ical("COLOR:#ff0000\r\n"));
     EXPECT_EQ(content.color, "");
@@ -136,6 +140,12 @@ TEST_F(categories_test, what_people_may_name) {
     EXPECT_EQ(refusal({"a,b"}).code, errc::invalid_argument);
     EXPECT_EQ(refusal({"a\nb"}).code, errc::invalid_argument);
     EXPECT_EQ(refusal({"\xff"}).code, errc::invalid_argument);
+    EXPECT_EQ(refusal({"\xd7\xa9\xe2\x80\x8f"}).code, errc::ok) << "a mark that Hebrew needs";
+    for (const char* const turned : {"x\xe2\x80\xae", "a\xe2\x81\xa6"}) {
+        EXPECT_EQ(refusal({turned}).code, errc::invalid_argument);
+        const std::string both = std::string("CATEGORIES:") + turned + ",b\r\n";
+        EXPECT_EQ(read(ical(both)).categories, names{"b"});
+    }
     names many;
     for (char c = 'a'; c < 'a' + 17; ++c) {
         many.emplace_back(1, c);
@@ -169,6 +179,39 @@ TEST_F(categories_test, of_two_versions_both_are_there) {
     EXPECT_EQ(made.both, std::vector<std::string_view>{"color"});
 }
 
+TEST_F(categories_test, a_name_in_other_letters_is_the_same_where_versions_meet) {
+    const auto merged = [](names was, names my, names their) {
+        version_text base, mine, theirs;
+        base.content = mine.content = theirs.content = sample_content();
+        base.content.categories = std::move(was);
+        mine.content.categories = std::move(my);
+        theirs.content.categories = std::move(their);
+        return merge(base, mine, theirs).text.content.categories;
+    };
+    EXPECT_EQ(merged({"work"}, {}, {"Work"}), names{}) << "I took it off";
+    EXPECT_EQ(merged({"work"}, {"Work"}, {}), names{}) << "they took it off";
+    EXPECT_EQ(merged({"work"}, {"Work"}, {"work"}), names{"Work"});
+    EXPECT_EQ(merged({"work"}, {"work"}, {"Work"}), names{"Work"});
+    EXPECT_EQ(merged({"work"}, {"Work"}, {"WORK"}), names{"WORK"});
+    EXPECT_EQ(merged({}, {"Work", "art"}, {"work"}), (names{"art", "work"}));
+}
+
+TEST_F(categories_test, more_than_an_event_may_have_are_changed_by_both) {
+    version_text base, mine, theirs;
+    base.content = sample_content();
+    mine = theirs = base;
+    for (char c = 'a'; c < 'a' + 9; ++c) {
+        mine.content.categories.push_back("my " + std::string(1, c));
+        theirs.content.categories.push_back("their " + std::string(1, c));
+    }
+    const auto made = merge(base, mine, theirs);
+    EXPECT_EQ(made.both, std::vector<std::string_view>{"categories"});
+    EXPECT_EQ(made.text.content.categories, theirs.content.categories);
+    EXPECT_TRUE(validate(made.text.content));
+    mine.content.categories.resize(7);
+    EXPECT_TRUE(merge(base, mine, theirs).fits()) << "sixteen there may be";
+}
+
 TEST_F(categories_test, history_says_what_changed) {
     event_content before = sample_content(), after = before;
     before.categories = {"art"};
@@ -180,9 +223,15 @@ TEST_F(categories_test, history_says_what_changed) {
     const local_time id{2026, 5, 20, 14, 0, 0};
     event_content one = after;
     one.changed[id] = changed_occurrence{one.title, one.info, one.place, one.time, {"fun"}, "gold"};
-    const auto changes = difference({after, 0}, {one, 0});
+    auto changes = difference({after, 0}, {one, 0});
     ASSERT_EQ(changes.size(), 1U);
     EXPECT_TRUE(changes[0].after.ends_with(", fun, gold")) << changes[0].after;
+    const std::string times = changes[0].after.substr(0, changes[0].after.find(", fun"));
+    one.changed[id] = changed_occurrence{one.title, std::string(2'000, 'x'), "", one.time, {}, ""};
+    changes = difference({after, 0}, {one, 0});
+    ASSERT_EQ(changes.size(), 1U);
+    EXPECT_TRUE(changes[0].after.starts_with(times + ", no place, no categories, no colour, xxx"))
+        << changes[0].after;
 }
 
 TEST_F(categories_test, a_time_of_a_series_follows_where_it_has_none_of_its_own) {
