@@ -22,6 +22,9 @@ try {
   const dropped = []
   alice.page.on('requestfailed', (one) => { if (!one.url().endsWith('/v1/watch')) dropped.push(one.url()) })
   alice.page.on('response', (one) => { if (one.status() >= 400) dropped.push(`${one.status()} ${one.url()}`) })
+  const lists_under_way = new Set()
+  alice.page.on('request', (one) => { if (new URL(one.url()).pathname === '/v1/events') lists_under_way.add(one) })
+  for (const over of ['requestfinished', 'requestfailed']) alice.page.on(over, (one) => lists_under_way.delete(one))
   await alice.page.goto(alices)
   await alice.page.getByRole('navigation').waitFor({ timeout: 120_000 })
   await alice.page.addInitScript(noteTheFirst)
@@ -31,7 +34,8 @@ try {
     await alice.page.reload()
     paints.push(await (await alice.page.waitForFunction(() => window.drawn, undefined, { timeout: 120_000 })).jsonValue())
   }
-  // The limit: to fetch the list and to read it, and to draw nothing.
+  // The limit: to fetch the list and to read it, and to draw nothing; not to wait for the page, which reads it, too.
+  while (lists_under_way.size > 0) await alice.page.waitForTimeout(50)
   const lists = await alice.page.evaluate(async () => {
     const taken = []
     for (let tries = 0; tries < 5; tries++) {

@@ -22,13 +22,14 @@ import page_test  # noqa: E402
 
 
 def fill(person, count: int) -> None:
-    """`count` events over the year around today, none overlapping another."""
+    """`count` events over the year around today, none overlapping another, every second one with categories."""
     first = datetime.datetime.now(datetime.timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0) - datetime.timedelta(days=30)
     step = datetime.timedelta(days=395) / count
     asking = harness.UnixConnection(person.daemon.socket, timeout=60)
     for number in range(count):
         start, end = first + number * step, first + number * step + step * 0.8
-        draft = {"title": f"event {number}", "start": start.strftime("%Y-%m-%dT%H:%M:%S"), "end": end.strftime("%Y-%m-%dT%H:%M:%S")}
+        draft = {"title": f"event {number}", "start": start.strftime("%Y-%m-%dT%H:%M:%S"), "end": end.strftime("%Y-%m-%dT%H:%M:%S"),
+                 "categories": [f"kind {number % 40}", "bench"] if number % 2 else []}
         asking.request("POST", "/v1/events", body=json.dumps(draft), headers={"Content-Type": "application/json"})
         answer = asking.getresponse()
         harness.expect(answer.status == 201, f"event {number}: {answer.status} {answer.read()!r}")
