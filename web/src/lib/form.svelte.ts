@@ -75,7 +75,7 @@ export class Form {
   }
   draft(): Draft {
     return {
-      title: this.title, info: this.info, place: this.place, categories: this.categories.split(',').map((name) => name.trim()).filter(Boolean), color: this.color, participants: [...this.people], guests_may: [...this.guestsMay],
+      title: this.title, info: this.info, place: this.place, categories: this.categories.split(',').map((name) => name.replace(/^ +| +$/g, '')).filter(Boolean), color: this.color, participants: [...this.people], guests_may: [...this.guestsMay],
       ...draftTimes(this.start, this.end, this.allDay, this.zone), ...(this.rule ? { recurrence: this.recurrence } : {}),
     }
   }

@@ -68,8 +68,12 @@ class Store {
     .sort((a, b) => span(a).start.getTime() - span(b).start.getTime() || a.id.localeCompare(b.id)))
   /** Every event once, a series at its next time. */
   listed = $derived([...this.events.values()].sort((a, b) => this.timesOf(a).start.getTime() - this.timesOf(b).start.getTime() || a.id.localeCompare(b.id)))
-  /** Those in use, by their names in small letters. */
-  categories = $derived(new Map([...this.events.values(), ...this.times.values()].flatMap((one) => one.categories.map((name) => [name.toLowerCase(), name] as const)).sort()))
+  /** Those in use, by their names in small letters: as many as a choice can hold, with the one that is chosen. */
+  categories = $derived.by(() => {
+    const found = new Map<string, string>(), chosen = this.category
+    for (const all of [this.events, this.times]) for (const one of all.values()) for (const name of one.categories) found.set(name.toLowerCase(), name)
+    return new Map([...[...found].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, 500), ...(chosen ? [[chosen, found.get(chosen) ?? chosen] as const] : [])])
+  })
   invitations = $derived(this.listed.filter((one) => this.isInvitation(one) && this.timesOf(one).end > this.now))
 
   constructor() {
@@ -172,8 +176,8 @@ class Store {
   }
   end() {
     this.#stop?.abort()
-    this.session = null
-    this.open = null
+    this.session = this.open = null
+    this.category = ''
     this.events = new Map()
     this.times = new Map()
     this.users = []
