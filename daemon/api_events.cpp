@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "api_calls.hpp"
+#include "model/categories.hpp"
 
 namespace calbox::daemon {
 
@@ -248,7 +249,7 @@ outcome get_events(call& one) {
         query.text = *text;
     }
     if (const std::string* const category = one.asked_for("category")) {
-        query.category = *category;
+        query.category = model::category_set({*category}).front();  // without spaces around it
     }
     const std::string* const expand = one.asked_for("expand");
     if (expand != nullptr && *expand != "true" && *expand != "false") {
