@@ -35,10 +35,13 @@ private:
 digest content_digest(const model::event_content& content, std::uint32_t guests_may) {
     joined all;
     all.add(content.uid).add(content.title).add(content.info).add(content.place);
-    all.add(content.color).add(content.categories.size());
-    for (const std::string& one : content.categories) {
-        all.add(one);
-    }
+    const auto add_sorting = [&](const auto& what) {
+        all.add(what.color).add(what.categories.size());
+        for (const std::string& one : what.categories) {
+            all.add(one);
+        }
+    };
+    add_sorting(content);
     all.add(content.time.start.text()).add(content.time.end.text()).add(content.time.zone);
     all.add(content.time.all_day ? 1 : 0).add(content.recurrence).add(content.organizer);
     for (const model::local_time& one : content.added_times) {
@@ -50,6 +53,7 @@ digest content_digest(const model::event_content& content, std::uint32_t guests_
             all.add(change->title).add(change->info).add(change->place);
             all.add(change->time.start.text()).add(change->time.end.text());
             all.add(change->time.zone).add(change->time.all_day ? 1 : 0);
+            add_sorting(*change);
         }
     }
     all.add(content.participants.size());
