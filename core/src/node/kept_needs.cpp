@@ -81,6 +81,9 @@ task<result<bool>> kept_needs::offered(file_root root, std::optional<std::vector
     if (known == all_.end() && (is_known(root) || !named)) {
         co_return true;
     }
+    if (users && users->empty() && !known->second.erased) {
+        co_return true;  // whoever brings it has released it, and names nobody else
+    }
     if (!named) {
         give_up(root);
         auto stored = co_await store({root});

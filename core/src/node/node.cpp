@@ -467,6 +467,7 @@ task<void> node_parts::keep_certificate() {
 }
 
 task<void> node_parts::clean_history() {
+    needs->begin_looking();
     co_await sleep_for(env, first_cleaning);
     while (true) {
         const auto erased = co_await replica->earlier().sweep();

@@ -27,8 +27,6 @@ bytes looked_key(const user_id& user) {
     return key;
 }
 
-replica::user_list ordered_of(const std::set<user_id>& users) { return {users.begin(), users.end()}; }
-
 bool names(const model::event_content& content, const file_root& root) {
     return std::ranges::find(content.files, root, &model::attachment::root) != content.files.end();
 }
@@ -206,21 +204,21 @@ task<result<void>> own_needs::expect(file_root root, user_id as, envelope_header
 }
 
 std::optional<std::vector<user_id>> own_needs::needed_by(const file_root& root) const {
-    if (!replica::without(ordered_of(signed_in()), ordered_of(looked_through_)).empty()) {
-        return std::nullopt;
-    }
+    const auto ours = signed_in();
+    const bool all_looked_through = std::ranges::all_of(
+        ours, [this](const user_id& user) { return looked_through_.contains(user); });
     std::optional<std::vector<user_id>> users;
     for (auto at = all_.lower_bound({root, user_id()}); at != all_.end() && at->first.first == root;
          ++at) {
-        if (at->second.for_good) {
+        if (at->second.for_good || !looked_through_.contains(at->first.second)) {
             return std::nullopt;
         }
-        if (!at->second.over) {
-            users = users.value_or(std::vector<user_id>());
-            users->insert(users->end(), at->second.users.begin(), at->second.users.end());
-        }
+        users = users.value_or(std::vector<user_id>());
+        const auto some = told_users(at->first, at->second, ours);
+        users->insert(users->end(), some.begin(), some.end());
     }
-    return users ? std::optional(replica::ordered(std::move(*users))) : std::nullopt;
+    return users && all_looked_through ? std::optional(replica::ordered(std::move(*users)))
+                                       : std::nullopt;
 }
 
 bool own_needs::is_over(const file_root& root) const {
@@ -235,6 +233,18 @@ bool own_needs::is_over(const file_root& root) const {
 }
 
 void own_needs::users_changed() {
+    ++changes_;
+    const auto ours = signed_in();
+    for (const user_id& user : std::set(looked_through_)) {
+        if (!ours.contains(user)) {
+            looked_through_.erase(user);
+            unmarked_.insert(user);
+        }
+    }
+    begin_looking();
+}
+
+void own_needs::begin_looking() {
     if (!std::exchange(looking_, true)) {
         tasks_.spawn("look through", look_through());
     }
@@ -247,69 +257,73 @@ task<void> own_needs::look_through() {
         bool& looking;
         ~ending() { looking = false; }
     } however_it_ends{looking_};
-    for (bool again = true; again;) {
-        again = false;
-        const auto ours = signed_in();
+    std::optional<std::uint64_t> looked;
+    while (looked != changes_) {
+        looked = changes_;
         replica::batch writes;
-        for (const user_id& user : std::set(looked_through_)) {
-            if (!ours.contains(user)) {
-                looked_through_.erase(user);
-                writes.erase(replica::record_kind::meta, looked_key(user));
-            }
+        for (const user_id& user : std::exchange(unmarked_, {})) {
+            writes.erase(replica::record_kind::meta, looked_key(user));
         }
         if (!writes.empty()) {
             (void)co_await db_.apply(std::move(writes));  // he is looked through again all the same
         }
-        for (const user_id& user : ours) {
-            if (!looked_through_.contains(user) && co_await note_everything(user)) {
-                again = true;
+        for (const user_id& user : signed_in()) {
+            if (!looked_through_.contains(user)) {
+                co_await note_everything(user);
             }
         }
     }
 }
 
-task<bool> own_needs::note_everything(user_id user) {
-    const auto named = co_await everything_named(user);
-    const auto written = named ? co_await write_now() : fail(errc::unsupported);
-    if (!written || !signed_in().contains(user)) {
-        co_return false;
+task<void> own_needs::note_everything(user_id user) {
+    const auto then = changes_;
+    const auto found = co_await everything_named(user);
+    const auto written = found ? co_await write_now() : fail(errc::io_failed);
+    if (!written || then != changes_) {
+        co_return;
     }
     replica::batch writes;
     writes.put(replica::record_kind::meta, looked_key(user), bytes{1});
-    const bool stored = (co_await db_.apply(std::move(writes))).has_value();
-    if (stored && signed_in().contains(user)) {
+    const auto stored = co_await db_.apply(std::move(writes));
+    if (then != changes_) {
+        unmarked_.insert(user);
+    } else if (stored) {
         looked_through_.insert(user);
     }
-    co_return stored;
 }
 
 /// By any version of any event that is here and that the user may read, each of which is noted.
-/// Nothing: there is one that cannot be read, or whose fate is not known.
-task<std::optional<std::set<file_root>>> own_needs::everything_named(user_id user) {
+/// Nothing: the disk failed.
+task<std::optional<own_needs::findings>> own_needs::everything_named(user_id user) {
     std::vector<event_id> all;
     for (const auto& [which, held] : with_.replica.events().all()) {
         if (held.header.type == event_kind::calendar) {
             all.push_back(which);
         }
     }
-    std::set<file_root> named;
-    if (!with_.replica.events().lost().empty()) {
-        co_return std::nullopt;
-    }
+    findings found;
     std::size_t looked = 0;
     for (const event_id& which : all) {
         if (++looked % looked_at_once == 0) {
             co_await offload(env_, env_.compute, [] { return true; });  // others have their turn
         }
-        if (!co_await note_named(which, user, named)) {
+        const auto whole = co_await note_named(which, user, found.named);
+        if (!whole) {
             co_return std::nullopt;
         }
+        if (!*whole && !found.unclear) {
+            found.unclear = which;
+        }
     }
-    co_return named;
+    if (!found.unclear && !with_.replica.events().lost().empty()) {
+        found.unclear = *with_.replica.events().lost().begin();
+    }
+    co_return found;
 }
 
-task<bool> own_needs::note_named(event_id which, user_id user, std::set<file_root>& named) {
-    // False: it takes part in this version, and cannot read it.
+/// False: the user takes part in a version and cannot read it, or the fate of an edit is unknown.
+task<result<bool>> own_needs::note_named(event_id which, user_id user,
+                                         std::set<file_root>& named) {
     const auto read = [&](const replica::held_event& version) {
         if (version.header.kind != envelope_kind::put || !version.header.involves(user)) {
             return true;
@@ -323,12 +337,10 @@ task<bool> own_needs::note_named(event_id which, user_id user, std::set<file_roo
         return opened.has_value();
     };
     const replica::held_event* const held = with_.replica.events().find(which);
-    if (with_.replica.is_doubtful(which) || (held != nullptr && !read(*held))) {
-        co_return false;
-    }
+    bool whole = !with_.replica.is_doubtful(which) && (held == nullptr || read(*held));
     const auto kept = co_await with_.earlier.kept(which);
     if (!kept) {
-        co_return false;
+        co_return fail(kept.error());
     }
     for (const auto& past : *kept) {
         if (past.what.kind != envelope_kind::put) {
@@ -338,18 +350,19 @@ task<bool> own_needs::note_named(event_id which, user_id user, std::set<file_roo
         if (!version && version.error().code == errc::not_found) {
             continue;
         }
-        if (!version || !read(*version)) {
-            co_return false;
+        if (!version) {
+            co_return fail(version.error());
         }
+        whole = read(*version) && whole;
     }
-    co_return true;
+    co_return whole;
 }
 
 task<void> own_needs::clean() {
+    begin_looking();  // whoever could not be looked through is tried again
     if (!with_.ready.caught_up()) {
         co_return;  // what was missed may name anything
     }
-    users_changed();  // whoever could not be looked through is tried again
     for (const user_id& user : signed_in()) {
         co_await find_over(user);
     }
@@ -376,6 +389,9 @@ task<void> own_needs::find_over(user_id user) {
             co_await offload(env_, env_.compute, [] { return true; });  // others have their turn
         }
         const bool named = co_await is_named(where, events);
+        if (!signed_in().contains(user)) {
+            co_return;
+        }
         const auto now = all_.find(where);
         if (now == all_.end() || named != now->second.over.has_value()) {
             continue;
@@ -388,11 +404,23 @@ task<void> own_needs::find_over(user_id user) {
         now->second.told.clear();
         note(where);
     }
-    const auto named = unnamed.empty() ? std::nullopt : co_await everything_named(user);
+    if (unnamed.empty()) {
+        co_return;
+    }
+    const auto found = co_await everything_named(user);
+    if (found && found->unclear) {
+        env_.log.write(log_level::warn, "files",
+                       "files of deleted events are not given up, since it is not clear what an "
+                       "event says: " +
+                           with_.who.id_text(*found->unclear));
+    }
+    if (!found || found->unclear || !signed_in().contains(user)) {
+        co_return;
+    }
     for (const auto& [where, events] : unnamed) {
         const auto now = all_.find(where);
         // An event may have changed while all were read.
-        if (!named || named->contains(where.first) || now == all_.end() ||
+        if (found->named.contains(where.first) || now == all_.end() ||
             now->second.events != events || is_named_now(with_, events, where.first, user)) {
             continue;
         }

@@ -61,13 +61,15 @@ public:
     /// Somebody has signed in or out, and events of his may be here already: they are looked
     /// through for files.
     void users_changed();
+    /// Looks through what has not been yet; at the start, when the users are there.
+    void begin_looking();
     /// An event has changed: its files are needed by the users of this device who take part.
     void look(const envelope_header& now);
     /// `as` is about to name the file in the event. Before its bytes are stored or offered.
     task<result<void>> expect(file_root root, user_id as, envelope_header in);
 
-    /// Everybody who may need it, as far as this device knows; nothing: it does not, or has not
-    /// looked through all that its users have.
+    /// Everybody who may need it, as far as this device knows, and none of its users who have
+    /// released it; nothing: it does not know, or has not looked through all that its users have.
     std::optional<std::vector<user_id>> needed_by(const file_root& root) const;
     /// An event has named it, and none does any more.
     bool is_over(const file_root& root) const;
@@ -81,6 +83,10 @@ public:
 private:
     using place = std::pair<file_root, user_id>;
     using notes = std::map<place, own_need>;
+    struct findings {
+        std::set<file_root> named;
+        std::optional<event_id> unclear;  // cannot be read as a whole: it may name anything
+    };
     struct telling {
         std::map<place, digest> known;  // the users that it was told of since the start
         std::optional<instant> all;                 // when it was told everything
@@ -93,9 +99,9 @@ private:
     std::set<user_id> signed_in() const;
     task<bool> is_named(place where, std::vector<event_id> events);
     task<void> look_through();
-    task<bool> note_everything(user_id user);
-    task<std::optional<std::set<file_root>>> everything_named(user_id user);
-    task<bool> note_named(event_id which, user_id user, std::set<file_root>& named);
+    task<void> note_everything(user_id user);
+    task<std::optional<findings>> everything_named(user_id user);
+    task<result<bool>> note_named(event_id which, user_id user, std::set<file_root>& named);
     task<void> find_over(user_id user);
     void forget_old();
     task<void> tell(device_id backup);
@@ -116,6 +122,8 @@ private:
     std::set<device_id> telling_;
     std::map<place, timestamp> named_until_;  // by an earlier version, which is kept so long
     std::set<user_id> looked_through_;  // everything of theirs that was here has been noted
+    std::set<user_id> unmarked_;  // of whom the disk still says so
+    std::uint64_t changes_ = 0;   // of who is signed in
     bool looking_ = false;
     task_scope tasks_;
 };

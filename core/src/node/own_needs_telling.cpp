@@ -151,10 +151,10 @@ task<result<void>> own_needs::tell_released(device_id backup) {
             }
             for (const file_root& root : some) {
                 const auto now = all_.find({root, user});
+                told_[backup].known.erase({root, user});  // what it was told counts no more
                 if (now != all_.end() && now->second.over &&
                     std::ranges::count(now->second.told, backup) == 0) {
                     now->second.told.push_back(backup);
-                    told_[backup].known.erase(now->first);  // what it was told counts no more
                     note(now->first);
                 }
             }

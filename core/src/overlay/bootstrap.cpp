@@ -233,7 +233,7 @@ std::optional<device_id> bootstrap::take_preferred() {
         return std::nullopt;
     }
     const auto preferred = std::exchange(before_, std::nullopt);
-    if (!preferred || with_.as_the_report || queue_.size() < 2 ||
+    if (!preferred || with_.as_the_report || queue_.size() < 2 || is_promoted(*preferred) ||
         std::erase(queue_, *preferred) == 0) {
         return std::nullopt;
     }
@@ -257,7 +257,7 @@ bootstrap::effects bootstrap::on_ahead(const wire::lease_reply& what, instant no
         return {connected{from}};
     }
     if (what.what == wire::lease_reply::verdict::busy) {
-        failed(from, outcome::busy, now);
+        was_busy(from, what, now);
     } else {
         strategy_.learn(from, outcome::redirected, where(now));
         for (const wire::location& other : what.rendezvous) {
@@ -358,10 +358,15 @@ bootstrap::effects bootstrap::on_lease(const device_id& from, const wire::lease_
         queue_.insert(queue_.begin(), better.begin(), better.end());
         return next_batch(now);
     }
+    was_busy(from, what, now);
+    return choose(now);
+}
+
+/// After the shortest of what was asked for, everybody is tried again.
+void bootstrap::was_busy(const device_id& from, const wire::lease_reply& what, instant now) {
     failed(from, outcome::busy, now);
     const duration asked = std::chrono::milliseconds(what.retry_after_ms);
     retry_after_ = retry_after_ == duration{} ? asked : std::min(retry_after_, asked);
-    return choose(now);
 }
 
 bootstrap::effects bootstrap::on_no_lease(const device_id& from, instant now) {

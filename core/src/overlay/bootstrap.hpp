@@ -159,6 +159,7 @@ private:
     std::optional<device_id> take_preferred();
     effects on_ahead(const wire::lease_reply& what, instant now);
     effects not_ahead(instant now);
+    void was_busy(const device_id& from, const wire::lease_reply& what, instant now);
     effects lose(instant now);
     effects seek(instant now);
     effects sought(const device_id& from, instant now);

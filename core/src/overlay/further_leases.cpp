@@ -104,6 +104,7 @@ further_leases::effects further_leases::renew() {
         if (!its.next) {
             its.stale = true;  // after the answer that is awaited
         } else if (its.held) {
+            its.stale = false;
             its.next.reset();
             all.push_back(ask_lease{device});
         }

@@ -22,9 +22,11 @@ task<result<wire::members_reply>> put_question(rendezvous_mediator& by, device_i
     co_return reply;
 }
 
-/// Older software, which does not know the question, has answered all the same.
-bool is_mute(const result<wire::members_reply>& reply) {
-    return !reply && reply.error().code == errc::unsupported;
+/// Older software, which does not know the question, has answered all the same; so does who is no
+/// rendezvous any more.
+bool is_mute(const result<wire::members_reply>& reply, const locations& known,
+             const device_id& from) {
+    return !reply && reply.error().code == errc::unsupported && known.is_rendezvous(from);
 }
 }  // namespace
 
@@ -124,7 +126,7 @@ std::vector<wire::member_news> member_watch::news_for(const device_id& to) {
 
 task<void> member_watch::ask(membership::ask what) {
     auto reply = co_await put_question(mediator_, what.to, {what.about, std::move(what.said)});
-    if (is_mute(reply) && machine_ && what.about == what.to) {
+    if (machine_ && what.about == what.to && is_mute(reply, known_, what.to)) {
         carry_out(machine_->on_mute(what.to, env_.time.now()), std::nullopt);
     } else if (reply && machine_) {
         const auto said = believable(what.to, std::move(reply->said));
@@ -193,7 +195,7 @@ task<result<bytes>> member_watch::on_members(device_id from, wire::members what)
         if (here.expired()) {
             co_return fail(errc::closed, "this device is no rendezvous any more");
         }
-        reply.alive = is_mute(its) || (its && its->alive);
+        reply.alive = is_mute(its, known_, what.about) || (its && its->alive);
         if (its && machine_) {
             const auto said = believable(what.about, std::move(its->said));
             carry_out(machine_->on_asked(what.about, said, env_.time.now()), what.about);

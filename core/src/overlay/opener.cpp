@@ -46,7 +46,7 @@ std::uint32_t opener::look(const std::vector<discovery::load>& loads, bool advis
     // What was heard of the others is up to a minute old: they have more by now.
     double since_heard = 0;
     for (const discovery::load& one : loads) {
-        since_heard += std::chrono::duration<double>(now - one.heard).count();
+        since_heard += std::clamp(std::chrono::duration<double>(now - one.heard).count(), 0.0, 60.0);
     }
     edges += static_cast<std::uint64_t>(rate * since_heard / static_cast<double>(loads.size()));
     const std::uint64_t missing = with_.least > there ? with_.least - there : 0;
