@@ -144,9 +144,10 @@ TEST_F(file_needs_of_nodes, what_was_never_noted_is_found_before_anything_is_rel
     const auto copied =
         must(net.run(alice->api().branch.copy(alice->me(), event, "Mine", false)));
     const file_root root = must(alice->api().file.list(alice->me(), copied.id)).front().what.root;
+    const user_id she = alice->me();
     bytes key = to_bytes(root.view());
-    key.insert(key.end(), alice->me().value.begin(), alice->me().value.end());
-    const node::own_need note{{event}, replica::ordered({alice->me(), bob->me()}), {}, {}, {}};
+    key.insert(key.end(), she.value.begin(), she.value.end());
+    const node::own_need note{{event}, replica::ordered({she, bob->me()}), {}, {}, {}};
     storage::batch writes;
     writes.put(storage::record_kind::file, key, codec::encode(note));
     must(alice->store->records().apply(writes));
