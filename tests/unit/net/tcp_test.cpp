@@ -38,7 +38,15 @@ task<std::string> meet(bool both) {
         asio::steady_timer limit(co_await asio::this_coro::executor, std::chrono::seconds(1));
         const auto which =
             co_await (network.punch(first, second) || limit.async_wait(asio::use_awaitable));
-        co_return which.index() == 1 ? "alone" : "met";
+        if (which.index() == 1) {
+            co_return "alone";
+        }
+        const auto& got = std::get<0>(which);
+        if (!got) {
+            co_return got.error().message();
+        }
+        // A program that has nothing to do with this may dial a port that somebody else had before.
+        co_return (*got)->description() == second ? "met" : "alone";
     }
     auto [one, two] = co_await (network.punch(first, second) && network.punch(second, first));
     if (!one || !two) {
