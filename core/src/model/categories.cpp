@@ -48,17 +48,6 @@ std::string without_spaces_around(std::string_view name) {
                : std::string(name.substr(first, name.find_last_not_of(' ') - first + 1));
 }
 
-bool is_plain_line(std::string_view text) noexcept {
-    while (!text.empty()) {
-        const code_point next = first_code_point(text);
-        if (next.length == 0 || is_control(next.value) || is_bidirectional_override(next.value)) {
-            return false;
-        }
-        text.remove_prefix(next.length);
-    }
-    return true;
-}
-
 }  // namespace
 
 bool is_same_category(std::string_view one, std::string_view other) noexcept {

@@ -47,6 +47,17 @@ std::string_view cut(std::string_view text, std::size_t most) noexcept {
     return text.substr(0, size);
 }
 
+bool is_plain_line(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const code_point next = first_code_point(text);
+        if (next.length == 0 || is_control(next.value) || is_bidirectional_override(next.value)) {
+            return false;
+        }
+        text.remove_prefix(next.length);
+    }
+    return true;
+}
+
 bool is_utf8(std::string_view text) noexcept {
     while (!text.empty()) {
         const std::size_t length = first_code_point(text).length;

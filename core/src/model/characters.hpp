@@ -27,5 +27,8 @@ constexpr bool is_control(char32_t c) noexcept { return c < 0x20 || (c >= 0x7f &
 constexpr bool is_bidirectional_override(char32_t c) noexcept {
     return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
+/// One line in UTF-8 that does nothing to what is written around it: no control characters and no
+/// overrides.
+bool is_plain_line(std::string_view text) noexcept;
 
 }  // namespace calbox::model

@@ -149,15 +149,6 @@ result<void> check_people(const event_content& content) {
                       lines::one);
 }
 
-bool has_bidirectional_override(std::string_view text) noexcept {
-    for (; !text.empty(); text.remove_prefix(first_code_point(text).length)) {
-        if (is_bidirectional_override(first_code_point(text).value)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 result<void> check_categories(const std::vector<std::string>& names) {
     if (names.size() > wire::limits::categories) {
         return fail(errc::too_large, "an event has at most 16 categories");
@@ -175,7 +166,7 @@ result<void> check_categories(const std::vector<std::string>& names) {
             return fail(errc::invalid_argument,
                         "the name of a category has no comma: a comma separates two");
         }
-        if (has_bidirectional_override(name)) {
+        if (!is_plain_line(name)) {  // it has passed all else
             return fail(errc::invalid_argument,
                         "the name of a category has no characters that reorder the text around it");
         }
@@ -267,18 +258,9 @@ result<void> validate(const event_content& content) {
 }
 
 bool is_file_label(std::string_view name) noexcept {
-    if (name.empty() || name.size() > wire::limits::name_bytes || name == "." || name == "..") {
-        return false;
-    }
-    while (!name.empty()) {
-        const code_point next = first_code_point(name);
-        if (next.length == 0 || is_control(next.value) || is_bidirectional_override(next.value) ||
-            next.value == '/' || next.value == '\\') {
-            return false;
-        }
-        name.remove_prefix(next.length);
-    }
-    return true;
+    return !name.empty() && name.size() <= wire::limits::name_bytes && name != "." &&
+           name != ".." && is_plain_line(name) &&
+           name.find_first_of("/\\") == std::string_view::npos;
 }
 
 }  // namespace calbox::model

@@ -176,7 +176,7 @@ task<void> file_copies::look_after(device_id backup) {
     for (const auto& [root, size] : held_.all()) {
         const auto known = copies_.find(root);
         const bool kept = known != copies_.end() && known->second.kept.contains(backup);
-        if ((!kept || !fresh) && !needs_no_copy(root)) {
+        if ((!kept || !fresh) && !(is_over && is_over(root))) {
             unsure.push_back(root);
         }
     }

@@ -38,6 +38,7 @@ public:
     std::map<device_id, std::string> refused(const file_root& root) const;
     /// The backups that are not among those.
     std::vector<device_id> lacking(const file_root& root) const;
+
     /// A backup has the file, or has it no more.
     task<void> on_kept(device_id from, wire::file_kept what);
     /// The device can be reached.
@@ -50,7 +51,6 @@ private:
     /// Asks what the backup holds: of what it is not known to hold; of everything where it was not
     /// asked for all just now, since it may have lost something.
     task<void> look_after(device_id backup);
-    bool needs_no_copy(const file_root& root) const { return is_over && is_over(root); }
     void took(const device_id& backup, const file_root& root);
     task<result<void>> compare(device_id backup, std::vector<file_root> some);
     task<void> offer(device_id backup, file_root root, std::uint64_t size);
