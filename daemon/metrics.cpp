@@ -31,6 +31,10 @@ void gauge(std::string& text, std::string_view name, std::string_view help, doub
     text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n{0} {2}\n", name, help, value);
 }
 
+void counter(std::string& text, std::string_view name, std::string_view help, std::uint64_t value) {
+    text += fmt::format("# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}\n", name, help, value);
+}
+
 void by_source(std::string& text, std::string_view name, std::string_view help,
                std::uint64_t friends, std::uint64_t backups) {
     text += fmt::format(
@@ -71,15 +75,11 @@ std::string metrics::text(const node::status_view& status, std::size_t peers) co
         gauge(text, "calbox_unneeded_file_bytes",
               "Bytes of the files of a backup that nobody needs, and that wait to be erased.",
               number(status.backing->unneeded_bytes));
-        text += fmt::format(
-            "# HELP calbox_erased_file_bytes_total Bytes of the files that a backup has erased.\n"
-            "# TYPE calbox_erased_file_bytes_total counter\ncalbox_erased_file_bytes_total {}\n",
-            status.backing->erased_bytes);
+        counter(text, "calbox_erased_file_bytes_total",
+                "Bytes of the files that a backup has erased.", status.backing->erased_bytes);
     }
-    text += fmt::format(
-        "# HELP calbox_recovery_exchanges_total Recovery exchanges that have ended.\n"
-        "# TYPE calbox_recovery_exchanges_total counter\ncalbox_recovery_exchanges_total {}\n",
-        status.recovery.exchanges);
+    counter(text, "calbox_recovery_exchanges_total", "Recovery exchanges that have ended.",
+            status.recovery.exchanges);
     by_source(text, "calbox_recovery_envelopes_total", "Envelopes that recovery brought.",
               status.recovery.friends.envelopes, status.recovery.backups.envelopes);
     by_source(text, "calbox_recovery_bytes_total", "Bytes of the answers in recovery.",
