@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "contract/recovery_world.hpp"
-#include "plugins/loader.hpp"
+#include "recovery_strategies.hpp"
 
 namespace {
 
@@ -64,28 +64,21 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "CALBOX_PLUGINS=DIRECTORY recovery_bytes EVENTS MISSING...\n");
         return 2;
     }
-    test::recording_logger log;
-    plugins::plugin_host host({directory}, log);
     const auto all = static_cast<std::uint32_t>(std::strtoul(argv[1], nullptr, 10));
     std::string separator = "[\n";
-    for (const auto& plugin : host.list()) {
-        if (plugin.kind != "recovery") {
-            continue;
-        }
-        const auto strategy = host.recovery(plugin.name, "");
-        if (!strategy) {
-            fmt::print(stderr, "{}: {}\n", plugin.name, strategy.error().message());
-            return 1;
-        }
+    const auto measure = [&](recovery::strategy& strategy, const std::string& name) {
         for (const kind one : {kind::friends, kind::backup, kind::newest}) {
             for (int i = 2; i < argc; ++i) {
                 const auto missing = static_cast<std::uint32_t>(std::strtoul(argv[i], nullptr, 10));
                 fmt::print("{} {}", separator,
-                           line(**strategy, plugin.name, one, all, std::min(missing, all)));
+                           line(strategy, name, one, all, std::min(missing, all)));
                 std::fflush(stdout);
                 separator = ",\n";
             }
         }
+    };
+    if (!bench::each_recovery_strategy(directory, measure)) {
+        return 1;
     }
     fmt::print("\n]\n");
     return testing::UnitTest::GetInstance()->Failed() ? 1 : 0;

@@ -16,7 +16,7 @@
 
 #include "contract/recovery_world.hpp"
 #include "crypto/envelopes.hpp"
-#include "plugins/loader.hpp"
+#include "recovery_strategies.hpp"
 #include "sketch.hpp"
 
 namespace {
@@ -213,19 +213,12 @@ int main(int argc, char** argv) {
     const auto missing =
         std::min(all, static_cast<std::uint32_t>(std::strtoul(argv[2], nullptr, 10)));
     fmt::print("[\n {},\n {}", sketches(all, missing), verifying());
-    test::recording_logger log;
-    plugins::plugin_host host({directory}, log);
-    for (const auto& plugin : host.list()) {
-        if (plugin.kind != "recovery") {
-            continue;
-        }
-        const auto strategy = host.recovery(plugin.name, "");
-        if (!strategy) {
-            fmt::print(stderr, "{}: {}\n", plugin.name, strategy.error().message());
-            return 1;
-        }
-        fmt::print(",\n {}", exchange(**strategy, plugin.name, all, missing));
+    const auto measure = [&](recovery::strategy& strategy, const std::string& name) {
+        fmt::print(",\n {}", exchange(strategy, name, all, missing));
         std::fflush(stdout);
+    };
+    if (!bench::each_recovery_strategy(directory, measure)) {
+        return 1;
     }
     fmt::print("\n]\n");
     return testing::UnitTest::GetInstance()->Failed() ? 1 : 0;
