@@ -57,6 +57,9 @@ result<void> tapped_store::apply(const storage::batch& writes) {
     auto done = real_->records().apply(writes);
     if (done && watching_ != nullptr) {
         watching_->stored(device_, writes);
+        for (const auto& blob : writes.blobs) {
+            watching_->stored_file(device_, blob.data);
+        }
     }
     return done;
 }

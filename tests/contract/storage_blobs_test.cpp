@@ -107,6 +107,98 @@ TEST_P(storage_blobs, a_damaged_blob_is_a_part_again_and_its_damage_is_kept) {
     EXPECT_EQ(store_->measure()->pieces, 2U);
 }
 
+TEST_P(storage_blobs, a_batch_brings_small_blobs_and_records_together) {
+    std::map<file_root, bytes> all;
+    batch writes;
+    for (std::uint64_t n = 0; n < 50; ++n) {
+        all[root_of(n)] = random_bytes(engine_, n == 0   ? 0
+                                                : n == 1 ? storage::small_blob_bytes
+                                                         : n * 400);
+        writes.put_blob(root_of(n), all[root_of(n)]);
+        writes.put(record_kind::file, to_bytes(root_of(n).view()), {1});
+    }
+    ASSERT_TRUE(records().apply(writes));
+    for (int round = 0; round < 2; ++round) {
+        for (const auto& [root, data] : all) {
+            EXPECT_EQ(*blobs().length(root), data.size());
+            EXPECT_TRUE(*blobs().read(root, 0, data.size()) == data);
+        }
+        EXPECT_EQ(blobs().read(root_of(2), 799, 2).error().code, errc::malformed);
+        EXPECT_EQ(*blobs().read(root_of(2), 799, 1), bytes{all[root_of(2)][799]});
+        EXPECT_EQ(*blobs().read(root_of(2), 800, 0), bytes());
+        EXPECT_EQ(scan(record_kind::file).size(), 50U);
+        EXPECT_EQ(store_->measure()->blobs, 50U);
+        EXPECT_EQ(store_->measure()->parts, 0U);
+        reopen();
+    }
+    ASSERT_TRUE(blobs().remove(root_of(3)));
+    EXPECT_FALSE(blobs().length(root_of(3))->has_value());
+    EXPECT_EQ(blobs().read(root_of(3), 0, 1).error().code, errc::not_found);
+    reopen();
+    EXPECT_EQ(blobs().read(root_of(3), 0, 1).error().code, errc::not_found);
+    EXPECT_EQ(store_->measure()->blobs, 49U);
+    EXPECT_TRUE(store_->check()->sound);
+}
+
+TEST_P(storage_blobs, a_blob_that_is_too_long_takes_its_batch_with_it) {
+    batch writes;
+    writes.put(record_kind::meta, {1}, {1});
+    writes.put_blob(root_of(1), {1});
+    writes.put_blob(root_of(2), bytes(storage::small_blob_bytes + 1));
+    EXPECT_EQ(records().apply(writes).error().code, errc::too_large);
+    EXPECT_FALSE(blobs().length(root_of(1))->has_value());
+    EXPECT_EQ(scan(record_kind::meta).size(), 0U);
+}
+
+TEST_P(storage_blobs, what_comes_with_a_batch_takes_the_place_of_what_there_was) {
+    make_part(root_of(1), bytes(300, 1));
+    make_part(root_of(2), bytes(300, 2));
+    ASSERT_TRUE(blobs().finish(root_of(2)));
+    batch writes;
+    for (const std::uint64_t n : {1, 2, 3}) {
+        writes.put_blob(root_of(n), bytes(200, 9));
+    }
+    ASSERT_TRUE(records().apply(writes));
+    ASSERT_TRUE(records().apply(writes)) << "again";
+    for (int round = 0; round < 2; ++round) {
+        for (const std::uint64_t n : {1, 2, 3}) {
+            EXPECT_EQ(*blobs().length(root_of(n)), 200U);
+            EXPECT_TRUE(*blobs().read(root_of(n), 0, 200) == bytes(200, 9));
+        }
+        EXPECT_EQ(store_->measure()->blobs, 3U);
+        EXPECT_EQ(store_->measure()->parts, 0U);
+        // Once more as a part: it stays as it is.
+        make_part(root_of(1), bytes(300, 1));
+        ASSERT_TRUE(blobs().finish(root_of(1)));
+        reopen();
+    }
+    for (const std::uint64_t n : {1, 2, 3}) {
+        ASSERT_TRUE(blobs().remove(root_of(n)));
+        EXPECT_FALSE(blobs().length(root_of(n))->has_value());
+    }
+}
+
+TEST_P(storage_blobs, a_damaged_small_blob_is_a_part_again_and_its_damage_is_kept) {
+    const bytes data = random_bytes(engine_, 10'000);
+    batch writes;
+    writes.put_blob(root_of(1), data);
+    ASSERT_TRUE(records().apply(writes));
+    ASSERT_TRUE(blobs().set_aside(root_of(1), {{4096, 100}, {20'000, 5}}));
+    EXPECT_EQ(*blobs().length(root_of(1)), std::nullopt);
+    EXPECT_EQ(*blobs().open_part(root_of(1)), data.size());
+    EXPECT_TRUE(*blobs().read_part(root_of(1), 0, data.size()) == data);
+    EXPECT_EQ(store_->measure()->piece_bytes, 100U);
+    reopen();
+    EXPECT_EQ(*blobs().length(root_of(1)), std::nullopt);
+    ASSERT_TRUE(blobs().write_part(root_of(1), 0, {{1}}));
+    ASSERT_TRUE(blobs().finish(root_of(1)));
+    EXPECT_EQ(*blobs().read(root_of(1), 0, 1), bytes{1});
+    ASSERT_TRUE(blobs().set_aside(root_of(1), {}));
+    ASSERT_TRUE(records().apply(writes));
+    EXPECT_TRUE(*blobs().read(root_of(1), 0, data.size()) == data) << "it has come again";
+    EXPECT_EQ(store_->measure()->parts, 0U);
+}
+
 TEST_P(storage_blobs, what_there_is_is_measured) {
     make_part(root_of(33), bytes(1'000, 1));
     ASSERT_TRUE(blobs().finish(root_of(33)));

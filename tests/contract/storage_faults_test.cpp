@@ -104,6 +104,9 @@ TEST_P(storage_faults, another_process_is_refused) {
         batch writes;
         writes.put(record_kind::meta, {}, number);
         writes.put(record_kind::envelope, number, bytes(1 + next % 3000, 3));
+        for (std::uint64_t i = 0; i < 3; ++i) {  // small files come with the batch
+            writes.put_blob(root_of(1'000'000 + next * 3 + i), bytes(1 + next % 20'000, 5));
+        }
         const file_root root = root_of(next);
         const bool done =
             store.blobs().open_part(root) && store.blobs().write_part(root, 0, number) &&
@@ -155,6 +158,13 @@ TEST_P(storage_faults, killed_at_any_moment_loses_nothing_acknowledged) {
         ASSERT_EQ(scan(record_kind::envelope).size(), last) << "half a batch";
         for (std::uint64_t n = 8; n <= acknowledged; n += 8) {
             ASSERT_EQ(blobs().length(root_of(n))->value_or(0), sizeof n) << "file " << n;
+        }
+        for (std::uint64_t n = 1; n <= last + 2; ++n) {
+            const std::uint64_t size = n <= last ? 1 + n % 20'000 : 0;
+            for (std::uint64_t i = 0; i < 3; ++i) {
+                const auto length = blobs().length(root_of(1'000'000 + n * 3 + i));
+                ASSERT_EQ(length->value_or(0), size) << "small file of batch " << n;
+            }
         }
         acknowledged = last;
     }

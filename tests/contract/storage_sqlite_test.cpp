@@ -58,7 +58,30 @@ TEST_P(storage_sqlite, an_older_layout_is_copied_and_migrated) {
     ASSERT_EQ(::stat((path() + ".v0").c_str(), &about), 0);
     EXPECT_EQ(about.st_mode & 0777, 0600U);
     SQLite::Database now(path(), SQLite::OPEN_READONLY);
-    EXPECT_EQ(now.execAndGet("PRAGMA user_version").getInt(), 1);
+    EXPECT_EQ(now.execAndGet("PRAGMA user_version").getInt(), 2);
+}
+
+TEST_P(storage_sqlite, a_store_from_before_there_were_small_files_as_rows_goes_on) {
+    put(record_kind::meta, "a", "1");
+    const bytes data(3'000, 7);
+    ASSERT_TRUE(blobs().open_part(root_of(1)));
+    ASSERT_TRUE(blobs().write_part(root_of(1), 0, data));
+    ASSERT_TRUE(blobs().finish(root_of(1)));
+    store_.reset();
+    change("DROP TABLE blob");
+    change("PRAGMA user_version = 1");
+    open();
+    EXPECT_TRUE(get(record_kind::meta, "a"));
+    EXPECT_TRUE(*blobs().read(root_of(1), 0, data.size()) == data) << "as the file that it is";
+    batch writes;
+    writes.put_blob(root_of(2), data);
+    ASSERT_TRUE(records().apply(writes));
+    EXPECT_EQ(store_->measure()->blobs, 2U);
+    EXPECT_EQ(store_->measure()->layout, 2U);
+    EXPECT_TRUE(std::filesystem::exists(path() + ".v1"));
+    store_.reset();
+    SQLite::Database now(path(), SQLite::OPEN_READONLY);
+    EXPECT_EQ(now.execAndGet("SELECT count(*) FROM blob").getInt(), 1);
 }
 
 TEST_P(storage_sqlite, files_are_for_their_owner_only) {
@@ -153,7 +176,7 @@ TEST_P(storage_sqlite, a_copy_of_an_open_store_is_whole_and_has_what_came_meanwh
     {
         SQLite::Database opened(copy, SQLite::OPEN_READONLY);
         EXPECT_EQ(opened.execAndGet("PRAGMA integrity_check").getString(), "ok");
-        EXPECT_EQ(opened.execAndGet("PRAGMA user_version").getInt(), 1);
+        EXPECT_EQ(opened.execAndGet("PRAGMA user_version").getInt(), 2);
         EXPECT_EQ(opened.execAndGet("SELECT count(*) FROM envelope").getInt(), 200);
         EXPECT_EQ(opened.execAndGet("SELECT value FROM meta WHERE key = x'6d65616e7768696c65'")
                       .getString(),

@@ -56,7 +56,8 @@ public:
     const std::string& problem() const noexcept { return problem_; }
     std::uint64_t trace() const noexcept { return disk_.trace(); }
     std::uint64_t power_cuts() const noexcept { return disk_.power_cuts(); }
-    std::uint64_t acknowledged = 0, finished = 0, uncertain = 0, survived = 0, failures = 0;
+    std::uint64_t acknowledged = 0, finished = 0, small = 0, uncertain = 0, survived = 0,
+                  failures = 0;
 
 private:
     using key = std::pair<record_kind, bytes>;
@@ -67,6 +68,7 @@ private:
     void act();
     void apply();
     void put_blob();
+    void put_small();
     bool write_blob(const file_root& root, const bytes& data);
     void remove_blob();
     void verify(bool reopened);
@@ -82,6 +84,7 @@ private:
     /// A call did not succeed: it may, when the power went or when faults are on.
     void failed(const error& why, const std::string& what);
     static void put(table& into, const batch& writes);
+    void put_files(const batch& writes);
 
     settings with_;
     seeded chance_, disk_luck_;
@@ -211,6 +214,40 @@ void device::put_blob() {
     }
 }
 
+/// Small files, each with its record: all of them or none.
+void device::put_small() {
+    batch writes;
+    const std::uint64_t count = 1 + chance_.below(5);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const std::uint64_t n = chance_.below(blobs_max);
+        bytes value(8);  // another one each time, so that it can be told which batch is there
+        chance_.fill(value);
+        writes.put(record_kind::file, to_bytes(root_of(n).view()), std::move(value));
+        writes.put_blob(root_of(n), blob_of(n));
+    }
+    const auto done = store_->records().apply(writes);
+    if (done) {
+        ++acknowledged;
+        small += count;
+        put(records_, writes);
+        unsure_.clear();
+        put_files(writes);
+        return;
+    }
+    unsure_.push_back(std::move(writes));
+    failed(done.error(), "a batch of small files");
+}
+
+void device::put_files(const batch& writes) {
+    for (std::uint64_t n = 0; n < blobs_max; ++n) {
+        for (const auto& blob : writes.blobs) {
+            if (blob.root == root_of(n)) {
+                blobs_[n] = blob_state::finished;
+            }
+        }
+    }
+}
+
 void device::remove_blob() {
     const std::uint64_t n = chance_.below(blobs_max);
     blobs_[n] = blob_state::unknown;
@@ -250,6 +287,7 @@ void device::verify_records(bool reopened) {
         if (found == with) {
             ++survived;
             records_ = std::move(found);
+            put_files(one);
             unsure_.clear();
             return;
         }
@@ -269,6 +307,9 @@ void device::verify_blobs() {
                 say("a finished file is gone");
             }
             continue;
+        }
+        if (state == blob_state::absent) {
+            say("a file is there that was never finished");
         }
         const auto data = store_->blobs().read(root_of(n), 0, static_cast<std::size_t>(**length));
         if (!data) {
@@ -316,8 +357,10 @@ void device::end_life() {
 
 void device::act() {
     const std::uint64_t drawn = chance_.below(100);
-    if (drawn < 65) {
+    if (drawn < 45) {
         apply();
+    } else if (drawn < 65) {
+        put_small();
     } else if (drawn < 95) {
         put_blob();
     } else if (drawn < 98) {
@@ -361,7 +404,7 @@ bool large_numbers() {
 }
 
 struct sums {
-    std::uint64_t cuts = 0, acknowledged = 0, finished = 0, uncertain = 0, survived = 0,
+    std::uint64_t cuts = 0, acknowledged = 0, finished = 0, small = 0, uncertain = 0, survived = 0,
                   failures = 0;
 };
 
@@ -378,16 +421,17 @@ sums run(std::uint64_t cuts, bool faults) {
         all.cuts += one.power_cuts();
         all.acknowledged += one.acknowledged;
         all.finished += one.finished;
+        all.small += one.small;
         all.uncertain += one.uncertain;
         all.survived += one.survived;
         all.failures += one.failures;
     }
     std::printf(
-        "%llu power cuts: %llu acknowledged batches and %llu finished files, none lost; of %llu "
-        "unacknowledged batches %llu survived\n",
+        "%llu power cuts: %llu acknowledged batches, %llu finished files and %llu that came with a "
+        "batch, none lost; of %llu unacknowledged batches %llu survived\n",
         static_cast<unsigned long long>(all.cuts),
         static_cast<unsigned long long>(all.acknowledged),
-        static_cast<unsigned long long>(all.finished),
+        static_cast<unsigned long long>(all.finished), static_cast<unsigned long long>(all.small),
         static_cast<unsigned long long>(all.uncertain),
         static_cast<unsigned long long>(all.survived));
     return all;
@@ -397,6 +441,7 @@ TEST(power_cut, nothing_acknowledged_is_lost) {
     const sums all = run(large_numbers() ? 50'000 : 1'000, false);
     EXPECT_GT(all.acknowledged, all.cuts);
     EXPECT_GT(all.finished, all.cuts / 4);
+    EXPECT_GT(all.small, all.cuts / 4);
     EXPECT_GT(all.survived, all.cuts / 100) << "an unacknowledged batch may also be there";
     EXPECT_LT(all.survived, all.uncertain);
 }
@@ -409,11 +454,15 @@ TEST(power_cut, nothing_acknowledged_is_lost_on_a_failing_disk_either) {
 
 constexpr std::array changes{disk_operation::write, disk_operation::sync, disk_operation::name};
 
-/// Writes a record and finishes a file, as often as it takes; cuts the power; what is wrong then.
-std::string tell_at_last(disk& device) {
+/// Writes a record and finishes a file, or brings a small one with it, as often as it takes; cuts
+/// the power; what is wrong then.
+std::string tell_at_last(disk& device, bool is_small) {
     batch record;
     record.put(record_kind::meta, to_bytes("a"), to_bytes("1"));
     const bytes data = blob_of(1);
+    if (is_small) {
+        record.put_blob(root_of(1), data);
+    }
     bool told = false;
     for (int attempt = 0; attempt < 4 && !told; ++attempt) {
         const auto mount = device.mount();
@@ -426,7 +475,8 @@ std::string tell_at_last(disk& device) {
         const bool complete =
             there &&
             (*there || (blobs.open_part(root_of(1)) && blobs.write_part(root_of(1), 0, data)));
-        told = complete && blobs.finish(root_of(1)) && (*store)->records().apply(record);
+        told = (is_small || (complete && blobs.finish(root_of(1)))) &&
+               (*store)->records().apply(record);
         if (told) {
             device.power_cut();
         }
@@ -448,10 +498,10 @@ std::string tell_at_last(disk& device) {
     return !read ? read.error().message() : *read == data ? "" : "the file has other bytes";
 }
 
-TEST(power_cut, what_was_told_after_a_kill_or_an_error_is_there) {
+void tell_after_every_fault(bool is_small) {
     seeded luck(1);
     disk calm(luck);
-    ASSERT_EQ(tell_at_last(calm), "");
+    ASSERT_EQ(tell_at_last(calm, is_small), "");
     std::uint64_t all = 0;
     for (const auto what : changes) {
         all += calm.count(what);
@@ -463,17 +513,55 @@ TEST(power_cut, what_was_told_after_a_kill_or_an_error_is_there) {
             seeded chance(seed);
             disk device(chance);
             device.kill_in(at);
-            ASSERT_EQ(tell_at_last(device), "") << "killed in operation " << at;
+            ASSERT_EQ(tell_at_last(device, is_small), "") << "killed in operation " << at;
         }
         for (const auto what : changes) {
             for (std::uint64_t at = 0; at < calm.count(what); ++at) {
                 seeded chance(seed);
                 disk device(chance);
                 device.fail_next(what, 1, at);
-                ASSERT_EQ(tell_at_last(device), "")
+                ASSERT_EQ(tell_at_last(device, is_small), "")
                     << "operation " << at << " of kind " << static_cast<int>(what) << " failed";
             }
         }
+    }
+}
+
+TEST(power_cut, what_was_told_after_a_kill_or_an_error_is_there) { tell_after_every_fault(false); }
+
+TEST(power_cut, small_files_that_were_told_after_a_kill_or_an_error_are_there) {
+    tell_after_every_fault(true);
+}
+
+TEST(power_cut, a_small_file_that_could_not_be_removed_is_there_when_it_was_finished_again) {
+    batch small;
+    small.put_blob(root_of(1), blob_of(1));
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        seeded chance(seed);
+        disk device(chance);
+        {
+            const auto mount = device.mount();
+            const auto store = mount->open_store();
+            ASSERT_TRUE(store);
+            ASSERT_TRUE((*store)->records().apply(small));
+            device.fail_next(disk_operation::sync, 1);
+            ASSERT_FALSE((*store)->blobs().remove(root_of(1)));
+            if (seed % 3 == 0) {
+                ASSERT_TRUE((*store)->records().apply(small));
+            } else {
+                ASSERT_TRUE((*store)->blobs().finish(root_of(1)));
+            }
+            mount->revoke();
+        }
+        if (seed % 2 == 0) {
+            device.power_cut();
+        }
+        const auto mount = device.mount();
+        const auto store = mount->open_store();
+        ASSERT_TRUE(store);
+        const auto read = (*store)->blobs().read(root_of(1), 0, blob_of(1).size());
+        ASSERT_TRUE(read) << read.error().message() << ", seed " << seed;
+        EXPECT_EQ(*read, blob_of(1));
     }
 }
 

@@ -69,6 +69,13 @@ private:
         if (refuses && refuses(writes)) {
             return broken();
         }
+        if (!writes.blobs.empty() && blob_fails()) {
+            return broken();
+        }
+        for (const auto& blob : writes.blobs) {
+            blobs_held[blob.root] = blob.data;
+            parts.erase(blob.root);
+        }
         for (const auto& one : writes.writes) {
             if (one.value) {
                 held[{one.kind, one.key}] = *one.value;

@@ -35,6 +35,9 @@ enum class record_kind : std::uint8_t {
 };
 inline constexpr std::size_t record_kinds = 12;
 
+/// What a batch may hold of one blob. Others are written as parts.
+inline constexpr std::size_t small_blob_bytes = 128 * 1024;
+
 /// Writes that happen together or not at all, durable (on the platter) when apply() returns.
 struct batch {
     struct write {
@@ -42,7 +45,13 @@ struct batch {
         bytes key;
         std::optional<bytes> value;  // nothing = erase
     };
+    /// The whole of a blob: many of them cost no more waiting for the disk than one.
+    struct small_blob {
+        file_root root;
+        bytes data;
+    };
     std::vector<write> writes;
+    std::vector<small_blob> blobs;
 
     void put(record_kind kind, bytes key, bytes value) {
         writes.push_back({kind, std::move(key), std::move(value)});
@@ -50,7 +59,8 @@ struct batch {
     void erase(record_kind kind, bytes key) {
         writes.push_back({kind, std::move(key), std::nullopt});
     }
-    bool empty() const noexcept { return writes.empty(); }
+    void put_blob(const file_root& root, bytes data) { blobs.push_back({root, std::move(data)}); }
+    bool empty() const noexcept { return writes.empty() && blobs.empty(); }
 };
 
 /// Ordered records. Keys compare as byte strings.
@@ -63,8 +73,9 @@ public:
     /// false. The views given to `visit` live until it returns; it must not call the store.
     virtual result<void> scan(record_kind kind, byte_view first, byte_view last,
                               const std::function<bool(byte_view key, byte_view value)>& visit) = 0;
-    /// All writes or none, in their order, durable on return. Fails with disk_full or io_failed,
-    /// nothing changed.
+    /// All writes and blobs or none, in their order, durable on return. A blob is finished then, in
+    /// the place of what there was of it, a part included. Fails with disk_full or io_failed, and
+    /// with too_large for a blob above small_blob_bytes; nothing changed.
     virtual result<void> apply(const batch& writes) = 0;
 };
 
@@ -74,7 +85,7 @@ struct blob_piece {
 };
 
 /// File bytes (ciphertext) by root. A blob is written under a part name and appears under its root
-/// by finish() alone.
+/// by finish(), or comes as a whole with a batch of records; where it lies then is the store's own.
 class blob_store {
 public:
     virtual ~blob_store();

@@ -2,6 +2,24 @@
 
 namespace calbox::replica {
 
+namespace {
+
+/// Of one transaction: it is held twice in memory, and goes through the log.
+constexpr std::size_t together_bytes = std::size_t{4} << 20;
+
+std::size_t size_of(const batch& writes) {
+    std::size_t size = 0;
+    for (const auto& one : writes.writes) {
+        size += one.key.size() + (one.value ? one.value->size() : 0);
+    }
+    for (const auto& blob : writes.blobs) {
+        size += blob.data.size();
+    }
+    return size;
+}
+
+}  // namespace
+
 /// Batches that are committed by one transaction, with the result that all of them get.
 struct database::waiting {
     batch writes;
@@ -15,15 +33,20 @@ database::~database() = default;
 
 void database::start_commit() {
     committing_ = true;
-    auto together =
-        std::make_shared<std::vector<std::shared_ptr<waiting>>>(std::exchange(queue_, {}));
+    auto together = std::make_shared<std::vector<std::shared_ptr<waiting>>>();
+    std::size_t size = 0;
+    do {
+        size += size_of(queue_.front()->writes);
+        together->push_back(std::move(queue_.front()));
+        queue_.pop_front();
+    } while (!queue_.empty() && size < together_bytes);
     storage::record_store* const records = &store_.records();
     env_.disk.post([this, together, records, executor = env_.executor] {
         batch all;
         for (const auto& one : *together) {
-            for (auto& write : one->writes.writes) {
-                all.writes.push_back(write);
-            }
+            all.writes.insert(all.writes.end(), one->writes.writes.begin(),
+                              one->writes.writes.end());
+            all.blobs.insert(all.blobs.end(), one->writes.blobs.begin(), one->writes.blobs.end());
         }
         result<void> outcome = records->apply(all);
         const bool split = !outcome && together->size() > 1;

@@ -2,6 +2,7 @@
 // commit together (group commit). Owned by the node; core thread only. The store outlives it.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -56,7 +57,7 @@ private:
 
     const environment& env_;
     storage::store& store_;
-    std::vector<std::shared_ptr<waiting>> queue_;
+    std::deque<std::shared_ptr<waiting>> queue_;
     bool committing_ = false;
 };
 

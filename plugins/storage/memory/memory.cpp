@@ -17,6 +17,11 @@ tl::unexpected<error> no_such_part(const file_root& root) {
     return fail(errc::not_found, "no part of the file " + root.hex());
 }
 
+bool blobs_fit(const batch& writes) {
+    return std::all_of(writes.blobs.begin(), writes.blobs.end(),
+                       [](const auto& one) { return one.data.size() <= small_blob_bytes; });
+}
+
 bytes cut(const bytes& data, std::uint64_t offset, std::size_t length) {
     const std::size_t from = static_cast<std::size_t>(std::min<std::uint64_t>(offset, data.size()));
     const std::size_t count = std::min(length, data.size() - from);
@@ -56,6 +61,12 @@ result<void> memory_records::apply(const batch& writes) {
     if (!all_known) {
         return no_such_kind();
     }
+    if (!blobs_fit(writes)) {
+        return fail(errc::too_large, "a blob that is too long for a batch");
+    }
+    for (const auto& blob : writes.blobs) {
+        blobs_.put(blob);
+    }
     for (const auto& one : writes.writes) {
         auto& table = tables_[static_cast<std::size_t>(one.kind)];
         if (one.value) {
@@ -82,6 +93,11 @@ void memory_records::measure(measures& into) const {
             into.database_bytes += key.size() + value.size();
         }
     }
+}
+
+void memory_blobs::put(const batch::small_blob& whole) {
+    finished_[whole.root] = whole.data;
+    parts_.erase(whole.root);
 }
 
 result<std::uint64_t> memory_blobs::open_part(const file_root& root) { return parts_[root].size(); }

@@ -11,8 +11,11 @@
 
 namespace calbox::storage {
 
+class memory_blobs;
+
 class memory_records final : public record_store {
 public:
+    explicit memory_records(memory_blobs& blobs) noexcept : blobs_(blobs) {}
     result<std::optional<bytes>> get(record_kind kind, byte_view key) override;
     result<void> scan(record_kind kind, byte_view first, byte_view last,
                       const std::function<bool(byte_view key, byte_view value)>& visit) override;
@@ -22,6 +25,7 @@ public:
     void measure(measures& into) const;
 
 private:
+    memory_blobs& blobs_;
     std::array<std::map<bytes, bytes>, record_kinds> tables_;
 };
 
@@ -38,6 +42,7 @@ public:
     result<void> remove(const file_root& root) override;
     result<void> set_aside(const file_root& root, const std::vector<blob_piece>& damaged) override;
 
+    void put(const batch::small_blob& whole);
     std::size_t count() const noexcept { return finished_.size(); }
     void measure(measures& into) const;
 
@@ -49,8 +54,8 @@ private:
 
 /// What outlives the closing of a store.
 struct memory_contents {
-    memory_records records;
     memory_blobs blobs;
+    memory_records records{blobs};
     bool open = false;
 };
 

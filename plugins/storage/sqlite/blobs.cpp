@@ -7,8 +7,9 @@ namespace calbox::storage {
 
 using opening = file_system::opening;
 
-file_blobs::file_blobs(file_system& files, const std::string& directory)
+file_blobs::file_blobs(file_system& files, const std::string& directory, SQLite::Database& database)
     : files_(files),
+      rows_(database),
       directory_(directory),
       parts_(directory + "/parts"),
       finished_(directory + "/files"),
@@ -57,6 +58,11 @@ result<void> file_blobs::measure(measures& into) {
     }
     std::tie(into.parts, into.part_bytes) = *parts;
     std::tie(into.pieces, into.piece_bytes) = *pieces;
+    const auto rows = rows_.measure();
+    if (!rows) {
+        return fail(rows.error());
+    }
+    std::tie(into.blobs, into.blob_bytes) = *rows;
     const auto folders = files_.list(finished_);
     if (!folders) {
         return fail(folders.error());
@@ -77,7 +83,11 @@ result<std::uint64_t> file_blobs::count() {
     if (!folders) {
         return fail(folders.error());
     }
-    std::uint64_t found = 0;
+    const auto rows = rows_.measure();
+    if (!rows) {
+        return fail(rows.error());
+    }
+    std::uint64_t found = rows->first;
     for (const auto& folder : *folders) {
         const auto names = files_.list(finished_ + "/" + folder);
         if (!names) {
@@ -164,6 +174,13 @@ result<void> file_blobs::finish(const file_root& root) {
             .and_then([&] { return files_.sync_directory(folder_of(root)); })
             .and_then([&] { return files_.remove(part); });
     }
+    const auto as_row = rows_.length(root);
+    if (!as_row) {
+        return fail(as_row.error());
+    }
+    if (as_row->has_value()) {
+        return rows_.settle().and_then([&] { return files_.remove(part); });
+    }
     if (auto done = discard_if_spoiled(root); !done) {
         return done;
     }
@@ -186,12 +203,43 @@ result<void> file_blobs::finish(const file_root& root) {
         .and_then([&] { return files_.sync_directory(parts_); });
 }
 
+/// Best effort: what is left is a good copy, or is found damaged and set aside.
+void file_blobs::replaced(const std::vector<batch::small_blob>& by) {
+    for (const auto& one : by) {
+        (void)files_.remove(blob_path(one.root));
+        if (files_.remove(part_path(one.root))) {
+            spoiled_.erase(one.root);
+        }
+    }
+}
+
+/// Files first: whoever reads a large one, part by part, is not to ask the database each time.
 result<std::optional<std::uint64_t>> file_blobs::length(const file_root& root) {
-    return files_.length(blob_path(root));
+    auto as_file = files_.length(blob_path(root));
+    return as_file && !*as_file ? rows_.length(root) : as_file;
+}
+
+/// Of a file or a row, up to `length` bytes.
+result<bytes> file_blobs::read_blob(const file_root& root, std::uint64_t offset,
+                                    std::size_t length) {
+    auto as_file = read_at(blob_path(root), offset, length);
+    if (as_file || as_file.error().code != errc::not_found) {
+        return as_file;
+    }
+    const auto as_row = rows_.read(root);
+    if (!as_row) {
+        return fail(as_row.error());
+    }
+    if (!*as_row) {
+        return as_file;
+    }
+    const std::size_t first = std::min<std::uint64_t>(offset, (*as_row)->size());
+    return to_bytes(
+        byte_view(**as_row).subspan(first, std::min(length, (*as_row)->size() - first)));
 }
 
 result<bytes> file_blobs::read(const file_root& root, std::uint64_t offset, std::size_t length) {
-    auto data = read_at(blob_path(root), offset, length);
+    auto data = read_blob(root, offset, length);
     if (data && data->size() != length) {
         return fail(errc::malformed, "the file " + root.hex() + " is shorter than it should be");
     }
@@ -199,7 +247,9 @@ result<bytes> file_blobs::read(const file_root& root, std::uint64_t offset, std:
 }
 
 result<void> file_blobs::remove(const file_root& root) {
-    return files_.remove(blob_path(root)).and_then([&] { return files_.remove(part_path(root)); });
+    return rows_.remove(root)
+        .and_then([&](bool) { return files_.remove(blob_path(root)); })
+        .and_then([&] { return files_.remove(part_path(root)); });
 }
 
 /// Under a name of its own, durable: one that is damaged twice is kept twice.
@@ -242,7 +292,7 @@ result<void> file_blobs::set_aside(const file_root& root, const std::vector<blob
         return fail(errc::not_found, "no file " + root.hex());
     }
     for (const blob_piece& one : damaged) {
-        const auto data = read_at(blob_path(root), one.offset, one.length);
+        const auto data = read_blob(root, one.offset, one.length);
         if (!data || data->empty()) {
             continue;  // the disk does not give it, or the file ends before
         }
@@ -250,10 +300,35 @@ result<void> file_blobs::set_aside(const file_root& root, const std::vector<blob
             return kept;
         }
     }
+    const auto as_file = files_.length(blob_path(root));
+    if (!as_file) {
+        return fail(as_file.error());
+    }
+    if (!as_file->has_value()) {
+        return make_part_of_row(root);
+    }
     return files_.rename(blob_path(root), part_path(root))
         .map([&] { spoiled_.erase(root); })
         .and_then([&] { return files_.sync_directory(parts_); })
-        .and_then([&] { return files_.sync_directory(folder_of(root)); });
+        .and_then([&] { return files_.sync_directory(folder_of(root)); })
+        .and_then([&] { return rows_.remove(root); })
+        .map([](bool) {});
+}
+
+/// The row goes last: until then the next look finds it damaged again.
+result<void> file_blobs::make_part_of_row(const file_root& root) {
+    const auto data = rows_.read(root);
+    if (!data) {
+        return fail(data.error());
+    }
+    return files_.remove(part_path(root))
+        .map([&] { spoiled_.erase(root); })
+        .and_then([&] { return files_.open(part_path(root), opening::make); })
+        .and_then([&](const std::unique_ptr<file>& part) {
+            return part->write(0, data->value_or(bytes()));
+        })
+        .and_then([&] { return rows_.remove(root); })
+        .map([](bool) {});
 }
 
 }  // namespace calbox::storage

@@ -1,19 +1,25 @@
 // Blobs as files: <directory>/parts/<hex> while they are written, <directory>/files/<first
-// byte>/<hex> once finished; <directory>/aside/<hex>.<offset> are damaged pieces of them. Owned by
-// the store; storage thread.
+// byte>/<hex> once finished; <directory>/aside/<hex>.<offset> are damaged pieces of them. Those
+// that came with a batch of records are rows of the database; nobody else needs to know which.
+// Owned by the store; storage thread.
 #pragma once
 
 #include <set>
 
 #include <calbox/storage.hpp>
 
+#include "blob_rows.hpp"
 #include "file_system.hpp"
 
 namespace calbox::storage {
 
 class file_blobs final : public blob_store {
 public:
-    file_blobs(file_system& files, const std::string& directory);
+    file_blobs(file_system& files, const std::string& directory, SQLite::Database& database);
+
+    blob_rows& rows() noexcept { return rows_; }
+    /// These have become rows: what there was of them as files goes.
+    void replaced(const std::vector<batch::small_blob>& by);
 
     /// Makes the directories; the caller makes their names durable.
     result<void> prepare();
@@ -40,10 +46,13 @@ private:
     result<bytes> read_at(const std::string& path, std::uint64_t offset, std::size_t length);
     result<void> make_folder(const std::string& path);
     result<void> discard_if_spoiled(const file_root& root);
+    result<bytes> read_blob(const file_root& root, std::uint64_t offset, std::size_t length);
+    result<void> make_part_of_row(const file_root& root);
     result<void> keep_piece(const file_root& root, std::uint64_t offset, byte_view data);
     result<std::pair<std::uint64_t, std::uint64_t>> measure_folder(const std::string& path);
 
     file_system& files_;
+    blob_rows rows_;
     std::string directory_;
     std::string parts_;
     std::string finished_;

@@ -4,6 +4,7 @@
 
 #include <calbox/storage.hpp>
 
+#include "blob_rows.hpp"
 #include "records.hpp"
 
 namespace calbox::storage {
@@ -17,8 +18,16 @@ void make_tables(SQLite::Database& database) {
     }
 }
 
+/// A table with row ids: rows of some KiB lie one behind the other then, where those of a table
+/// that is its own index have pages of their own.
+void make_blob_table(SQLite::Database& database) {
+    database.exec(std::string("CREATE TABLE IF NOT EXISTS \"") + blob_table +
+                  "\" (root BLOB PRIMARY KEY NOT NULL, data BLOB NOT NULL)");
+}
+
 /// steps[n] leads from version n to n + 1.
-constexpr std::array<void (*)(SQLite::Database&), layout_version> steps{&make_tables};
+constexpr std::array<void (*)(SQLite::Database&), layout_version> steps{&make_tables,
+                                                                        &make_blob_table};
 
 /// The whole database as one file beside it, durable before the original is touched. An earlier
 /// attempt's is replaced.

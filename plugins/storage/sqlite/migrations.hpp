@@ -13,7 +13,7 @@
 namespace calbox::storage {
 
 /// What this program writes. A step is appended for each later version; the old ones stay.
-inline constexpr int layout_version = 1;
+inline constexpr int layout_version = 2;
 
 /// Brings the database at `path` to layout_version: copies it to `path`.v<old> first when it holds
 /// anything, then one transaction for each step. Fails with unsupported, nothing changed, when the

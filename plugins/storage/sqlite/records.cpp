@@ -15,38 +15,6 @@ constexpr std::array<const char*, record_kinds> tables{
     "meta",      "envelope", "history",   "stream", "outbox",   "journal",
     "consensus", "account",  "directory", "file",   "registry", "overlay"};
 
-/// Binds without a copy; the bytes live until the statement is reset. A null pointer would bind
-/// NULL instead of nothing.
-void bind_bytes(SQLite::Statement& statement, int index, byte_view data) {
-    statement.bindNoCopy(index, data.empty() ? static_cast<const void*>("") : data.data(),
-                         static_cast<int>(data.size()));
-}
-
-byte_view column(const SQLite::Statement& statement, int index) {
-    const SQLite::Column value = statement.getColumn(index);
-    return {static_cast<const std::uint8_t*>(value.getBlob()),
-            static_cast<std::size_t>(value.getBytes())};
-}
-
-/// Leaves a cached statement ready for its next use, and without the caller's bytes, whatever
-/// happened.
-class reset_after {
-public:
-    explicit reset_after(SQLite::Statement& statement) noexcept : statement_(statement) {}
-    reset_after(const reset_after&) = delete;
-    reset_after& operator=(const reset_after&) = delete;
-    ~reset_after() {
-        statement_.tryReset();
-        try {
-            statement_.clearBindings();
-        } catch (const SQLite::Exception&) {  // what failed has been reported by the step itself
-        }
-    }
-
-private:
-    SQLite::Statement& statement_;
-};
-
 bool is_known(record_kind kind) { return static_cast<std::size_t>(kind) < record_kinds; }
 
 bool fits(byte_view data) {
@@ -54,6 +22,26 @@ bool fits(byte_view data) {
 }
 
 }  // namespace
+
+/// A null pointer would bind NULL instead of nothing.
+void bind_bytes(SQLite::Statement& statement, int index, byte_view data) {
+    statement.bindNoCopy(index, data.empty() ? static_cast<const void*>("") : data.data(),
+                         static_cast<int>(data.size()));
+}
+
+byte_view bytes_in(const SQLite::Statement& statement, int column) {
+    const SQLite::Column value = statement.getColumn(column);
+    return {static_cast<const std::uint8_t*>(value.getBlob()),
+            static_cast<std::size_t>(value.getBytes())};
+}
+
+reset_after::~reset_after() {
+    statement_.tryReset();
+    try {
+        statement_.clearBindings();
+    } catch (const SQLite::Exception&) {  // what failed has been reported by the step itself
+    }
+}
 
 const char* table_name(record_kind kind) noexcept { return tables[static_cast<std::size_t>(kind)]; }
 
@@ -135,7 +123,7 @@ result<std::optional<bytes>> table_records::get(record_kind kind, byte_view key)
         if (!query.executeStep()) {
             return std::nullopt;
         }
-        return to_bytes(column(query, 0));
+        return to_bytes(bytes_in(query, 0));
     } catch (const SQLite::Exception& problem) {
         return fail(database_error(database_, problem, "read a record"));
     }
@@ -154,7 +142,7 @@ result<void> table_records::scan(record_kind kind, byte_view first, byte_view la
             bind_bytes(query, 2, last);
         }
         while (query.executeStep()) {
-            if (!visit(column(query, 0), column(query, 1))) {
+            if (!visit(bytes_in(query, 0), bytes_in(query, 1))) {
                 break;
             }
         }
@@ -180,6 +168,11 @@ result<void> table_records::apply(const batch& writes) {
             return fail(errc::invalid_argument, "no such kind of record, or a record too long");
         }
     }
+    for (const auto& blob : writes.blobs) {
+        if (blob.data.size() > small_blob_bytes) {
+            return fail(errc::too_large, "a blob that is too long for a batch");
+        }
+    }
     if (writes.empty()) {
         return {};
     }
@@ -191,7 +184,10 @@ result<void> table_records::apply(const batch& writes) {
             for (const auto& one : writes.writes) {
                 write(one);
             }
-            if (failed_before_) {
+            for (const auto& blob : writes.blobs) {
+                blobs_.rows().put(blob);
+            }
+            if (failed_before_ || blobs_.rows().unsure) {
                 // The failed batch may lie in the log, complete, behind the end that this process
                 // knows. This one overwrites it there if it writes anything, which a batch that
                 // changes nothing would not do.
@@ -199,6 +195,8 @@ result<void> table_records::apply(const batch& writes) {
             }
             transaction.commit();
             failed_before_ = false;
+            blobs_.rows().unsure = false;
+            blobs_.replaced(writes.blobs);
             return {};
         } catch (const SQLite::Exception& problem) {
             failed_before_ = true;

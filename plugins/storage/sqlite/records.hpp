@@ -1,6 +1,6 @@
 // Records as rows: one table for each kind, `(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT
-// ROWID`, with statements that are prepared once. Owned by the store, which outlives it; storage
-// thread.
+// ROWID`, with statements that are prepared once. What a batch has of blobs goes into the same
+// transaction. Owned by the store, which outlives it; storage thread.
 #pragma once
 
 #include <array>
@@ -9,6 +9,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <calbox/storage.hpp>
+
+#include "blobs.hpp"
 
 namespace calbox::storage {
 
@@ -24,9 +26,28 @@ error database_error(const SQLite::Database& database, const SQLite::Exception& 
 /// SQLite throws.
 result<std::string> verdict_of(SQLite::Database& database, const char* pragma);
 
+/// Binds without a copy; the bytes live until the statement is reset.
+void bind_bytes(SQLite::Statement& statement, int index, byte_view data);
+/// Of the row that the statement is at; until its next step.
+byte_view bytes_in(const SQLite::Statement& statement, int column);
+
+/// Leaves a cached statement ready for its next use, and without the caller's bytes, whatever
+/// happened.
+class reset_after {
+public:
+    explicit reset_after(SQLite::Statement& statement) noexcept : statement_(statement) {}
+    reset_after(const reset_after&) = delete;
+    reset_after& operator=(const reset_after&) = delete;
+    ~reset_after();
+
+private:
+    SQLite::Statement& statement_;
+};
+
 class table_records final : public record_store {
 public:
-    explicit table_records(SQLite::Database& database) noexcept : database_(database) {}
+    table_records(SQLite::Database& database, file_blobs& blobs) noexcept
+        : database_(database), blobs_(blobs) {}
 
     result<std::optional<bytes>> get(record_kind kind, byte_view key) override;
     result<void> scan(record_kind kind, byte_view first, byte_view last,
@@ -41,6 +62,7 @@ private:
     void write(const batch::write& one);
 
     SQLite::Database& database_;
+    file_blobs& blobs_;
     bool failed_before_ = false;  // the last batch that was tried, and it may be in the log
     std::array<std::unique_ptr<SQLite::Statement>, record_kinds * actions> statements_;
 };

@@ -10,6 +10,8 @@
 namespace calbox::storage {
 namespace {
 
+std::string database_in(const std::string& directory) { return directory + "/calbox.db"; }
+
 /// A log that holds something was left by a process that did not close its store. What it holds
 /// may not be durable: the process ended before it synced, or an fsync failed, after which the
 /// kernel shows data that no later fsync writes. It is written again and synced, so that nothing is
@@ -99,7 +101,7 @@ result<std::unique_ptr<store>> sqlite_store::open(file_system& files, const std:
                                                 " is open already: another calboxd runs on this "
                                                 "directory; stop it first"));
     }
-    const std::string path = directory + "/calbox.db";
+    const std::string path = database_in(directory);
     const auto killed = secure_log(files, path + "-wal");
     if (!killed) {
         return fail(killed.error());
@@ -111,10 +113,6 @@ result<std::unique_ptr<store>> sqlite_store::open(file_system& files, const std:
             return fail(made.error());
         }
     }
-    file_blobs blobs(files, directory);
-    if (auto done = blobs.prepare(); !done) {
-        return fail(std::move(done.error()));
-    }
     try {
         SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOFOLLOW, 0,
                                   files.database_vfs() == nullptr ? "" : files.database_vfs());
@@ -125,24 +123,27 @@ result<std::unique_ptr<store>> sqlite_store::open(file_system& files, const std:
         } catch (const SQLite::Exception& problem) {
             return fail(database_error(database, problem, "open the store " + path));
         }
-        if (auto done = files.sync_directory(directory); !done) {
+        auto made =
+            std::make_unique<sqlite_store>(files, directory, std::move(*lock), std::move(database));
+        auto done =
+            made->blobs_.prepare().and_then([&] { return files.sync_directory(directory); });
+        if (!done) {
             return fail(std::move(done.error()));
         }
-        return std::make_unique<sqlite_store>(files, path, std::move(*lock), std::move(database),
-                                              std::move(blobs));
+        return made;
     } catch (const SQLite::Exception& problem) {
         return fail(errc::io_failed, "cannot open the store " + path + ": " + problem.what());
     }
 }
 
-sqlite_store::sqlite_store(file_system& files, std::string path, std::unique_ptr<file> lock,
-                           SQLite::Database database, file_blobs blobs)
+sqlite_store::sqlite_store(file_system& files, const std::string& directory,
+                           std::unique_ptr<file> lock, SQLite::Database database)
     : files_(files),
-      path_(std::move(path)),
+      path_(database_in(directory)),
       lock_(std::move(lock)),
       database_(std::move(database)),
-      records_(database_),
-      blobs_(std::move(blobs)) {}
+      blobs_(files, directory, database_),
+      records_(database_, blobs_) {}
 
 result<check_report> sqlite_store::check() {
     try {

@@ -22,8 +22,8 @@ public:
     static result<std::unique_ptr<store>> open(file_system& files, const std::string& directory,
                                                durability durable = durability::full);
 
-    sqlite_store(file_system& files, std::string path, std::unique_ptr<file> lock,
-                 SQLite::Database database, file_blobs blobs);
+    sqlite_store(file_system& files, const std::string& directory, std::unique_ptr<file> lock,
+                 SQLite::Database database);
 
     record_store& records() noexcept override { return records_; }
     blob_store& blobs() noexcept override { return blobs_; }
@@ -36,8 +36,8 @@ private:
     std::string path_;            // of the database
     std::unique_ptr<file> lock_;  // first, so that it is let go of last
     SQLite::Database database_;
-    table_records records_;
     file_blobs blobs_;
+    table_records records_;
 };
 
 }  // namespace calbox::storage
