@@ -395,6 +395,7 @@ void siege::gather() {
     add(message_type::file_info, wire::file_info{root});
     add(message_type::file_hashes, wire::file_hashes{root, 0, 16});
     add(message_type::file_leaf, wire::file_leaf{root, 0});
+    add(message_type::small_files, wire::small_files{{root, file_root()}});
     add(message_type::file_keep, wire::file_keep{root, 10});
     add(message_type::file_kept, wire::file_kept{root, true});
     add(message_type::holds, wire::holds{shared_, {root}});

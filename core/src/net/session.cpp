@@ -243,19 +243,37 @@ private:
         return {};
     }
 
+    static bool is_of_files(message_type type, std::uint16_t flags) noexcept {
+        return (flags & frame_flag::reply) != 0 &&
+               (type == message_type::file_leaf || type == message_type::small_files);
+    }
+
     void queue(std::uint8_t type, std::uint16_t flags, std::uint32_t stream, byte_view payload) {
-        const bool of_file = static_cast<message_type>(type) == message_type::file_leaf &&
-                             (flags & frame_flag::reply) != 0;
-        if (of_file) {
-            bytes whole;
-            whole.reserve(frame_head_bytes + payload.size());
-            write_frames(whole, type, flags, stream, payload);
-            files_bytes_ += whole.size();
-            files_.push_back(std::move(whole));
+        if (is_of_files(static_cast<message_type>(type), flags)) {
+            queue_pieces(type, flags, stream, payload);
         } else {
             write_frames(out_, type, flags, stream, payload);
         }
         outgoing_.set();
+    }
+
+    /// So that what is more urgent never waits for more than about one part.
+    void queue_pieces(std::uint8_t type, std::uint16_t flags, std::uint32_t stream,
+                      byte_view payload) {
+        constexpr std::size_t most = wire::limits::leaf_bytes + 1024;
+        static_assert(most <= wire::limits::frame_bytes);
+        do {
+            const std::size_t size = std::min(payload.size(), most);
+            const bool last = size == payload.size();
+            bytes piece;
+            piece.reserve(frame_head_bytes + size);
+            write_frames(piece, type,
+                         static_cast<std::uint16_t>(flags | (last ? 0 : frame_flag::more)), stream,
+                         payload.first(size));
+            files_bytes_ += piece.size();
+            files_.push_back(std::move(piece));
+            payload = payload.subspan(size);
+        } while (!payload.empty());
     }
 
     std::pair<std::uint32_t, std::shared_ptr<waiting>> await_reply(duration limit) {

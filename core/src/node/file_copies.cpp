@@ -1,6 +1,7 @@
 #include "node/file_copies.hpp"
 
 #include <algorithm>
+#include <deque>
 
 #include "wire/limits.hpp"
 
@@ -20,6 +21,7 @@ bytes copy_key(const file_root& root, const device_id& device) {
 constexpr duration copy_time = std::chrono::seconds(10);
 /// A session that breaks and comes back is no reason to ask for everything again.
 constexpr duration looked_again = std::chrono::minutes(1);
+constexpr std::size_t offered_at_once = 32;  // to one backup
 
 }  // namespace
 
@@ -50,26 +52,65 @@ task<result<void>> file_copies::load() {
     co_return co_await db_.apply(std::move(gone));
 }
 
-task<result<void>> file_copies::owe(file_root root, std::uint64_t size) {
+task<result<void>> file_copies::owe(std::vector<file> files) {
     replica::batch writes;
-    std::vector<device_id> to;
+    std::map<device_id, std::vector<file>> to;
     for (const device_id& backup : mediator_.backups()) {
-        if (!copies_[root].kept.contains(backup)) {
-            copies_[root].owed.insert(backup);
-            writes.put(replica::record_kind::file, copy_key(root, backup), codec::encode(false));
-            to.push_back(backup);
+        for (const auto& [root, size] : files) {
+            if (!copies_[root].kept.contains(backup)) {
+                copies_[root].owed.insert(backup);
+                writes.put(replica::record_kind::file, copy_key(root, backup),
+                           codec::encode(false));
+                to[backup].emplace_back(root, size);
+            }
         }
     }
     if (writes.empty()) {
         co_return result<void>();
     }
     auto stored = co_await db_.apply(std::move(writes));
-    for (const device_id& backup : to) {
+    for (auto& [backup, some] : to) {
         if (stored && mediator_.is_reachable(backup)) {
-            tasks_.spawn("offer", offer(backup, root, size));
+            tasks_.spawn("offer", offer_all(backup, std::move(some)));
         }
     }
     co_return stored;
+}
+
+struct file_copies::offers {
+    std::deque<file> left;
+    int offering = 0;
+    event over;
+    offers(const environment& env, std::vector<file> files)
+        : left(files.begin(), files.end()), over(env) {}
+};
+
+task<void> file_copies::offer_all(device_id backup, std::vector<file> files) {
+    const auto all = std::make_shared<offers>(env_, std::move(files));
+    const std::size_t at_once = std::min(all->left.size(), offered_at_once);
+    all->offering = static_cast<int>(at_once);
+    for (std::size_t i = 0; i < at_once; ++i) {
+        tasks_.spawn("offer", offer_next(backup, all));
+    }
+    if (at_once > 0) {
+        co_await all->over.wait();
+    }
+}
+
+task<void> file_copies::offer_next(device_id backup, std::shared_ptr<offers> from) {
+    const struct ending {
+        offers& from;
+        ~ending() {
+            if (--from.offering == 0) {
+                from.over.set();
+            }
+        }
+    } however_it_ends{*from};
+    while (!from->left.empty()) {
+        const auto [root, size] = from->left.front();
+        from->left.pop_front();
+        co_await offer(backup, root, size);
+    }
 }
 
 task<void> file_copies::offer(device_id backup, file_root root, std::uint64_t size) {
@@ -106,15 +147,17 @@ std::map<device_id, std::string> file_copies::refused(const file_root& root) con
     return found == refused_.end() ? std::map<device_id, std::string>() : found->second;
 }
 
-task<void> file_copies::wait_for_one(file_root root) {
+task<void> file_copies::wait_for_one(std::vector<file_root> roots) {
     const instant until = env_.time.now() + copy_time;
-    while (copies_[root].kept.empty() && env_.time.now() < until) {
-        const bool anybody = std::ranges::any_of(
-            copies_[root].owed, [&](const device_id& d) { return mediator_.is_reachable(d); });
-        if (!anybody) {
-            co_return;
+    for (const file_root& root : roots) {
+        while (copies_[root].kept.empty() && env_.time.now() < until) {
+            const bool anybody = std::ranges::any_of(
+                copies_[root].owed, [&](const device_id& d) { return mediator_.is_reachable(d); });
+            if (!anybody) {
+                break;
+            }
+            co_await sleep_for(env_, std::chrono::milliseconds(10));
         }
-        co_await sleep_for(env_, std::chrono::milliseconds(10));
     }
 }
 
@@ -146,14 +189,36 @@ task<void> file_copies::on_kept(device_id from, wire::file_kept what) {
     (lost ? copy.owed : copy.kept).insert(from);
     took(from, what.root);
     const std::uint64_t size = lost ? held->second : 0;
-    replica::batch writes;
-    writes.put(replica::record_kind::file, copy_key(what.root, from), codec::encode(!lost));
-    const auto stored = co_await db_.apply(std::move(writes));
-    if (!stored) {
-        env_.log.write(log_level::warn, "files", "cannot note a copy: " + stored.error().message());
-    }
+    note(what.root, from, !lost);
     if (lost) {
         co_await offer(from, what.root, size);
+    }
+}
+
+/// What comes together is written together. A backup is asked again about what a crash loses here.
+void file_copies::note(const file_root& root, const device_id& backup, bool kept) {
+    unwritten_[{root, backup}] = kept;
+    if (!std::exchange(writing_, true)) {
+        tasks_.spawn("write", write());
+    }
+}
+
+task<void> file_copies::write() {
+    const struct ending {
+        bool& writing;
+        ~ending() { writing = false; }
+    } however_it_ends{writing_};
+    while (!unwritten_.empty()) {
+        replica::batch writes;
+        for (const auto& [place, kept] : std::exchange(unwritten_, {})) {
+            writes.put(replica::record_kind::file, copy_key(place.first, place.second),
+                       codec::encode(kept));
+        }
+        const auto stored = co_await db_.apply(std::move(writes));
+        if (!stored) {
+            env_.log.write(log_level::warn, "files",
+                           "cannot note a copy: " + stored.error().message());
+        }
     }
 }
 
@@ -211,7 +276,7 @@ task<result<void>> file_copies::compare(device_id backup, std::vector<file_root>
         there ? std::set<file_root>(there->files.begin(), there->files.end())
               : std::set<file_root>();
     replica::batch writes;
-    std::vector<std::pair<file_root, std::uint64_t>> lacking;
+    std::vector<file> lacking;
     for (const file_root& root : some) {
         const auto held = held_.all().find(root);
         if (held == held_.all().end()) {
@@ -233,9 +298,7 @@ task<result<void>> file_copies::compare(device_id backup, std::vector<file_root>
             co_return stored;
         }
     }
-    for (const auto& [root, size] : lacking) {
-        co_await offer(backup, root, size);
-    }
+    co_await offer_all(backup, std::move(lacking));
     co_return result<void>();
 }
 

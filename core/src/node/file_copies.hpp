@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 
 #include "base/task_scope.hpp"
@@ -29,10 +30,14 @@ public:
     void request_stop() noexcept { tasks_.request_stop(); }
     task<void> join() { return tasks_.join(); }
 
-    /// Each backup that does not have the file is offered it, now or when it can be reached.
-    task<result<void>> owe(file_root root, std::uint64_t size);
-    /// Until a first backup has the file, at most for 10 s, and not where none can be reached.
-    task<void> wait_for_one(file_root root);
+    /// With its size.
+    using file = std::pair<file_root, std::uint64_t>;
+    /// Each backup that does not have one of the files is offered it, now or when it can be
+    /// reached.
+    task<result<void>> owe(std::vector<file> files);
+    /// Until each of them is at a first backup, at most for 10 s, and not where none can be
+    /// reached.
+    task<void> wait_for_one(std::vector<file_root> roots);
     std::vector<device_id> kept(const file_root& root) const;
     /// Backups that do not take the file, and why, as they have said.
     std::map<device_id, std::string> refused(const file_root& root) const;
@@ -48,12 +53,18 @@ private:
     struct copies {
         std::set<device_id> kept, owed;
     };
+    struct offers;
     /// Asks what the backup holds: of what it is not known to hold; of everything where it was not
     /// asked for all just now, since it may have lost something.
     task<void> look_after(device_id backup);
     void took(const device_id& backup, const file_root& root);
     task<result<void>> compare(device_id backup, std::vector<file_root> some);
+    /// Some at once; returns when all have been answered.
+    task<void> offer_all(device_id backup, std::vector<file> files);
+    task<void> offer_next(device_id backup, std::shared_ptr<offers> from);
     task<void> offer(device_id backup, file_root root, std::uint64_t size);
+    void note(const file_root& root, const device_id& backup, bool kept);
+    task<void> write();
 
     const environment& env_;
     replica::database& db_;
@@ -64,6 +75,8 @@ private:
     std::set<device_id> looking_;
     std::map<device_id, instant> looked_;  // when it had been asked for everything
     std::map<file_root, std::map<device_id, std::string>> refused_;
+    std::map<std::pair<file_root, device_id>, bool> unwritten_;  // kept, or owed
+    bool writing_ = false;
 };
 
 }  // namespace calbox::node

@@ -8,7 +8,6 @@ namespace calbox::node {
 
 namespace {
 
-constexpr int fetched_at_once = 8;
 constexpr std::size_t lost_at_once = 1'000;  // asked for of one device
 
 event_id id_of(const file_root& root) {
@@ -201,7 +200,7 @@ result<void> file_keeper::want(const wire::file_keep& what, const device_id& sou
                             " MiB of files at most: its operator can raise backup.quota_mib");
         }
         pending_bytes_ += what.size;
-        queue_.push_back(what.root);
+        line_of(what.size).queue.push_back(what.root);
     }
     wanted& one = wanted_[what.root];
     one.size = what.size;
@@ -209,21 +208,27 @@ result<void> file_keeper::want(const wire::file_keep& what, const device_id& sou
     if (tell) {
         one.tell.insert(source);
     }
-    if (working_ < fetched_at_once) {
-        ++working_;
-        tasks_.spawn("fetch", work());
+    line& mine = line_of(what.size);
+    if (mine.working < mine.most) {
+        ++mine.working;
+        tasks_.spawn("fetch", work(mine));
     }
     return {};
 }
 
-task<void> file_keeper::work() {
+file_keeper::line& file_keeper::line_of(std::uint64_t size) noexcept {
+    return size <= wire::limits::leaf_bytes ? small_ : large_;
+}
+
+/// `from` is the keeper's own.
+task<void> file_keeper::work(line& from) {
     const struct ending {
         int& count;
         ~ending() { --count; }
-    } however_it_ends{working_};
-    while (!queue_.empty()) {
-        const file_root next = queue_.front();
-        queue_.pop_front();
+    } however_it_ends{from.working};
+    while (!from.queue.empty()) {
+        const file_root next = from.queue.front();
+        from.queue.pop_front();
         co_await fetch(next);
     }
 }
@@ -240,7 +245,7 @@ task<void> file_keeper::fetch(file_root root) {
             one.sources.erase(device);
         }
         if (!one.sources.empty()) {
-            queue_.push_back(root);
+            line_of(one.size).queue.push_back(root);
             co_return;
         }
     } else {

@@ -74,7 +74,14 @@ private:
     };
     result<void> want(const wire::file_keep& what, const device_id& source, bool tell);
     task<void> keep_here(device_id from, wire::file_keep what);
-    task<void> work();
+    /// Files that nobody fetches yet, and how many of them are fetched at once.
+    struct line {
+        std::deque<file_root> queue;
+        int working = 0, most;
+        explicit line(int at_once) : most(at_once) {}
+    };
+    line& line_of(std::uint64_t size) noexcept;
+    task<void> work(line& from);
     task<void> fetch(file_root root);
     void ask_for(const device_id& device, const file_root& root);
 
@@ -87,10 +94,9 @@ private:
     replica::recovery_driver recovery_;
     task_scope tasks_;
     std::map<file_root, wanted> wanted_;
-    std::deque<file_root> queue_;  // of those, what nobody fetches yet
+    line small_{128}, large_{8};  // of one part, and others
     std::uint64_t pending_bytes_ = 0;
     std::uint64_t refused_ = 0;
-    int working_ = 0;
 };
 
 }  // namespace calbox::node

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "model/merge.hpp"
-#include "node/drafts.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -21,35 +19,8 @@ std::optional<model::local_time> time_of(const model::event_content& content,
     return read ? std::optional(*read) : std::nullopt;
 }
 
-/// False where it is there already. `what` gets the name that it has then.
-result<bool> put_file(std::vector<model::attachment>& files, const std::string& name,
-                      const attach_terms& terms, model::attachment& what) {
-    if (std::ranges::find(files, what.root, &model::attachment::root) != files.end()) {
-        return false;
-    }
-    if (files.size() >= wire::limits::files_per_event) {
-        return fail(errc::too_large, "an event has at most 1,000 files");
-    }
-    const auto named = [&](const std::string& label) {
-        return std::ranges::find_if(
-            files, [&](const model::attachment& one) { return one.is_at(label, what.of_time); });
-    };
-    what.name = name;
-    what.replaces.reset();
-    const auto old = named(name);
-    if (old == files.end()) {
-        files.push_back(what);
-    } else if (terms.replace && old->root == terms.seen) {
-        what.replaces = old->root;
-        *old = what;
-    } else {
-        what.name = model::kept_beside(
-            name, what.added_by, what.added,
-            [&](const std::string& other) { return named(other) != files.end(); });
-        files.push_back(what);
-    }
-    return true;
-}
+constexpr std::size_t small_at_once = 256;  // files of one part
+constexpr std::size_t at_once_most = 2;     // others, each of which asks for many parts at once
 
 }  // namespace
 
@@ -120,129 +91,6 @@ result<model::attachment> files_service::find(const user_id& as, const event_id&
     return find(**opened, label);
 }
 
-result<void> files_service::may_attach(const opened_event& to, const user_id& as) const {
-    if (!has_right(as, to.header, guest_right::attach)) {
-        return fail(errc::forbidden,
-                    "guests may not attach files to this event, nor take them off");
-    }
-    return {};
-}
-
-task<result<file_view>> files_service::attach(user_id as, event_id which, file_label label,
-                                              std::string media_type, byte_source& from,
-                                              attach_terms terms) {
-    const auto opened = opened_.open(which, as);
-    if (!opened) {
-        co_return fail(opened.error());
-    }
-    if (auto allowed = may_attach(**opened, as); !allowed) {
-        co_return fail(std::move(allowed.error()));
-    }
-    if (!label.occurrence.empty()) {
-        if (!model::is_series((*opened)->content)) {
-            co_return fail(errc::invalid_argument,
-                           "the event does not repeat: leave out recurrence_id");
-        }
-        const auto at = model::find_occurrence((*opened)->content, label.occurrence);
-        if (!at) {
-            co_return fail(at.error());
-        }
-    }
-    const std::string& name = label.name;
-    if (!model::is_file_label(name)) {
-        co_return fail(
-            errc::invalid_argument,
-            "not a file name: it must be 1 to 255 bytes without '/' or control characters");
-    }
-    const auto there = find(**opened, label);
-    if (terms.replace ? !there : there.has_value()) {
-        co_return terms.replace
-            ? fail(there.error())
-            : fail(errc::already_exists, "the event has a file called \"" + name + "\" already");
-    }
-    if (terms.replace && !terms.seen) {
-        terms.seen = there->root;
-    }
-    if ((*opened)->content.files.size() >= wire::limits::files_per_event) {
-        co_return fail(errc::too_large, "an event has at most 1,000 files");
-    }
-    const envelope_header in = (*opened)->header;
-    auto stored = co_await held_.store().import(from);
-    if (!stored) {
-        co_return fail(std::move(stored.error()));
-    }
-    auto expected = co_await needs_.expect(stored->root, as, in);
-    if (!expected) {
-        co_return fail(std::move(expected.error()));
-    }
-    held_.note(stored->root, stored->size);
-    auto owed = co_await copies_.owe(stored->root, stored->size);
-    if (!owed) {
-        co_return fail(std::move(owed.error()));
-    }
-    co_await copies_.wait_for_one(stored->root);
-    model::attachment what;
-    what.size = stored->size;
-    if (!media_type.empty()) {
-        what.media_type = media_type;
-    }
-    what.root = stored->root;
-    what.key = stored->key;
-    what.added_by = people_.name_of(as);
-    what.added = env_.time.wall();
-    auto named = co_await sets_.apply(
-        as, which,
-        [&](const opened_event& newest, set_operations::next_version& next) -> result<bool> {
-            if (auto allowed = may_attach(newest, as); !allowed) {
-                return fail(std::move(allowed.error()));
-            }
-            if (!label.occurrence.empty()) {  // the series may have been moved meanwhile
-                const auto at = model::find_occurrence(newest.content, label.occurrence);
-                if (!at) {
-                    return fail(errc::conflict, at.error().message());
-                }
-                what.of_time = at->id;
-            }
-            return put_file(next.content.files, name, terms, what);
-        });
-    if (!named) {
-        co_return fail(std::move(named.error()));
-    }
-    co_return view_of(what);
-}
-
-task<result<void>> files_service::detach(user_id as, event_id which, file_label label) {
-    const auto opened = opened_.open(which, as);
-    if (!opened) {
-        co_return fail(opened.error());
-    }
-    const auto there = find(**opened, label);
-    if (!there) {
-        co_return fail(there.error());
-    }
-    auto detached = co_await sets_.apply(
-        as, which,
-        [&](const opened_event& newest, set_operations::next_version& next) -> result<bool> {
-            if (auto allowed = may_attach(newest, as); !allowed) {
-                return fail(std::move(allowed.error()));
-            }
-            auto& all = next.content.files;
-            const auto file = std::ranges::find_if(all, [&](const model::attachment& one) {
-                return one.is_at(there->name, there->of_time);
-            });
-            if (file == all.end()) {
-                return false;  // somebody else took it off
-            }
-            if (file->root != there->root) {
-                return fail(errc::conflict,
-                            "somebody has replaced \"" + label.name + "\" meanwhile: it stays");
-            }
-            all.erase(file);
-            return true;
-        });
-    co_return detached;
-}
-
 result<std::vector<file_view>> files_service::list(user_id as, event_id which) const {
     const auto opened = opened_.open(which, as);
     if (!opened) {
@@ -255,21 +103,32 @@ result<std::vector<file_view>> files_service::list(user_id as, event_id which) c
     return views;
 }
 
-/// Who can be reached of those who take part in an event with this file; it may be in several.
-std::vector<device_id> files_service::sources_of(const user_id& as, const file_root& root) {
-    std::vector<device_id> sources;
+/// Who can be reached of those who take part in an event with one of these files; a file may be in
+/// several.
+std::map<file_root, files_service::sources> files_service::sources_of(
+    const user_id& as, const std::set<file_root>& roots) {
+    std::map<file_root, sources> found;
     for (const opened_event* const one : opened_.with_files(as)) {
-        const auto& files = one->content.files;
-        if (std::ranges::find(files, root, &model::attachment::root) != files.end()) {
-            const auto more = replica_.recipients_of(one->header);
-            sources.insert(sources.end(), more.begin(), more.end());
+        std::optional<sources> reachable;
+        for (const model::attachment& file : one->content.files) {
+            if (!roots.contains(file.root)) {
+                continue;
+            }
+            if (!reachable) {
+                reachable = replica_.recipients_of(one->header);
+                std::erase_if(*reachable, [&](const device_id& device) {
+                    return !mediator_.is_reachable(device);
+                });
+            }
+            sources& all = found[file.root];
+            all.insert(all.end(), reachable->begin(), reachable->end());
         }
     }
-    std::ranges::sort(sources);
-    sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
-    std::erase_if(sources,
-                  [&](const device_id& device) { return !mediator_.is_reachable(device); });
-    return sources;
+    for (auto& [root, all] : found) {
+        std::ranges::sort(all);
+        all.erase(std::unique(all.begin(), all.end()), all.end());
+    }
+    return found;
 }
 
 void files_service::adopt(const user_id& as, const event_id& which) {
@@ -287,7 +146,7 @@ task<void> files_service::adopt_one(user_id as, event_id which, model::attachmen
                        "a copied event's file stays elsewhere: " + here.error().message());
         co_return;
     }
-    const auto owed = co_await copies_.owe(what.root, what.size);
+    const auto owed = co_await copies_.owe({{what.root, what.size}});
     if (!owed) {
         env_.log.write(log_level::warn, "files",
                        "a file is not offered to the backups: " + owed.error().message());
@@ -303,7 +162,7 @@ task<result<void>> files_service::bring_back(file_root root) {
                 continue;
             }
             const std::uint64_t size = what->size;
-            auto sources = sources_of(user.id, root);
+            auto sources = std::move(sources_of(user.id, {root})[root]);
             if (sources.empty()) {
                 co_return fail(errc::unavailable, "nobody who could have it can be reached now");
             }
@@ -314,42 +173,117 @@ task<result<void>> files_service::bring_back(file_root root) {
 }
 
 task<result<file_view>> files_service::fetch(user_id as, event_id which, file_label label) {
+    const auto what = find(as, which, label);
+    if (!what) {
+        co_return fail(what.error());
+    }
+    auto from = std::move(sources_of(as, {what->root})[what->root]);
+    auto fetched = co_await fetch_from(*what, std::move(from));
+    if (!fetched) {
+        co_return fail(std::move(fetched.error()));
+    }
+    co_return view_of(*what);
+}
+
+task<result<void>> files_service::fetch_from(model::attachment what, sources from) {
+    while (held_.progress(what.root)) {  // somebody else asked for it already
+        co_await sleep_for(env_, std::chrono::milliseconds(20));
+    }
+    const auto here = co_await held_.is_here(what.root);
+    if (!here || *here) {
+        co_return here.map([](bool) {});
+    }
+    const bool alone = from.empty();
+    auto fetched = co_await held_.fetch(what.root, what.size, std::move(from));
+    const bool paused = held_.paused(what.root).has_value();
+    if (!fetched && !paused && (alone || fetched.error().code == errc::unavailable)) {
+        // Others may have it: who took part once, or whom nobody here knows to be online.
+        auto others = co_await mediator_.holders_of(what.root);
+        if (others.empty() && alone) {
+            co_return fail(errc::unavailable,
+                           "nobody who could have \"" + what.name + "\" can be reached now");
+        }
+        auto again = co_await held_.fetch(what.root, what.size, std::move(others));
+        fetched = std::move(again);
+    }
+    if (!fetched) {
+        co_return fail(fetched.error().code,
+                       "\"" + what.name + "\" cannot be fetched now: " + fetched.error().message());
+    }
+    co_return fetched;
+}
+
+/// Files that are fetched by several coroutines, each of which takes the next one.
+struct files_service::fetches {
+    struct one {
+        model::attachment what;
+        sources from;
+        std::string problem = {};
+    };
+    std::vector<one> all;
+    std::vector<std::size_t> left;  // in `all`, the next one at the end
+    int fetching = 0;
+    event over;
+    explicit fetches(const environment& env) : over(env) {}
+};
+
+task<result<std::vector<file_view>>> files_service::fetch_all(user_id as, event_id which) {
     const auto opened = opened_.open(which, as);
     if (!opened) {
         co_return fail(opened.error());
     }
-    const auto what = find(**opened, label);
-    if (!what) {
-        co_return fail(what.error());
+    std::set<file_root> roots;
+    for (const model::attachment& file : (*opened)->content.files) {
+        roots.insert(file.root);
     }
-    std::vector<device_id> sources = sources_of(as, what->root);
-    while (held_.progress(what->root)) {  // somebody else asked for it already
-        co_await sleep_for(env_, std::chrono::milliseconds(20));
+    auto found = sources_of(as, roots);
+    const auto work = std::make_shared<fetches>(env_);
+    for (const model::attachment& file : (*opened)->content.files) {
+        work->all.push_back({file, found[file.root]});
     }
-    const auto here = co_await held_.is_here(what->root);
-    if (!here) {
-        co_return fail(here.error());
-    }
-    if (!*here) {
-        const bool alone = sources.empty();
-        auto fetched = co_await held_.fetch(what->root, what->size, std::move(sources));
-        const bool paused = held_.paused(what->root).has_value();
-        if (!fetched && !paused && (alone || fetched.error().code == errc::unavailable)) {
-            // Others may have it: who took part once, or whom nobody here knows to be online.
-            auto others = co_await mediator_.holders_of(what->root);
-            if (others.empty() && alone) {
-                co_return fail(errc::unavailable,
-                               "nobody who could have \"" + label.name + "\" can be reached now");
+    // Small ones first, since many of them come together.
+    for (const bool small : {true, false}) {
+        for (std::size_t i = work->all.size(); i-- > 0;) {
+            if ((work->all[i].what.size <= wire::limits::leaf_bytes) == small) {
+                work->left.push_back(i);
             }
-            auto again = co_await held_.fetch(what->root, what->size, std::move(others));
-            fetched = std::move(again);
         }
-        if (!fetched) {
-            co_return fail(fetched.error().code, "\"" + label.name + "\" cannot be fetched now: " +
-                                                     fetched.error().message());
+        const std::size_t at_once =
+            std::min(work->left.size(), small ? small_at_once : at_once_most);
+        work->fetching = static_cast<int>(at_once);
+        work->over.reset();
+        for (std::size_t i = 0; i < at_once; ++i) {
+            tasks_.spawn("fetch", fetch_next(work));
+        }
+        if (at_once > 0) {
+            co_await work->over.wait();
         }
     }
-    co_return view_of(*what);
+    std::vector<file_view> views;
+    for (const fetches::one& file : work->all) {
+        views.push_back(view_of(file.what));
+        views.back().problem = file.problem;
+    }
+    co_return views;
+}
+
+task<void> files_service::fetch_next(std::shared_ptr<fetches> of) {
+    const struct ending {
+        fetches& of;
+        ~ending() {
+            if (--of.fetching == 0) {
+                of.over.set();
+            }
+        }
+    } however_it_ends{*of};
+    while (!of->left.empty()) {
+        fetches::one& file = of->all[of->left.back()];
+        of->left.pop_back();
+        const auto fetched = co_await fetch_from(file.what, std::move(file.from));
+        if (!fetched) {
+            file.problem = fetched.error().message();
+        }
+    }
 }
 
 task<result<file_view>> files_service::pause(user_id as, event_id which, file_label label) {
@@ -440,6 +374,15 @@ task<result<bytes>> files_service::on_leaf(wire::file_leaf what) {
         co_return fail(std::move(leaf.error()));
     }
     co_return codec::encode(wire::file_leaf_reply{std::move(*leaf)});
+}
+
+task<result<bytes>> files_service::on_small(wire::small_files what) {
+    if (what.roots.empty() || what.roots.size() > wire::limits::small_files_per_message) {
+        co_return fail(errc::invalid_argument, "no files, or too many at once");
+    }
+    auto parts = co_await held_.store().single_leaves(std::move(what.roots),
+                                                      wire::limits::small_files_bytes);
+    co_return codec::encode(wire::small_files_reply{std::move(parts)});
 }
 
 }  // namespace calbox::node

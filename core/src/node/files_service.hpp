@@ -3,6 +3,8 @@
 // Owned by the node; core thread only.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <set>
 
 #include "node/file_copies.hpp"
@@ -26,9 +28,12 @@ public:
     task<result<file_view>> attach(user_id as, event_id which, file_label name,
                                    std::string media_type, byte_source& from,
                                    attach_terms terms) override;
+    task<result<std::vector<file_view>>> attach_all(user_id as, event_id which,
+                                                    file_sequence& from) override;
     task<result<void>> detach(user_id as, event_id which, file_label name) override;
     result<std::vector<file_view>> list(user_id as, event_id which) const override;
     task<result<file_view>> fetch(user_id as, event_id which, file_label name) override;
+    task<result<std::vector<file_view>>> fetch_all(user_id as, event_id which) override;
     task<result<file_view>> pause(user_id as, event_id which, file_label name) override;
     task<result<file_view>> resume(user_id as, event_id which, file_label name) override;
     task<result<void>> read(user_id as, event_id which, file_label name, std::uint64_t first,
@@ -46,16 +51,31 @@ public:
     task<result<bytes>> on_info(wire::file_info what);
     task<result<bytes>> on_hashes(wire::file_hashes what);
     task<result<bytes>> on_leaf(wire::file_leaf what);
+    task<result<bytes>> on_small(wire::small_files what);
 
 private:
+    struct arrived;
+    struct fetches;
+    using sources = std::vector<device_id>;
+
     file_view view_of(const model::attachment& what) const;
     result<model::attachment> find(const opened_event& in, const file_label& name) const;
     result<void> may_attach(const opened_event& to, const user_id& as) const;
+    result<void> may_come(const opened_event& to, const user_id& as, const file_label& label,
+                          attach_terms& terms) const;
+    model::attachment attachment_of(const replica::stored_file& stored, const user_id& as,
+                                    const std::string& media_type) const;
+    task<result<void>> take_all(user_id as, event_id which, file_sequence& from,
+                                std::vector<arrived>& all);
+    task<result<std::vector<file_view>>> name(user_id as, event_id which, envelope_header in,
+                                              std::vector<arrived> all);
     result<model::attachment> find(const user_id& as, const event_id& which,
                                    const file_label& label) const;
     task<void> bring(user_id as, event_id which, model::attachment what);
     task<void> adopt_one(user_id as, event_id which, model::attachment what);
-    std::vector<device_id> sources_of(const user_id& as, const file_root& root);
+    std::map<file_root, sources> sources_of(const user_id& as, const std::set<file_root>& roots);
+    task<result<void>> fetch_from(model::attachment what, sources from);
+    task<void> fetch_next(std::shared_ptr<fetches> of);
 
     const environment& env_;
     replica::replicator& replica_;

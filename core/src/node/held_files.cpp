@@ -28,13 +28,24 @@ public:
         co_return co_await owner_.mediator_.ask(to, type, std::move(payload));
     }
 
+    replica::file_mediator& for_all() noexcept override { return owner_.everybody_; }
+
 private:
     held_files& owner_;
     const file_root root_;
 };
 
+task<result<bytes>> held_files::others::ask(device_id to, wire::message_type type, bytes payload) {
+    co_return co_await from_.ask(to, type, std::move(payload));
+}
+
 held_files::held_files(const environment& env, replica::database& db, files_mediator& mediator)
-    : env_(env), db_(db), mediator_(mediator), store_(env, db), transfer_(env, store_) {}
+    : env_(env),
+      db_(db),
+      mediator_(mediator),
+      everybody_(mediator),
+      store_(env, db),
+      transfer_(env, store_) {}
 
 task<result<void>> held_files::load() {
     const auto rows = co_await db_.scan(replica::record_kind::file);

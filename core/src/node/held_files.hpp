@@ -69,12 +69,22 @@ public:
 
 private:
     class line;
+    /// For questions about several files.
+    class others final : public replica::file_mediator {
+    public:
+        explicit others(files_mediator& from) noexcept : from_(from) {}
+        task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) override;
+
+    private:
+        files_mediator& from_;
+    };
 
     void lose(const file_root& root);
 
     const environment& env_;
     replica::database& db_;
     files_mediator& mediator_;
+    others everybody_;
     replica::file_store store_;
     replica::file_transfer transfer_;
     sizes sizes_, lost_;

@@ -170,6 +170,9 @@ void node_parts::add_routes() {
             [this](const peer&, wire::file_hashes what) { return files->on_hashes(what); });
     decoded(std::type_identity<wire::file_leaf>(), message_type::file_leaf,
             [this](const peer&, wire::file_leaf what) { return files->on_leaf(what); });
+    decoded(
+        std::type_identity<wire::small_files>(), message_type::small_files,
+        [this](const peer&, wire::small_files what) { return files->on_small(std::move(what)); });
     decoded(std::type_identity<wire::file_keep>(), message_type::file_keep,
             [this](const peer& from, wire::file_keep what) {
                 const bool is_backup = (from.roles & wire::role::backup) != 0;

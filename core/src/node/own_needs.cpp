@@ -192,13 +192,18 @@ task<result<void>> own_needs::write_now() {
     co_return written;
 }
 
-task<result<void>> own_needs::expect(file_root root, user_id as, envelope_header in) {
-    add({root, as}, in);
+task<result<void>> own_needs::expect(std::vector<file_root> roots, user_id as, envelope_header in) {
+    for (const file_root& root : roots) {
+        add({root, as}, in);
+    }
     auto written = co_await write_now();
-    const auto users = needed_by(root);
-    if (written && with_.keep_here && users) {
+    for (const file_root& root : roots) {
+        const auto users = needed_by(root);
+        if (!written || !with_.keep_here || !users) {
+            continue;
+        }
         const auto kept = co_await with_.keep_here(root, *users, as);
-        co_return kept.map([](bool) {});
+        written = kept.map([](bool) {});
     }
     co_return written;
 }

@@ -65,8 +65,8 @@ public:
     void begin_looking();
     /// An event has changed: its files are needed by the users of this device who take part.
     void look(const envelope_header& now);
-    /// `as` is about to name the file in the event. Before its bytes are stored or offered.
-    task<result<void>> expect(file_root root, user_id as, envelope_header in);
+    /// `as` is about to name the files in the event. Before their bytes are offered.
+    task<result<void>> expect(std::vector<file_root> roots, user_id as, envelope_header in);
 
     /// Everybody who may need it, as far as this device knows, and none of its users who have
     /// released it; nothing: it does not know, or has not looked through all that its users have.

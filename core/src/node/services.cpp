@@ -11,6 +11,7 @@ joins::~joins() = default;
 branches::~branches() = default;
 history::~history() = default;
 locks::~locks() = default;
+file_sequence::~file_sequence() = default;
 files::~files() = default;
 contacts::~contacts() = default;
 network_admin::~network_admin() = default;

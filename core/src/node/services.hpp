@@ -309,6 +309,7 @@ struct file_view {
     std::vector<std::string> stored_on;  // "this device", "backup ab12.."
     std::vector<std::string> owed;       // backups that have not said they have it
     std::vector<std::string> refused;  // those of them that will not take it: "backup ab12..: why"
+    std::string problem = {};          // why it has not come, where it was just asked for
 };
 
 /// A new file, or another one in its place.
@@ -327,6 +328,19 @@ struct file_label {
     std::string name, occurrence;
 };
 
+/// New files for an event, one after the other.
+struct new_file {
+    file_label label;
+    std::string media_type;
+    byte_source* bytes;  // lives until the next one is asked for
+};
+class file_sequence {
+public:
+    virtual ~file_sequence();
+    /// Nothing: that was the last one. Asked for when the bytes of the one before have been read.
+    virtual task<result<std::optional<new_file>>> next() = 0;
+};
+
 class files {
 public:
     virtual ~files();
@@ -339,12 +353,19 @@ public:
     virtual task<result<file_view>> attach(user_id as, event_id which, file_label name,
                                            std::string media_type, byte_source& from,
                                            attach_terms terms) = 0;
+    /// As attach() of each of them, none in the place of another one: all or, where one of them is
+    /// refused or does not come whole, none; in one change of the event. invalid_argument: there
+    /// are none.
+    virtual task<result<std::vector<file_view>>> attach_all(user_id as, event_id which,
+                                                            file_sequence& from) = 0;
     /// Takes the file off; a set operation. conflict where somebody has replaced it meanwhile.
     virtual task<result<void>> detach(user_id as, event_id which, file_label name) = 0;
     virtual result<std::vector<file_view>> list(user_id as, event_id which) const = 0;
     /// Makes the file present on this device: fetches what is missing from whoever has it,
     /// verified, resumable. busy: it is paused.
     virtual task<result<file_view>> fetch(user_id as, event_id which, file_label name) = 0;
+    /// As fetch() of all files of the event, many at once; what does not come says why.
+    virtual task<result<std::vector<file_view>>> fetch_all(user_id as, event_id which) = 0;
     /// Nothing more of the file comes to this device, over restarts too, until it is resumed;
     /// whoever waits for it gets busy. What has come stays. conflict: it is here already.
     virtual task<result<file_view>> pause(user_id as, event_id which, file_label name) = 0;

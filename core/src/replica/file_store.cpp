@@ -19,8 +19,8 @@ struct sealed_run {
     std::vector<digest> hashes;
 };
 
-sealed_run seal_run(crypto::leaf_cipher& cipher, std::uint64_t first, byte_view plain,
-                    bool only_empty_leaf) {
+/// An empty file has one empty leaf.
+sealed_run seal_run(crypto::leaf_cipher& cipher, std::uint64_t first, byte_view plain) {
     sealed_run out;
     std::uint64_t index = first;
     do {
@@ -29,7 +29,7 @@ sealed_run seal_run(crypto::leaf_cipher& cipher, std::uint64_t first, byte_view 
         out.hashes.push_back(crypto::leaf_hash(sealed));
         out.data.insert(out.data.end(), sealed.begin(), sealed.end());
         plain = plain.subspan(leaf.size());
-    } while (!plain.empty() && !only_empty_leaf);
+    } while (!plain.empty());
     return out;
 }
 
@@ -42,12 +42,62 @@ bytes flat(const std::vector<digest>& hashes) {
     return out;
 }
 
+void add_single(batch& writes, const file_root& root, std::uint64_t size, bytes sealed,
+                const digest& hash) {
+    static_assert(crypto::leaf_sealed_bytes <= storage::small_blob_bytes);
+    writes.put(record_kind::file, to_bytes(root.view()),
+               codec::encode(file_record{size, flat({hash})}));
+    writes.put_blob(root, std::move(sealed));
+}
+
 }  // namespace
 
 task<result<stored_file>> file_store::import(byte_source& from) {
+    batch later;
+    auto stored = co_await import(from, later);
+    if (stored && !later.empty()) {
+        auto written = co_await write(std::move(later));
+        if (!written) {
+            co_return fail(std::move(written.error()));
+        }
+    }
+    co_return stored;
+}
+
+task<result<stored_file>> file_store::import(byte_source& from, batch& later) {
+    bytes begun;
+    while (begun.size() <= crypto::leaf_plain_bytes) {
+        auto piece = co_await from.next();
+        if (!piece) {
+            co_return fail(std::move(piece.error()));
+        }
+        if (piece->empty()) {
+            co_return co_await import_small(std::move(begun), later);
+        }
+        begun.insert(begun.end(), piece->begin(), piece->end());
+    }
+    co_return co_await import_large(std::move(begun), from);
+}
+
+task<result<stored_file>> file_store::import_small(bytes plain, batch& later) {
+    stored_file file;
+    file.size = plain.size();
+    file.key.resize(32);
+    env_.entropy.fill(file.key);
+    auto sealing = [key = file.key, plain = std::move(plain)] {
+        crypto::leaf_cipher cipher(key);
+        return seal_run(cipher, 0, plain);
+    };
+    auto sealed = co_await offload(env_, env_.compute, std::move(sealing));
+    file.root = crypto::root_of(sealed.hashes, file.size);
+    add_single(later, file.root, file.size, std::move(sealed.data), sealed.hashes.front());
+    co_return file;
+}
+
+task<result<stored_file>> file_store::import_large(bytes begun, byte_source& from) {
     file_root part;
     env_.entropy.fill(part.value);
-    auto stored = co_await import_into(part, from);
+    auto stored = co_await import_into(part, std::move(begun), from);
     if (!stored) {
         (void)co_await db_.with_blobs(
             [part](storage::blob_store& blobs) { return blobs.remove(part); });
@@ -55,21 +105,21 @@ task<result<stored_file>> file_store::import(byte_source& from) {
     co_return stored;
 }
 
-task<result<stored_file>> file_store::import_into(file_root part, byte_source& from) {
+task<result<stored_file>> file_store::import_into(file_root part, bytes waiting,
+                                                  byte_source& from) {
     auto opened = co_await db_.with_blobs(
         [part](storage::blob_store& blobs) { return blobs.open_part(part); });
     if (!opened) {
         co_return fail(std::move(opened.error()));
     }
     stored_file file;
+    file.size = waiting.size();
     file.key.resize(32);
     env_.entropy.fill(file.key);
     const auto cipher = std::make_shared<crypto::leaf_cipher>(file.key);
     std::vector<digest> hashes;
-    bytes waiting;
     std::uint64_t offset = 0;
-    bool over = false;
-    while (!over) {
+    for (bool over = false; !over;) {
         auto piece = co_await from.next();
         if (!piece) {
             co_return fail(std::move(piece.error()));
@@ -81,13 +131,13 @@ task<result<stored_file>> file_store::import_into(file_root part, byte_source& f
         }
         waiting.insert(waiting.end(), piece->begin(), piece->end());
         const std::size_t run = leaves_at_once * crypto::leaf_plain_bytes;
-        while (waiting.size() >= run || (over && (!waiting.empty() || hashes.empty()))) {
+        while (waiting.size() >= run || (over && !waiting.empty())) {
             const std::size_t size = std::min(waiting.size(), run);
             bytes plain(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(size));
             waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(size));
             const std::uint64_t first = hashes.size();
             auto sealing = [cipher, first, plain = std::move(plain)] {
-                return seal_run(*cipher, first, plain, plain.empty());
+                return seal_run(*cipher, first, plain);
             };
             auto sealed = co_await offload(env_, env_.compute, std::move(sealing));
             hashes.insert(hashes.end(), sealed.hashes.begin(), sealed.hashes.end());
@@ -346,6 +396,27 @@ task<result<bytes>> file_store::leaf(file_root root, std::uint64_t index) {
     co_return co_await db_.with_blobs(std::move(reading));
 }
 
+task<std::vector<bytes>> file_store::single_leaves(std::vector<file_root> roots, std::size_t most) {
+    auto reading = [roots = std::move(roots), most](storage::blob_store& blobs) {
+        std::vector<bytes> leaves;
+        std::size_t size = 0;
+        for (const file_root& root : roots) {
+            const auto length = blobs.length(root);
+            const bool is_single = length && *length && **length <= crypto::leaf_sealed_bytes;
+            size += is_single ? **length : 0;
+            if (!leaves.empty() && size > most) {
+                break;
+            }
+            // What the disk does not give is asked of somebody else.
+            auto read = is_single ? blobs.read(root, 0, static_cast<std::size_t>(**length))
+                                  : fail(errc::not_found);
+            leaves.push_back(read ? std::move(*read) : bytes());
+        }
+        return leaves;
+    };
+    co_return co_await db_.with_blobs(std::move(reading));
+}
+
 task<result<void>> file_store::read(file_root root, std::uint64_t size, bytes key,
                                     std::uint64_t first, std::uint64_t length, byte_sink& into) {
     if (key.size() != 32) {
@@ -417,30 +488,11 @@ task<result<void>> file_store::put_leaf(file_root root, std::uint64_t index, byt
     co_return co_await db_.with_blobs(std::move(writing));
 }
 
-task<result<void>> file_store::put_single(file_root root, std::uint64_t size, bytes sealed) {
-    auto writing = [root, size,
-                    data = std::move(sealed)](storage::blob_store& blobs) -> result<digest> {
-        const digest hash = crypto::leaf_hash(data);
-        if (data.size() != crypto::sealed_leaf_bytes(size, 0) ||
-            crypto::root_of({hash}, size) != root) {
-            return fail(errc::mismatch, "a damaged file");
-        }
-        const auto present = blobs.open_part(root);
-        if (!present) {
-            return fail(present.error());
-        }
-        const bool other = *present > data.size();
-        return (other ? blobs.remove(root).and_then([&] { return blobs.open_part(root); })
-                      : present)
-            .and_then([&](std::uint64_t) { return blobs.write_part(root, 0, data); })
-            .and_then([&] { return blobs.finish(root); })
-            .map([&] { return hash; });
-    };
-    const auto written = co_await db_.with_blobs(std::move(writing));
-    if (!written) {
-        co_return fail(written.error());
-    }
-    co_return co_await note(root, size, {*written});
+task<result<void>> file_store::put_single(file_root root, std::uint64_t size, bytes sealed,
+                                          digest hash) {
+    batch writes;
+    add_single(writes, root, size, std::move(sealed), hash);
+    co_return co_await db_.apply(std::move(writes));
 }
 
 }  // namespace calbox::replica

@@ -1,6 +1,6 @@
 // Files as they lie here: sealed leaves in a blob under their root, and the list of leaf hashes as
-// a record. Encrypts and decrypts on the compute worker, leaf by leaf. Owned by the node; core
-// thread only.
+// a record. The record of a file of one leaf and its blob are one batch. Encrypts and decrypts on
+// the compute worker, leaf by leaf. Owned by the node; core thread only.
 #pragma once
 
 #include <calbox/codec.hpp>
@@ -45,6 +45,10 @@ public:
     /// Seals what `from` yields under a fresh key; durable on return. Whatever fails leaves nothing
     /// behind.
     task<result<stored_file>> import(byte_source& from);
+    /// The same, but a file of one part is not durable, nor to be seen, before what is added to
+    /// `later` is written: of many of them together by write().
+    task<result<stored_file>> import(byte_source& from, batch& later);
+    task<result<void>> write(batch later) { return db_.apply(std::move(later)); }
     /// Plaintext bytes [first, first + length). mismatch: the key is wrong or the blob is damaged.
     task<result<void>> read(file_root root, std::uint64_t size, bytes key, std::uint64_t first,
                             std::uint64_t length, byte_sink& into);
@@ -70,6 +74,10 @@ public:
     /// file is not here.
     task<result<bytes>> leaf_hashes(file_root root, std::uint64_t first, std::uint32_t count);
     task<result<bytes>> leaf(file_root root, std::uint64_t index);
+    /// The parts of files that have one each, in the order of the roots, as long as they do not
+    /// have more than `most` bytes together; at least the first. Empty: it is not here, or has
+    /// several parts.
+    task<std::vector<bytes>> single_leaves(std::vector<file_root> roots, std::size_t most);
 
     // For transfers: a file that arrives in any order.
     /// Removes a blob of another length than the file has: it would stand in the way of a good one.
@@ -79,9 +87,9 @@ public:
                                            const std::vector<digest>& leaves);
     /// mismatch, and nothing is written: the leaf is not the one with the hash `wanted`.
     task<result<void>> put_leaf(file_root root, std::uint64_t index, bytes sealed, digest wanted);
-    /// A whole file that has one part; durable on return. mismatch, and nothing is written: it is
-    /// not the one with this root.
-    task<result<void>> put_single(file_root root, std::uint64_t size, bytes sealed);
+    /// A whole file that has one part, whose hash makes the root; durable on return. Many that
+    /// come at the same time become durable together.
+    task<result<void>> put_single(file_root root, std::uint64_t size, bytes sealed, digest hash);
     task<result<void>> finish(file_root root, std::uint64_t size,
                               const std::vector<digest>& leaves);
     /// Removes the file and what has come of it; no error when there is nothing.
@@ -90,7 +98,9 @@ public:
 private:
     task<result<std::optional<file_record>>> record(file_root root);
     task<result<void>> note(file_root root, std::uint64_t size, std::vector<digest> leaves);
-    task<result<stored_file>> import_into(file_root part, byte_source& from);
+    task<result<stored_file>> import_small(bytes plain, batch& later);
+    task<result<stored_file>> import_large(bytes begun, byte_source& from);
+    task<result<stored_file>> import_into(file_root part, bytes waiting, byte_source& from);
 
     const environment& env_;
     database& db_;

@@ -7,35 +7,10 @@
 #include <calbox/mutant.hpp>
 
 #include "base/task_scope.hpp"
+#include "replica/ask_window.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::replica {
-
-file_mediator::~file_mediator() = default;
-
-namespace {
-
-constexpr int in_flight_most = 32;  // 2 MiB of one source
-
-/// How much is asked of one source at once: more while that makes no leaf wait, less once leaves
-/// wait for each other, since whatever else is sent on the line then waits behind them (TCP Vegas;
-/// Brakmo and Peterson, 1995).
-struct window {
-    int pulling = 0;
-    duration least = duration::max();  // that a leaf has taken
-
-    enum class change { none, more, less };
-    change after(duration taken) {
-        using std::chrono::milliseconds;
-        least = std::min(least, taken);
-        if (taken <= least + least / 2 + milliseconds(20)) {
-            return pulling < in_flight_most ? change::more : change::none;
-        }
-        return taken > 2 * least + milliseconds(50) && pulling > 1 ? change::less : change::none;
-    }
-};
-
-}  // namespace
 
 /// What the coroutines of one fetch share: leaves nobody has asked for yet, and the sources that
 /// are still believed.
@@ -46,7 +21,7 @@ struct file_transfer::job {
     std::set<std::uint64_t> missing;
     std::uint64_t written = 0;  // leaves
     std::set<device_id> dropped;
-    std::map<device_id, window> windows;  // of the round
+    std::map<device_id, ask_window> windows;  // of the round
     task_scope* pulls = nullptr;
     error last{errc::unavailable, "nobody has the file"};
     bool cannot_write = false;
@@ -128,13 +103,13 @@ task<void> file_transfer::pull(std::shared_ptr<job> work, device_id source) {
         }
         ++work->written;
         work->progress(std::min(work->written * crypto::leaf_plain_bytes, work->size));
-        window& line = work->windows[source];
+        ask_window& line = work->windows[source];
         const auto change = line.after(taken);
-        if (change == window::change::less) {
+        if (change == ask_window::change::less) {
             --line.pulling;
             co_return;
         }
-        if (change == window::change::more && !work->missing.empty()) {
+        if (change == ask_window::change::more && !work->missing.empty()) {
             ++line.pulling;
             work->pulls->spawn("pull", pull(work, source));
         }
@@ -212,22 +187,16 @@ task<result<void>> file_transfer::fetch_single(file_root root, std::uint64_t siz
                                                std::function<void(std::uint64_t)> progress) {
     error last{errc::unavailable, "nobody has the file"};
     for (const device_id& source : sources) {
-        const auto payload = co_await mediator.ask(source, wire::message_type::file_leaf,
-                                                   codec::encode(wire::file_leaf{root, 0}));
-        auto reply =
-            payload ? codec::decode<wire::file_leaf_reply>(*payload) : fail(payload.error());
-        if (!reply) {
-            last = reply.error();
+        auto part = co_await small_.ask(source, root, size, mediator);
+        if (!part) {
+            last = part.error();
             continue;
         }
-        auto put = co_await store_.put_single(root, size, std::move(reply->data));
+        auto put = co_await store_.put_single(root, size, std::move(part->sealed), part->hash);
         if (put) {
             progress(size);
         }
-        if (put || put.error().code != errc::mismatch) {
-            co_return put;
-        }
-        last = put.error();
+        co_return put;
     }
     co_return fail(errc::unavailable, last.message());
 }

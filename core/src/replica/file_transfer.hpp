@@ -1,24 +1,21 @@
 // Fetches a file's ciphertext from several holders at once: the list of leaf hashes first, checked
 // against the root, then the leaves, each verified before it is written. A source that fails or
-// lies is dropped. Resumes what an earlier attempt left. Owned by the node; core thread only.
+// lies is dropped. Resumes what an earlier attempt left. Files of one part come many in one answer
+// (small_files.hpp). Owned by the node; core thread only.
 #pragma once
 
 #include <functional>
 
+#include "replica/file_mediator.hpp"
 #include "replica/file_store.hpp"
-#include "wire/messages.hpp"
+#include "replica/small_files.hpp"
 
 namespace calbox::replica {
 
-class file_mediator {
-public:
-    virtual ~file_mediator();
-    virtual task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) = 0;
-};
-
 class file_transfer {
 public:
-    file_transfer(const environment& env, file_store& store) : env_(env), store_(store) {}
+    file_transfer(const environment& env, file_store& store)
+        : env_(env), store_(store), small_(env) {}
 
     /// On success the file is whole and durable under its root. unavailable: no source has it, or
     /// all were dropped; what has arrived stays for the next attempt. `progress` is told plaintext
@@ -39,6 +36,7 @@ private:
 
     const environment& env_;
     file_store& store_;
+    small_files small_;
 };
 
 }  // namespace calbox::replica

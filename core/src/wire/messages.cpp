@@ -47,6 +47,7 @@ const std::vector<message_rule>& message_table() {
         {message_type::file_kept, "file_kept", sender::member, false},
         {message_type::holds, "holds", sender::member, true},
         {message_type::file_needs, "file_needs", sender::user, true},
+        {message_type::small_files, "small_files", sender::member, true},
     };
     return table;
 }

@@ -64,6 +64,7 @@ enum class message_type : std::uint8_t {
     file_kept = 54,
     holds = 55,
     file_needs = 56,
+    small_files = 57,
 };
 
 /// Who may send a message; default deny. Checked by the router before a handler sees anything.
@@ -680,6 +681,18 @@ struct file_leaf {
 struct file_leaf_reply {
     bytes data;
     static constexpr auto fields = std::tuple(codec::field<1>(&file_leaf_reply::data));
+};
+/// Files of one part, many at once.
+struct small_files {
+    std::vector<file_root> roots;  // at most limits::small_files_per_message
+    static constexpr auto fields = std::tuple(codec::field<1>(&small_files::roots));
+};
+struct small_files_reply {
+    /// The parts of the first so many of the roots that were named, in their order; an empty one is
+    /// of a file that is not here, or has several parts. As many as fit
+    /// limits::small_files_bytes, and always one.
+    std::vector<bytes> parts;
+    static constexpr auto fields = std::tuple(codec::field<1>(&small_files_reply::parts));
 };
 /// Please keep a copy: the receiver fetches it from the sender and says file_kept when it is
 /// durable.

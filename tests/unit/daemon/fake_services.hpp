@@ -494,6 +494,37 @@ public:
         }
         co_return all.back();
     }
+    task<result<std::vector<node::file_view>>> attach_all(user_id as, event_id which,
+                                                          node::file_sequence& from) override {
+        std::vector<node::file_view> made;
+        while (true) {
+            const auto next = co_await from.next();
+            if (!next) {
+                failure = next.error();
+                co_return fail(next.error());
+            }
+            if (!*next) {
+                break;
+            }
+            auto one = co_await attach(as, which, (*next)->label, (*next)->media_type,
+                                       *(*next)->bytes, node::attach_terms(false));
+            if (!one) {
+                co_return fail(one.error());
+            }
+            made.push_back(std::move(*one));
+        }
+        ++changes;
+        co_return made;
+    }
+    task<result<std::vector<node::file_view>>> fetch_all(user_id as, event_id which) override {
+        std::vector<node::file_view> views;
+        for (const node::file_view& one : std::vector(all)) {
+            const auto fetched = co_await fetch(as, which, node::file_label(one.what.name));
+            views.push_back(fetched ? *fetched : one);
+            views.back().problem = fetched ? "" : fetched.error().message();
+        }
+        co_return views;
+    }
     task<result<void>> detach(user_id, event_id, node::file_label name) override {
         if (std::erase_if(all, [&](const auto& one) { return is_it(one, name); }) == 0) {
             co_return fail(errc::not_found, "no such file");
@@ -556,6 +587,7 @@ public:
     }
 
     std::vector<node::file_view> all;
+    int changes = 0;  // of the event, by several files at once
     static bool is_it(const node::file_view& one, const node::file_label& label) {
         const auto& time = one.what.of_time;
         return one.what.name == label.name && (time ? time->text() : "") == label.occurrence;

@@ -110,6 +110,12 @@ struct machine final : files_mediator {
                 co_await held.store().leaf_hashes(page.root, page.first, page.count);
             co_return codec::encode(wire::file_hashes_reply{hashes.value_or(bytes())});
         }
+        if (type == wire::message_type::small_files) {
+            auto some = codec::decode<wire::small_files>(payload)->roots;
+            auto parts = co_await held.store().single_leaves(std::move(some),
+                                                             wire::limits::small_files_bytes);
+            co_return codec::encode(wire::small_files_reply{std::move(parts)});
+        }
         const auto leaf = *codec::decode<wire::file_leaf>(payload);
         const auto data = co_await held.store().leaf(leaf.root, leaf.index);
         co_return codec::encode(wire::file_leaf_reply{data.value_or(bytes())});
@@ -159,7 +165,7 @@ protected:
     file_root bring(std::size_t size, std::optional<std::vector<user_id>> users) {
         edge.copies.needed_by = [users](const file_root&) { return users; };
         const file_root root = add(size);
-        EXPECT_TRUE(in.run(edge.copies.owe(root, size)));
+        EXPECT_TRUE(in.run(edge.copies.owe({{root, size}})));
         in.settle();
         EXPECT_TRUE(backup.held.has(root));
         return root;
@@ -220,6 +226,24 @@ TEST_F(file_keeper_test, the_quota_is_kept_and_what_is_beyond_stays_owed) {
     ASSERT_EQ(why.size(), 1U);
     EXPECT_NE(why.at(backup.self).find("backup.quota_mib"), std::string::npos);
     EXPECT_TRUE(edge.copies.refused(beyond == first ? second : first).empty());
+}
+
+TEST_F(file_keeper_test, many_small_files_are_asked_for_together) {
+    std::vector<file_root> all;
+    for (std::size_t n = 0; n < 300; ++n) {
+        all.push_back(add(100));
+    }
+    edge.copies.on_peer(backup.self);
+    in.settle();
+    EXPECT_EQ(backup.held.all().size(), 300U);
+    EXPECT_GT(edge.asked[wire::message_type::small_files], 1);
+    EXPECT_LT(
+        edge.asked[wire::message_type::small_files] + edge.asked[wire::message_type::file_leaf],
+        150);
+    EXPECT_LT(backup.store.applied, 300U) << "they become durable together";
+    for (const file_root& one : all) {
+        EXPECT_EQ(edge.copies.kept(one), std::vector{backup.self});
+    }
 }
 
 TEST_F(file_keeper_test, what_the_disk_lost_is_offered_again) {
@@ -297,7 +321,7 @@ TEST_F(file_keeper_test, who_needs_it_again_within_the_grace_keeps_it) {
     in.advance(grace);
     EXPECT_EQ(sweep().files, 1U);
     // It was erased, and is offered for somebody else: as any other file.
-    EXPECT_TRUE(in.run(edge.copies.owe(one, 100)));
+    EXPECT_TRUE(in.run(edge.copies.owe({{one, 100}})));
     edge.copies.needed_by = [](const file_root&) { return std::vector{user(7)}; };
     edge.copies.on_peer(backup.self);
     in.settle();

@@ -155,6 +155,7 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
         {message_type::file_info, codec::encode(wire::file_info())},
         {message_type::file_hashes, codec::encode(wire::file_hashes())},
         {message_type::file_leaf, codec::encode(wire::file_leaf())},
+        {message_type::small_files, codec::encode(wire::small_files{{file_root()}})},
         {message_type::file_keep, codec::encode(wire::file_keep())},
         {message_type::file_kept, codec::encode(wire::file_kept())},
         {message_type::holds, codec::encode(wire::holds())},

@@ -145,6 +145,74 @@ TEST_P(share, files_of_all_sizes) {
     }
 }
 
+/// Files that are given one after the other.
+class given_files final : public node::file_sequence {
+public:
+    explicit given_files(std::vector<std::pair<std::string, bytes>> all) : all_(std::move(all)) {}
+    task<result<std::optional<node::new_file>>> next() override {
+        if (at_ == all_.size()) {
+            if (breaks_off) {
+                co_return fail(errc::closed, "the client has gone");
+            }
+            co_return std::nullopt;
+        }
+        const auto& [name, content] = all_[at_++];
+        now_.emplace(content);
+        co_return node::new_file{node::file_label(name), "image/jpeg", &*now_};
+    }
+    bool breaks_off = false;
+
+private:
+    std::vector<std::pair<std::string, bytes>> all_;
+    std::size_t at_ = 0;
+    std::optional<test::bytes_source> now_;
+};
+
+TEST_P(share, many_files_come_with_one_version_or_none_does) {
+    two_people all(GetParam());
+    auto& [net, hub, alice, bob] = all;
+    const auto made = all.share("photos");
+    const auto version = [&] {
+        return must(alice.api().events.show(alice.me(), made.id)).version.value;
+    };
+    const auto before = version();
+    std::vector<std::pair<std::string, bytes>> photos;
+    for (std::size_t n = 0; n < 60; ++n) {
+        photos.emplace_back(std::to_string(n), pattern(n == 7 ? 200'000 : n * 100));
+    }
+    given_files from(photos);
+    const auto attached = must(net.run(alice.api().file.attach_all(alice.me(), made.id, from)));
+    EXPECT_EQ(attached.size(), 60U);
+    EXPECT_EQ(version(), before + 1);
+    net.until([&] { return must(bob.api().file.list(bob.me(), made.id)).size() == 60; });
+    for (const node::file_view& file : must(net.run(bob.api().file.fetch_all(bob.me(), made.id)))) {
+        EXPECT_EQ(file.held, "here");
+        EXPECT_EQ(file.problem, "");
+    }
+    for (const auto& [name, content] : photos) {
+        test::bytes_sink into;
+        must(net.run(bob.api().file.read(bob.me(), made.id, name, 0, 0, into)));
+        EXPECT_TRUE(into.all == content) << name;
+    }
+    const auto held = must(net.run(alice.api().store.show())).size.blobs;
+    for (const bool breaks_off : {true, false}) {
+        given_files more({{"new", pattern(10)}, {"large", pattern(100'000)}, {"7", pattern(10)}});
+        given_files broken({{"new", pattern(10)}, {"large", pattern(100'000)}});
+        broken.breaks_off = true;
+        const auto refused =
+            net.run(alice.api().file.attach_all(alice.me(), made.id, breaks_off ? broken : more));
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, breaks_off ? errc::closed : errc::already_exists);
+        EXPECT_EQ(must(net.run(alice.api().store.show())).size.blobs, held) << "nothing stays";
+    }
+    given_files twice({{"new", pattern(10)}, {"new", pattern(11)}}), none({});
+    EXPECT_EQ(net.run(alice.api().file.attach_all(alice.me(), made.id, twice)).error().code,
+              errc::already_exists);
+    EXPECT_EQ(net.run(alice.api().file.attach_all(alice.me(), made.id, none)).error().code,
+              errc::invalid_argument);
+    EXPECT_EQ(version(), before + 1);
+}
+
 TEST_P(share, a_file_that_the_disk_lost_is_fetched_again) {
     two_people all(GetParam());
     auto& [net, hub, alice, bob] = all;

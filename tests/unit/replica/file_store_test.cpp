@@ -156,6 +156,72 @@ TEST_F(file_store_test, a_damaged_file_is_set_aside_so_that_it_can_come_again) {
     EXPECT_EQ(in.run(files.look(made->root, 0)).error().code, errc::not_found);
 }
 
+TEST_F(file_store_test, small_files_become_durable_together) {
+    batch later;
+    std::vector<stored_file> made;
+    for (const std::size_t size : {std::size_t{0}, std::size_t{10}, crypto::leaf_plain_bytes}) {
+        pieces from({bytes(size / 2, 7), bytes(size - size / 2, 7)});
+        made.push_back(*in.run(files.import(from, later)));
+        EXPECT_EQ(made.back().size, size);
+    }
+    EXPECT_TRUE(store.held.empty());
+    EXPECT_TRUE(store.blobs_held.empty());
+    store.refuses = [](const storage::batch&) { return true; };
+    EXPECT_FALSE(in.run(files.write(later)));
+    EXPECT_TRUE(store.blobs_held.empty());
+    store.refuses = nullptr;
+    ASSERT_TRUE(in.run(files.write(later)));
+    EXPECT_EQ(store.applied, 1U);
+    for (const stored_file& one : made) {
+        EXPECT_EQ(in.run(files.size_if_held(one.root)).value(), one.size);
+        EXPECT_EQ(in.run(files.verify(one.root)), true);
+        gathered into;
+        ASSERT_TRUE(in.run(files.read(one.root, one.size, one.key, 0, one.size, into)));
+        EXPECT_EQ(into.all, bytes(one.size, 7));
+    }
+    // One byte more has two parts, and does not wait for anybody.
+    pieces larger({bytes(crypto::leaf_plain_bytes, 7), bytes(1, 7)});
+    later = {};
+    ASSERT_TRUE(in.run(files.import(larger, later)));
+    EXPECT_TRUE(later.empty());
+    EXPECT_EQ(store.blobs_held.size(), 4U);
+}
+
+TEST_F(file_store_test, gives_many_small_files_at_once) {
+    std::vector<file_root> roots;
+    for (std::size_t n = 0; n < 5; ++n) {
+        pieces from({bytes(1'000, static_cast<std::uint8_t>(n))});
+        roots.push_back(in.run(files.import(from))->root);
+    }
+    const auto large = import();
+    roots.insert(roots.begin() + 1, {file_root(), large->root});
+    const auto all = in.run(files.single_leaves(roots, 100'000));
+    ASSERT_EQ(all.size(), 7U);
+    EXPECT_TRUE(all[1].empty()) << "it is not here";
+    EXPECT_TRUE(all[2].empty()) << "it has several parts";
+    for (const std::size_t n : {0, 3, 4, 5, 6}) {
+        EXPECT_EQ(all[n], store.blobs_held[roots[n]]);
+    }
+    EXPECT_EQ(in.run(files.single_leaves(roots, 2'100)).size(), 4U);
+    EXPECT_EQ(in.run(files.single_leaves(roots, 1)).size(), 1U) << "the first one always";
+    store.blob_call_fails = 1;
+    EXPECT_TRUE(in.run(files.single_leaves(roots, 100'000))[0].empty());
+}
+
+TEST_F(file_store_test, a_damaged_small_file_comes_again) {
+    pieces from({bytes(1'000, 7)});
+    const auto made = in.run(files.import(from));
+    ASSERT_TRUE(made);
+    const bytes good = store.blobs_held[made->root];
+    store.blobs_held[made->root][5] ^= 1;
+    EXPECT_EQ(in.run(files.verify(made->root)), false);
+    EXPECT_TRUE(store.blobs_held.empty());
+    EXPECT_EQ(store.aside.size(), 1U);
+    ASSERT_TRUE(in.run(files.put_single(made->root, made->size, good, crypto::leaf_hash(good))));
+    EXPECT_EQ(in.run(files.verify(made->root)), true);
+    EXPECT_TRUE(store.parts.empty());
+}
+
 TEST_F(file_store_test, a_record_of_another_file_is_seen) {
     const auto made = import();
     ASSERT_TRUE(made);

@@ -37,6 +37,7 @@ public:
     }
     std::function<result<bytes>(device_id, wire::message_type, bytes)> spoils;
     std::map<device_id, std::size_t> asked;
+    std::size_t most_at_once = 0;  // files
 
 private:
     task<bytes> honest(wire::message_type type, bytes payload) {
@@ -49,6 +50,13 @@ private:
             const auto page = *codec::decode<wire::file_hashes>(payload);
             const auto hashes = co_await from_.leaf_hashes(page.root, page.first, page.count);
             co_return codec::encode(wire::file_hashes_reply{hashes.value_or(bytes())});
+        }
+        if (type == wire::message_type::small_files) {
+            auto some = codec::decode<wire::small_files>(payload)->roots;
+            most_at_once = std::max(most_at_once, some.size());
+            auto parts =
+                co_await from_.single_leaves(std::move(some), wire::limits::small_files_bytes);
+            co_return codec::encode(wire::small_files_reply{std::move(parts)});
         }
         const auto one = *codec::decode<wire::file_leaf>(payload);
         const auto leaf = co_await from_.leaf(one.root, one.index);
@@ -105,6 +113,136 @@ TEST_F(file_transfer_test, a_file_of_one_part_takes_one_question) {
         EXPECT_EQ(others.asked[device(3)], 1U);
         EXPECT_EQ(others.asked[device(1)], 2U);
     }
+}
+
+class small_files_test : public file_transfer_test {
+protected:
+    small_files_test() {
+        for (std::size_t n = 0; n < 300; ++n) {
+            content all(n * 100);
+            files.push_back(*in.run(theirs.import(all)));
+        }
+        others.asked.clear();
+    }
+    /// All at the same time; how many have come.
+    std::size_t fetch_all(const std::vector<device_id>& sources) {
+        std::size_t come = 0;
+        task_scope tasks(in.env, "test");
+        for (const stored_file& one : files) {
+            tasks.spawn("fetch", fetch_one(one, sources, come));
+        }
+        in.run(tasks.join());
+        return come;
+    }
+    task<void> fetch_one(stored_file what, std::vector<device_id> sources, std::size_t& come) {
+        const auto done = co_await transfer.fetch(what.root, what.size, std::move(sources), others,
+                                                  [](std::uint64_t) {});
+        come += done ? 1 : 0;
+        if (!done) {
+            why = done.error();
+        }
+    }
+    std::size_t whole() {
+        std::size_t sound = 0;
+        for (const stored_file& one : files) {
+            sound += in.run(mine.verify(one.root)).value_or(false) ? 1 : 0;
+        }
+        return sound;
+    }
+    std::vector<stored_file> files;
+    error why;
+};
+
+TEST_F(small_files_test, many_come_in_one_answer) {
+    EXPECT_EQ(fetch_all({device(1)}), files.size());
+    EXPECT_EQ(whole(), files.size());
+    EXPECT_GT(others.most_at_once, 8U);
+    EXPECT_LE(others.most_at_once, wire::limits::small_files_per_message);
+    EXPECT_LT(others.asked[device(1)], files.size() / 3);
+    EXPECT_LT(my_store.applied, files.size()) << "and become durable together";
+}
+
+TEST_F(small_files_test, older_software_is_asked_one_by_one) {
+    others.spoils = [](device_id, wire::message_type type, bytes answer) -> result<bytes> {
+        if (type == wire::message_type::small_files) {
+            return fail(errc::unsupported, "a message that this version does not know");
+        }
+        return answer;
+    };
+    EXPECT_EQ(fetch_all({device(1)}), files.size());
+    EXPECT_EQ(whole(), files.size());
+    EXPECT_GE(others.asked[device(1)], files.size());
+    EXPECT_LT(others.asked[device(1)], files.size() + 20);
+}
+
+TEST_F(small_files_test, what_one_device_damages_or_lacks_comes_from_another) {
+    for (const bool damaged : {true, false}) {
+        SCOPED_TRACE(damaged);
+        others.spoils = [&](device_id to, wire::message_type type, bytes answer) -> result<bytes> {
+            if (to == device(1) && type == wire::message_type::small_files) {
+                auto reply = *codec::decode<wire::small_files_reply>(answer);
+                for (std::size_t i = 0; i < reply.parts.size(); i += 2) {
+                    if (damaged) {
+                        reply.parts[i].back() ^= 1;
+                    } else {
+                        reply.parts[i].clear();
+                    }
+                }
+                return codec::encode(reply);
+            }
+            return answer;
+        };
+        EXPECT_EQ(fetch_all({device(1), device(2)}), files.size());
+        EXPECT_EQ(whole(), files.size());
+        for (const stored_file& one : files) {
+            ASSERT_TRUE(in.run(mine.erase(one.root)));
+        }
+    }
+}
+
+TEST_F(small_files_test, answers_that_are_none_are_refused) {
+    const std::vector<std::function<result<bytes>(bytes)>> lies{
+        [](bytes) { return result<bytes>(bytes{0xff}); },
+        [](bytes) { return result<bytes>(codec::encode(wire::small_files_reply{})); },
+        [](bytes answer) {
+            auto reply = *codec::decode<wire::small_files_reply>(answer);
+            reply.parts.resize(wire::limits::small_files_per_message + 1, bytes(16));
+            return result<bytes>(codec::encode(reply));
+        },
+        [](bytes) { return result<bytes>(fail(errc::timed_out, "silence")); },
+    };
+    for (const auto& lie : lies) {
+        others.spoils = [&](device_id, wire::message_type type, bytes answer) {
+            return type == wire::message_type::small_files ? lie(std::move(answer))
+                                                           : result<bytes>(answer);
+        };
+        EXPECT_LT(fetch_all({device(1)}), files.size());
+        EXPECT_EQ(why.code, errc::unavailable);
+        for (const stored_file& one : files) {
+            ASSERT_TRUE(in.run(mine.erase(one.root)));
+        }
+    }
+}
+
+TEST_F(small_files_test, whoever_is_given_up_does_not_hold_up_the_others) {
+    std::size_t come = 0, gone = 0;
+    task_scope leaving(in.env, "leaving"), staying(in.env, "staying");
+    others.spoils = [&](device_id, wire::message_type type, bytes answer) -> result<bytes> {
+        if (type == wire::message_type::small_files) {
+            leaving.request_stop();  // among them those who have asked
+        }
+        return answer;
+    };
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        const bool goes = i % 2 == 0;
+        (goes ? leaving : staying)
+            .spawn("fetch", fetch_one(files[i], {device(1)}, goes ? gone : come));
+    }
+    in.run(leaving.join());
+    in.run(staying.join());
+    EXPECT_EQ(come, files.size() / 2);
+    EXPECT_LT(gone, files.size() / 2);
+    EXPECT_EQ(fetch_all({device(1)}), files.size());
 }
 
 TEST_F(file_transfer_test, a_device_that_lies_or_fails_is_left_out) {

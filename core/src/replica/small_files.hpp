@@ -1,0 +1,53 @@
+// Asks holders for files of one part. Those that are wanted of a device while it is being asked for
+// others go into one question, so that many of them cost one round trip. Owned by file_transfer;
+// core thread only.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "replica/ask_window.hpp"
+#include "replica/file_mediator.hpp"
+
+namespace calbox::replica {
+
+class small_files {
+public:
+    struct part {
+        bytes sealed;
+        digest hash;  // makes the file's root
+    };
+    explicit small_files(const environment& env) : env_(env) {}
+
+    /// The part of that file. mismatch: the device has sent something else; not_found: it does not
+    /// have the file; else what the mediator fails with. Whoever calls it asks for others as well,
+    /// and hands over to them when it is cancelled.
+    task<result<part>> ask(device_id source, file_root root, std::uint64_t size,
+                           file_mediator& mediator);
+
+private:
+    struct wanted;
+    struct line {
+        std::deque<std::shared_ptr<wanted>> queue;  // nobody asks for them yet
+        int asking = 0;                             // questions that are not answered
+        ask_window window{2, 8};
+        std::optional<instant> one_by_one;  // until then: older software is there
+    };
+    using some = std::vector<std::shared_ptr<wanted>>;
+    class question;
+
+    static void wake(line& of) noexcept;
+    some take(line& of) const;
+    task<void> ask_for_some(line& of, device_id source, file_mediator& mediator);
+    task<result<std::vector<bytes>>> parts_of(const some& which, device_id source,
+                                              file_mediator& mediator);
+    task<void> settle(some which, std::vector<bytes> parts);
+
+    const environment& env_;
+    std::map<device_id, line> lines_;
+};
+
+}  // namespace calbox::replica
