@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "problem.hpp"
 
@@ -22,12 +23,16 @@ public:
     /// Durable under its name. "already_exists" where something is there that is not to be
     /// replaced.
     answer<void> finish(bool replace);
+    /// As finish() of each, without waiting for the disk for each of many. Those before one that
+    /// fails have their names.
+    static answer<void> finish_all(std::vector<arriving_file>& all, bool replace);
     /// That, with advice.
     static tl::unexpected<problem> exists(const std::filesystem::path& path);
 
 private:
     arriving_file(int fd, std::string path, std::filesystem::path wanted);
     answer<void> failed() const;
+    answer<void> take_name(bool replace);
 
     int fd_;
     std::string path_;

@@ -47,12 +47,12 @@ answer<void> add(context& with) {
     if (!target) {
         return refuse("malformed", "the daemon's answer has no id of an event");
     }
-    for (auto& file : files) {
-        if (auto sent = upload_file(with, "POST", *target, file.name(), file); !sent) {
-            return refuse(sent.error().code,
-                          fmt::format("the event {} was made, but {} is not attached: {}",
-                                      clean(id), clean(file.path()), sent.error().detail));
-        }
+    if (auto sent = attach_files(with, *target, files); !sent) {
+        return refuse(sent.error().code,
+                      fmt::format("the event {} was made, but {} not attached: {}", clean(id),
+                                  files.size() == 1 ? clean(files[0].path()) + " is"
+                                                    : std::string("its files are"),
+                                  sent.error().detail));
     }
     if (reminders) {
         if (auto set = with.api.send_json("PUT", *target + "/reminders", *reminders); !set) {

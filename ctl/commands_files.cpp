@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -46,17 +47,15 @@ answer<void> attach(context& with) {
     if (!times) {
         return refuse(times.error());
     }
-    json sent = json::array();
-    for (auto& file : files) {
-        auto done = upload_file(with, "POST", *target, file.name(), file, *times);
-        if (!done) {
-            return refuse(done.error());
-        }
-        print_file(with, "Attached", *done, id, file.name());
-        sent.push_back(std::move(*done));
+    const auto sent = attach_files(with, *target, files, *times);
+    if (!sent) {
+        return refuse(sent.error());
+    }
+    for (std::size_t i = 0; i < std::min(files.size(), sent->size()); ++i) {
+        print_file(with, "Attached", (*sent)[i], id, files[i].name());
     }
     if (with.out.json()) {
-        with.out.document({{"files", sent}});
+        with.out.document({{"files", *sent}});
     }
     return {};
 }
@@ -123,6 +122,117 @@ answer<void> bring_here(context& with, const std::string& target, const std::str
     return {};
 }
 
+/// Of files that are made durable together: each has an open file here.
+constexpr std::size_t saved_together = 200;
+
+/// The bytes of one file of the event into a file beside the one that is wanted.
+answer<arriving_file> download_beside(context& with, const std::string& target, const json& file,
+                                      const std::filesystem::path& wanted, progress& shown) {
+    const auto time = text_of(file, "recurrence_id");
+    const request what{.method = "GET",
+                       .target = target + "/files/" + encode_segment(text_of(file, "name")) +
+                                 (time.empty() ? time : "?recurrence_id=" + encode_segment(time)),
+                       .body = {},
+                       .content_type = {},
+                       .headers = {}};
+    auto made = arriving_file::make(wanted);
+    if (!made) {
+        return made;
+    }
+    auto done = with.api.download(
+        what, [](std::optional<std::uint64_t>) {},
+        [&](std::string_view bytes) {
+            shown.add(bytes.size());
+            return made->write(bytes);
+        });
+    if (!done) {
+        return refuse(done.error());
+    }
+    return made;
+}
+
+/// Saves those that have come; all of them, or up to the first one that cannot be.
+answer<void> save_all(context& with, const std::string& target, const json& files,
+                      const std::filesystem::path& folder) {
+    const bool force = with.values.has("force");
+    std::set<std::filesystem::path> names;
+    std::uint64_t total = 0;
+    for (const auto& file : files) {
+        const auto wanted = folder / file_name_of(text_of(file, "name"));
+        std::error_code ignored;
+        if (!names.insert(wanted).second) {
+            return refuse("already_exists", "two of the files would be called " +
+                                                clean(wanted.string()) +
+                                                ": get them one by one, with --occurrence");
+        }
+        if (!force && std::filesystem::symlink_status(wanted, ignored).type() !=
+                          std::filesystem::file_type::not_found) {
+            return arriving_file::exists(wanted);
+        }
+        total += number_of(file, "size");
+    }
+    progress shown(with.world, with.out, fmt::format("{} files", files.size()), total);
+    json saved = json::array();
+    std::vector<arriving_file> come;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        const auto wanted = folder / file_name_of(text_of(files[i], "name"));
+        auto made = download_beside(with, target, files[i], wanted, shown);
+        if (!made) {
+            return refuse(made.error());
+        }
+        come.push_back(std::move(*made));
+        saved.push_back({{"path", wanted.string()}, {"size", number_of(files[i], "size")}});
+        if (come.size() == saved_together || i + 1 == files.size()) {
+            if (auto done = arriving_file::finish_all(come, force); !done) {
+                return done;
+            }
+            come.clear();
+        }
+    }
+    if (with.out.json()) {
+        with.out.document({{"files", saved}});
+    } else {
+        with.out.done(fmt::format("{} files into {} ({})", saved.size(), clean(folder.string()),
+                                  byte_text(total)));
+    }
+    return {};
+}
+
+answer<void> get_all(context& with, const std::string& target, const std::string& times) {
+    const std::filesystem::path folder =
+        with.values.has("output") ? with.values.one("output") : std::string(".");
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(folder, ignored)) {
+        return refuse("invalid_argument",
+                      clean(folder.string()) + " is not a directory: --all needs one");
+    }
+    const auto found = with.api.send_json("POST", target + "/fetch", json::object());
+    if (!found) {
+        return refuse(found.error());
+    }
+    json files = json::array();
+    std::string missing;
+    for (const auto& file : list_of(*found, "files")) {
+        const auto time = text_of(file, "recurrence_id");
+        if (!times.empty() && times != "?recurrence_id=" + encode_segment(time)) {
+            continue;
+        }
+        if (text_of(file, "held") == "here") {
+            files.push_back(file);
+            continue;
+        }
+        missing = clean(text_of(file, "name"));
+        with.out.note(clean(text_of(file, "problem")));
+    }
+    if (auto done = save_all(with, target, files, folder); !done) {
+        return done;
+    }
+    if (!missing.empty()) {
+        return refuse("unavailable", "not all files could be fetched");
+    }
+    return {};
+}
+
 answer<void> get(context& with) {
     const auto id = with.values.one("ID");
     const auto label = with.values.one("NAME");
@@ -133,6 +243,12 @@ answer<void> get(context& with) {
     const auto times = chosen_times(with, *target, false);
     if (!times) {
         return refuse(times.error());
+    }
+    if (with.values.has("NAME") == with.values.has("all")) {
+        return refuse("invalid_argument", "name one file of the event, or say --all");
+    }
+    if (with.values.has("all")) {
+        return get_all(with, *target, *times);
     }
     const request what{.method = "GET",
                        .target = *target + "/files/" + encode_segment(label) + *times,
@@ -317,8 +433,10 @@ std::vector<command> file_commands() {
                       {"files add alice/1.7 report.pdf --occurrence 2026-05-18",
                        "to one time of a series; without it to all of it"}},
          .details =
-             "A file that changes while it is read is not attached. While somebody is editing\n"
-             "the event this waits, at most a minute.",
+             "Several are attached by one change of the event: all, or none. A file that changes\n"
+             "while it is read is not attached. While somebody is editing the event this waits, "
+             "at\n"
+             "most a minute.",
          .run = attach},
         {.path = "files list",
          .summary = "Lists the files of an event",
@@ -329,16 +447,19 @@ std::vector<command> file_commands() {
          .run = list_files},
         {.path = "files get",
          .summary = "Saves a file of an event, fetching it first when it is elsewhere",
-         .arguments = {id_argument(), name_argument},
+         .arguments = {id_argument(),
+                       {.name = "NAME", .help = "the file's name at the event", .required = false}},
          .options = {{.name = "output",
                       .brief = "o",
                       .value = "PATH",
                       .help = "where to; - is standard output",
                       .kind = word_kind::file},
+                     {.name = "all", .brief = {}, .value = {}, .help = "all files of the event"},
                      {.name = "force", .brief = {}, .value = {}, .help = "replace what is there"},
                      occurrence_option()},
          .examples = {{"files get alice/1.7 slides.pdf", "into this directory"},
-                      {"files get alice/1.7 notes.txt -o - | less", "into a pipe"}},
+                      {"files get alice/1.7 notes.txt -o - | less", "into a pipe"},
+                      {"files get alice/1.7 --all -o photos", "all of them, into a directory"}},
          .details = "The file appears under its name when it is complete, and not before. On a "
                     "terminal it\n"
                     "shows how far it is; one that is paused is resumed then.",

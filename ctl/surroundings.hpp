@@ -40,6 +40,7 @@ struct surroundings {
     std::size_t columns = 80;
     std::function<std::optional<std::string>(const std::string&)> variable;
     std::function<std::int64_t()> now;  // seconds since 1970
+    std::function<std::uint64_t()> chance = {};  // that nobody can guess
     const interruption* interrupt = nullptr;
 };
 

@@ -8,6 +8,7 @@
 #include <istream>
 #include <iterator>
 #include <ostream>
+#include <random>
 #include <vector>
 
 #include <fcntl.h>
@@ -178,6 +179,11 @@ surroundings real_surroundings(const interruption& interrupt) {
                 return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
             },
             .now = [] { return static_cast<std::int64_t>(std::time(nullptr)); },
+            .chance =
+                [] {
+                    std::random_device device;
+                    return std::uint64_t{device()} << 32 | device();
+                },
             .interrupt = &interrupt};
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,101 @@ answer<json> upload_file(context& with, const std::string& method, const std::st
     }
     auto document = json::parse(sent->body, nullptr, false);
     return document.is_object() ? document : json::object();
+}
+
+namespace {
+
+/// A form (multipart/form-data, RFC 7578) of files, as bytes: heads, contents and the end, one
+/// after the other.
+class form {
+public:
+    form(std::vector<reading_file>& files, std::string boundary)
+        : files_(files), boundary_(std::move(boundary)), text_(head_of(0)) {}
+
+    std::uint64_t size() const {
+        std::uint64_t all = 0;
+        for (std::size_t i = 0; i <= files_.size(); ++i) {
+            all += head_of(i).size() + (i < files_.size() ? files_[i].size() : 0);
+        }
+        return all;
+    }
+    answer<std::size_t> read(std::span<char> into) {
+        while (true) {
+            if (const auto count = std::min(into.size(), text_.size() - said_); count > 0) {
+                std::copy_n(text_.data() + said_, count, into.data());
+                said_ += count;
+                return count;
+            }
+            if (at_ == files_.size()) {
+                return std::size_t{0};
+            }
+            auto count = files_[at_].read(into);
+            if (!count || *count > 0) {
+                return count;
+            }
+            text_ = head_of(++at_);
+            said_ = 0;
+        }
+    }
+
+private:
+    /// What stands before the contents of a file; behind those of the last one, the end.
+    std::string head_of(std::size_t which) const {
+        const std::string line = (which > 0 ? "\r\n--" : "--") + boundary_;
+        if (which == files_.size()) {
+            return line + "--\r\n";
+        }
+        std::string name;
+        for (const char letter : files_[which].name()) {
+            name += letter == '"'    ? "%22"
+                    : letter == '\r' ? "%0D"
+                    : letter == '\n' ? "%0A"
+                                     : std::string(1, letter);
+        }
+        return line + "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name +
+               "\"\r\nContent-Type: application/octet-stream\r\n\r\n";
+    }
+
+    std::vector<reading_file>& files_;
+    const std::string boundary_;
+    std::size_t at_ = 0;
+    std::string text_;
+    std::size_t said_ = 0;  // of the text
+};
+
+}  // namespace
+
+answer<json> attach_files(context& with, const std::string& event_path,
+                          std::vector<reading_file>& files, const std::string& times) {
+    if (files.empty()) {
+        return json::array();
+    }
+    if (files.size() == 1) {
+        auto alone = upload_file(with, "POST", event_path, files[0].name(), files[0], times);
+        return alone ? answer<json>(json::array({std::move(*alone)})) : alone;
+    }
+    // Nobody who makes a file can know what would end it.
+    const std::string boundary =
+        fmt::format("calbox-{:016x}{:016x}", with.world.chance(), with.world.chance());
+    form body(files, boundary);
+    progress shown(with.world, with.out, fmt::format("{} files", files.size()), body.size());
+    const request what{.method = "POST",
+                       .target = event_path + "/files" + times,
+                       .body = {},
+                       .content_type = "multipart/form-data; boundary=" + boundary,
+                       .headers = {}};
+    auto sent = with.api.upload(what, body.size(), [&](std::span<char> into) {
+        auto count = body.read(into);
+        if (count) {
+            shown.add(*count);
+        }
+        return count;
+    });
+    if (!sent) {
+        return refuse(sent.error());
+    }
+    const auto document = json::parse(sent->body, nullptr, false);
+    return list_of(document.is_object() ? document : json::object(), "files");
 }
 
 }  // namespace calbox::ctl

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "context.hpp"
 
@@ -42,5 +43,9 @@ private:
 answer<json> upload_file(context& with, const std::string& method, const std::string& event_path,
                          const std::string& label, reading_file& file,
                          const std::string& times = {});
+/// New files, under the last components of their paths, with progress: all or none, in one change
+/// of the event. Their JSON, in that order.
+answer<json> attach_files(context& with, const std::string& event_path,
+                          std::vector<reading_file>& files, const std::string& times = {});
 
 }  // namespace calbox::ctl

@@ -96,6 +96,8 @@ constexpr std::array table = {
     route{"DELETE", "/v1/joins/{organizer}/{seq}", delete_join},
     route{"GET", "/v1/conflicts", get_conflicts},
     route{"GET", "/v1/events/{organizer}/{seq}/files", get_files},
+    route{"POST", "/v1/events/{organizer}/{seq}/files", post_files},
+    route{"POST", "/v1/events/{organizer}/{seq}/fetch", fetch_files},
     route{"POST", file_path, post_file},
     route{"PUT", file_path, put_file},
     route{"GET", file_path, get_file},
@@ -250,7 +252,7 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
     constexpr std::array queried = {&get_events,  &get_event,     &patch_event, &delete_event,
                                     &get_holders, &get_search,    &get_export,  &post_import,
                                     &get_due,     &get_free_busy, &post_file,   &put_file,
-                                    &get_file,    &fetch_file,    &delete_file};
+                                    &get_file,    &fetch_file,    &delete_file, &post_files};
     if (std::ranges::find(queried, made.chosen->run) == queried.end()) {
         if (auto none = one.only({}); !none) {
             co_return fail(std::move(none.error()));

@@ -148,6 +148,8 @@ outcome post_lock(call& one);
 outcome delete_lock(call& one);
 
 outcome get_files(call& one);
+outcome post_files(call& one);
+outcome fetch_files(call& one);
 outcome post_file(call& one);
 outcome put_file(call& one);
 outcome get_file(call& one);

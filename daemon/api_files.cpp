@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "api_calls.hpp"
+#include "multipart.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::daemon {
@@ -19,24 +20,31 @@ bool is_media_type(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-/// The file that a path names: with a recurrence id in the query, of that time of a series alone.
-result<node::file_label> label_of(const call& one, user_id as, event_id which) {
+/// The recurrence id of the query: of that time of a series alone. Empty: there is none.
+result<std::string> time_of(const call& one, user_id as, event_id which) {
     if (auto known = one.only({"recurrence_id"}); !known) {
         return fail(std::move(known.error()));
     }
     const std::string* const time = one.asked_for("recurrence_id");
     if (time == nullptr) {
-        return node::file_label(one.parts[2]);
+        return std::string();
     }
     bool day_only = false;
     if (const auto at = one.on.events.show_at(as, which, *time); at && at->occurrence) {
-        return node::file_label(one.parts[2], at->occurrence->text());
+        return at->occurrence->text();
     }
     const auto gone = model::parse_local_time(*time, day_only);  // it takes place no more
     if (!gone) {
         return fail(errc::invalid_argument, "recurrence_id: " + gone.error().message());
     }
-    return node::file_label(one.parts[2], gone->text());
+    return gone->text();
+}
+
+/// The file that a path names.
+result<node::file_label> label_of(const call& one, user_id as, event_id which) {
+    return time_of(one, as, which).map([&](std::string time) {
+        return node::file_label(one.parts[2], std::move(time));
+    });
 }
 
 /// The file of that name among the event's.
@@ -127,6 +135,34 @@ outcome upload(call& one, bool replace) {
     const bool replaced = replace && file->what.name == one.parts[2];
     co_return json_response(replaced ? 200 : 201, to_json(*file));
 }
+
+/// The files of a form, all at one time of a series or at all of it.
+class form_files final : public node::file_sequence {
+public:
+    form_files(node::byte_source& body, const std::string& boundary, std::string time)
+        : form_(body, boundary), time_(std::move(time)) {}
+
+    task<result<std::optional<node::new_file>>> next() override {
+        auto file = co_await form_.next_file();
+        if (!file) {
+            co_return fail(std::move(file.error()));
+        }
+        if (!*file) {
+            co_return std::nullopt;
+        }
+        auto& [name, type] = **file;
+        if (!type.empty() && !is_media_type(type)) {
+            co_return fail(errc::invalid_argument,
+                           "the Content-Type of \"" + name + "\" is no media type");
+        }
+        co_return node::new_file{node::file_label(std::move(name), time_), std::move(type),
+                                 &form_.content()};
+    }
+
+private:
+    multipart_files form_;
+    const std::string time_;
+};
 
 /// The bytes that a download is about: [first, first + length).
 struct part {
@@ -303,6 +339,46 @@ outcome get_files(call& one) {
     }
     const auto& [as, which] = *at;
     const auto files = one.on.file.list(as, which);
+    if (!files) {
+        co_return fail(files.error());
+    }
+    co_return json_response(200, {{"files", list_of(*files)}});
+}
+
+outcome post_files(call& one) {
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
+    }
+    const auto& [as, which] = *at;
+    auto time = time_of(one, as, which);
+    if (!time) {
+        co_return fail(std::move(time.error()));
+    }
+    const std::string* const type = one.line.asked().find("content-type");
+    const auto boundary = boundary_of(type == nullptr ? std::string() : *type);
+    if (!boundary) {
+        co_return fail(boundary.error());
+    }
+    form_files all(one.line.body(), *boundary, std::move(*time));
+    const auto files = co_await one.on.file.attach_all(as, which, all);
+    if (!files) {
+        co_return fail(files.error());
+    }
+    co_return json_response(201, {{"files", list_of(*files)}});
+}
+
+outcome fetch_files(call& one) {
+    const auto at = one.addressed();
+    if (!at) {
+        co_return fail(at.error());
+    }
+    const auto& [as, which] = *at;
+    auto read = co_await one.nothing();
+    if (!read) {
+        co_return fail(std::move(read.error()));
+    }
+    const auto files = co_await one.on.file.fetch_all(as, which);
     if (!files) {
         co_return fail(files.error());
     }

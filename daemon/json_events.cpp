@@ -218,7 +218,7 @@ json to_json(const node::trash_view& view) {
 }
 
 json to_json(const node::file_view& view) {
-    return {
+    json made = {
         {"name", view.what.name},
         {"recurrence_id", view.what.of_time ? view.what.of_time->text() : std::string()},
         {"size", view.what.size},
@@ -232,6 +232,10 @@ json to_json(const node::file_view& view) {
         {"owed", view.owed},
         {"refused", view.refused},
     };
+    if (!view.problem.empty()) {
+        made["problem"] = view.problem;
+    }
+    return made;
 }
 
 }  // namespace calbox::daemon

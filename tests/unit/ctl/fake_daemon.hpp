@@ -225,7 +225,8 @@ struct person {
                 const auto found = variables.find(name);
                 return found == variables.end() ? std::nullopt : std::optional(found->second);
             },
-            .now = [] { return noon; }};
+            .now = [] { return noon; },
+            .chance = [] { return std::uint64_t{7}; }};
         if (!socket.empty()) {
             words.insert(words.begin(), {"--socket", socket});
         }

@@ -90,8 +90,9 @@ TEST_F(files, add_and_update_send_the_bytes) {
     answer = http_answer(201, file_json);
     const std::string bytes(500'000, 'y');
     const auto path = here.write("big.bin", bytes);
-    const auto done = alice.run({"files", "add", "alice/1.7", path, here.write("empty", "")});
+    const auto done = alice.run({"files", "add", "alice/1.7", path});
     EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(alice.run({"files", "add", "alice/1.7", here.write("empty", "")}).status, 0);
     auto seen = daemon.requests();
     ASSERT_EQ(seen.size(), 2U);
     EXPECT_EQ(seen[0].method, "POST");
@@ -105,6 +106,79 @@ TEST_F(files, add_and_update_send_the_bytes) {
     EXPECT_EQ(
         json::parse(alice.run({"--json", "files", "add", "alice/1.7", path}).out)["files"].size(),
         1U);
+}
+
+TEST_F(files, several_are_sent_as_one_form) {
+    answer = http_answer(201, R"({"files":[{"name":"big.bin","size":100000},)"
+                              R"({"name":"a\"b","size":0},{"name":"beside c","size":1}]})");
+    const std::string bytes(100'000, 'y');
+    const auto done = alice.run({"files", "add", "alice/1.7", here.write("big.bin", bytes),
+                                 here.write("a\"b", ""), here.write("c", "\r\n")});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_NE(done.out.find("Attached big.bin"), std::string::npos) << done.out;
+    EXPECT_NE(done.err.find("faster with c"), std::string::npos) << done.err;
+    ASSERT_EQ(daemon.requests().size(), 1U);
+    const auto seen = daemon.last();
+    EXPECT_EQ(seen.method, "POST");
+    EXPECT_EQ(seen.target, "/v1/events/alice/1.7/files");
+    const std::string line = "--calbox-00000000000000070000000000000007";
+    EXPECT_EQ(seen.headers.at("content-type"), "multipart/form-data; boundary=" + line.substr(2));
+    const auto head = [](const std::string& name) {
+        return "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name +
+               "\"\r\nContent-Type: application/octet-stream\r\n\r\n";
+    };
+    EXPECT_EQ(seen.body, line + head("big.bin") + bytes + "\r\n" + line + head("a%22b") + "\r\n" +
+                             line + head("c") + "\r\n\r\n" + line + "--\r\n");
+    EXPECT_EQ(seen.headers.at("content-length"), std::to_string(seen.body.size()));
+}
+
+struct all_files : files {
+    all_files() : daemon_(socket, [this](const asked& what) { return given(what); }) {
+        alice.socket = socket;
+    }
+    std::string given(const asked& what) {
+        if (what.target.ends_with("/fetch")) {
+            return http_answer(200, listed.dump());
+        }
+        return http_answer(200, "bytes of " + what.target.substr(what.target.rfind('/') + 1));
+    }
+    outcome run(std::vector<std::string> more) {
+        std::vector<std::string> words{"files", "get", "alice/1.7", "--all", "-o", out("")};
+        words.insert(words.end(), more.begin(), more.end());
+        return alice.run(words);
+    }
+    std::string socket = (here / "all.sock").string();
+    json listed{{"files", json::array()}};
+    fake_daemon daemon_;
+};
+
+TEST_F(all_files, are_fetched_and_saved) {
+    for (int i = 0; i < 12; ++i) {
+        listed["files"].push_back({{"name", std::to_string(i)}, {"size", 10}, {"held", "here"}});
+    }
+    EXPECT_EQ(run({}).status, 0);
+    EXPECT_EQ(target.names().size(), 12U);
+    EXPECT_EQ(target.read("11"), "bytes of 11");
+    EXPECT_EQ(daemon_.requests().at(0).target, "/v1/events/alice/1.7/fetch");
+    EXPECT_EQ(daemon_.requests().size(), 13U);
+    EXPECT_EQ(run({}).status, 5) << "they are there already";
+    EXPECT_EQ(run({"--force"}).status, 0);
+    EXPECT_EQ(alice.run({"files", "get", "alice/1.7"}).status, 2);
+    EXPECT_EQ(alice.run({"files", "get", "alice/1.7", "a", "--all"}).status, 2);
+    EXPECT_EQ(alice.run({"files", "get", "alice/1.7", "--all", "-o", out("1")}).status, 2);
+}
+
+TEST_F(all_files, that_do_not_come_are_told_of) {
+    listed["files"] = {{{"name", "a"}, {"held", "here"}},
+                       {{"name", "b"}, {"held", "elsewhere"}, {"problem", "nobody has \"b\""}}};
+    const auto done = run({});
+    EXPECT_EQ(done.status, 7);
+    EXPECT_NE(done.err.find("nobody has"), std::string::npos) << done.err;
+    EXPECT_EQ(target.names(), std::vector<std::string>{"a"});
+    listed["files"] = {{{"name", "c"}, {"held", "here"}},
+                       {{"name", "c"}, {"held", "here"}, {"recurrence_id", "2026-05-18"}}};
+    EXPECT_EQ(run({}).status, 5) << "one would take the other's place";
+    EXPECT_EQ(target.names(), std::vector<std::string>{"a"});
 }
 
 TEST_F(files, add_of_what_is_no_file_asks_nothing) {

@@ -37,6 +37,48 @@ TEST_F(api_files_test, attaches_lists_and_detaches) {
     EXPECT_TRUE(file.intact);
 }
 
+TEST_F(api_files_test, attaches_several_in_one_change) {
+    const auto form = [](const std::string& second) {
+        return "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.bin\"\r\n"
+               "Content-Type: text/plain\r\n\r\n" +
+               contents(0, 300'000) +
+               "\r\n--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"b.bin\"\r\n" +
+               second + "\r\n" + contents(0, 5) + "\r\n--B--\r\n";
+    };
+    const std::string all = std::string(event_path) + "/files";
+    const std::string type = "multipart/form-data; boundary=B";
+    const auto made = say("POST", all, form(""), {}, type);
+    EXPECT_EQ(made.status, 201);
+    ASSERT_EQ(made.document()["files"].size(), 2u);
+    EXPECT_EQ(made.document()["files"][0]["name"], "a.bin");
+    EXPECT_EQ(made.document()["files"][0]["type"], "text/plain");
+    EXPECT_EQ(made.document()["files"][0]["size"], 300'000);
+    EXPECT_EQ(made.document()["files"][1]["size"], 5);
+    EXPECT_TRUE(file.intact);
+    EXPECT_EQ(file.changes, 1);
+    EXPECT_EQ(say("POST", all, form(""), {}, "text/plain").code(), "invalid_argument");
+    EXPECT_EQ(say("POST", all, "--B\r\n", {}, type).code(), "invalid_argument");
+    EXPECT_EQ(say("POST", all, form("Content-Type: nonsense\r\n"), {}, type).code(),
+              "invalid_argument");
+    EXPECT_EQ(file.changes, 1);
+}
+
+TEST_F(api_files_test, fetches_all_of_an_event) {
+    file.add("a.bin", 5).held = "elsewhere";
+    file.add("b.bin", 5);
+    const std::string path = std::string(event_path) + "/fetch";
+    trouble.next = error(errc::unavailable, "nobody has it");
+    const auto tried = say("POST", path, "{}");
+    EXPECT_EQ(tried.status, 200);
+    EXPECT_EQ(tried.document()["files"][0]["held"], "elsewhere");
+    EXPECT_EQ(tried.document()["files"][0]["problem"], "nobody has it");
+    EXPECT_FALSE(tried.document()["files"][1].contains("problem"));
+    const auto again = say("POST", path, "");
+    EXPECT_EQ(again.document()["files"][0]["held"], "here");
+    EXPECT_FALSE(again.document()["files"][0].contains("problem"));
+    EXPECT_EQ(say("POST", path, "{\"x\":1}").status, 400);
+}
+
 TEST_F(api_files_test, pauses_and_resumes) {
     file.add("a.bin", 5).held = "fetching";
     EXPECT_EQ(say("POST", path("a.bin") + "/pause", "{}").document()["held"], "paused");
