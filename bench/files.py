@@ -268,34 +268,67 @@ def corrupting(world: harness.World, size: int) -> dict:
     return {"mib": size // MIB, "bad_bytes": 0, "slowdown": round(seconds["corrupt"] / seconds["sound"], 2)}
 
 
-def small_files(world: harness.World, count: int, each: int) -> dict:
-    """F8: files of 10 KiB, 200 at an event, all asked for at once."""
+def form_of(files: list[tuple[str, bytes]]) -> tuple[bytes, dict]:
+    """As browsers and curl send files; body and head."""
+    edge = b"--" + random.Random(1).randbytes(16).hex().encode()
+    body = b"".join(b'%s\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\n%s\r\n' % (edge, name.encode(), data)
+                    for name, data in files)
+    return body + edge + b"--\r\n", {"Content-Type": "multipart/form-data; boundary=" + edge[2:].decode()}
+
+
+def small_files(world: harness.World, count: int, each: int, one_by_one: bool = False) -> dict:
+    """F8: files of 10 KiB, 200 at an event: attached together and fetched together, or each by requests of its own."""
     bench = Bench(world)
     alice, bob = bench["alice"], bench["bob"]
-    events, per_event = [], 200
-    begun = time.perf_counter()
-    for first in range(0, count, per_event):
-        event = bench.event(f"photos {first}")
-        events.append(event)
-        for number in range(min(per_event, count - first)):
-            path = harness.url(event, "files", f"{number}.bin")
-            status, answer = alice.daemon.api("POST", path, random.Random(first + number).randbytes(each))
-            expect(status == 201, f"attaching: {status} {answer}")
-    attached = time.perf_counter() - begun
-    for event in events:
-        wait_until(lambda: len(bob.event(event)["files"]) == min(per_event, count), "Bob sees them", 120)
+    per_event = min(200, count)
+    events = [bench.event(f"photos {first}") for first in range(0, count, per_event)]
+    contents = [[(f"{number}.bin", random.Random(first + number).randbytes(each)) for number in range(per_event)]
+                for first in range(0, count, per_event)]
+    forms = [form_of(files) for files in contents]
     pid, other = bob.daemon.process.pid, alice.daemon.process.pid
+    used, begun = cpu_of(other), time.perf_counter()
+    for event, files, (body, head) in zip(events, contents, forms):
+        for name, data in files if one_by_one else ():
+            status, answer = alice.daemon.api("POST", harness.url(event, "files", name), data)
+            expect(status == 201, f"attaching: {status} {answer}")
+        if not one_by_one:
+            status, answer = alice.daemon.api("POST", harness.url(event, "files"), body, headers=head, timeout=300)
+            expect(status == 201, f"attaching: {status} {answer}")
+    attached, attaching = time.perf_counter() - begun, cpu_of(other) - used
+    for event in events:
+        wait_until(lambda: len(bob.event(event)["files"]) == per_event, "Bob sees them", 120)
     received, sent, begun = cpu_of(pid), cpu_of(other), time.perf_counter()
     for event in events:
-        for number in range(min(per_event, count)):
-            line = harness.url(event, "files", f"{number}.bin", "resume")
-            status, answer = bob.daemon.api("POST", line, {})
+        for number in range(per_event) if one_by_one else ():
+            status, answer = bob.daemon.api("POST", harness.url(event, "files", f"{number}.bin", "resume"), {})
             expect(status == 200, f"asking: {status} {answer}")
+        if not one_by_one:
+            status, answer = bob.daemon.api("POST", harness.url(event, "fetch"), {}, timeout=300)
+            expect(status == 200 and all(file["held"] == "here" for file in answer["files"]), f"fetching: {status}")
     wait_until(lambda: all(file["held"] == "here" for event in events for file in bob.event(event)["files"]), "all are here", 300)
     seconds = time.perf_counter() - begun
+    receiving, sending = cpu_of(pid) - received, cpu_of(other) - sent
+    name, data = contents[-1][-1]
+    status, got = bob.daemon.api("GET", harness.url(events[-1], "files", name))
+    expect(status == 200 and got == data, "another file came")
+    count = per_event * len(events)
     return {"files": count, "bytes_each": each, "attached_per_s": round(count / attached, 1), "fetched_per_s": round(count / seconds, 1),
-            "receiver_cpu_ms_per_file": round((cpu_of(pid) - received) * 1000 / count, 3),
-            "sender_cpu_ms_per_file": round((cpu_of(other) - sent) * 1000 / count, 3)}
+            "author_cpu_ms_per_file": round(attaching * 1000 / count, 3),
+            "receiver_cpu_ms_per_file": round(receiving * 1000 / count, 3),
+            "sender_cpu_ms_per_file": round(sending * 1000 / count, 3), "fsync_ms": round(fsync_ms(world.path), 2)}
+
+
+def fsync_ms(folder: pathlib.Path) -> float:
+    """Median of an fsync of 10 KiB on this disk, now."""
+    times = []
+    with open(folder / "fsync", "wb") as file:
+        for _ in range(21):
+            file.write(bytes(10 * 1024))
+            file.flush()
+            begun = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append((time.perf_counter() - begun) * 1000)
+    return statistics.median(times)
 
 
 def free_port() -> int:
@@ -449,6 +482,7 @@ def main() -> int:
     parser.add_argument("--mib", type=int, default=1024, help="the large file")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--small", type=int, default=10_000, help="how many small files")
+    parser.add_argument("--one-by-one", action="store_true", help="each small file by requests of its own")
     parser.add_argument("--events", type=int, default=200, help="whose latency is measured")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -469,7 +503,7 @@ def main() -> int:
     for part, run in (("sources", lambda world: three_sources(world, smaller)),
                       ("kills", lambda world: killed(world, smaller, options.kills, 1)),
                       ("corrupt", lambda world: corrupting(world, smaller)),
-                      ("small", lambda world: small_files(world, options.small, 10 * 1024))):
+                      ("small", lambda world: small_files(world, options.small, 10 * 1024, options.one_by_one))):
         if part in options.parts:
             with harness.World() as world:
                 found[part] = run(world)
