@@ -10,7 +10,7 @@ sys.dont_write_bytecode = True
 
 import harness
 from chaos_proxy import Proxy, Weather
-from harness import Daemon, Person, World, delivered_to_backup, expect, sha256, wait_until
+from harness import Daemon, Person, World, delivered_to_backup, expect, has_heard_the_decision, sha256, wait_until
 
 LONG = 120.0
 
@@ -147,6 +147,8 @@ def far_rendezvous(world: World) -> None:
         wait_online(alice, carol)
         event = alice.add_event("Far", "2031-05-03 10:00+60m", ["bob", "carol"])
         carol.wait_event(event, LONG)
+        # Else she asks the other voters when she is back, and may have the edit from them before she asks for what she missed.
+        wait_until(lambda: has_heard_the_decision(carol, event), "Carol has heard that the event is decided", LONG)
         carol.daemon.kill()
         alice.edit_event(event, place="Near")
         bob.wait_event(event, LONG, place="Near")

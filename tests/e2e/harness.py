@@ -405,6 +405,11 @@ def delivered_to_backup(event: dict) -> bool:
     return any(place.startswith("backup") for place in event.get("stored_on", []))
 
 
+def has_heard_the_decision(person: Person, event: str) -> bool:
+    """A voter that is killed before that asks the others what became of its vote as soon as it is back (plugins/consensus/views)."""
+    return person.daemon.get(f"/v1/events/{event}/lock")["strategy"].get("decided", True)
+
+
 class World:
     """A temporary directory and the daemons in it. Use as a context manager."""
 

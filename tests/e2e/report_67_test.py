@@ -8,7 +8,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness
-from harness import Failure, Person, World, delivered_to_backup, expect, wait_until
+from harness import Failure, Person, World, delivered_to_backup, expect, has_heard_the_decision, wait_until
 from hosts import (PATIENCE, Hosts, Steps, holds_in_the_clear, keep_others_out)
 
 TITLE = "Quarterly zebra review"
@@ -271,6 +271,8 @@ def client_failure(world: World) -> None:
         c.wait_event(old, PATIENCE, title="Changed the first time")
         from_whom(0)  # A delivers by itself what it owes, so there may be nothing left to ask for
     with steps.shows("the same with the author dead: B has it all; Z sends 0 events", "R197 R79 R164-R171"):
+        # Else C asks the other voters by itself, and friends have less to give.
+        wait_until(lambda: all(has_heard_the_decision(c, event) for event in (old, doomed)), "C has heard the decisions", PATIENCE)
         c.daemon.kill()
         fresh = while_c_is_dead("again")
         a.remove_event(doomed)
