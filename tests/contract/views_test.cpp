@@ -269,6 +269,32 @@ TEST_F(views_suite, a_lost_store_does_not_vote_until_it_is_voted_in) {
     expect_sound(w);
 }
 
+TEST_F(views_suite, a_voter_killed_before_it_heard_the_decision_asks_the_others_when_it_is_back) {
+    int unheard = 0;
+    for (std::size_t nth = 1; nth <= 8; ++nth) {
+        auto w = world(3);
+        w.crash_before_effect(2, nth);
+        ASSERT_TRUE(w.edit(0, event_, version_number(0), consensus::intent::create));
+        w.run_for(200ms);
+        if (w.is_up(2)) {
+            break;  // it has done all that this took
+        }
+        w.crash_before_effect(2, 0);
+        ASSERT_TRUE(w.edit(0, event_));
+        w.run_for(1s);
+        w.crash(0);  // so that what it owes does not come
+        w.restart(2);
+        const auto vote = nlohmann::json::parse(w.at(2).explain(event_, w.where(2)));
+        if (!vote.value("decided", true)) {
+            ++unheard;
+            w.run_for(3s);
+            EXPECT_EQ(w.shown(2, event_), version_number(2)) << nth;
+        }
+        expect_sound(w);
+    }
+    EXPECT_GT(unheard, 0);
+}
+
 TEST_F(views_suite, an_event_without_its_voters_can_be_taken_over) {
     auto w = world(3);
     w.split({0});
