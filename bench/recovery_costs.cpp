@@ -210,7 +210,8 @@ private:
         ++applied;
         applied_bytes += encoded.size();
     }
-    recovery::context where() { return {mine_.in.env.time.now(), mine_.in.entropy}; }
+    /// The chance that goes on, so that every exchange has a key of its own.
+    recovery::context where() { return {backup_.in.env.time.now(), backup_.in.entropy}; }
 
     recovery::strategy& strategy_;
     holder& mine_;

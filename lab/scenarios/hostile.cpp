@@ -25,7 +25,7 @@ constexpr std::size_t streams_at_once = 200;
 /// Nothing is held: what a strategy asks first.
 class empty_view final : public recovery::view {
 public:
-    void each(const std::function<bool(const event_id&, const envelope_order&)>&) const override {}
+    recovery::listing_ptr list() const override { return std::make_shared<recovery::listing>(); }
     std::optional<envelope_order> find(const event_id&) const override { return {}; }
     std::optional<bytes> load(const event_id&) const override { return {}; }
 };

@@ -56,20 +56,33 @@ std::pair<event_id, held_envelope> envelope_of(std::uint32_t n, std::uint64_t ve
     return {one.event, {one.order, codec::encode(one), number}};
 }
 
-void holdings_view::each(
-    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
+recovery::listing_ptr holdings_view::list_of(
+    const std::function<bool(const event_id&)>& is_listed) const {
+    auto all = std::make_shared<recovery::listing>();
+    std::map<stream_id, std::uint32_t> streams;
     for (const auto& [event, held] : all_) {
-        if (!visit(event, held.order)) {
-            return;
+        if (!is_listed(event)) {
+            continue;
         }
+        recovery::listed one{event, held.order, 0, held.number};
+        if (held.number > 0) {
+            const stream_id stream = stream_of(event.organizer);
+            const auto next = static_cast<std::uint32_t>(all->streams.size());
+            const auto [found, fresh] = streams.try_emplace(stream, next);
+            if (fresh) {
+                all->streams.push_back(stream);
+            }
+            one.stream = found->second;
+        }
+        all->events.push_back(one);
     }
+    return all;
 }
-void holdings_view::each_with(
-    const device_id& peer,
-    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
-    each([&](const event_id& event, const envelope_order& order) {
-        return (shares_ && !shares_(peer, event)) || visit(event, order);
-    });
+recovery::listing_ptr holdings_view::list() const {
+    return list_of([](const event_id&) { return true; });
+}
+recovery::listing_ptr holdings_view::list_with(const device_id& peer) const {
+    return list_of([&](const event_id& event) { return !shares_ || shares_(peer, event); });
 }
 std::optional<envelope_order> holdings_view::find(const event_id& event) const {
     const auto found = all_.find(event);
@@ -84,24 +97,16 @@ void holdings_view::each_stream(
     const device_id& peer,
     const std::function<void(const stream_id&, const recovery::number_ranges&)>& visit) const {
     std::set<stream_id> shared;
-    each_with(peer, [&](const event_id& event, const envelope_order&) {
-        shared.insert(stream_of(event.organizer));
-        return true;
-    });
+    const recovery::listing_ptr all = list_with(peer);
+    for (const recovery::listed& one : all->events) {
+        shared.insert(stream_of(one.event.organizer));
+    }
     for (const auto& [stream, numbers] : *came_) {
         if (shared.contains(stream)) {
             visit(stream, numbers);
         }
     }
 }
-std::optional<recovery::place> holdings_view::place_of(const event_id& event) const {
-    const auto found = all_.find(event);
-    if (found == all_.end() || found->second.number == 0) {
-        return std::nullopt;
-    }
-    return recovery::place{stream_of(event.organizer), found->second.number};
-}
-
 recovery_world::recovery_world(recovery::strategy& strategy, std::uint64_t seed,
                                std::uint8_t organizers)
     : strategy_(strategy), chance_(seed), lies_(seed) {

@@ -44,20 +44,17 @@ public:
     explicit holdings_view(const holdings& all, sharing shares = {},
                            const stream_ranges* came = nullptr)
         : all_(all), shares_(std::move(shares)), came_(came) {}
-    void each(
-        const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
-    void each_with(
-        const device_id& peer,
-        const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
+    recovery::listing_ptr list() const override;
+    recovery::listing_ptr list_with(const device_id& peer) const override;
     std::optional<envelope_order> find(const event_id& event) const override;
     std::optional<bytes> load(const event_id& event) const override;
     bool keeps_numbers() const override { return came_ != nullptr; }
     void each_stream(const device_id& peer,
                      const std::function<void(const stream_id&, const recovery::number_ranges&)>&
                          visit) const override;
-    std::optional<recovery::place> place_of(const event_id& event) const override;
 
 private:
+    recovery::listing_ptr list_of(const std::function<bool(const event_id&)>& is_listed) const;
     const holdings& all_;
     sharing shares_;
     const stream_ranges* came_;

@@ -19,30 +19,38 @@
 
 namespace calbox::recovery {
 
-/// Where an envelope stands in a stream.
-struct place {
-    stream_id stream;
-    std::uint64_t number = 0;
-};
-
 /// Numbers of a stream: ascending ranges [first, last] that do not touch.
 using number_ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
 void add_number(number_ranges& to, std::uint64_t number);
 bool has_number(const number_ranges& all, std::uint64_t number) noexcept;
+
+/// What a view shows, one after the other in memory, so that looking at all of it is cheap.
+struct listed {
+    event_id event;
+    envelope_order order;
+    /// Of a responder: where it stands in a stream to one of the asking users. `number` 0: in none.
+    std::uint32_t stream = 0;  // its place in listing::streams
+    std::uint64_t number = 0;
+};
+struct listing {
+    std::vector<listed> events;  // in event id order
+    std::vector<stream_id> streams;
+    /// A list that is kept and changed has another one afterwards. 0: it is made for one look.
+    std::uint64_t state = 0;
+};
+/// Shared with the host, which keeps it for whoever asks again. To be held while it is looked at,
+/// and not beyond a call: it would be copied when it changes.
+using listing_ptr = std::shared_ptr<const listing>;
 
 /// What is held, and may be shown to the other side: on a responder the host has already left out
 /// every event that none of the asking users takes part in.
 class view {
 public:
     virtual ~view();
-    /// In event id order, until `visit` says false.
-    virtual void each(
-        const std::function<bool(const event_id&, const envelope_order&)>& visit) const = 0;
+    virtual listing_ptr list() const = 0;
     /// Of these, what `peer` may hold too: for a friend, what one of his users takes part in; for a
     /// backup, all. An initiator tells nobody of anything else.
-    virtual void each_with(
-        const device_id& peer,
-        const std::function<bool(const event_id&, const envelope_order&)>& visit) const;
+    virtual listing_ptr list_with(const device_id& peer) const;
     virtual std::optional<envelope_order> find(const event_id& event) const = 0;
     /// The encoded envelope, or nothing.
     virtual std::optional<bytes> load(const event_id& event) const = 0;
@@ -54,8 +62,6 @@ public:
     virtual void each_stream(
         const device_id& peer,
         const std::function<void(const stream_id&, const number_ranges&)>& visit) const;
-    /// Of a responder: the shown envelope in a stream to one of the asking users, if it is in any.
-    virtual std::optional<place> place_of(const event_id& event) const;
 };
 
 // Inputs of an initiator
@@ -115,8 +121,8 @@ class strategy {
 public:
     virtual ~strategy();
     virtual std::unique_ptr<initiator> initiate() = 0;
-    /// Answers one message of another device's initiator with any number of messages to it. Keeps
-    /// no state.
+    /// Answers one message of another device's initiator with any number of messages to it. What it
+    /// answers depends on nothing else: what it keeps, it could find out anew.
     virtual result<std::vector<bytes>> respond(byte_view asked, const view& theirs,
                                                context where) = 0;
 };

@@ -27,16 +27,14 @@ class file_set_view final : public recovery::view {
 public:
     file_set_view(const held_files* held, const kept_needs& needs) : held_(held), needs_(needs) {}
 
-    void each(
-        const std::function<bool(const event_id&, const envelope_order&)>& visit) const override {
-        if (held_ == nullptr) {
-            return;
-        }
-        for (const auto& [root, size] : held_->all()) {
-            if (!visit(id_of(root), order_of(root))) {
-                return;
+    recovery::listing_ptr list() const override {
+        auto all = std::make_shared<recovery::listing>();
+        if (held_ != nullptr) {
+            for (const auto& [root, size] : held_->all()) {
+                all->events.push_back({id_of(root), order_of(root), 0, 0});
             }
         }
+        return all;
     }
     std::optional<envelope_order> find(const event_id& event) const override {
         const auto found = lookup(event);

@@ -29,17 +29,10 @@ result<bytes> consensus::strategy::begins(const event_id&, const group&, context
     return fail(errc::unsupported, "this strategy cannot go on with events of another one");
 }
 recovery::view::~view() = default;
-void recovery::view::each_with(
-    const device_id&,
-    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
-    each(visit);
-}
+recovery::listing_ptr recovery::view::list_with(const device_id&) const { return list(); }
 bool recovery::view::keeps_numbers() const { return false; }
 void recovery::view::each_stream(
     const device_id&, const std::function<void(const stream_id&, const number_ranges&)>&) const {}
-std::optional<recovery::place> recovery::view::place_of(const event_id&) const {
-    return std::nullopt;
-}
 void recovery::add_number(number_ranges& to, std::uint64_t number) {
     // The first range that ends at the number before it or later.
     auto at =

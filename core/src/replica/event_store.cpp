@@ -294,6 +294,7 @@ void event_store::lose(const event_id& event) {
         }
         by_type_[held->header.type].erase(event);
         events_.erase(event);
+        lists_.changed(event);
     }
     lost_.insert(event);
     streams_.forget_came();
@@ -319,6 +320,7 @@ void event_store::hold(const event_id& event, held_event next) {
         by_type_[next.header.type].insert(event);
     }
     events_.insert_or_assign(event, std::move(next));
+    lists_.changed(event);
 }
 
 const std::set<event_id>& event_store::of_type(event_kind type) const {
@@ -416,30 +418,25 @@ bool store_view::visible(const held_event& held) const noexcept {
     return friends_ != nullptr || everything_ || involves_any(held.header, users_);
 }
 
-void store_view::each(
-    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
-    for (const auto& [id, held] : store_.all()) {
-        if (visible(held) && !visit(id, held.order)) {
-            return;
-        }
+recovery::listing_ptr store_view::list() const {
+    if (friends_ != nullptr || everything_) {
+        return store_.list({});
     }
+    return store_.list({users_, std::nullopt, true});
 }
 
-void store_view::each_with(
-    const device_id& peer,
-    const std::function<bool(const event_id&, const envelope_order&)>& visit) const {
+recovery::listing_ptr store_view::list_with(const device_id& peer) const {
     if (friends_ == nullptr) {
-        each(visit);
-        return;
+        return list();
     }
-    const auto found = friends_->find(peer);
-    for (const auto& [id, held] : store_.all()) {
-        const bool ours = everything_ || involves_any(held.header, users_);
-        const bool his = found == friends_->end() || involves_any(held.header, found->second);
-        if (visible(held) && ours && his && !visit(id, held.order)) {
-            return;
-        }
+    shown_lists::choice what;
+    if (!everything_) {
+        what.users = users_;
     }
+    if (const auto found = friends_->find(peer); found != friends_->end()) {
+        what.others = found->second;
+    }
+    return store_.list(std::move(what));
 }
 
 std::optional<envelope_order> store_view::find(const event_id& event) const {
@@ -461,10 +458,10 @@ void store_view::each_stream(
     const bool is_friend = friends_ != nullptr && friends_->contains(peer);
     std::set<device_id> shared_with;
     if (is_friend) {
-        each_with(peer, [&](const event_id& event, const envelope_order&) {
-            shared_with.insert(store_.numbers().author(store_.find(event)->header));
-            return true;
-        });
+        const recovery::listing_ptr all = list_with(peer);
+        for (const recovery::listed& one : all->events) {
+            shared_with.insert(store_.numbers().author(store_.find(one.event)->header));
+        }
     }
     for (const auto& [stream, numbers] : store_.numbers().all()) {
         const bool for_us = std::ranges::count(users_, stream.recipient) > 0;
@@ -472,21 +469,6 @@ void store_view::each_stream(
             visit(stream, numbers);
         }
     }
-}
-
-std::optional<recovery::place> store_view::place_of(const event_id& event) const {
-    const held_event* const held = store_.find(event);
-    if (held == nullptr || !visible(*held)) {
-        return std::nullopt;
-    }
-    const envelope_header& header = held->header;
-    for (const auto& [recipient, number] : header.streams) {
-        if (number.value > 0 && std::ranges::count(users_, recipient) > 0) {
-            const stream_id stream{store_.numbers().author(header), header.by.life, recipient};
-            return recovery::place{stream, number.value};
-        }
-    }
-    return std::nullopt;
 }
 
 }  // namespace calbox::replica

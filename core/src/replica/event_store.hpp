@@ -13,6 +13,7 @@
 #include <calbox/recovery.hpp>
 
 #include "replica/database.hpp"
+#include "replica/shown_lists.hpp"
 #include "replica/stream_numbers.hpp"
 
 namespace calbox::replica {
@@ -97,6 +98,11 @@ public:
     /// Those that are given to new envelopes, and those of what is held or was.
     stream_numbers& numbers() noexcept { return streams_; }
     const stream_numbers& numbers() const noexcept { return streams_; }
+    /// For recovery: a list that is kept until it is asked for again.
+    recovery::listing_ptr list(shown_lists::choice what) const {
+        return lists_.of(std::move(what), events_, streams_);
+    }
+    const shown_lists& lists() const noexcept { return lists_; }
     /// The next free n of the events that this organizer's device creates.
     std::uint32_t next_n(const user_id& organizer, device_number device);
     /// Before the first number that is given in another epoch of the network: leaves out those that
@@ -115,6 +121,7 @@ private:
     std::set<event_id> lost_;
     std::map<event_id, std::shared_ptr<event>> locks_;
     stream_numbers streams_;
+    mutable shown_lists lists_;
     std::map<std::pair<user_id, std::uint64_t>, std::uint32_t> last_n_;
     std::map<std::pair<user_id, std::uint64_t>, network_epoch> numbered_in_;
 };
@@ -131,18 +138,14 @@ public:
     store_view(const event_store& store, std::vector<user_id> users, bool everything,
                const users_of_device* friends = nullptr)
         : store_(store), users_(std::move(users)), everything_(everything), friends_(friends) {}
-    void each(
-        const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
-    void each_with(
-        const device_id& peer,
-        const std::function<bool(const event_id&, const envelope_order&)>& visit) const override;
+    recovery::listing_ptr list() const override;
+    recovery::listing_ptr list_with(const device_id& peer) const override;
     std::optional<envelope_order> find(const event_id& event) const override;
     std::optional<bytes> load(const event_id& event) const override;
     bool keeps_numbers() const override;
     void each_stream(const device_id& peer,
                      const std::function<void(const stream_id&, const recovery::number_ranges&)>&
                          visit) const override;
-    std::optional<recovery::place> place_of(const event_id& event) const override;
 
 private:
     bool visible(const held_event& held) const noexcept;

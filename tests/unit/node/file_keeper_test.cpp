@@ -32,10 +32,10 @@ class tells_all final : public recovery::strategy {
             } else if (const auto* const said = std::get_if<recovery::message>(&what)) {
                 const auto file = *codec::decode<wire::file_keep>(said->body);
                 std::size_t held = 0;
-                mine.each([&](const event_id& id, const envelope_order& order) {
-                    held += mine.find(id) == order ? 1U : 0U;
-                    return true;
-                });
+                const recovery::listing_ptr list = mine.list();
+                for (const recovery::listed& one : list->events) {
+                    held += mine.find(one.event) == one.order ? 1U : 0U;
+                }
                 EXPECT_EQ(held, 0U);
                 effects.emplace_back(recovery::apply{said->from, codec::encode(file)});
                 effects.emplace_back(recovery::finished{true, 0, 1, {}});
@@ -48,10 +48,10 @@ public:
     result<std::vector<bytes>> respond(byte_view, const recovery::view& theirs,
                                        recovery::context) override {
         std::vector<bytes> all;
-        theirs.each([&](const event_id& id, const envelope_order&) {
-            all.push_back(*theirs.load(id));
-            return true;
-        });
+        const recovery::listing_ptr list = theirs.list();
+        for (const recovery::listed& one : list->events) {
+            all.push_back(*theirs.load(one.event));
+        }
         return all;
     }
 };

@@ -221,7 +221,7 @@ TEST_F(event_store_test, another_line_is_judged_by_what_it_says_of_itself) {
     EXPECT_EQ(refused(taken, bob), errc::forbidden);
 }
 
-TEST_F(event_store_test, a_view_ends_when_it_is_told_to_and_shows_no_notice) {
+TEST_F(event_store_test, a_view_shows_what_somebody_takes_part_in_and_no_notice) {
     const event_id other{alice.id, event_id::make_seq(device_number(1), 2)};
     const event_id third{alice.id, event_id::make_seq(device_number(1), 3)};
     hold(first());
@@ -229,16 +229,11 @@ TEST_F(event_store_test, a_view_ends_when_it_is_told_to_and_shows_no_notice) {
     auto removed = header_of(third, alice, 2, {bob.id});
     removed.kind = envelope_kind::removed_you;
     hold(sign(removed, alice, in.entropy));
-    const auto count = [](const store_view& view, std::size_t most) {
-        std::size_t seen = 0;
-        view.each([&](const event_id&, const envelope_order&) { return ++seen < most; });
-        return seen;
-    };
-    EXPECT_EQ(count({events, {bob.id}, false}, 10), 2U);
-    EXPECT_EQ(count({events, {bob.id}, false}, 1), 1U);
-    EXPECT_EQ(count({events, {eve.id}, false}, 10), 0U);
+    const auto count = [](const store_view& view) { return view.list()->events.size(); };
+    EXPECT_EQ(count({events, {bob.id}, false}), 2U);
+    EXPECT_EQ(count({events, {eve.id}, false}), 0U);
     const store_view everything(events, {}, true);
-    EXPECT_EQ(count(everything, 10), 2U);
+    EXPECT_EQ(count(everything), 2U);
     EXPECT_FALSE(everything.find(third) || everything.load(third));
     EXPECT_TRUE(everything.find(which) && everything.load(which));
     EXPECT_FALSE(everything.find({eve.id, 1}) || everything.load({eve.id, 1}));

@@ -1,7 +1,6 @@
 #include "initiator.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace calbox::recovery {
 namespace {
@@ -79,7 +78,7 @@ void exchange_initiator::ask_fingerprint(const device_id& to, std::uint32_t dept
     const reply_form reply = peers_.at(to).is_backup    ? reply_form::count
                              : by_ == summary::cheapest ? reply_form::cheapest
                                                         : reply_form::sketch;
-    ask(to, fingerprint_of(hashes_of(known_with(to, mine)), reply), depth, effects);
+    ask(to, fingerprint_of(hashes_with(to, mine), reply), depth, effects);
 }
 
 question exchange_initiator::fingerprint_of(const hashed_set& set, reply_form reply) const {
@@ -128,12 +127,15 @@ void exchange_initiator::ask_wants(const device_id& to, wants what, std::uint32_
         }
         if (decoder && !decoder->found().mine.empty()) {
             // Of what differs, the asker's own versions: older ones are not to be sent.
-            const auto& only_here = decoder->found().mine;
-            const std::unordered_set<std::uint64_t> differing(only_here.begin(), only_here.end());
-            auto held = known_with(to, mine);
-            std::erase_if(held,
-                          [&](const known& item) { return !differing.contains(hash_->of(item)); });
-            held.resize(std::min(held.size(), items_per_message));
+            const hash_selection differing(decoder->found().mine);
+            const listing_ptr all = mine.list_with(to);
+            const hashed_set& hashes = kept_.of(all, key_);
+            std::vector<known> held;
+            for (std::size_t i = 0; i < all->events.size(); ++i) {
+                if (differing.has(hashes.items[i]) && held.size() < items_per_message) {
+                    held.push_back(known::of(all->events[i]));
+                }
+            }
             one.held = pack(held, true);
         }
         ask(to, std::move(one), depth, effects);
@@ -153,35 +155,29 @@ void exchange_initiator::ask_wants(const device_id& to, wants what, std::uint32_
     }
 }
 
-std::vector<known> exchange_initiator::known_with(const device_id& to, const view& mine) const {
+std::vector<known> exchange_initiator::known_with(const device_id& to, const view& mine) {
+    const listing_ptr all = mine.list_with(to);
     std::vector<known> items;
-    mine.each_with(to, [&](const event_id& event, const envelope_order& order) {
-        items.push_back({event, brief_order::of(order)});
-        return true;
-    });
+    items.reserve(all->events.size());
+    std::ranges::transform(all->events, std::back_inserter(items), known::of);
     return items;
 }
 
-hashed_set exchange_initiator::hashes_of(const std::vector<known>& items) const {
-    hashed_set set;
-    for (const known& one : items) {
-        set.add(hash_->of(one));
-    }
-    return set;
+const hashed_set& exchange_initiator::hashes_with(const device_id& to, const view& mine) {
+    return kept_.of(mine.list_with(to), key_);
 }
 
 /// What a backup need not send: what is held, and what friends are just now asked for.
 exchange_initiator::summary_set exchange_initiator::summarise(const device_id& backup,
-                                                              const view& mine,
-                                                              bool promised) const {
+                                                              const view& mine, bool promised) {
     summary_set set;
     set.maybe_superseded = 0;
-    std::map<event_id, brief_order> newest;
+    std::map<event_id, brief_order> coming;
     std::vector<std::uint64_t> unnamed;
     if (promised) {
         offers_.each_assigned(mine, [&](std::uint64_t hash, const std::optional<known>& what) {
             if (what) {
-                brief_order& order = newest[what->event];
+                brief_order& order = coming[what->event];
                 order = std::max(order, what->order);
             } else {
                 unnamed.push_back(hash);
@@ -189,14 +185,26 @@ exchange_initiator::summary_set exchange_initiator::summarise(const device_id& b
             }
         });
     }
-    for (const known& one : known_with(backup, mine)) {
-        brief_order& order = newest[one.event];
-        order = std::max(order, one.order);
+    if (coming.empty()) {
+        set.listed = known_with(backup, mine);
+        set.hashes = hashes_with(backup, mine);
+    } else {
+        auto next = coming.begin();
+        for (known& held : known_with(backup, mine)) {
+            for (; next != coming.end() && next->first < held.event; ++next) {
+                set.listed.push_back({next->first, next->second});
+            }
+            if (next != coming.end() && next->first == held.event) {
+                held.order = std::max(held.order, next->second);
+                ++next;
+            }
+            set.listed.push_back(held);
+        }
+        for (; next != coming.end(); ++next) {
+            set.listed.push_back({next->first, next->second});
+        }
+        set.hashes = hashed_set(hash_->of(set.listed));
     }
-    for (const auto& [event, order] : newest) {
-        set.listed.push_back({event, order});
-    }
-    set.hashes = hashes_of(set.listed);
     for (const std::uint64_t hash : unnamed) {
         set.hashes.add(hash);
     }
@@ -282,7 +290,7 @@ void exchange_initiator::ask_undecoded(const view& mine, std::uint32_t depth,
             ask_held(device, held, std::move(shape), depth, effects);
             continue;
         }
-        whom.decoder = std::make_unique<sketch_decoder>(hashes_of(held).items);
+        whom.decoder = std::make_unique<sketch_decoder>(hashes_with(device, mine).items);
         question one;
         one.kind = question_kind::symbols;
         one.key = bytes(key_.begin(), key_.end());
@@ -414,7 +422,7 @@ void exchange_initiator::answered(const device_id& from, peer& whom, open_questi
 void exchange_initiator::decode(const device_id& from, peer& whom, open_question& asked,
                                 const view& mine, effects_type& effects) {
     if (!whom.decoder) {
-        whom.decoder = std::make_unique<sketch_decoder>(hashes_of(known_with(from, mine)).items);
+        whom.decoder = std::make_unique<sketch_decoder>(hashes_with(from, mine).items);
     }
     bool done = false;
     for (const auto& [begins, some] : asked.symbols) {

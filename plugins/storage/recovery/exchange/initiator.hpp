@@ -77,7 +77,7 @@ private:
     void after_numbers(const view& mine, effects_type& effects);
     std::vector<device_id> backups_for_numbers(const view& mine, bool something_comes);
     bool ask_backups_by_numbers(const view& mine, std::uint32_t depth, effects_type& effects);
-    bool agrees(const device_id& device, const peer& whom, const view& mine) const;
+    bool agrees(const device_id& device, const peer& whom, const view& mine);
     number_set numbers_of(const device_id& with, const view& mine) const;
     void take_numbered(const device_id& from, answer& read, const view& mine,
                        effects_type& effects);
@@ -88,9 +88,10 @@ private:
     void ask_backups(const view& mine, bool promised, std::uint32_t depth, effects_type& effects);
     void ask_undecoded(const view& mine, std::uint32_t depth, effects_type& effects);
     question fingerprint_of(const hashed_set& set, reply_form reply) const;
-    std::vector<known> known_with(const device_id& to, const view& mine) const;
-    hashed_set hashes_of(const std::vector<known>& items) const;
-    summary_set summarise(const device_id& backup, const view& mine, bool promised) const;
+    static std::vector<known> known_with(const device_id& to, const view& mine);
+    /// Of what is known with him; valid until the next call.
+    const hashed_set& hashes_with(const device_id& to, const view& mine);
+    summary_set summarise(const device_id& backup, const view& mine, bool promised);
 
     bool take(const device_id& from, peer& whom, open_question& asked, answer& read,
               const view& mine, effects_type& effects);
@@ -111,6 +112,7 @@ private:
     phase phase_ = phase::idle;
     sketch_key key_{};
     std::optional<item_hash> hash_;
+    hash_cache kept_;
     std::map<device_id, peer> peers_;
     std::set<device_id> lost_;
     offer_book offers_;

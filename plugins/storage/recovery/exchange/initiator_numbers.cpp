@@ -28,8 +28,7 @@ void exchange_initiator::begin_by_numbers(const view& mine, effects_type& effect
     }
     ask_numbers(friends, {}, 1, mine, effects);
     for (const device_id& device : backups) {
-        ask(device, fingerprint_of(hashes_of(known_with(device, mine)), reply_form::count), 1,
-            effects);
+        ask(device, fingerprint_of(hashes_with(device, mine), reply_form::count), 1, effects);
     }
 }
 
@@ -42,8 +41,7 @@ void exchange_initiator::ask_numbers(const std::vector<device_id>& whom, const n
             held.add(one);
             return true;
         });
-        question shape =
-            fingerprint_of(hashes_of(known_with(whom[i], mine)), reply_form::envelopes);
+        question shape = fingerprint_of(hashes_with(whom[i], mine), reply_form::envelopes);
         shape.kind = question_kind::numbers;
         shape.numbers = held.pack();
         if (whom.size() > 1) {
@@ -76,11 +74,11 @@ void exchange_initiator::take_numbered(const device_id& from, answer& read, cons
     }
 }
 
-bool exchange_initiator::agrees(const device_id& device, const peer& whom, const view& mine) const {
+bool exchange_initiator::agrees(const device_id& device, const peer& whom, const view& mine) {
     if (whom.agrees || lost_.contains(device)) {
         return true;
     }
-    const hashed_set own = hashes_of(known_with(device, mine));
+    const hashed_set& own = hashes_with(device, mine);
     return whom.print == std::pair(std::uint64_t{own.items.size()}, own.sum);
 }
 
@@ -151,7 +149,7 @@ bool exchange_initiator::ask_backups_by_numbers(const view& mine, std::uint32_t 
         return false;
     }
     const peer& first = peers_.at(backups.front());
-    const std::uint64_t own = known_with(backups.front(), mine).size();
+    const std::uint64_t own = mine.list_with(backups.front())->events.size();
     const std::uint64_t there = first.print ? first.print->first : 0;
     const std::size_t sketch =
         symbol_bytes *

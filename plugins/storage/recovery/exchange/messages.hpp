@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "hashes.hpp"
 #include "numbers.hpp"
 
 namespace calbox::recovery {
@@ -95,16 +96,6 @@ inline constexpr std::size_t symbols_per_message = 24'576;
 inline constexpr std::size_t listed_bytes = 12;
 /// What a sketch finds at least, beyond the difference of the two counts.
 inline constexpr std::uint64_t changed_least = 8;
-
-/// A set of items, as a fingerprint and a sketch see it.
-struct hashed_set {
-    std::vector<std::uint64_t> items;
-    std::uint64_t sum = 0;
-    void add(std::uint64_t item) {
-        items.push_back(item);
-        sum += item;
-    }
-};
 
 /// Cuts one answer into messages.
 class answer_writer {

@@ -75,8 +75,13 @@ void number_set::put(stream_name stream, number_ranges numbers) {
 }
 
 bool number_set::has(const numbered& one) const noexcept {
-    const auto found = streams_.find(one.stream);
-    return found != streams_.end() && has_number(found->second, one.number);
+    const number_ranges* const found = find(one.stream);
+    return found != nullptr && has_number(*found, one.number);
+}
+
+const number_ranges* number_set::find(stream_name stream) const noexcept {
+    const auto found = streams_.find(stream);
+    return found == streams_.end() ? nullptr : &found->second;
 }
 
 bytes number_set::pack() const {

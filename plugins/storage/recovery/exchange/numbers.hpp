@@ -28,6 +28,8 @@ public:
     void put(stream_name stream, number_ranges numbers);
     void add(const numbered& one) { add_number(streams_[one.stream], one.number); }
     bool has(const numbered& one) const noexcept;
+    /// Of one stream; nothing where none of its numbers is in the set.
+    const number_ranges* find(stream_name stream) const noexcept;
     bool empty() const noexcept { return streams_.empty(); }
     /// Until `visit` says false.
     template <class Visit>

@@ -1,9 +1,12 @@
 #include "packed.hpp"
 
+#include <algorithm>
+
 namespace calbox::recovery {
 namespace {
 
-constexpr std::size_t least_item_bytes = 1;  // a seq alone
+constexpr std::size_t least_item_bytes = 1;      // a seq alone
+constexpr std::size_t least_ordered_bytes = 11;  // and generation, version, 8 bytes of the hash
 constexpr std::size_t user_bytes = user_id::size;
 
 error broken() { return error{errc::malformed, "a list of events that cannot be read"}; }
@@ -31,7 +34,8 @@ bool unpack_run(packed_reader& in, bool orders, std::vector<known>& items) {
             }
             one.order = {*generation, *version, *hash};
         }
-        if (!items.empty() && !(items.back().event < one.event)) {
+        // Within a run the seq grows.
+        if (i == 0 && !items.empty() && !(items.back().event < one.event)) {
             return false;
         }
         items.push_back(one);
@@ -133,6 +137,8 @@ result<std::vector<known>> unpack(byte_view packed) {
         return fail(broken());
     }
     std::vector<known> items;
+    items.reserve(
+        std::min(packed_items_max, packed.size() / (*orders == 1 ? least_ordered_bytes : 2)));
     while (in.remaining() > 0) {
         if (!unpack_run(in, *orders == 1, items)) {
             return fail(broken());

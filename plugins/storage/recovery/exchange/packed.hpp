@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include <calbox/envelope.hpp>
+#include <calbox/recovery.hpp>
 
 namespace calbox::recovery {
 
@@ -21,6 +21,8 @@ struct brief_order {
 struct known {
     event_id event;
     brief_order order;
+
+    static known of(const listed& one) noexcept { return {one.event, brief_order::of(one.order)}; }
     friend auto operator<=>(const known&, const known&) = default;
 };
 

@@ -1,7 +1,6 @@
 #include "responder.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace calbox::recovery {
 namespace {
@@ -47,35 +46,35 @@ private:
     bool others_;
 };
 
-template <class Visit>
-void each_known(const view& theirs, Visit&& visit) {
-    theirs.each([&](const event_id& event, const envelope_order& order) {
-        return visit(known{event, brief_order::of(order)});
-    });
-}
-
-hashed_set hashed(const view& theirs, const item_hash& hash) {
-    hashed_set all;
-    each_known(theirs, [&](const known& one) {
-        all.add(hash.of(one));
-        return true;
-    });
-    return all;
-}
-
 std::vector<bytes> one_message(answer what) {
     what.last = true;
     return {codec::encode(what)};
 }
 
-answers ids_of_all(const question& asked, const view& theirs) {
+answers ids_of_all(const question& asked, const listing& all) {
     answer_writer out(asked.number, true);
-    each_known(theirs, [&](const known& one) {
-        out.offer(one);
-        return true;
-    });
+    for (const listed& one : all.events) {
+        out.offer(known::of(one));
+    }
     return out.finish();
 }
+
+/// Goes through what the asker says he holds, beside what is shown, both in event order.
+class beside {
+public:
+    explicit beside(const std::vector<known>& held) : held_(held), at_(held.begin()) {}
+    /// Has he nothing of this event, or an older version?
+    bool lacks(const known& one) {
+        while (at_ != held_.end() && at_->event < one.event) {
+            ++at_;
+        }
+        return at_ == held_.end() || at_->event != one.event || at_->order < one.order;
+    }
+
+private:
+    const std::vector<known>& held_;
+    std::vector<known>::const_iterator at_;
+};
 
 answers on_held(const question& asked, const view& theirs) {
     const auto held = unpack(asked.held.value_or(pack({}, true)));
@@ -85,70 +84,76 @@ answers on_held(const question& asked, const view& theirs) {
         return fail(broken_question());
     }
     answer_writer out(asked.number, true);
-    auto at = held->begin();
-    each_known(theirs, [&](const known& one) {
-        if (asked.after && one.event <= *asked.after) {
-            return true;
+    beside his(*held);
+    const listing_ptr all = theirs.list();
+    auto at = asked.after ? std::ranges::upper_bound(all->events, *asked.after, {}, &listed::event)
+                          : all->events.begin();
+    for (; at != all->events.end() && (!asked.through || at->event <= *asked.through); ++at) {
+        const known one = known::of(*at);
+        if (!his.lacks(one)) {
+            continue;
         }
-        if (asked.through && one.event > *asked.through) {
-            return false;
+        if (ids) {
+            out.offer(one);
+        } else {
+            mine->give(out, one, theirs);
         }
-        while (at != held->end() && at->event < one.event) {
-            ++at;
-        }
-        const bool is_held = at != held->end() && at->event == one.event;
-        if (!is_held || at->order < one.order) {
-            if (ids) {
-                out.offer(one);
-            } else {
-                mine->give(out, one, theirs);
-            }
-        }
-        return true;
-    });
+    }
     return out.finish();
 }
 
-/// Of what is shown: where it stands in the streams to the asker.
-std::optional<numbered> numbered_in(const view& theirs, const event_id& event,
-                                    const item_hash& hash) {
-    const auto where = theirs.place_of(event);
-    return where ? std::optional(numbered{name_of(where->stream, hash), where->number})
-                 : std::nullopt;
-}
+/// What is shown, by the names of its streams under the key of the exchange.
+class by_name {
+public:
+    by_name(const listing& all, const item_hash& hash, const number_set& numbers) {
+        for (const stream_id& stream : all.streams) {
+            names_.push_back(name_of(stream, hash));
+            ranges_.push_back(numbers.find(names_.back()));
+        }
+    }
+    /// Nothing for what is in no stream to the asker.
+    std::optional<numbered> of(const listed& one) const {
+        return one.number > 0 ? std::optional(numbered{names_[one.stream], one.number})
+                              : std::nullopt;
+    }
+    /// Is it among the numbers? What is in no stream to him is not.
+    bool has(const listed& one) const noexcept {
+        const number_ranges* const ranges = one.number > 0 ? ranges_[one.stream] : nullptr;
+        return ranges != nullptr && has_number(*ranges, one.number);
+    }
 
-answers on_numbers(const question& asked, const view& theirs) {
+private:
+    std::vector<stream_name> names_;  // by their places in the list
+    std::vector<const number_ranges*> ranges_;
+};
+
+answers on_numbers(const question& asked, const view& theirs, hash_cache& kept) {
     const auto key = key_of(asked.key);
     const auto mine = share::of(asked);
     const auto held = number_set::unpack(asked.numbers.value_or(bytes()));
     if (!key || !mine || !held || !asked.count || !asked.sum) {
         return fail(broken_question());
     }
-    const item_hash hash(*key);
-    hashed_set all;
-    number_set others;
-    std::vector<event_id> lacking;
-    each_known(theirs, [&](const known& one) {
-        all.add(hash.of(one));
-        const auto at = numbered_in(theirs, one.event, hash);
-        if (at && !held->has(*at)) {
-            if (mine->has(one.event)) {
-                lacking.push_back(one.event);
-            } else if (mine->tells_others()) {
-                others.add(*at);
-            }
-        }
-        return true;
-    });
+    const listing_ptr list = theirs.list();
+    const hashed_set& all = kept.of(list, *key);
     if (all.items.size() == *asked.count && all.sum == *asked.sum) {
         answer brief;
         brief.kind = answer_kind::same;
         brief.number = asked.number;
         return one_message(std::move(brief));
     }
+    const by_name his(*list, item_hash(*key), *held);
+    number_set others;
     answer_writer out(asked.number, false);
-    for (const event_id& one : lacking) {
-        if (auto encoded = theirs.load(one)) {
+    for (const listed& one : list->events) {
+        if (one.number == 0 || his.has(one)) {
+            continue;
+        }
+        if (!mine->has(one.event)) {
+            if (mine->tells_others()) {
+                others.add(*his.of(one));
+            }
+        } else if (auto encoded = theirs.load(one.event)) {
             out.envelope(std::move(*encoded));
         }
     }
@@ -166,21 +171,20 @@ answers on_wanted_numbers(const question& asked, const view& theirs) {
     if (!key || !wanted) {
         return fail(broken_question());
     }
-    const item_hash hash(*key);
+    const listing_ptr list = theirs.list();
+    const by_name his(*list, item_hash(*key), *wanted);
     answer_writer out(asked.number, false);
-    each_known(theirs, [&](const known& one) {
-        const auto at = numbered_in(theirs, one.event, hash);
-        if (at && wanted->has(*at)) {
+    for (const listed& one : list->events) {
+        if (his.has(one)) {
             if (auto encoded = theirs.load(one.event)) {
                 out.envelope(std::move(*encoded));
             }
         }
-        return true;
-    });
+    }
     return out.finish();
 }
 
-answers on_want(const question& asked, const view& theirs) {
+answers on_want(const question& asked, const view& theirs, hash_cache& kept) {
     if (asked.numbers) {
         return on_wanted_numbers(asked, theirs);
     }
@@ -200,35 +204,37 @@ answers on_want(const question& asked, const view& theirs) {
         }
         return out.finish();
     }
-    std::unordered_set<std::uint64_t> wanted;
+    std::vector<std::uint64_t> some;
     packed_reader in(hashes);
     while (const auto one = in.fixed(8)) {
-        wanted.insert(*one);
+        some.push_back(*one);
     }
-    const item_hash hash(*key);
+    const hash_selection wanted(std::move(some));
+    const listing_ptr list = theirs.list();
+    const hashed_set& all = kept.of(list, *key);
     answer_writer out(asked.number, true);
-    auto at = held->begin();
-    each_known(theirs, [&](const known& one) {
-        while (at != held->end() && at->event < one.event) {
-            ++at;
+    beside his(*held);
+    for (std::size_t i = 0; i < list->events.size(); ++i) {
+        if (!wanted.has(all.items[i])) {
+            continue;
         }
-        const bool is_newer = at == held->end() || at->event != one.event || at->order < one.order;
-        if (is_newer && wanted.contains(hash.of(one))) {
+        const known one = known::of(list->events[i]);
+        if (his.lacks(one)) {
             if (auto encoded = theirs.load(one.event)) {
                 out.envelope(one, std::move(*encoded));
             }
         }
-        return true;
-    });
+    }
     return out.finish();
 }
 
-answers on_fingerprint(const question& asked, const view& theirs) {
+answers on_fingerprint(const question& asked, const view& theirs, hash_cache& kept) {
     const auto key = key_of(asked.key);
     if (!key || !asked.count || !asked.sum) {
         return fail(broken_question());
     }
-    const hashed_set all = hashed(theirs, item_hash(*key));
+    const listing_ptr list = theirs.list();
+    const hashed_set& all = kept.of(list, *key);
     answer brief;
     brief.number = asked.number;
     if (all.items.size() == *asked.count && all.sum == *asked.sum) {
@@ -251,7 +257,7 @@ answers on_fingerprint(const question& asked, const view& theirs) {
             // Beside an empty set, no sketch is as short as the list.
             if (*asked.count == 0 || (asked.reply == reply_form::cheapest &&
                                       all.items.size() * listed_bytes <= enough * symbol_bytes)) {
-                return ids_of_all(asked, theirs);
+                return ids_of_all(asked, *list);
             }
             return symbol_messages(asked.number, symbols_of(all.items, 0, enough), 0, all);
         case reply_form::envelopes:
@@ -261,17 +267,17 @@ answers on_fingerprint(const question& asked, const view& theirs) {
     return fail(broken_question());
 }
 
-answers on_symbols(const question& asked, const view& theirs) {
+answers on_symbols(const question& asked, const view& theirs, hash_cache& kept) {
     const auto key = key_of(asked.key);
     if (!key || !asked.from || !asked.to || *asked.from >= *asked.to || *asked.to > symbols_max) {
         return fail(broken_question());
     }
-    const hashed_set all = hashed(theirs, item_hash(*key));
+    const hashed_set& all = kept.of(theirs.list(), *key);
     return symbol_messages(asked.number, symbols_of(all.items, *asked.from, *asked.to), *asked.from,
                            all);
 }
 
-answers on_sketch(const question& asked, const view& theirs) {
+answers on_sketch(const question& asked, const view& theirs, hash_cache& kept) {
     const auto key = key_of(asked.key);
     const auto mine = share::of(asked);
     if (!key || !mine || !asked.count || !asked.symbols) {
@@ -281,29 +287,28 @@ answers on_sketch(const question& asked, const view& theirs) {
     if (!symbols) {
         return fail(symbols.error());
     }
-    const item_hash hash(*key);
-    sketch_decoder decoder(hashed(theirs, hash).items);
+    const listing_ptr list = theirs.list();
+    const hashed_set& all = kept.of(list, *key);
+    sketch_decoder decoder(all.items);
     if (!decoder.add(*symbols)) {
         answer brief;
         brief.kind = answer_kind::undecoded;
         brief.number = asked.number;
         return one_message(std::move(brief));
     }
-    const auto& only_here = decoder.found().mine;
-    const std::unordered_set<std::uint64_t> wanted(only_here.begin(), only_here.end());
+    const hash_selection wanted(decoder.found().mine);
     answer_writer out(asked.number, true);
-    each_known(theirs, [&](const known& one) {
-        if (wanted.contains(hash.of(one))) {
-            mine->give(out, one, theirs);
+    for (std::size_t i = 0; i < list->events.size(); ++i) {
+        if (wanted.has(all.items[i])) {
+            mine->give(out, known::of(list->events[i]), theirs);
         }
-        return true;
-    });
+    }
     return out.finish();
 }
 
 }  // namespace
 
-result<std::vector<bytes>> answer_question(byte_view asked, const view& theirs) {
+result<std::vector<bytes>> answer_question(byte_view asked, const view& theirs, hash_cache& kept) {
     const auto read = codec::decode<question>(asked);
     if (!read) {
         return fail(read.error());
@@ -312,15 +317,15 @@ result<std::vector<bytes>> answer_question(byte_view asked, const view& theirs) 
         case question_kind::held:
             return on_held(*read, theirs);
         case question_kind::want:
-            return on_want(*read, theirs);
+            return on_want(*read, theirs, kept);
         case question_kind::fingerprint:
-            return on_fingerprint(*read, theirs);
+            return on_fingerprint(*read, theirs, kept);
         case question_kind::sketch:
-            return on_sketch(*read, theirs);
+            return on_sketch(*read, theirs, kept);
         case question_kind::symbols:
-            return on_symbols(*read, theirs);
+            return on_symbols(*read, theirs, kept);
         case question_kind::numbers:
-            return on_numbers(*read, theirs);
+            return on_numbers(*read, theirs, kept);
     }
     return fail(broken_question());
 }

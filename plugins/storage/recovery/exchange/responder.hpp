@@ -1,4 +1,4 @@
-// The answering side: one question in, the messages of its answer out. Keeps no state.
+// The answering side: one question in, the messages of its answer out. Keeps nothing but hashes.
 #pragma once
 
 #include <calbox/recovery.hpp>
@@ -8,6 +8,6 @@
 namespace calbox::recovery {
 
 /// malformed: nothing that can be answered.
-result<std::vector<bytes>> answer_question(byte_view asked, const view& theirs);
+result<std::vector<bytes>> answer_question(byte_view asked, const view& theirs, hash_cache& kept);
 
 }  // namespace calbox::recovery

@@ -56,12 +56,42 @@ std::uint64_t word_at(const std::uint8_t* data, std::size_t size) noexcept {
     return value;
 }
 
+void feed(sip& hash, const user_id& user) noexcept {
+    const std::uint8_t* const data = user.value.data();
+    hash.word(word_at(data, 8));
+    hash.word(word_at(data + 8, 8));
+    hash.word(word_at(data + 16, 4));
+}
+
 void feed(sip& hash, const event_id& event) noexcept {
-    const std::uint8_t* const user = event.organizer.value.data();
-    hash.word(word_at(user, 8));
-    hash.word(word_at(user + 8, 8));
-    hash.word(word_at(user + 16, 4));
+    feed(hash, event.organizer);
     hash.word(event.seq);
+}
+
+brief_order order_of(const listed& one) noexcept { return brief_order::of(one.order); }
+const brief_order& order_of(const known& one) noexcept { return one.order; }
+
+template <class Item>
+std::vector<std::uint64_t> hashes(const sip& keyed, const std::vector<Item>& all) {
+    std::vector<std::uint64_t> made;
+    made.reserve(all.size());
+    sip organizer = keyed;
+    const user_id* before = nullptr;
+    for (const Item& one : all) {
+        if (before == nullptr || *before != one.event.organizer) {
+            before = &one.event.organizer;
+            organizer = keyed;
+            feed(organizer, *before);
+        }
+        const brief_order& order = order_of(one);
+        sip hash = organizer;
+        hash.word(one.event.seq);
+        hash.word(order.generation);
+        hash.word(order.version);
+        hash.word(order.hash);
+        made.push_back(hash.finish());
+    }
+    return made;
 }
 
 /// splitmix64's finisher: the check must not be linear in the item.
@@ -85,10 +115,14 @@ public:
     std::uint64_t at() const noexcept { return at_; }
     void advance() noexcept {
         state_ += 0x9e3779b97f4a7c15;
-        const double uniform = static_cast<double>((mixed(state_) >> 32) + 1);
+        // Signed numbers, since they become doubles and back in one instruction.
+        const auto uniform =
+            static_cast<double>(static_cast<std::int64_t>((mixed(state_) >> 32) + 1));
         const double stretch = 65536.0 / std::sqrt(uniform) - 1.0;
-        const double step = std::ceil((static_cast<double>(at_) + 1.5) * stretch);
-        at_ += step < 1.0 ? 1 : static_cast<std::uint64_t>(step);
+        const double step = (static_cast<double>(static_cast<std::int64_t>(at_)) + 1.5) * stretch;
+        auto whole = static_cast<std::int64_t>(step);
+        whole += static_cast<double>(whole) < step ? 1 : 0;
+        at_ += static_cast<std::uint64_t>(std::max<std::int64_t>(whole, 1));
     }
 
 private:
@@ -113,6 +147,14 @@ std::uint64_t item_hash::of(const known& one) const noexcept {
     return hash.finish();
 }
 
+std::vector<std::uint64_t> item_hash::of(const std::vector<listed>& all) const {
+    return hashes(sip(k0_, k1_), all);
+}
+
+std::vector<std::uint64_t> item_hash::of(const std::vector<known>& all) const {
+    return hashes(sip(k0_, k1_), all);
+}
+
 std::uint64_t item_hash::part_of(const event_id& event, std::uint64_t parts) const noexcept {
     sip hash(k0_, k1_);
     feed(hash, event);
@@ -135,18 +177,59 @@ std::uint64_t item_hash::of(byte_view data) const noexcept {
     return hash.finish();
 }
 
+namespace {
+
+/// An item on its way through the symbols that it maps to.
+struct walk {
+    explicit walk(std::uint64_t of) noexcept : map(of), item(of), check(check_of(of)) {}
+    symbols_of_item map;
+    std::uint64_t item;
+    std::uint32_t check;
+};
+
+}  // namespace
+
 std::vector<symbol> symbols_of(const std::vector<std::uint64_t>& items, std::size_t from,
                                std::size_t to) {
     std::vector<symbol> made(to - from);
-    for (const std::uint64_t item : items) {
-        const std::uint32_t check = check_of(item);
-        for (symbols_of_item map(item); map.at() < to; map.advance()) {
-            if (map.at() >= from) {
-                symbol& one = made[map.at() - from];
-                one.sum ^= item;
-                one.check ^= check;
-                ++one.count;
+    symbol* const out = made.data();
+    // True while it maps to further symbols.
+    const auto step = [=](walk& one) {
+        const std::uint64_t at = one.map.at();
+        if (at >= from && at < to) {
+            symbol& into = out[at - from];
+            into.sum ^= one.item;
+            into.check ^= one.check;
+            ++into.count;
+        }
+        one.map.advance();
+        return one.map.at() < to;
+    };
+    auto next = items.begin();
+    // Several at a time: a step waits for a square root and a division, and the other items' steps
+    // need not wait for those.
+    constexpr std::size_t together = 8;
+    if (items.size() >= together) {
+        std::array<walk, together> lanes{walk(next[0]), walk(next[1]), walk(next[2]),
+                                         walk(next[3]), walk(next[4]), walk(next[5]),
+                                         walk(next[6]), walk(next[7])};
+        next += together;
+        while (next != items.end()) {
+            for (walk& one : lanes) {
+                if (!step(one) && next != items.end()) {
+                    one = walk(*next++);
+                }
             }
+        }
+        for (walk& one : lanes) {
+            while (one.map.at() < to) {
+                step(one);
+            }
+        }
+    }
+    for (; next != items.end(); ++next) {
+        walk one(*next);
+        while (step(one)) {
         }
     }
     return made;

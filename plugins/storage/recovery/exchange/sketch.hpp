@@ -22,6 +22,9 @@ class item_hash {
 public:
     explicit item_hash(const sketch_key& key) noexcept;
     std::uint64_t of(const known& one) const noexcept;
+    /// Of each in turn. What one shares with the one before it is hashed once.
+    std::vector<std::uint64_t> of(const std::vector<listed>& all) const;
+    std::vector<std::uint64_t> of(const std::vector<known>& all) const;
     /// Which of `parts` shares of the work this event belongs to, whatever its version.
     std::uint64_t part_of(const event_id& event, std::uint64_t parts) const noexcept;
     std::uint64_t of(const stream_id& stream) const noexcept;

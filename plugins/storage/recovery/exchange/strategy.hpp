@@ -13,8 +13,11 @@ public:
         return std::make_unique<exchange_initiator>(By);
     }
     result<std::vector<bytes>> respond(byte_view asked, const view& theirs, context) override {
-        return answer_question(asked, theirs);
+        return answer_question(asked, theirs, kept_);
     }
+
+private:
+    hash_cache kept_;
 };
 
 }  // namespace calbox::recovery

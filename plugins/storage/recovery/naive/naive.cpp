@@ -1,5 +1,7 @@
 #include "naive.hpp"
 
+#include <algorithm>
+
 #include <openssl/evp.h>
 
 namespace calbox::recovery {
@@ -20,40 +22,41 @@ digest fingerprint(byte_view data) {
 
 result<std::vector<bytes>> get_respond(const view& theirs) {
     answer_writer answer(message_kind::get_respond, 0);
-    theirs.each([&](const event_id& event, const envelope_order& order) {
-        if (auto encoded = theirs.load(event)) {
-            answer.add({event, order, std::move(*encoded)});
+    const listing_ptr all = theirs.list();
+    for (const listed& one : all->events) {
+        if (auto encoded = theirs.load(one.event)) {
+            answer.add({one.event, one.order, std::move(*encoded)});
         }
-        return true;
-    });
+    }
     return answer.finish();
 }
 
-result<std::vector<bytes>> re_update(const exchange_message& asked, const view& theirs) {
-    const std::map<event_id, envelope_order> held(asked.held.begin(), asked.held.end());
+result<std::vector<bytes>> re_update(exchange_message asked, const view& theirs) {
+    if (!std::ranges::is_sorted(asked.held)) {
+        std::ranges::sort(asked.held);
+    }
     answer_writer answer(message_kind::re_update, asked.question);
-    theirs.each([&](const event_id& event, const envelope_order& order) {
-        if (asked.after && event <= *asked.after) {
-            return true;
+    const listing_ptr all = theirs.list();
+    auto at = asked.after ? std::ranges::upper_bound(all->events, *asked.after, {}, &listed::event)
+                          : all->events.begin();
+    auto held = asked.held.begin();
+    for (; at != all->events.end() && (!asked.through || at->event <= *asked.through); ++at) {
+        while (held != asked.held.end() && held->first < at->event) {
+            ++held;
         }
-        if (asked.through && event > *asked.through) {
-            return false;
-        }
-        const auto found = held.find(event);
-        if (found == held.end() || found->second < order) {
-            if (auto encoded = theirs.load(event)) {
-                answer.add({event, order, std::move(*encoded)});
+        if (held == asked.held.end() || held->first != at->event || held->second < at->order) {
+            if (auto encoded = theirs.load(at->event)) {
+                answer.add({at->event, at->order, std::move(*encoded)});
             }
         }
-        return true;
-    });
+    }
     return answer.finish();
 }
 
 }  // namespace
 
 result<std::vector<bytes>> naive::respond(byte_view asked, const view& theirs, context) {
-    const auto question = codec::decode<exchange_message>(asked);
+    auto question = codec::decode<exchange_message>(asked);
     if (!question) {
         return fail(question.error());
     }
@@ -61,7 +64,7 @@ result<std::vector<bytes>> naive::respond(byte_view asked, const view& theirs, c
         case message_kind::get_file:
             return get_respond(theirs);
         case message_kind::check_update:
-            return re_update(*question, theirs);
+            return re_update(std::move(*question), theirs);
         case message_kind::get_respond:
         case message_kind::re_update:
             break;
@@ -101,10 +104,10 @@ void naive_initiator::ask_friends(const std::vector<device_id>& friends, effects
 
 void naive_initiator::ask_backups(const view& mine, effects_type& effects) {
     held_list held;
-    mine.each([&](const event_id& event, const envelope_order& order) {
-        held.emplace_back(event, order);
-        return true;
-    });
+    const listing_ptr all = mine.list();
+    for (const listed& one : all->events) {
+        held.emplace_back(one.event, one.order);
+    }
     const std::vector<bytes> questions = check_update_messages(held);
     answers expected;
     for (std::uint32_t i = 0; i < questions.size(); ++i) {
