@@ -101,7 +101,7 @@ private:
                 const auto& violated = line->at("violations");
                 const auto seed = line->at("seed").get<std::uint64_t>();
                 if (!violated.empty() && holds_without(make_plan(seed, within), with.run)) {
-                    say(": " + violated[0][1].get<std::string>());
+                    say(fmt::format(": seed {}, {}", seed, violated[0][1].get<std::string>()));
                     return;
                 }
             }

@@ -40,7 +40,7 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 22> kind_names{{
 
 /// Founding a network costs as much as what then happens in it. So many in a row share one for each
 /// number of machines and people; the next have other keys, and with them another order of ids.
-constexpr std::uint64_t seeds_of_a_founding = 200;
+constexpr std::uint64_t seeds_of_a_founding = 1'000;
 
 /// How often each kind is chosen, of the sum; what happens to disks only is chosen apart. A world
 /// has a temper: in some only people act, in some the machines fail, in some the network does.
