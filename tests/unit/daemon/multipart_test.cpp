@@ -30,7 +30,7 @@ struct read_file {
     friend bool operator==(const read_file&, const read_file&) = default;
 };
 
-class multipart_test : public testing::Test {
+class multipart_test : public ::testing::Test {
 protected:
     task<result<std::vector<read_file>>> read(node::byte_source& from) {
         std::vector<read_file> all;
