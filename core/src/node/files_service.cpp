@@ -241,6 +241,9 @@ task<result<std::vector<file_view>>> files_service::fetch_all(user_id as, event_
     for (const model::attachment& file : (*opened)->content.files) {
         work->all.push_back({file, found[file.root]});
     }
+    if (tasks_.stopping()) {
+        co_return fail(errc::closed, "the daemon is stopping");
+    }
     // Small ones first, since many of them come together.
     for (const bool small : {true, false}) {
         for (std::size_t i = work->all.size(); i-- > 0;) {

@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t told_for =
     std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::days(90)).count();
 constexpr std::size_t looked_at_once = 20;
+constexpr std::size_t kept_at_once = 64;
 constexpr std::string_view looked_prefix = "files noted of ";
 
 bytes own_need_key(const file_root& root, const user_id& user) {
@@ -29,6 +30,38 @@ bytes looked_key(const user_id& user) {
 
 bool names(const model::event_content& content, const file_root& root) {
     return std::ranges::find(content.files, root, &model::attachment::root) != content.files.end();
+}
+
+/// Files that this device keeps as a backup, too. Some at once, whose records then become durable
+/// together.
+struct keeping {
+    std::vector<std::pair<file_root, std::vector<user_id>>> left;
+    decltype(own_needs::parts::keep_here) keep;
+    user_id by;
+    int running = 0;
+    result<void> outcome;
+    event over;
+    keeping(const environment& env, decltype(own_needs::parts::keep_here) how, const user_id& user)
+        : keep(std::move(how)), by(user), over(env) {}
+};
+
+task<void> keep_next(std::shared_ptr<keeping> of) {
+    const struct ending {
+        keeping& of;
+        ~ending() {
+            if (--of.running == 0) {
+                of.over.set();
+            }
+        }
+    } however_it_ends{*of};
+    while (!of->left.empty() && of->outcome) {
+        auto [root, users] = std::move(of->left.back());
+        of->left.pop_back();
+        const auto kept = co_await of->keep(root, std::move(users), of->by);
+        if (!kept) {
+            of->outcome = fail(kept.error());
+        }
+    }
 }
 
 /// Does the current version of one of these name it, or may it, since it cannot be read?
@@ -197,15 +230,27 @@ task<result<void>> own_needs::expect(std::vector<file_root> roots, user_id as, e
         add({root, as}, in);
     }
     auto written = co_await write_now();
-    for (const file_root& root : roots) {
-        const auto users = needed_by(root);
-        if (!written || !with_.keep_here || !users) {
-            continue;
-        }
-        const auto kept = co_await with_.keep_here(root, *users, as);
-        written = kept.map([](bool) {});
+    if (!written || !with_.keep_here) {
+        co_return written;
     }
-    co_return written;
+    if (tasks_.stopping()) {
+        co_return fail(errc::closed, "the daemon is stopping");
+    }
+    const auto all = std::make_shared<keeping>(env_, with_.keep_here, as);
+    for (const file_root& root : roots) {
+        if (auto users = needed_by(root)) {
+            all->left.emplace_back(root, std::move(*users));
+        }
+    }
+    const std::size_t at_once = std::min(all->left.size(), kept_at_once);
+    all->running = static_cast<int>(at_once);
+    for (std::size_t i = 0; i < at_once; ++i) {
+        tasks_.spawn("keep", keep_next(all));
+    }
+    if (at_once > 0) {
+        co_await all->over.wait();
+    }
+    co_return all->outcome;
 }
 
 std::optional<std::vector<user_id>> own_needs::needed_by(const file_root& root) const {
