@@ -276,7 +276,7 @@ TEST(config, says_what_to_name_where_the_environment_says_nothing) {
     EXPECT_EQ(made->socket, "/h/.local/share/calbox/ctl.sock") << "where calboxctl looks, too";
 }
 
-class config_file : public testing::Test {
+class config_file : public ::testing::Test {
 protected:
     void SetUp() override {
         std::string pattern = (fs::temp_directory_path() / "calbox-config-XXXXXX").string();
