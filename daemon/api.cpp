@@ -251,8 +251,9 @@ task<result<http::response>> api::dispatch(http::exchange& line) {
     }
     constexpr std::array queried = {&get_events,  &get_event,     &patch_event, &delete_event,
                                     &get_holders, &get_search,    &get_export,  &post_import,
-                                    &get_due,     &get_free_busy, &post_file,   &put_file,
-                                    &get_file,    &fetch_file,    &delete_file, &post_files};
+                                    &get_due,     &get_free_busy, &get_files,   &post_files,
+                                    &fetch_files, &post_file,     &put_file,    &get_file,
+                                    &fetch_file,  &pause_file,    &resume_file, &delete_file};
     if (std::ranges::find(queried, made.chosen->run) == queried.end()) {
         if (auto none = one.only({}); !none) {
             co_return fail(std::move(none.error()));

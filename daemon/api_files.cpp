@@ -338,9 +338,18 @@ outcome get_files(call& one) {
         co_return fail(at.error());
     }
     const auto& [as, which] = *at;
-    const auto files = one.on.file.list(as, which);
+    const auto time = time_of(one, as, which);
+    if (!time) {
+        co_return fail(time.error());
+    }
+    auto files = one.on.file.list(as, which);
     if (!files) {
-        co_return fail(files.error());
+        co_return fail(std::move(files.error()));
+    }
+    if (!time->empty()) {
+        std::erase_if(*files, [&](const node::file_view& file) {
+            return !file.what.of_time || file.what.of_time->text() != *time;
+        });
     }
     co_return json_response(200, {{"files", list_of(*files)}});
 }
@@ -378,7 +387,11 @@ outcome fetch_files(call& one) {
     if (!read) {
         co_return fail(std::move(read.error()));
     }
-    const auto files = co_await one.on.file.fetch_all(as, which);
+    const auto time = time_of(one, as, which);
+    if (!time) {
+        co_return fail(time.error());
+    }
+    const auto files = co_await one.on.file.fetch_all(as, which, *time);
     if (!files) {
         co_return fail(files.error());
     }

@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "api_calls.hpp"
+
 namespace calbox::daemon {
 
 namespace {
@@ -81,6 +83,25 @@ std::optional<std::string_view> field_of(std::string_view head, std::string_view
         head = end == std::string_view::npos ? std::string_view() : head.substr(end + 2);
     }
     return std::nullopt;
+}
+
+/// What the head of a part calls its file: `filename*` (RFC 8187) where it is UTF-8, since that
+/// leaves no doubt; `filename` else.
+std::optional<std::string> filename_of(std::string_view head) {
+    const auto about = field_of(head, "content-disposition");
+    if (!about) {
+        return std::nullopt;
+    }
+    constexpr std::string_view charset = "utf-8'";  // a language and another ' follow
+    const auto exact = parameter(*about, "filename*").value_or(std::string());
+    const auto language_end = exact.find('\'', charset.size());
+    if (lower(exact).starts_with(charset) && language_end != std::string::npos) {
+        if (auto name = decoded(std::string_view(exact).substr(language_end + 1), false)) {
+            return std::move(*name);
+        }
+    }
+    auto name = parameter(*about, "filename");
+    return name ? std::optional(unescaped(std::move(*name))) : std::nullopt;
 }
 
 }  // namespace
@@ -162,39 +183,50 @@ task<result<std::string>> multipart_files::head() {
 }
 
 task<result<std::optional<multipart_files::file>>> multipart_files::next_file() {
-    while (inside_) {
-        const auto left = co_await next();
-        if (!left) {
-            co_return fail(left.error());
+    while (true) {
+        while (inside_) {
+            const auto left = co_await next();
+            if (!left) {
+                co_return fail(left.error());
+            }
+        }
+        const auto lines = co_await head();
+        if (!lines) {
+            co_return fail(lines.error());
+        }
+        if (*lines == "--") {
+            break;
+        }
+        inside_ = true;
+        const auto name = filename_of(*lines);
+        if (!name) {
+            co_return no_form("a part of it has no filename");
+        }
+        if (!name->empty()) {
+            file made;
+            made.name = name->substr(name->rfind('/') + 1);
+            made.media_type = field_of(*lines, "content-type").value_or(std::string_view());
+            co_return made;
+        }
+        // A field in which no file was chosen comes without a name and without bytes.
+        const auto piece = co_await next();
+        if (!piece) {
+            co_return fail(piece.error());
+        }
+        if (!piece->empty()) {
+            co_return no_form("a file of it has no name");
         }
     }
-    const auto lines = co_await head();
-    if (!lines) {
-        co_return fail(lines.error());
+    // What follows means nothing; it is read, so that the connection can go on.
+    auto rest = co_await from_.next();
+    while (rest && !rest->empty()) {
+        auto more = co_await from_.next();
+        rest = std::move(more);
     }
-    if (*lines == "--") {
-        // What follows means nothing; it is read, so that the connection can go on.
-        auto rest = co_await from_.next();
-        while (rest && !rest->empty()) {
-            auto more = co_await from_.next();
-            rest = std::move(more);
-        }
-        if (!rest) {
-            co_return fail(std::move(rest.error()));
-        }
-        co_return std::nullopt;
+    if (!rest) {
+        co_return fail(std::move(rest.error()));
     }
-    const auto about = field_of(*lines, "content-disposition");
-    const auto name = about ? parameter(*about, "filename") : std::nullopt;
-    if (!name) {
-        co_return no_form("a part of it has no filename");
-    }
-    file made;
-    made.name = unescaped(*name);
-    made.name.erase(0, made.name.rfind('/') + 1);
-    made.media_type = field_of(*lines, "content-type").value_or(std::string_view());
-    inside_ = true;
-    co_return made;
+    co_return std::nullopt;
 }
 
 }  // namespace calbox::daemon

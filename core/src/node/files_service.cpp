@@ -227,19 +227,28 @@ struct files_service::fetches {
     explicit fetches(const environment& env) : over(env) {}
 };
 
-task<result<std::vector<file_view>>> files_service::fetch_all(user_id as, event_id which) {
+task<result<std::vector<file_view>>> files_service::fetch_all(user_id as, event_id which,
+                                                              std::string occurrence) {
     const auto opened = opened_.open(which, as);
     if (!opened) {
         co_return fail(opened.error());
     }
+    const model::event_content& content = (*opened)->content;
+    const auto time = occurrence.empty() ? std::nullopt : time_of(content, {"", occurrence});
+    const auto work = std::make_shared<fetches>(env_);
     std::set<file_root> roots;
-    for (const model::attachment& file : (*opened)->content.files) {
-        roots.insert(file.root);
+    for (const model::attachment& file : content.files) {
+        if (occurrence.empty() || (time && file.of_time == time)) {
+            work->all.push_back({file, {}});
+            roots.insert(file.root);
+        }
+    }
+    if (!occurrence.empty() && roots.empty()) {
+        co_return fail(errc::not_found, "the event has no file at that time");
     }
     auto found = sources_of(as, roots);
-    const auto work = std::make_shared<fetches>(env_);
-    for (const model::attachment& file : (*opened)->content.files) {
-        work->all.push_back({file, found[file.root]});
+    for (fetches::one& file : work->all) {
+        file.from = found[file.what.root];
     }
     if (tasks_.stopping()) {
         co_return fail(errc::closed, "the daemon is stopping");

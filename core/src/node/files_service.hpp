@@ -33,7 +33,8 @@ public:
     task<result<void>> detach(user_id as, event_id which, file_label name) override;
     result<std::vector<file_view>> list(user_id as, event_id which) const override;
     task<result<file_view>> fetch(user_id as, event_id which, file_label name) override;
-    task<result<std::vector<file_view>>> fetch_all(user_id as, event_id which) override;
+    task<result<std::vector<file_view>>> fetch_all(user_id as, event_id which,
+                                                   std::string occurrence) override;
     task<result<file_view>> pause(user_id as, event_id which, file_label name) override;
     task<result<file_view>> resume(user_id as, event_id which, file_label name) override;
     task<result<void>> read(user_id as, event_id which, file_label name, std::uint64_t first,

@@ -364,8 +364,10 @@ public:
     /// Makes the file present on this device: fetches what is missing from whoever has it,
     /// verified, resumable. busy: it is paused.
     virtual task<result<file_view>> fetch(user_id as, event_id which, file_label name) = 0;
-    /// As fetch() of all files of the event, many at once; what does not come says why.
-    virtual task<result<std::vector<file_view>>> fetch_all(user_id as, event_id which) = 0;
+    /// As fetch() of all files of the event, or of all of that time of a series, many at once; what
+    /// does not come says why. not_found: that time has none.
+    virtual task<result<std::vector<file_view>>> fetch_all(user_id as, event_id which,
+                                                           std::string occurrence = {}) = 0;
     /// Nothing more of the file comes to this device, over restarts too, until it is resumed;
     /// whoever waits for it gets busy. What has come stays. conflict: it is here already.
     virtual task<result<file_view>> pause(user_id as, event_id which, file_label name) = 0;

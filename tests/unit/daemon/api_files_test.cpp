@@ -79,6 +79,31 @@ TEST_F(api_files_test, fetches_all_of_an_event) {
     EXPECT_EQ(say("POST", path, "{\"x\":1}").status, 400);
 }
 
+TEST_F(api_files_test, fetches_and_lists_those_of_one_time) {
+    const std::string all = std::string(event_path);
+    const std::string time = "?recurrence_id=2026-05-11T20:00:00";
+    EXPECT_EQ(say("POST", path("report") + time, contents(0, 5)).status, 201);
+    EXPECT_EQ(say("POST", path("report"), contents(0, 6)).status, 201);
+    for (node::file_view& one : file.all) {
+        one.held = "elsewhere";
+    }
+    const auto listed = ask("GET", all + "/files" + time).document()["files"];
+    ASSERT_EQ(listed.size(), 1u);
+    EXPECT_EQ(listed[0]["size"], 5);
+    const auto come = say("POST", all + "/fetch" + time, "{}").document()["files"];
+    ASSERT_EQ(come.size(), 1u);
+    EXPECT_EQ(come[0]["recurrence_id"], "2026-05-11T20:00:00");
+    EXPECT_EQ(come[0]["held"], "here");
+    EXPECT_EQ(file.all.at(1).held, "elsewhere") << "nobody asked for that one";
+    const std::string other = "?recurrence_id=2026-05-18";
+    EXPECT_EQ(ask("GET", all + "/files" + other).document()["files"].size(), 0u);
+    EXPECT_EQ(say("POST", all + "/fetch" + other, "{}").code(), "not_found");
+    EXPECT_EQ(say("POST", all + "/fetch?recurrence_id=soon", "{}").code(), "invalid_argument");
+    EXPECT_EQ(ask("GET", all + "/files?time=1").code(), "invalid_argument");
+    EXPECT_EQ(say("POST", path("report") + "/pause" + time, "{}").document()["held"], "paused");
+    EXPECT_EQ(say("POST", path("report") + "/resume" + time, "{}").document()["held"], "fetching");
+}
+
 TEST_F(api_files_test, pauses_and_resumes) {
     file.add("a.bin", 5).held = "fetching";
     EXPECT_EQ(say("POST", path("a.bin") + "/pause", "{}").document()["held"], "paused");

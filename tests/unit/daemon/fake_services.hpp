@@ -516,12 +516,21 @@ public:
         ++changes;
         co_return made;
     }
-    task<result<std::vector<node::file_view>>> fetch_all(user_id as, event_id which) override {
+    task<result<std::vector<node::file_view>>> fetch_all(user_id as, event_id which,
+                                                         std::string occurrence) override {
         std::vector<node::file_view> views;
         for (const node::file_view& one : std::vector(all)) {
-            const auto fetched = co_await fetch(as, which, node::file_label(one.what.name));
+            const auto& time = one.what.of_time;
+            const node::file_label label(one.what.name, time ? time->text() : "");
+            if (!occurrence.empty() && label.occurrence != occurrence) {
+                continue;
+            }
+            const auto fetched = co_await fetch(as, which, label);
             views.push_back(fetched ? *fetched : one);
             views.back().problem = fetched ? "" : fetched.error().message();
+        }
+        if (!occurrence.empty() && views.empty()) {
+            co_return fail(errc::not_found, "no file at that time");
         }
         co_return views;
     }

@@ -114,6 +114,32 @@ TEST_F(multipart_test, names_are_read_as_browsers_and_curl_write_them) {
     EXPECT_EQ(bare->at(0).name, "a.txt");
 }
 
+TEST_F(multipart_test, the_encoded_name_is_the_name) {
+    const auto name = [&](const std::string& written) {
+        const auto all =
+            parse("--XX\r\nContent-Disposition: form-data; " + written + "\r\n\r\nx\r\n--XX--\r\n");
+        return all && all->size() == 1 ? all->front().name : "?";
+    };
+    EXPECT_EQ(name("filename*=utf-8''x%2522.txt"), "x%22.txt");
+    EXPECT_EQ(name("name=\"f\"; filename=\"a.txt\"; filename*=UTF-8'en'%e2%82%ac%5C"),
+              "\xe2\x82\xac\\");
+    EXPECT_EQ(name("filename*=UTF-8''..%2Fpasswd"), "passwd");
+    EXPECT_EQ(name("filename=\"a.txt\"; filename*=iso-8859-1''b"), "a.txt");
+    EXPECT_EQ(name("filename=\"a.txt\"; filename*=UTF-8''b%2"), "a.txt");
+    EXPECT_EQ(name("filename*=UTF-8'b"), "?");
+}
+
+TEST_F(multipart_test, a_field_in_which_no_file_was_chosen_is_left_out) {
+    const std::string none = part("", "", "Content-Type: application/octet-stream\r\n");
+    const std::string form = none + part("a.txt", "one") + none + none + "--XX--\r\n";
+    for (std::size_t size = 1; size <= form.size(); ++size) {
+        EXPECT_EQ(parse(form, size), (std::vector<read_file>{{"a.txt", "", "one"}})) << size;
+    }
+    EXPECT_EQ(parse(none + "--XX--"), std::vector<read_file>());
+    EXPECT_EQ(parse(part("", "bytes") + "--XX--").error().code, errc::invalid_argument);
+    EXPECT_EQ(parse(none.substr(0, none.size() - 2)).error().code, errc::invalid_argument);
+}
+
 TEST_F(multipart_test, what_is_no_form_of_files_is_refused) {
     const std::string whole = part("a.txt", "one") + "--XX--";
     for (std::size_t size = 0; size < whole.size(); ++size) {
