@@ -146,7 +146,7 @@ answer<void> save(context& with) {
     return {};
 }
 
-answer<void> restore(context& with) {
+answer<void> restore_account(context& with) {
     auto file = reading_file::open(with.values.one("FILE"));
     if (!file) {
         return refuse(file.error());
@@ -241,7 +241,7 @@ std::vector<command> account_commands() {
              "of the account then, so no event number is given twice, and what changed since\n"
              "comes from friends and backups. A network that does not know the account gets it,\n"
              "with that password. Refused where you are signed in already.",
-         .run = restore},
+         .run = restore_account},
         {.path = "account password",
          .summary = "Changes your password",
          .arguments = {},

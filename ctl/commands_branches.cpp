@@ -49,7 +49,7 @@ answer<void> take_over(context& with) {
     return {};
 }
 
-const argument id_argument{
+const argument branch_argument{
     .name = "ID", .help = "the event, for example alice/1.7", .kind = word_kind::event};
 
 }  // namespace
@@ -58,7 +58,7 @@ std::vector<command> branch_commands() {
     return {
         {.path = "events copy",
          .summary = "Makes an event of your own that says the same",
-         .arguments = {id_argument},
+         .arguments = {branch_argument},
          .options = {{.name = "title", .brief = {}, .value = "TEXT", .help = "another title"},
                      {.name = "with-participants",
                       .brief = {},
@@ -72,7 +72,7 @@ std::vector<command> branch_commands() {
          .run = copy},
         {.path = "events takeover",
          .summary = "Takes over an event that cannot be changed without people who are away",
-         .arguments = {id_argument},
+         .arguments = {branch_argument},
          .options = {{.name = "yes", .brief = {}, .value = {}, .help = "do not ask"}},
          .examples = {{"events takeover alice/1.7", "asks first"},
                       {"events takeover alice/1.7 --yes", "for scripts"}},

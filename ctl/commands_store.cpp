@@ -45,7 +45,7 @@ std::string scrub_text(const json& scrub, const context& with) {
                        read_text(scrub), damage_text(scrub));
 }
 
-answer<void> status(context& with) {
+answer<void> store_status(context& with) {
     return show_document(with, "/v1/store", [&](const json& found) {
         with.out.field("engine", fmt::format("{}, layout {}", clean(text_of(found, "engine")),
                                              number_of(found, "layout")));
@@ -192,7 +192,7 @@ std::vector<command> store_commands() {
          .options = {},
          .examples = {{"store status", "sizes, what is damaged, the last scrub"}},
          .details = {},
-         .run = status},
+         .run = store_status},
         {.path = "store check",
          .summary = "Checks the structure of the database",
          .arguments = {},

@@ -85,8 +85,8 @@ std::string command_help(const command& one) {
     return text;
 }
 
-bool belongs(const command& one, const std::string& group) {
-    return !one.hidden && (group.empty() || one.path == group || one.path.starts_with(group + " "));
+bool belongs(const command& one, const std::string& to) {
+    return !one.hidden && (to.empty() || one.path == to || one.path.starts_with(to + " "));
 }
 
 /// For roff: a minus that can be copied, and no line that begins with a request.
