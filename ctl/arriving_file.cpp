@@ -60,24 +60,26 @@ answer<void> arriving_file::finish(bool replace) {
     if (::fsync(fd_) != 0) {
         return failed();
     }
-    return take_name(replace);
+    const auto named = take_name(replace);
+    return named ? keep_names() : named;
 }
 
 answer<void> arriving_file::finish_all(std::vector<arriving_file>& all, bool replace) {
-    // They lie in one directory. Of a few others of this machine less is waiting than of these.
+    // Of a few others of this machine less is waiting than of these. fsync() says then what went
+    // wrong with which file; syncfs() would say it of files of others, too.
     constexpr std::size_t few = 8;
-    if (all.size() > few && ::syncfs(all.front().fd_) != 0) {
-        return all.front().failed();
+    if (all.size() > few) {
+        ::syncfs(all.front().fd_);
     }
-    for (auto& one : all) {
-        if (all.size() <= few && ::fsync(one.fd_) != 0) {
-            return one.failed();
-        }
-        if (auto named = one.take_name(replace); !named) {
-            return named;
-        }
+    answer<void> done;
+    for (auto one = all.begin(); done && one != all.end(); ++one) {
+        done = ::fsync(one->fd_) == 0 ? one->take_name(replace) : one->failed();
     }
-    return {};
+    if (!all.empty() && all.front().is_finished()) {
+        const auto kept = all.front().keep_names();
+        done = done ? kept : done;
+    }
+    return done;
 }
 
 answer<void> arriving_file::take_name(bool replace) {
@@ -86,19 +88,43 @@ answer<void> arriving_file::take_name(bool replace) {
     if (::fchmod(fd_, 0666 & ~mask) != 0) {
         return failed();
     }
-    // link() does not replace; a folder on a file system without hard links has to do with
-    // rename().
-    if (!replace && ::link(path_.c_str(), wanted_.c_str()) == 0) {
-        return {};
+    const char* const from = path_.c_str();
+    const char* const to = wanted_.c_str();
+    int done =
+        replace ? ::rename(from, to) : ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+    if (done != 0 && !replace && (errno == EINVAL || errno == ENOSYS)) {
+        // link() does not replace either; where a file system has neither, what is there is looked
+        // for right before.
+        done = ::link(from, to);
+        if (done == 0) {
+            ::unlink(from);
+        } else if (errno != EEXIST) {
+            struct stat there{};
+            if (::lstat(to, &there) == 0) {
+                return exists(wanted_);
+            }
+            done = ::rename(from, to);
+        }
     }
-    if (!replace && errno == EEXIST) {
-        return exists(wanted_);
-    }
-    if (::rename(path_.c_str(), wanted_.c_str()) != 0) {
-        return failed();
+    if (done != 0) {
+        return !replace && errno == EEXIST ? exists(wanted_) : failed();
     }
     ::close(std::exchange(fd_, -1));
     return {};
+}
+
+/// The names of the directory are durable, too.
+answer<void> arriving_file::keep_names() const {
+    const auto folder = std::filesystem::path(path_).parent_path();
+    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    // Who may write into a directory without reading it cannot wait for it, and a file system may
+    // not know of such a wait.
+    const bool good = fd < 0 || ::fsync(fd) == 0 || errno == EINVAL || errno == ENOSYS;
+    const auto done = good ? answer<void>() : failed();
+    if (fd >= 0) {
+        ::close(fd);
+    }
+    return done;
 }
 
 tl::unexpected<problem> arriving_file::exists(const std::filesystem::path& path) {

@@ -23,9 +23,10 @@ public:
     /// Durable under its name. "already_exists" where something is there that is not to be
     /// replaced.
     answer<void> finish(bool replace);
-    /// As finish() of each, without waiting for the disk for each of many. Those before one that
-    /// fails have their names.
+    /// As finish() of each; of many in one directory the disk is waited for once. Those before one
+    /// that fails are finished.
     static answer<void> finish_all(std::vector<arriving_file>& all, bool replace);
+    bool is_finished() const { return fd_ < 0; }
     /// That, with advice.
     static tl::unexpected<problem> exists(const std::filesystem::path& path);
 
@@ -33,6 +34,7 @@ private:
     arriving_file(int fd, std::string path, std::filesystem::path wanted);
     answer<void> failed() const;
     answer<void> take_name(bool replace);
+    answer<void> keep_names() const;
 
     int fd_;
     std::string path_;

@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::size_t piece_bytes = 64 * 1024;
 constexpr std::size_t answer_bytes_max = 256 * 1024 * 1024;
-constexpr std::chrono::seconds patience{180};
+constexpr std::chrono::seconds usual_patience{180};
+constexpr std::chrono::milliseconds between_looks{500};
 constexpr std::size_t sun_path_bytes = 107;
 
 tl::unexpected<problem> ended_early() {
@@ -87,7 +88,8 @@ struct client::connection {
     asio::local::stream_protocol::socket socket{context};
     boost::beast::flat_buffer buffer;
     int interrupt_fd = -1;
-    std::chrono::milliseconds limit = patience;
+    std::chrono::milliseconds limit = usual_patience;
+    std::function<bool()> moves = {};  // asked while there is nothing: true begins the limit anew
     std::string method;
 
     answer<void> open(const std::string& path);
@@ -97,16 +99,24 @@ struct client::connection {
 
     error_code wait(short events) const {
         pollfd both[2] = {{socket_fd(), events, 0}, {interrupt_fd, POLLIN, 0}};
+        auto left = limit;
         for (;;) {
+            const auto step = moves ? std::min(left, between_looks) : left;
             const int ready =
-                ::poll(both, interrupt_fd >= 0 ? 2 : 1, static_cast<int>(limit.count()));
+                ::poll(both, interrupt_fd >= 0 ? 2 : 1, static_cast<int>(step.count()));
             if (ready < 0 && errno == EINTR) {
                 continue;
             }
             if (interrupt_fd >= 0 && (both[1].revents & POLLIN) != 0) {
                 return asio::error::operation_aborted;
             }
-            return ready == 0 ? error_code(asio::error::timed_out) : error_code();
+            if (ready > 0) {
+                return {};
+            }
+            left = moves && moves() ? limit : left - step;
+            if (left <= std::chrono::milliseconds(0)) {
+                return asio::error::timed_out;
+            }
         }
     }
     template <class Buffers>
@@ -365,9 +375,7 @@ answer<void> client::download(const request& what, const length_sink& begin,
     if (auto opened = line.open(socket_path_); !opened) {
         return opened;
     }
-    // Fetching from far away may take its time before the first byte; the daemon has the deadlines
-    // for that.
-    line.limit = std::chrono::minutes(30);
+    line.limit = patience_for_files;
     if (auto sent = send_whole(line, what); !sent) {
         return sent;
     }
@@ -422,6 +430,26 @@ answer<json> client::send_json(const std::string& method, const std::string& tar
                         .body = body.dump(-1, ' ', false, json::error_handler_t::replace),
                         .content_type = "application/json",
                         .headers = {}}));
+}
+
+answer<json> client::have_done(const std::string& target, std::chrono::milliseconds limit,
+                               const std::function<bool()>& moves) {
+    connection line;
+    line.interrupt_fd = interrupt_fd_;
+    line.limit = limit;
+    if (auto opened = line.open(socket_path_); !opened) {
+        return refuse(opened.error());
+    }
+    const auto sent = send_whole(line, {.method = "POST",
+                                        .target = target,
+                                        .body = "{}",
+                                        .content_type = "application/json",
+                                        .headers = {}});
+    if (!sent) {
+        return refuse(sent.error());
+    }
+    line.moves = moves;
+    return parsed(receive(line));
 }
 
 answer<void> client::remove(const std::string& target) {

@@ -43,6 +43,10 @@ using length_sink = std::function<void(std::optional<std::uint64_t>)>;
 /// Takes bytes of an answer; a problem ends the download.
 using byte_sink = std::function<answer<void>(std::string_view)>;
 
+/// For the first byte of what may have to come from far away first: the daemon has the deadlines
+/// for that.
+constexpr std::chrono::minutes patience_for_files{30};
+
 class client {
 public:
     /// `user` may be empty. `interrupt_fd` becomes readable when the person gives up; -1 for none.
@@ -65,6 +69,10 @@ public:
     answer<json> get(const std::string& target);
     answer<json> send_json(const std::string& method, const std::string& target, const json& body);
     answer<void> remove(const std::string& target);
+    /// Has something done (POST) that may take long: until the answer begins `moves` is asked again
+    /// and again whether something has moved. "timed_out" when nothing has for `limit`.
+    answer<json> have_done(const std::string& target, std::chrono::milliseconds limit,
+                           const std::function<bool()>& moves);
 
     const std::string& socket_path() const { return socket_path_; }
     const std::string& user() const { return user_; }

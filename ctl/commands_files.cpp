@@ -1,16 +1,13 @@
 // files add, list, get, pause, resume, update, rm, folder.
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "arriving_file.hpp"
 #include "context.hpp"
 #include "event_options.hpp"
 #include "event_text.hpp"
+#include "files_get.hpp"
 #include "text.hpp"
 #include "uploads.hpp"
 
@@ -75,235 +72,6 @@ answer<void> list_files(context& with) {
             }
         }
     });
-}
-
-std::filesystem::path destination(const context& with, const std::string& label) {
-    if (!with.values.has("output")) {
-        return file_name_of(label);
-    }
-    const std::filesystem::path named = with.values.one("output");
-    std::error_code ignored;
-    return std::filesystem::is_directory(named, ignored) ? named / file_name_of(label) : named;
-}
-
-/// Where somebody looks on: has the file come to the daemon first, and shows how far it is. What
-/// goes wrong is said by the download that follows.
-answer<void> bring_here(context& with, const std::string& target, const std::string& label,
-                        const std::string& times) {
-    constexpr std::chrono::milliseconds look_again{200};
-    if (!with.world.err_is_terminal || with.out.quiet() || with.out.json()) {
-        return {};
-    }
-    progress shown(with.world, with.out, label + ", fetching", 0);
-    const auto asked = with.api.send_json(
-        "POST", target + "/files/" + encode_segment(label) + "/resume" + times, json::object());
-    json mine = asked ? *asked : json();
-    std::uint64_t come = 0;
-    while (text_of(mine, "held") == "fetching") {
-        shown.set_total(number_of(mine, "size"));
-        const auto now = std::max(come, number_of(mine, "fetched"));
-        shown.add(now - std::exchange(come, now));
-        if (!rest(with.world, look_again)) {
-            return refuse("cancelled",
-                          "given up: what has come stays, and files get goes on with it");
-        }
-        const auto found = with.api.get(target + "/files");
-        const auto time = text_of(mine, "recurrence_id");
-        mine = json();
-        for (const auto& one : found ? list_of(*found, "files") : json::array()) {
-            const bool same =
-                text_of(one, "name") == label && text_of(one, "recurrence_id") == time;
-            mine = same ? one : mine;
-        }
-    }
-    if (text_of(mine, "held") == "paused") {
-        return refuse("busy", clean(label) + " was paused: what has come of it stays");
-    }
-    return {};
-}
-
-/// Of files that are made durable together: each has an open file here.
-constexpr std::size_t saved_together = 200;
-
-/// The bytes of one file of the event into a file beside the one that is wanted.
-answer<arriving_file> download_beside(context& with, const std::string& target, const json& file,
-                                      const std::filesystem::path& wanted, progress& shown) {
-    const auto time = text_of(file, "recurrence_id");
-    const request what{.method = "GET",
-                       .target = target + "/files/" + encode_segment(text_of(file, "name")) +
-                                 (time.empty() ? time : "?recurrence_id=" + encode_segment(time)),
-                       .body = {},
-                       .content_type = {},
-                       .headers = {}};
-    auto made = arriving_file::make(wanted);
-    if (!made) {
-        return made;
-    }
-    auto done = with.api.download(
-        what, [](std::optional<std::uint64_t>) {},
-        [&](std::string_view bytes) {
-            shown.add(bytes.size());
-            return made->write(bytes);
-        });
-    if (!done) {
-        return refuse(done.error());
-    }
-    return made;
-}
-
-/// Saves those that have come; all of them, or up to the first one that cannot be.
-answer<void> save_all(context& with, const std::string& target, const json& files,
-                      const std::filesystem::path& folder) {
-    const bool force = with.values.has("force");
-    std::set<std::filesystem::path> names;
-    std::uint64_t total = 0;
-    for (const auto& file : files) {
-        const auto wanted = folder / file_name_of(text_of(file, "name"));
-        std::error_code ignored;
-        if (!names.insert(wanted).second) {
-            return refuse("already_exists", "two of the files would be called " +
-                                                clean(wanted.string()) +
-                                                ": get them one by one, with --occurrence");
-        }
-        if (!force && std::filesystem::symlink_status(wanted, ignored).type() !=
-                          std::filesystem::file_type::not_found) {
-            return arriving_file::exists(wanted);
-        }
-        total += number_of(file, "size");
-    }
-    progress shown(with.world, with.out, fmt::format("{} files", files.size()), total);
-    json saved = json::array();
-    std::vector<arriving_file> come;
-    for (std::size_t i = 0; i < files.size(); ++i) {
-        const auto wanted = folder / file_name_of(text_of(files[i], "name"));
-        auto made = download_beside(with, target, files[i], wanted, shown);
-        if (!made) {
-            return refuse(made.error());
-        }
-        come.push_back(std::move(*made));
-        saved.push_back({{"path", wanted.string()}, {"size", number_of(files[i], "size")}});
-        if (come.size() == saved_together || i + 1 == files.size()) {
-            if (auto done = arriving_file::finish_all(come, force); !done) {
-                return done;
-            }
-            come.clear();
-        }
-    }
-    if (with.out.json()) {
-        with.out.document({{"files", saved}});
-    } else {
-        with.out.done(fmt::format("{} files into {} ({})", saved.size(), clean(folder.string()),
-                                  byte_text(total)));
-    }
-    return {};
-}
-
-answer<void> get_all(context& with, const std::string& target, const std::string& times) {
-    const std::filesystem::path folder =
-        with.values.has("output") ? with.values.one("output") : std::string(".");
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(folder, ignored)) {
-        return refuse("invalid_argument",
-                      clean(folder.string()) + " is not a directory: --all needs one");
-    }
-    const auto found = with.api.send_json("POST", target + "/fetch", json::object());
-    if (!found) {
-        return refuse(found.error());
-    }
-    json files = json::array();
-    std::string missing;
-    for (const auto& file : list_of(*found, "files")) {
-        const auto time = text_of(file, "recurrence_id");
-        if (!times.empty() && times != "?recurrence_id=" + encode_segment(time)) {
-            continue;
-        }
-        if (text_of(file, "held") == "here") {
-            files.push_back(file);
-            continue;
-        }
-        missing = clean(text_of(file, "name"));
-        with.out.note(clean(text_of(file, "problem")));
-    }
-    if (auto done = save_all(with, target, files, folder); !done) {
-        return done;
-    }
-    if (!missing.empty()) {
-        return refuse("unavailable", "not all files could be fetched");
-    }
-    return {};
-}
-
-answer<void> get(context& with) {
-    const auto id = with.values.one("ID");
-    const auto label = with.values.one("NAME");
-    const auto target = event_target(id);
-    if (!target) {
-        return refuse(target.error());
-    }
-    const auto times = chosen_times(with, *target, false);
-    if (!times) {
-        return refuse(times.error());
-    }
-    if (with.values.has("NAME") == with.values.has("all")) {
-        return refuse("invalid_argument", "name one file of the event, or say --all");
-    }
-    if (with.values.has("all")) {
-        return get_all(with, *target, *times);
-    }
-    const request what{.method = "GET",
-                       .target = *target + "/files/" + encode_segment(label) + *times,
-                       .body = {},
-                       .content_type = {},
-                       .headers = {}};
-    const auto come = [&] { return bring_here(with, *target, label, *times); };
-    progress shown(with.world, with.out, label, 0);
-    const auto begin = [&](std::optional<std::uint64_t> length) {
-        shown.set_total(length.value_or(0));
-    };
-    if (with.values.one("output") == "-") {
-        if (auto here = come(); !here) {
-            return here;
-        }
-        return with.api.download(what, begin, [&](std::string_view bytes) -> answer<void> {
-            with.world.out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-            if (!with.world.out.good()) {
-                return refuse("io_failed", "cannot write to standard output");
-            }
-            return {};
-        });
-    }
-    const auto wanted = destination(with, label);
-    const bool force = with.values.has("force");
-    std::error_code ignored;
-    if (!force && std::filesystem::symlink_status(wanted, ignored).type() !=
-                      std::filesystem::file_type::not_found) {
-        return arriving_file::exists(wanted);
-    }
-    if (auto here = come(); !here) {
-        return here;
-    }
-    auto file = arriving_file::make(wanted);
-    if (!file) {
-        return refuse(file.error());
-    }
-    std::uint64_t size = 0;
-    auto done = with.api.download(what, begin, [&](std::string_view bytes) {
-        size += bytes.size();
-        shown.add(bytes.size());
-        return file->write(bytes);
-    });
-    if (done) {
-        done = file->finish(force);
-    }
-    if (!done) {
-        return done;
-    }
-    if (with.out.json()) {
-        with.out.document({{"path", wanted.string()}, {"size", size}});
-    } else {
-        with.out.done(fmt::format("{} ({})", clean(wanted.string()), byte_text(size)));
-    }
-    return {};
 }
 
 answer<void> update(context& with) {
@@ -460,10 +228,12 @@ std::vector<command> file_commands() {
          .examples = {{"files get alice/1.7 slides.pdf", "into this directory"},
                       {"files get alice/1.7 notes.txt -o - | less", "into a pipe"},
                       {"files get alice/1.7 --all -o photos", "all of them, into a directory"}},
-         .details = "The file appears under its name when it is complete, and not before. On a "
-                    "terminal it\n"
-                    "shows how far it is; one that is paused is resumed then.",
-         .run = get},
+         .details =
+             "A file appears under its name when it is complete, and not before. On a terminal it\n"
+             "shows how far it is; a file that is named and paused is resumed then. With --all\n"
+             "those that do not come are told of, and the others are saved; with --occurrence\n"
+             "they are those of that time.",
+         .run = get_files},
         {.path = "files pause",
          .summary = "Stops fetching a file; what has come of it stays",
          .arguments = {id_argument(), name_argument},

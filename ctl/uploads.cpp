@@ -147,15 +147,10 @@ private:
         if (which == files_.size()) {
             return line + "--\r\n";
         }
-        std::string name;
-        for (const char letter : files_[which].name()) {
-            name += letter == '"'    ? "%22"
-                    : letter == '\r' ? "%0D"
-                    : letter == '\n' ? "%0A"
-                                     : std::string(1, letter);
-        }
-        return line + "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name +
-               "\"\r\nContent-Type: application/octet-stream\r\n\r\n";
+        // What browsers write as `filename` cannot tell "%22" from a quotation mark.
+        return line + "\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''" +
+               encode_segment(files_[which].name()) +
+               "\r\nContent-Type: application/octet-stream\r\n\r\n";
     }
 
     std::vector<reading_file>& files_;

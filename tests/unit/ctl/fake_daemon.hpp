@@ -1,6 +1,6 @@
 // A daemon of a test's making on a Unix socket, and a person without a terminal who runs calboxctl
-// against it. The daemon serves one connection after the other on a thread of its own; the tests
-// read what was asked after the command has ended.
+// against it. The daemon serves each connection on a thread of its own; the tests read what was
+// asked after the command has ended.
 #pragma once
 
 #include <algorithm>
@@ -128,9 +128,14 @@ private:
             pollfd end{listener_, POLLIN, 0};
             if (::poll(&end, 1, 10) == 1) {
                 const int line = ::accept(listener_, nullptr, nullptr);
-                serve_one(line);
-                ::close(line);
+                serving_.emplace_back([this, line] {
+                    serve_one(line);
+                    ::close(line);
+                });
             }
+        }
+        for (std::thread& one : serving_) {
+            one.join();
         }
     }
 
@@ -192,6 +197,7 @@ private:
     std::atomic<bool> ended_ = false;
     mutable std::mutex mutex_;
     std::vector<asked> requests_;
+    std::vector<std::thread> serving_;
     std::thread thread_;
 };
 

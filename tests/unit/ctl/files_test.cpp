@@ -1,4 +1,6 @@
 // Files to and from a fake daemon: whole, cut, refused, changing while they are read.
+#include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -110,10 +112,10 @@ TEST_F(files, add_and_update_send_the_bytes) {
 
 TEST_F(files, several_are_sent_as_one_form) {
     answer = http_answer(201, R"({"files":[{"name":"big.bin","size":100000},)"
-                              R"({"name":"a\"b","size":0},{"name":"beside c","size":1}]})");
+                              R"({"name":"a%22\"b","size":0},{"name":"beside c","size":1}]})");
     const std::string bytes(100'000, 'y');
     const auto done = alice.run({"files", "add", "alice/1.7", here.write("big.bin", bytes),
-                                 here.write("a\"b", ""), here.write("c", "\r\n")});
+                                 here.write("a%22\"b", ""), here.write("c", "\r\n")});
     EXPECT_EQ(done.status, 0) << done.err;
     EXPECT_NE(done.out.find("Attached big.bin"), std::string::npos) << done.out;
     EXPECT_NE(done.err.find("faster with c"), std::string::npos) << done.err;
@@ -124,44 +126,83 @@ TEST_F(files, several_are_sent_as_one_form) {
     const std::string line = "--calbox-00000000000000070000000000000007";
     EXPECT_EQ(seen.headers.at("content-type"), "multipart/form-data; boundary=" + line.substr(2));
     const auto head = [](const std::string& name) {
-        return "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name +
-               "\"\r\nContent-Type: application/octet-stream\r\n\r\n";
+        return "\r\nContent-Disposition: form-data; name=\"file\"; filename*=UTF-8''" + name +
+               "\r\nContent-Type: application/octet-stream\r\n\r\n";
     };
-    EXPECT_EQ(seen.body, line + head("big.bin") + bytes + "\r\n" + line + head("a%22b") + "\r\n" +
-                             line + head("c") + "\r\n\r\n" + line + "--\r\n");
+    EXPECT_EQ(seen.body, line + head("big.bin") + bytes + "\r\n" + line + head("a%2522%22b") +
+                             "\r\n" + line + head("c") + "\r\n\r\n" + line + "--\r\n");
     EXPECT_EQ(seen.headers.at("content-length"), std::to_string(seen.body.size()));
 }
 
+/// A daemon that knows of files at the times of a series as the real one does.
 struct all_files : files {
     all_files() : daemon_(socket, [this](const asked& what) { return given(what); }) {
         alice.socket = socket;
     }
     std::string given(const asked& what) {
-        if (what.target.ends_with("/fetch")) {
-            return http_answer(200, listed.dump());
+        const auto mark = what.target.find("?recurrence_id=");
+        const auto path = what.target.substr(0, mark);
+        const auto time = mark == std::string::npos ? "" : what.target.substr(mark + 15);
+        if (path == event) {
+            return http_answer(200, R"({"zone":"UTC"})");
         }
-        return http_answer(200, "bytes of " + what.target.substr(what.target.rfind('/') + 1));
+        if (path == event + "/fetch" || path == event + "/files") {
+            json found = json::array();
+            for (const auto& file : path.ends_with("/fetch") ? fetched : listed) {
+                // A day alone means the only time on it.
+                if (time.empty() ||
+                    encode_segment(file.value("recurrence_id", "")).find(time) == 0) {
+                    found.push_back(file);
+                }
+            }
+            if (path.ends_with("/fetch") && found.empty() && !time.empty()) {
+                return http_problem(404, "not_found", "the event has no file at that time");
+            }
+            while_fetching(path, found);
+            return http_answer(200, json{{"files", found}}.dump());
+        }
+        if (path.ends_with("/broken")) {
+            return http_problem(500, "mismatch", "the copy is damaged");
+        }
+        return http_answer(200, "bytes of " + what.target.substr(event.size() + 7));
     }
     outcome run(std::vector<std::string> more) {
         std::vector<std::string> words{"files", "get", "alice/1.7", "--all", "-o", out("")};
         words.insert(words.end(), more.begin(), more.end());
         return alice.run(words);
     }
+    /// Files of ten bytes each that are here.
+    void have(const std::vector<std::string>& names) {
+        for (const auto& name : names) {
+            listed.push_back({{"name", name}, {"size", 10}, {"fetched", 10}, {"held", "here"}});
+        }
+        fetched = listed;
+    }
+    bool was_fetched() const {
+        return std::ranges::any_of(daemon_.requests(), [](const asked& what) {
+            return what.target.find("/fetch") != std::string::npos;
+        });
+    }
+    const std::string event = "/v1/events/alice/1.7";
     std::string socket = (here / "all.sock").string();
-    json listed{{"files", json::array()}};
+    json listed = json::array(), fetched = json::array();
+    std::function<void(const std::string& path, json& found)> while_fetching =
+        [](const std::string&, json&) {};
     fake_daemon daemon_;
 };
 
 TEST_F(all_files, are_fetched_and_saved) {
     for (int i = 0; i < 12; ++i) {
-        listed["files"].push_back({{"name", std::to_string(i)}, {"size", 10}, {"held", "here"}});
+        have({std::to_string(i)});
     }
     EXPECT_EQ(run({}).status, 0);
     EXPECT_EQ(target.names().size(), 12U);
     EXPECT_EQ(target.read("11"), "bytes of 11");
-    EXPECT_EQ(daemon_.requests().at(0).target, "/v1/events/alice/1.7/fetch");
-    EXPECT_EQ(daemon_.requests().size(), 13U);
+    EXPECT_EQ(daemon_.requests().at(0).target, event + "/files");
+    EXPECT_EQ(daemon_.requests().at(1).target, event + "/fetch");
+    EXPECT_EQ(daemon_.requests().size(), 14U);
     EXPECT_EQ(run({}).status, 5) << "they are there already";
+    EXPECT_EQ(daemon_.requests().size(), 15U) << "which is known before they are fetched";
     EXPECT_EQ(run({"--force"}).status, 0);
     EXPECT_EQ(alice.run({"files", "get", "alice/1.7"}).status, 2);
     EXPECT_EQ(alice.run({"files", "get", "alice/1.7", "a", "--all"}).status, 2);
@@ -169,16 +210,90 @@ TEST_F(all_files, are_fetched_and_saved) {
 }
 
 TEST_F(all_files, that_do_not_come_are_told_of) {
-    listed["files"] = {{{"name", "a"}, {"held", "here"}},
-                       {{"name", "b"}, {"held", "elsewhere"}, {"problem", "nobody has \"b\""}}};
+    have({"a"});
+    fetched.push_back({{"name", "b"}, {"held", "elsewhere"}, {"problem", "nobody has \"b\""}});
+    fetched.push_back({{"name", "c"}, {"held", "paused"}, {"problem", "\"c\" is paused"}});
+    fetched.push_back({{"name", "d"}, {"held", "elsewhere"}});
     const auto done = run({});
     EXPECT_EQ(done.status, 7);
-    EXPECT_NE(done.err.find("nobody has"), std::string::npos) << done.err;
+    EXPECT_NE(done.err.find("nobody has \"b\"\n"), std::string::npos) << done.err;
+    EXPECT_NE(done.err.find("\"c\" is paused; files resume goes on"), std::string::npos);
+    EXPECT_NE(done.err.find("\nd is not here\n"), std::string::npos) << done.err;
     EXPECT_EQ(target.names(), std::vector<std::string>{"a"});
-    listed["files"] = {{{"name", "c"}, {"held", "here"}},
-                       {{"name", "c"}, {"held", "here"}, {"recurrence_id", "2026-05-18"}}};
-    EXPECT_EQ(run({}).status, 5) << "one would take the other's place";
-    EXPECT_EQ(target.names(), std::vector<std::string>{"a"});
+}
+
+TEST_F(all_files, of_one_name_are_refused_before_they_are_fetched) {
+    have({"c", "c"});
+    listed[1]["recurrence_id"] = "2026-05-18T09:00:00";
+    const auto refused = run({"--force"});
+    EXPECT_EQ(refused.status, 5) << "one would take the other's place";
+    EXPECT_NE(refused.err.find("with -o"), std::string::npos) << refused.err;
+    EXPECT_FALSE(was_fetched());
+    EXPECT_TRUE(target.names().empty());
+}
+
+TEST_F(all_files, of_one_time_are_those_that_the_daemon_says) {
+    have({"a", "b", "c"});
+    listed[1]["recurrence_id"] = "2026-05-18T09:00:00";
+    listed[2]["recurrence_id"] = "2026-05-25T09:00:00";
+    fetched = listed;
+    EXPECT_EQ(run({"--occurrence", "2026-05-18"}).status, 0);
+    EXPECT_EQ(target.names(), std::vector<std::string>{"b"});
+    EXPECT_EQ(target.read("b"), "bytes of b?recurrence_id=2026-05-18T09%3A00%3A00");
+    const auto none = run({"--occurrence", "2026-06-01"});
+    EXPECT_EQ(none.status, 4);
+    EXPECT_NE(none.err.find("no file at that time"), std::string::npos) << none.err;
+}
+
+TEST_F(all_files, that_came_before_one_that_does_not_are_saved) {
+    have({"a", "b", "broken", "d"});
+    const auto done = run({});
+    EXPECT_EQ(done.status, 1);
+    EXPECT_NE(done.err.find("damaged"), std::string::npos) << done.err;
+    EXPECT_NE(done.out.find("2 of 4 files into"), std::string::npos) << done.out;
+    EXPECT_EQ(target.names(), (std::vector<std::string>{"a", "b"}));
+    const auto as_json =
+        alice.run({"--json", "files", "get", "alice/1.7", "--all", "--force", "-o", out("")});
+    EXPECT_EQ(json::parse(as_json.out)["files"].size(), 2U);
+    EXPECT_NE(as_json.err.find("mismatch"), std::string::npos) << as_json.err;
+}
+
+TEST_F(all_files, say_how_far_they_are_while_they_come) {
+    have({"film"});
+    fetched[0]["size"] = listed[0]["size"] = 30'000'000;
+    std::atomic<int> looks = 0;
+    while_fetching = [&](const std::string& path, json& found) {
+        if (path.ends_with("/files")) {
+            found[0]["fetched"] = ++looks > 1 ? 15'000'000 : 0;  // the first is for the names
+            return;
+        }
+        for (int i = 0; i < 1000 && looks < 2; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    };
+    alice.terminal = true;
+    const auto done = run({});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_GE(looks, 2);
+    EXPECT_NE(done.err.find("1 files, fetching   50 % of 30"), std::string::npos) << done.err;
+}
+
+TEST_F(all_files, are_waited_for_as_long_as_something_moves) {
+    using std::chrono::milliseconds;
+    while_fetching = [](const std::string&, json&) {
+        std::this_thread::sleep_for(milliseconds(700));
+    };
+    client api(socket, "");
+    int asked = 0;
+    const auto moving = api.have_done(event + "/fetch", milliseconds(400), [&] {
+        ++asked;
+        return true;
+    });
+    EXPECT_TRUE(moving);
+    EXPECT_GT(asked, 0);
+    const auto still = api.have_done(event + "/fetch", milliseconds(400), [] { return false; });
+    ASSERT_FALSE(still);
+    EXPECT_EQ(still.error().code, "timed_out");
 }
 
 TEST_F(files, add_of_what_is_no_file_asks_nothing) {
