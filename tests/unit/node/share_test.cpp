@@ -145,6 +145,39 @@ TEST_P(share, files_of_all_sizes) {
     }
 }
 
+TEST_P(share, the_files_of_one_time_come_without_the_others) {
+    two_people all(GetParam());
+    auto& [net, hub, alice, bob] = all;
+    auto weekly = all.draft("choir");
+    weekly.recurrence = "FREQ=WEEKLY;COUNT=4";
+    weekly.zone = "UTC";
+    const auto made = must(net.run(alice.api().events.create(alice.me(), weekly)));
+    const std::string second = "2026-05-11T14:00:00";
+    for (const std::string& time : {std::string(), second, std::string("2026-05-18T14:00:00")}) {
+        test::bytes_source from(pattern(1000 + time.size()));
+        must(net.run(alice.api().file.attach(alice.me(), made.id, {"notes " + time, time}, "", from,
+                                             false)));
+    }
+    const auto seen = [&] {
+        const auto files = bob.api().file.list(bob.me(), made.id);
+        return files ? *files : std::vector<node::file_view>();
+    };
+    net.until([&] { return seen().size() == 3; });
+    // A day alone means the only time on it.
+    for (const std::string& asked : {second, std::string("2026-05-11")}) {
+        const auto come = must(net.run(bob.api().file.fetch_all(bob.me(), made.id, asked)));
+        ASSERT_EQ(come.size(), 1U) << asked;
+        EXPECT_EQ(come.front().what.name, "notes " + second);
+        EXPECT_EQ(come.front().held, "here");
+    }
+    for (const node::file_view& file : seen()) {
+        EXPECT_EQ(file.held == "here", file.what.name == "notes " + second) << file.what.name;
+    }
+    const auto none = net.run(bob.api().file.fetch_all(bob.me(), made.id, "2026-05-25T14:00:00"));
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().code, errc::not_found);
+}
+
 /// Files that are given one after the other.
 class given_files final : public node::file_sequence {
 public:
