@@ -7,7 +7,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import harness
-from harness import EXIT_EXISTS, EXIT_USAGE, World, expect, sha256, wait_until
+from harness import EXIT_EXISTS, EXIT_NOT_FOUND, EXIT_USAGE, World, expect, sha256, wait_until
 
 COUNT = 300
 
@@ -100,5 +100,27 @@ def killed_while_they_come(world: World) -> None:
     expect("sound" in bob.do("store", "check"), "Bob's store is not sound")
 
 
+def of_one_time(world: World) -> None:
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    names = ["x%22.txt", 'a "b".txt']
+    for title, when in (("Choir", "2031-06-02 20:00+2h"), ("Fair", "2031-06-02")):
+        event = alice.add_event(title, when, ["bob"], repeat="weekly")
+        for day in ("02", "09"):
+            files = [world.file(name, text=f"{title} {day} {name}") for name in names]
+            alice.do("files", "add", event, *map(str, files), "--occurrence", f"2031-06-{day}")
+        wait_until(lambda: len(bob.event(event)["files"]) == 4, "Bob sees them")
+        folder = world.path / title
+        folder.mkdir()
+        bob.refused("files", "get", event, "--all", "--output", str(folder), status=EXIT_EXISTS)
+        expect({one["held"] for one in bob.event(event)["files"]} == {"elsewhere"}, "some were fetched all the same")
+        bob.do("files", "get", event, "--all", "--occurrence", "2031-06-09", "--output", str(folder))
+        same(folder, sorted(files))
+        held = {one["recurrence_id"][:10]: one["held"] for one in bob.event(event)["files"]}
+        expect(held == {"2031-06-02": "elsewhere", "2031-06-09": "here"}, f"Bob has {held}")
+        bob.refused("files", "get", event, "--all", "--occurrence", "2031-06-16", "--output", str(folder), status=EXIT_NOT_FOUND)
+
+
 if __name__ == "__main__":
-    harness.main(many_at_once, killed_while_they_come)
+    harness.main(many_at_once, killed_while_they_come, of_one_time)
