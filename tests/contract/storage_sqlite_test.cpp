@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -131,6 +132,75 @@ TEST_P(storage_sqlite, damage_is_seen_after_a_kill) {
     const auto opened = (*strategy_)->open(directory_);
     ASSERT_FALSE(opened);
     EXPECT_EQ(to_string(opened.error().code), "malformed") << opened.error().message();
+}
+
+/// Where the row goes on is lost, so that SQLite can neither read nor remove nor replace it.
+TEST_P(storage_sqlite, a_damaged_row_of_a_small_file_takes_nothing_with_it) {
+    put(record_kind::meta, "a", "1");
+    batch writes;
+    for (const std::uint8_t n : {1, 2}) {
+        writes.put_blob(root_of(n), bytes(60'000, n));
+    }
+    ASSERT_TRUE(records().apply(writes));
+    store_.reset();
+    {
+        const bytes all = contents(path());
+        constexpr std::size_t page = 8192;
+        std::size_t at = 0;
+        while (at < all.size() &&
+               !std::all_of(all.begin() + static_cast<std::ptrdiff_t>(at + 4),
+                            all.begin() + static_cast<std::ptrdiff_t>(at + page),
+                            [](std::uint8_t one) { return one == 1; })) {
+            at += page;
+        }
+        ASSERT_LT(at, all.size());
+        std::fstream database(path(), std::ios::binary | std::ios::in | std::ios::out);
+        database.seekp(static_cast<std::streamoff>(at));
+        database << "\x7f\x7f\x7f\x7f";
+    }
+    std::ofstream(path() + "-wal", std::ios::binary) << "not a log";
+    open();  // as after a kill
+    EXPECT_TRUE(get(record_kind::meta, "a"));
+    ASSERT_FALSE(blobs().read(root_of(1), 0, 60'000));
+    EXPECT_FALSE(store_->check()->sound);
+    ASSERT_TRUE(blobs().set_aside(root_of(1), {{0, 60'000}}));
+    const bytes again(60'000, 7);
+    batch new_one;
+    new_one.put_blob(root_of(1), again);
+    new_one.put(record_kind::file, {1}, {1});
+    for (int round = 0; round < 3; ++round) {
+        EXPECT_EQ(*blobs().length(root_of(1)), std::nullopt);
+        EXPECT_EQ(blobs().read(root_of(1), 0, 1).error().code, errc::not_found);
+        reopen();
+        const auto done = records().apply(new_one);
+        ASSERT_TRUE(done) << done.error().message();
+        reopen();
+        EXPECT_TRUE(blobs().read(root_of(1), 0, again.size()) == again);
+        EXPECT_TRUE(blobs().read(root_of(2), 0, 60'000) == bytes(60'000, 2));
+        EXPECT_EQ(store_->measure()->blobs, 2U);
+        const auto gone =
+            round == 0 ? blobs().set_aside(root_of(1), {}) : blobs().remove(root_of(1));
+        ASSERT_TRUE(gone) << gone.error().message();
+    }
+    // As a file that comes in parts, too.
+    ASSERT_TRUE(blobs().open_part(root_of(1)));
+    ASSERT_TRUE(blobs().write_part(root_of(1), 0, again));
+    ASSERT_TRUE(blobs().finish(root_of(1)));
+    EXPECT_TRUE(blobs().read(root_of(1), 0, again.size()) == again);
+}
+
+/// The file could not be removed when it became a row.
+TEST_P(storage_sqlite, a_damaged_file_does_not_take_the_row_behind_it) {
+    const bytes data(3'000, 7);
+    batch writes;
+    writes.put_blob(root_of(1), data);
+    ASSERT_TRUE(records().apply(writes));
+    const std::string folder = directory_ + "/files/" + root_of(1).hex().substr(0, 2);
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder + "/" + root_of(1).hex(), std::ios::binary) << std::string(3'000, 'x');
+    ASSERT_FALSE(blobs().read(root_of(1), 0, data.size()) == data) << "the file comes first";
+    ASSERT_TRUE(blobs().set_aside(root_of(1), {{0, 3'000}}));
+    EXPECT_TRUE(blobs().read(root_of(1), 0, data.size()) == data);
 }
 
 TEST_P(storage_sqlite, a_file_that_is_no_database_is_refused) {

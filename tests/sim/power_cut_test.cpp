@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "lab/sim/chance.hpp"
 #include "lab/sim/disk_mount.hpp"
@@ -71,6 +72,7 @@ private:
     void put_small();
     bool write_blob(const file_root& root, const bytes& data);
     void remove_blob();
+    void set_aside();
     void verify(bool reopened);
     void verify_records(bool reopened);
     void verify_blobs();
@@ -95,6 +97,7 @@ private:
     table records_;
     std::vector<batch> unsure_;  // since the last acknowledged one: at most one of them is there
     std::map<std::uint64_t, blob_state> blobs_;
+    std::set<std::uint64_t> aside_;  // that have not been touched since
     std::string problem_;
     int lives_ = 0;
 };
@@ -181,6 +184,7 @@ bool device::write_blob(const file_root& root, const bytes& data) {
 void device::put_blob() {
     const std::uint64_t n = chance_.below(blobs_max);
     const file_root root = root_of(n);
+    aside_.erase(n);
     auto& state = blobs_[n];
     const bool renamed = chance_.happens(300);
     const file_root written = renamed ? root_of(1000 + n) : root;
@@ -222,6 +226,7 @@ void device::put_small() {
         const std::uint64_t n = chance_.below(blobs_max);
         bytes value(8);  // another one each time, so that it can be told which batch is there
         chance_.fill(value);
+        aside_.erase(n);
         writes.put(record_kind::file, to_bytes(root_of(n).view()), std::move(value));
         writes.put_blob(root_of(n), blob_of(n));
     }
@@ -251,8 +256,24 @@ void device::put_files(const batch& writes) {
 void device::remove_blob() {
     const std::uint64_t n = chance_.below(blobs_max);
     blobs_[n] = blob_state::unknown;
+    aside_.erase(n);
     if (const auto done = store_->blobs().remove(root_of(n)); !done) {
         failed(done.error(), "removing a file");
+    }
+}
+
+/// As where a file's record is damaged, and its bytes are good.
+void device::set_aside() {
+    const std::uint64_t n = chance_.below(blobs_max);
+    if (blobs_[n] != blob_state::finished) {
+        return;
+    }
+    blobs_[n] = blob_state::unknown;
+    if (!with_.faults) {  // else what cannot be read now is left where it is
+        aside_.insert(n);
+    }
+    if (const auto done = store_->blobs().set_aside(root_of(n), {}); !done) {
+        failed(done.error(), "setting a file aside");
     }
 }
 
@@ -305,6 +326,15 @@ void device::verify_blobs() {
         if (!*length) {
             if (state == blob_state::finished) {
                 say("a finished file is gone");
+            }
+            const bytes all = blob_of(n);
+            const auto part = aside_.contains(n)
+                                  ? store_->blobs().read_part(root_of(n), 0, all.size())
+                                  : result<bytes>(all);
+            if (!part && mount_->revoked()) {
+                failed(part.error(), "reading a part");
+            } else if (!part || *part != all) {
+                say("a file that was set aside is gone");
             }
             continue;
         }
@@ -363,8 +393,10 @@ void device::act() {
         put_small();
     } else if (drawn < 95) {
         put_blob();
-    } else if (drawn < 98) {
+    } else if (drawn < 97) {
         remove_blob();
+    } else if (drawn < 98) {
+        set_aside();
     } else {
         verify(false);
     }

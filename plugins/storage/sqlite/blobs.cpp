@@ -13,7 +13,8 @@ file_blobs::file_blobs(file_system& files, const std::string& directory, SQLite:
       directory_(directory),
       parts_(directory + "/parts"),
       finished_(directory + "/files"),
-      aside_(directory + "/aside") {}
+      aside_(directory + "/aside"),
+      unreadables_(directory + "/unreadable") {}
 
 std::string file_blobs::part_path(const file_root& root) const { return parts_ + "/" + root.hex(); }
 std::string file_blobs::folder_of(const file_root& root) const {
@@ -24,6 +25,15 @@ std::string file_blobs::blob_path(const file_root& root) const {
 }
 
 result<void> file_blobs::prepare() {
+    const auto names = files_.list(unreadables_);
+    if (!names && names.error().code != errc::not_found) {
+        return fail(names.error());
+    }
+    for (const auto& name : names.value_or(std::vector<std::string>())) {
+        if (const auto root = file_root::from_hex(name)) {
+            unreadable_.insert(*root);
+        }
+    }
     return files_.make_directory(parts_).and_then([&] { return files_.make_directory(finished_); });
 }
 
@@ -63,6 +73,7 @@ result<void> file_blobs::measure(measures& into) {
         return fail(rows.error());
     }
     std::tie(into.blobs, into.blob_bytes) = *rows;
+    into.blobs -= std::min<std::uint64_t>(into.blobs, unreadable_.size());
     const auto folders = files_.list(finished_);
     if (!folders) {
         return fail(folders.error());
@@ -87,7 +98,7 @@ result<std::uint64_t> file_blobs::count() {
     if (!rows) {
         return fail(rows.error());
     }
-    std::uint64_t found = rows->first;
+    std::uint64_t found = rows->first - std::min<std::uint64_t>(rows->first, unreadable_.size());
     for (const auto& folder : *folders) {
         const auto names = files_.list(finished_ + "/" + folder);
         if (!names) {
@@ -174,18 +185,23 @@ result<void> file_blobs::finish(const file_root& root) {
             .and_then([&] { return files_.sync_directory(folder_of(root)); })
             .and_then([&] { return files_.remove(part); });
     }
-    const auto as_row = rows_.length(root);
+    const auto as_row = row_length(root);
     if (!as_row) {
         return fail(as_row.error());
     }
     if (as_row->has_value()) {
         return rows_.settle().and_then([&] { return files_.remove(part); });
     }
+    return publish(root);
+}
+
+/// The part becomes the blob, in the place of what there was of it.
+result<void> file_blobs::publish(const file_root& root) {
     if (auto done = discard_if_spoiled(root); !done) {
         return done;
     }
     {
-        const auto opened = files_.open(part, opening::existing);
+        const auto opened = files_.open(part_path(root), opening::existing);
         if (!opened) {
             return fail(opened.error());
         }
@@ -198,25 +214,40 @@ result<void> file_blobs::finish(const file_root& root) {
     // The new name first: a crash between the two leaves the blob under one name or the other, and
     // never under none.
     return make_folder(folder_of(root))
-        .and_then([&] { return files_.rename(part, blob); })
+        .and_then([&] { return files_.rename(part_path(root), blob_path(root)); })
         .and_then([&] { return files_.sync_directory(folder_of(root)); })
         .and_then([&] { return files_.sync_directory(parts_); });
 }
 
-/// Best effort: what is left is a good copy, or is found damaged and set aside.
+/// What is left of a file is a good copy, or is found damaged and set aside; it is tried again with
+/// the next batch.
 void file_blobs::replaced(const std::vector<batch::small_blob>& by) {
     for (const auto& one : by) {
-        (void)files_.remove(blob_path(one.root));
-        if (files_.remove(part_path(one.root))) {
-            spoiled_.erase(one.root);
+        if (!must_be_file(one.root)) {
+            doubles_.insert(one.root);
+            if (files_.remove(part_path(one.root))) {
+                spoiled_.erase(one.root);
+            }
         }
     }
+    std::erase_if(doubles_, [&](const file_root& root) {
+        return files_.remove(blob_path(root)).has_value();
+    });
+}
+
+result<void> file_blobs::put_file(const batch::small_blob& whole) {
+    return write_whole_part(whole.root, whole.data).and_then([&] { return publish(whole.root); });
 }
 
 /// Files first: whoever reads a large one, part by part, is not to ask the database each time.
 result<std::optional<std::uint64_t>> file_blobs::length(const file_root& root) {
     auto as_file = files_.length(blob_path(root));
-    return as_file && !*as_file ? rows_.length(root) : as_file;
+    return as_file && !*as_file ? row_length(root) : as_file;
+}
+
+result<std::optional<std::uint64_t>> file_blobs::row_length(const file_root& root) {
+    return unreadable_.contains(root) ? result<std::optional<std::uint64_t>>(std::nullopt)
+                                      : rows_.length(root);
 }
 
 /// Of a file or a row, up to `length` bytes.
@@ -224,6 +255,9 @@ result<bytes> file_blobs::read_blob(const file_root& root, std::uint64_t offset,
                                     std::size_t length) {
     auto as_file = read_at(blob_path(root), offset, length);
     if (as_file || as_file.error().code != errc::not_found) {
+        return as_file;
+    }
+    if (unreadable_.contains(root)) {
         return as_file;
     }
     const auto as_row = rows_.read(root);
@@ -247,9 +281,31 @@ result<bytes> file_blobs::read(const file_root& root, std::uint64_t offset, std:
 }
 
 result<void> file_blobs::remove(const file_root& root) {
-    return rows_.remove(root)
-        .and_then([&](bool) { return files_.remove(blob_path(root)); })
-        .and_then([&] { return files_.remove(part_path(root)); });
+    return remove_row(root)
+        .and_then([&] { return files_.remove(blob_path(root)); })
+        .and_then([&] { return files_.remove(part_path(root)); })
+        .map([&] { doubles_.erase(root); });
+}
+
+/// One that cannot be removed is left where it is.
+result<void> file_blobs::remove_row(const file_root& root) {
+    if (unreadable_.contains(root)) {
+        return {};
+    }
+    const auto removed = rows_.remove(root);
+    if (removed || removed.error().code != errc::malformed) {
+        return removed.map([](bool) {});
+    }
+    return leave_row(root);
+}
+
+result<void> file_blobs::leave_row(const file_root& root) {
+    return files_.make_directory(unreadables_)
+        .and_then([&] { return files_.sync_directory(directory_); })
+        .and_then([&] { return files_.open(unreadables_ + "/" + root.hex(), opening::make); })
+        .and_then([](const std::unique_ptr<file>& made) { return made->sync(); })
+        .and_then([&] { return files_.sync_directory(unreadables_); })
+        .map([&] { unreadable_.insert(root); });
 }
 
 /// Under a name of its own, durable: one that is damaged twice is kept twice.
@@ -284,11 +340,15 @@ result<void> file_blobs::keep_piece(const file_root& root, std::uint64_t offset,
 }
 
 result<void> file_blobs::set_aside(const file_root& root, const std::vector<blob_piece>& damaged) {
-    const auto there = length(root);
-    if (!there) {
-        return fail(there.error());
+    const auto as_file = files_.length(blob_path(root));
+    if (!as_file) {
+        return fail(as_file.error());
     }
-    if (!there->has_value()) {
+    const auto as_row = *as_file ? std::optional<std::uint64_t>() : row_length(root);
+    if (!as_row && as_row.error().code != errc::malformed) {
+        return fail(as_row.error());
+    }
+    if (!*as_file && as_row && !*as_row) {
         return fail(errc::not_found, "no file " + root.hex());
     }
     for (const blob_piece& one : damaged) {
@@ -300,35 +360,42 @@ result<void> file_blobs::set_aside(const file_root& root, const std::vector<blob
             return kept;
         }
     }
-    const auto as_file = files_.length(blob_path(root));
-    if (!as_file) {
-        return fail(as_file.error());
-    }
     if (!as_file->has_value()) {
         return make_part_of_row(root);
     }
+    // A row behind it is another copy, of which nobody knows that it is damaged.
     return files_.rename(blob_path(root), part_path(root))
         .map([&] { spoiled_.erase(root); })
         .and_then([&] { return files_.sync_directory(parts_); })
-        .and_then([&] { return files_.sync_directory(folder_of(root)); })
-        .and_then([&] { return rows_.remove(root); })
-        .map([](bool) {});
+        .and_then([&] { return files_.sync_directory(folder_of(root)); });
 }
 
-/// The row goes last: until then the next look finds it damaged again.
+/// The row goes last: until then the next look finds it damaged again. Its bytes may be the only
+/// good ones, where it is its record that is damaged.
 result<void> file_blobs::make_part_of_row(const file_root& root) {
     const auto data = rows_.read(root);
-    if (!data) {
-        return fail(data.error());
+    if (!data && data.error().code != errc::malformed) {
+        return leave_row(root);  // another look, or another disk, may give it
     }
+    if (data && *data) {
+        auto made = write_whole_part(root, **data)
+                        .and_then([&] { return files_.open(part_path(root), opening::existing); })
+                        .and_then([](const std::unique_ptr<file>& part) { return part->sync(); })
+                        .and_then([&] { return files_.sync_directory(parts_); });
+        if (!made) {
+            spoiled_.insert(root);
+            return made;
+        }
+    }
+    return remove_row(root);
+}
+
+/// In the place of what there was of it.
+result<void> file_blobs::write_whole_part(const file_root& root, byte_view data) {
     return files_.remove(part_path(root))
         .map([&] { spoiled_.erase(root); })
         .and_then([&] { return files_.open(part_path(root), opening::make); })
-        .and_then([&](const std::unique_ptr<file>& part) {
-            return part->write(0, data->value_or(bytes()));
-        })
-        .and_then([&] { return rows_.remove(root); })
-        .map([](bool) {});
+        .and_then([&](const std::unique_ptr<file>& part) { return part->write(0, data); });
 }
 
 }  // namespace calbox::storage

@@ -176,6 +176,13 @@ result<void> table_records::apply(const batch& writes) {
     if (writes.empty()) {
         return {};
     }
+    for (const auto& blob : writes.blobs) {
+        if (blobs_.must_be_file(blob.root)) {
+            if (auto done = blobs_.put_file(blob); !done) {
+                return done;
+            }
+        }
+    }
     errno = 0;
     try {
         // Rolls back when it is destroyed before commit().
@@ -185,7 +192,9 @@ result<void> table_records::apply(const batch& writes) {
                 write(one);
             }
             for (const auto& blob : writes.blobs) {
-                blobs_.rows().put(blob);
+                if (!blobs_.must_be_file(blob.root)) {
+                    blobs_.rows().put(blob);
+                }
             }
             if (failed_before_ || blobs_.rows().unsure) {
                 // The failed batch may lie in the log, complete, behind the end that this process
