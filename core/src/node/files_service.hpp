@@ -56,6 +56,7 @@ public:
 
 private:
     struct arrived;
+    struct arriving;
     struct fetches;
     using sources = std::vector<device_id>;
 
@@ -66,10 +67,15 @@ private:
                           attach_terms& terms) const;
     model::attachment attachment_of(const replica::stored_file& stored, const user_id& as,
                                     const std::string& media_type) const;
-    task<result<void>> take_all(user_id as, event_id which, file_sequence& from,
-                                std::vector<arrived>& all);
-    task<result<std::vector<file_view>>> name(user_id as, event_id which, envelope_header in,
-                                              std::vector<arrived> all);
+    task<result<void>> take_all(arriving& all, file_sequence& from);
+    task<result<void>> take(arriving& all, file_label label, std::string media_type,
+                            byte_source& from, attach_terms terms);
+    task<result<void>> write(arriving& all);
+    task<result<void>> expect(const arriving& all, std::vector<file_root> roots);
+    result<void> may_name(const arriving& all) const;
+    task<result<std::vector<file_view>>> name(arriving all, result<void> taken);
+    task<result<void>> name_them(arriving& all);
+    task<void> drop(const arriving& all);
     result<model::attachment> find(const user_id& as, const event_id& which,
                                    const file_label& label) const;
     task<void> bring(user_id as, event_id which, model::attachment what);

@@ -12,7 +12,6 @@ namespace {
 constexpr std::int64_t told_for =
     std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::days(90)).count();
 constexpr std::size_t looked_at_once = 20;
-constexpr std::size_t kept_at_once = 64;
 constexpr std::string_view looked_prefix = "files noted of ";
 
 bytes own_need_key(const file_root& root, const user_id& user) {
@@ -30,38 +29,6 @@ bytes looked_key(const user_id& user) {
 
 bool names(const model::event_content& content, const file_root& root) {
     return std::ranges::find(content.files, root, &model::attachment::root) != content.files.end();
-}
-
-/// Files that this device keeps as a backup, too. Some at once, whose records then become durable
-/// together.
-struct keeping {
-    std::vector<std::pair<file_root, std::vector<user_id>>> left;
-    decltype(own_needs::parts::keep_here) keep;
-    user_id by;
-    int running = 0;
-    result<void> outcome;
-    event over;
-    keeping(const environment& env, decltype(own_needs::parts::keep_here) how, const user_id& user)
-        : keep(std::move(how)), by(user), over(env) {}
-};
-
-task<void> keep_next(std::shared_ptr<keeping> of) {
-    const struct ending {
-        keeping& of;
-        ~ending() {
-            if (--of.running == 0) {
-                of.over.set();
-            }
-        }
-    } however_it_ends{*of};
-    while (!of->left.empty() && of->outcome) {
-        auto [root, users] = std::move(of->left.back());
-        of->left.pop_back();
-        const auto kept = co_await of->keep(root, std::move(users), of->by);
-        if (!kept) {
-            of->outcome = fail(kept.error());
-        }
-    }
 }
 
 /// Does the current version of one of these name it, or may it, since it cannot be read?
@@ -147,7 +114,8 @@ void own_needs::look(const envelope_header& now) {
 void own_needs::add(const place& where, const envelope_header& in) {
     const auto [found, is_new] = all_.try_emplace(where);
     own_need& now = found->second;
-    bool changed = is_new || now.over;
+    bool changed = is_new || now.over || now.unnamed;
+    now.unnamed.reset();
     if (now.over) {
         now.over.reset();
         now.told.clear();
@@ -167,7 +135,7 @@ void own_needs::add(const place& where, const envelope_header& in) {
         users = replica::ordered(std::move(users));
         if (now.events.size() > events_most || users.size() > wire::limits::needs_per_file ||
             in.participants.size() >= wire::limits::needs_per_file) {
-            now = own_need{{}, {}, {}, true, {}};
+            now = own_need{{}, {}, {}, true, {}, {}};
             changed = true;
         } else if (users != now.users) {
             now.users = std::move(users);
@@ -223,34 +191,6 @@ task<result<void>> own_needs::write_now() {
         unwritten_.insert(taken.begin(), taken.end());  // with what is noted next
     }
     co_return written;
-}
-
-task<result<void>> own_needs::expect(std::vector<file_root> roots, user_id as, envelope_header in) {
-    for (const file_root& root : roots) {
-        add({root, as}, in);
-    }
-    auto written = co_await write_now();
-    if (!written || !with_.keep_here) {
-        co_return written;
-    }
-    if (tasks_.stopping()) {
-        co_return fail(errc::closed, "the daemon is stopping");
-    }
-    const auto all = std::make_shared<keeping>(env_, with_.keep_here, as);
-    for (const file_root& root : roots) {
-        if (auto users = needed_by(root)) {
-            all->left.emplace_back(root, std::move(*users));
-        }
-    }
-    const std::size_t at_once = std::min(all->left.size(), kept_at_once);
-    all->running = static_cast<int>(at_once);
-    for (std::size_t i = 0; i < at_once; ++i) {
-        tasks_.spawn("keep", keep_next(all));
-    }
-    if (at_once > 0) {
-        co_await all->over.wait();
-    }
-    co_return all->outcome;
 }
 
 std::optional<std::vector<user_id>> own_needs::needed_by(const file_root& root) const {
@@ -416,7 +356,12 @@ task<void> own_needs::clean() {
     for (const user_id& user : signed_in()) {
         co_await find_over(user);
     }
+    co_await erase_unnamed();
     forget_old();
+    tell_all();
+}
+
+void own_needs::tell_all() {
     for (const device_id& backup : with_.backups()) {
         if (with_.is_reachable(backup)) {
             on_backup(backup);
@@ -443,6 +388,10 @@ task<void> own_needs::find_over(user_id user) {
             co_return;
         }
         const auto now = all_.find(where);
+        if (named && now != all_.end() && now->second.unnamed) {
+            now->second.unnamed.reset();
+            note(where);
+        }
         if (now == all_.end() || named != now->second.over.has_value()) {
             continue;
         }

@@ -2,7 +2,8 @@
 // those. It is told to the backups, and taken back there when no event of the user names the file
 // any more, neither now nor in its history or in the trash: what was never seen to be named here is
 // not taken back from here. The bytes on this device stay: they may be the only ones that somebody
-// else can still fetch. Rows survive restarts. Owned by the node; core thread only.
+// else can still fetch; but not those of what no event ever named. Rows survive restarts. Owned by
+// the node; core thread only.
 #pragma once
 
 #include <functional>
@@ -25,10 +26,11 @@ struct own_need {
     std::optional<timestamp> over;  // since when none of them does
     std::optional<bool> for_good;   // more of them than are remembered: it is never taken back
     std::vector<device_id> told;    // backups at which it was taken back
+    std::optional<bool> unnamed;    // one of his was to name it, and none has been seen to
     static constexpr auto fields =
         std::tuple(codec::field<1>(&own_need::events), codec::field<2>(&own_need::users),
                    codec::field<3>(&own_need::over), codec::field<4>(&own_need::for_good),
-                   codec::field<5>(&own_need::told));
+                   codec::field<5>(&own_need::told), codec::field<6>(&own_need::unnamed));
 };
 
 class own_needs {
@@ -65,8 +67,11 @@ public:
     void begin_looking();
     /// An event has changed: its files are needed by the users of this device who take part.
     void look(const envelope_header& now);
-    /// `as` is about to name the files in the event. Before their bytes are offered.
+    /// `as` is about to name the files in the event. Before their bytes are durable: what is not
+    /// named in the end is released, and erased here.
     task<result<void>> expect(std::vector<file_root> roots, user_id as, envelope_header in);
+    /// What was expected of him will not happen.
+    void forgo(const std::vector<file_root>& roots, const user_id& as);
 
     /// Everybody who may need it, as far as this device knows, and none of its users who have
     /// released it; nothing: it does not know, or has not looked through all that its users have.
@@ -103,6 +108,8 @@ private:
     task<std::optional<findings>> everything_named(user_id user);
     task<result<bool>> note_named(event_id which, user_id user, std::set<file_root>& named);
     task<void> find_over(user_id user);
+    void tell_all();
+    task<void> erase_unnamed();
     void forget_old();
     task<void> tell(device_id backup);
     task<result<void>> tell_needs(device_id backup);

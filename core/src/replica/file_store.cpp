@@ -54,7 +54,8 @@ void add_single(batch& writes, const file_root& root, std::uint64_t size, bytes 
 
 task<result<stored_file>> file_store::import(byte_source& from) {
     batch later;
-    auto stored = co_await import(from, later);
+    const announcing to_nobody;
+    auto stored = co_await import(from, later, to_nobody);
     if (stored && !later.empty()) {
         auto written = co_await write(std::move(later));
         if (!written) {
@@ -64,7 +65,8 @@ task<result<stored_file>> file_store::import(byte_source& from) {
     co_return stored;
 }
 
-task<result<stored_file>> file_store::import(byte_source& from, batch& later) {
+task<result<stored_file>> file_store::import(byte_source& from, batch& later,
+                                             const announcing& announce) {
     bytes begun;
     while (begun.size() <= crypto::leaf_plain_bytes) {
         auto piece = co_await from.next();
@@ -76,7 +78,7 @@ task<result<stored_file>> file_store::import(byte_source& from, batch& later) {
         }
         begun.insert(begun.end(), piece->begin(), piece->end());
     }
-    co_return co_await import_large(std::move(begun), from);
+    co_return co_await import_large(std::move(begun), from, announce);
 }
 
 task<result<stored_file>> file_store::import_small(bytes plain, batch& later) {
@@ -94,10 +96,11 @@ task<result<stored_file>> file_store::import_small(bytes plain, batch& later) {
     co_return file;
 }
 
-task<result<stored_file>> file_store::import_large(bytes begun, byte_source& from) {
+task<result<stored_file>> file_store::import_large(bytes begun, byte_source& from,
+                                                   const announcing& announce) {
     file_root part;
     env_.entropy.fill(part.value);
-    auto stored = co_await import_into(part, std::move(begun), from);
+    auto stored = co_await import_into(part, std::move(begun), from, announce);
     if (!stored) {
         (void)co_await db_.with_blobs(
             [part](storage::blob_store& blobs) { return blobs.remove(part); });
@@ -105,8 +108,8 @@ task<result<stored_file>> file_store::import_large(bytes begun, byte_source& fro
     co_return stored;
 }
 
-task<result<stored_file>> file_store::import_into(file_root part, bytes waiting,
-                                                  byte_source& from) {
+task<result<stored_file>> file_store::import_into(file_root part, bytes waiting, byte_source& from,
+                                                  const announcing& announce) {
     auto opened = co_await db_.with_blobs(
         [part](storage::blob_store& blobs) { return blobs.open_part(part); });
     if (!opened) {
@@ -154,6 +157,12 @@ task<result<stored_file>> file_store::import_into(file_root part, bytes waiting,
         }
     }
     file.root = crypto::root_of(hashes, file.size);
+    if (announce) {
+        auto announced = co_await announce(file.root);
+        if (!announced) {
+            co_return fail(std::move(announced.error()));
+        }
+    }
     auto renaming = [part, root = file.root](storage::blob_store& blobs) {
         return blobs.rename_part(part, root);
     };
@@ -306,10 +315,7 @@ task<result<void>> file_store::set_aside(file_root root, std::vector<std::uint64
     }
     auto moving = [root, bad = std::move(bad)](storage::blob_store& blobs) -> result<void> {
         const auto length = blobs.length(root);
-        if (!length) {
-            return fail(length.error());
-        }
-        if (!*length) {
+        if (length && !*length) {
             return {};  // the disk has lost all of it
         }
         std::vector<storage::blob_piece> pieces;
@@ -486,6 +492,20 @@ task<result<void>> file_store::put_leaf(file_root root, std::uint64_t index, byt
         return blobs.write_part(root, index * crypto::leaf_sealed_bytes, data);
     };
     co_return co_await db_.with_blobs(std::move(writing));
+}
+
+task<std::optional<file_store::single>> file_store::single_part(file_root root,
+                                                                std::uint64_t size) {
+    auto looking = [root, size](storage::blob_store& blobs) -> std::optional<single> {
+        auto data = blobs.read_part(root, 0, crypto::leaf_sealed_bytes);
+        const digest hash = data ? crypto::leaf_hash(*data) : digest();
+        if (!data || data->size() != crypto::sealed_leaf_bytes(size, 0) ||
+            crypto::root_of({hash}, size) != root) {
+            return std::nullopt;
+        }
+        return single{std::move(*data), hash};
+    };
+    co_return co_await db_.with_blobs(std::move(looking));
 }
 
 task<result<void>> file_store::put_single(file_root root, std::uint64_t size, bytes sealed,

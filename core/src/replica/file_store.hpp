@@ -3,6 +3,8 @@
 // the compute worker, leaf by leaf. Owned by the node; core thread only.
 #pragma once
 
+#include <functional>
+
 #include <calbox/codec.hpp>
 
 #include "crypto/files.hpp"
@@ -46,8 +48,10 @@ public:
     /// behind.
     task<result<stored_file>> import(byte_source& from);
     /// The same, but a file of one part is not durable, nor to be seen, before what is added to
-    /// `later` is written: of many of them together by write().
-    task<result<stored_file>> import(byte_source& from, batch& later);
+    /// `later` is written: of many of them together by write(). Another one is announced right
+    /// before it is durable; where that fails, it is not stored.
+    using announcing = std::function<task<result<void>>(const file_root&)>;
+    task<result<stored_file>> import(byte_source& from, batch& later, const announcing& announce);
     task<result<void>> write(batch later) { return db_.apply(std::move(later)); }
     /// Plaintext bytes [first, first + length). mismatch: the key is wrong or the blob is damaged.
     task<result<void>> read(file_root root, std::uint64_t size, bytes key, std::uint64_t first,
@@ -87,6 +91,13 @@ public:
                                            const std::vector<digest>& leaves);
     /// mismatch, and nothing is written: the leaf is not the one with the hash `wanted`.
     task<result<void>> put_leaf(file_root root, std::uint64_t index, bytes sealed, digest wanted);
+    struct single {
+        bytes sealed;
+        digest hash;
+    };
+    /// The part of a file that has one, where it is here, and right, though it was set aside with
+    /// the file's record, or came before the file was given up.
+    task<std::optional<single>> single_part(file_root root, std::uint64_t size);
     /// A whole file that has one part, whose hash makes the root; durable on return. Many that
     /// come at the same time become durable together.
     task<result<void>> put_single(file_root root, std::uint64_t size, bytes sealed, digest hash);
@@ -99,8 +110,10 @@ private:
     task<result<std::optional<file_record>>> record(file_root root);
     task<result<void>> note(file_root root, std::uint64_t size, std::vector<digest> leaves);
     task<result<stored_file>> import_small(bytes plain, batch& later);
-    task<result<stored_file>> import_large(bytes begun, byte_source& from);
-    task<result<stored_file>> import_into(file_root part, bytes waiting, byte_source& from);
+    task<result<stored_file>> import_large(bytes begun, byte_source& from,
+                                           const announcing& announce);
+    task<result<stored_file>> import_into(file_root part, bytes waiting, byte_source& from,
+                                          const announcing& announce);
 
     const environment& env_;
     database& db_;

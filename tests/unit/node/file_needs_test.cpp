@@ -147,7 +147,7 @@ TEST_F(file_needs_of_nodes, what_was_never_noted_is_found_before_anything_is_rel
     const user_id she = alice->me();
     bytes key = to_bytes(root.view());
     key.insert(key.end(), she.value.begin(), she.value.end());
-    const node::own_need note{{event}, replica::ordered({she, bob->me()}), {}, {}, {}};
+    const node::own_need note{{event}, replica::ordered({she, bob->me()}), {}, {}, {}, {}};
     storage::batch writes;
     writes.put(storage::record_kind::file, key, codec::encode(note));
     must(alice->store->records().apply(writes));
@@ -199,6 +199,85 @@ TEST_F(file_needs_of_nodes, a_second_backup_knows_what_the_first_was_told) {
     net.until([&] { return its().files == 0 && backing().files == 0; }, grace + hours(7), step);
     net.world.advance(hours(1));
     EXPECT_EQ(its().files + backing().files, 0U) << "neither gives it back to the other";
+}
+
+/// One after the other, with something to do before the end of them.
+class files_of_test final : public node::file_sequence {
+public:
+    files_of_test(std::vector<std::size_t> sizes, std::function<task<void>()> at_the_end)
+        : sizes_(std::move(sizes)), at_the_end_(std::move(at_the_end)) {}
+    task<result<std::optional<node::new_file>>> next() override {
+        if (at_ == sizes_.size()) {
+            co_await at_the_end_();
+            co_return std::nullopt;
+        }
+        now_.emplace(bytes(sizes_[at_], 7));
+        co_return node::new_file{node::file_label(std::to_string(at_++)), "", &*now_};
+    }
+
+private:
+    std::vector<std::size_t> sizes_;
+    std::function<task<void>()> at_the_end_;
+    std::size_t at_ = 0;
+    std::optional<test::bytes_source> now_;
+};
+
+task<void> attach_files(test::test_network::device& by, event_id which, node::file_sequence& from) {
+    (void)co_await by.api().file.attach_all(by.me(), which, from);
+}
+
+task<void> edit_event(test::test_network::device& by, event_id which, node::event_draft what) {
+    const auto changed = co_await by.api().events.modify(by.me(), which, std::move(what), {});
+    must(changed);
+}
+
+/// A megabyte of small ones, and a large one, are durable before the last one has come.
+TEST_F(file_needs_of_nodes, what_was_to_be_attached_when_the_device_ended_goes_again) {
+    meet();
+    const event_id event = share();
+    bool waiting = false;
+    const auto never = [&] {
+        waiting = true;
+        return sleep_for(net.env, hours(24 * 365));
+    };
+    files_of_test all(std::vector<std::size_t>(17, 64 * 1024), never);
+    files_of_test large({100'000}, never);
+    {
+        task_scope attaching(net.env, "test");
+        for (node::file_sequence* const one : {&all, &large}) {
+            waiting = false;
+            attaching.spawn("attach", attach_files(*alice, event, *one));
+            net.until([&] { return waiting; });
+        }
+        attaching.request_stop();
+        net.run(attaching.join());
+    }
+    net.stop(*alice);
+    net.start(*alice);
+    net.until([&] { return alice->api().info.status().state == "connected"; });
+    net.until([&] { return backing().files == files_on(*alice); });
+    EXPECT_EQ(files_on(*alice), 17U) << "16 of them together, and the large one";
+    net.until([&] { return files_on(*alice) == 0; }, grace * 2 + hours(14), step);
+    net.until([&] { return backing().files == 0; }, grace + hours(14), step);
+    EXPECT_EQ(backing().erased_files, 17U);
+    test::bytes_source from(bytes(10, 7));
+    must(net.run(alice->api().file.attach(alice->me(), event, "new", "", from, false)));
+    net.until([&] { return backing().files == 1; });
+}
+
+TEST_F(file_needs_of_nodes, what_was_not_attached_in_the_end_goes_again) {
+    meet();
+    const event_id event = share();
+    node::event_draft no_more;
+    no_more.guests_may = guest_right::modify;
+    const auto forbids = [&] { return edit_event(*alice, event, no_more); };
+    files_of_test all({10, 100'000, 64 * 1024}, forbids);
+    EXPECT_EQ(net.run(bob->api().file.attach_all(bob->me(), event, all)).error().code,
+              errc::forbidden);
+    EXPECT_EQ(backing().files, 3U) << "they were offered before";
+    EXPECT_EQ(files_on(*bob), 0U);
+    EXPECT_EQ(must(net.run(bob->api().store.show())).size.blobs, 0U);
+    net.until([&] { return backing().files == 0; }, grace + hours(14), step);
 }
 
 }  // namespace

@@ -238,6 +238,15 @@ TEST_P(share, many_files_come_with_one_version_or_none_does) {
         EXPECT_EQ(refused.error().code, breaks_off ? errc::closed : errc::already_exists);
         EXPECT_EQ(must(net.run(alice.api().store.show())).size.blobs, held) << "nothing stays";
     }
+    std::vector<std::pair<std::string, bytes>> long_names;
+    for (std::size_t n = 100; n < 1'000; ++n) {
+        long_names.emplace_back(std::to_string(n) + std::string(250, 'n'), pattern(10));
+    }
+    long_names.back().second = pattern(100'000);
+    given_files too_many(long_names);
+    EXPECT_EQ(net.run(alice.api().file.attach_all(alice.me(), made.id, too_many)).error().code,
+              errc::too_large);
+    EXPECT_EQ(must(net.run(alice.api().store.show())).size.blobs, held) << "none was stored";
     given_files twice({{"new", pattern(10)}, {"new", pattern(11)}}), none({});
     EXPECT_EQ(net.run(alice.api().file.attach_all(alice.me(), made.id, twice)).error().code,
               errc::already_exists);

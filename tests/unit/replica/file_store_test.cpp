@@ -161,7 +161,7 @@ TEST_F(file_store_test, small_files_become_durable_together) {
     std::vector<stored_file> made;
     for (const std::size_t size : {std::size_t{0}, std::size_t{10}, crypto::leaf_plain_bytes}) {
         pieces from({bytes(size / 2, 7), bytes(size - size / 2, 7)});
-        made.push_back(*in.run(files.import(from, later)));
+        made.push_back(*in.run(files.import(from, later, {})));
         EXPECT_EQ(made.back().size, size);
     }
     EXPECT_TRUE(store.held.empty());
@@ -182,7 +182,7 @@ TEST_F(file_store_test, small_files_become_durable_together) {
     // One byte more has two parts, and does not wait for anybody.
     pieces larger({bytes(crypto::leaf_plain_bytes, 7), bytes(1, 7)});
     later = {};
-    ASSERT_TRUE(in.run(files.import(larger, later)));
+    ASSERT_TRUE(in.run(files.import(larger, later, {})));
     EXPECT_TRUE(later.empty());
     EXPECT_EQ(store.blobs_held.size(), 4U);
 }
