@@ -189,15 +189,15 @@ task<void> file_copies::on_kept(device_id from, wire::file_kept what) {
     (lost ? copy.owed : copy.kept).insert(from);
     took(from, what.root);
     const std::uint64_t size = lost ? held->second : 0;
-    note(what.root, from, !lost);
+    note(what.root, from);
     if (lost) {
         co_await offer(from, what.root, size);
     }
 }
 
 /// What comes together is written together. A backup is asked again about what a crash loses here.
-void file_copies::note(const file_root& root, const device_id& backup, bool kept) {
-    unwritten_[{root, backup}] = kept;
+void file_copies::note(const file_root& root, const device_id& backup) {
+    unwritten_.emplace(root, backup);
     if (!std::exchange(writing_, true)) {
         tasks_.spawn("write", write());
     }
@@ -210,9 +210,10 @@ task<void> file_copies::write() {
     } however_it_ends{writing_};
     while (!unwritten_.empty()) {
         replica::batch writes;
-        for (const auto& [place, kept] : std::exchange(unwritten_, {})) {
-            writes.put(replica::record_kind::file, copy_key(place.first, place.second),
-                       codec::encode(kept));
+        for (const auto& [root, backup] : std::exchange(unwritten_, {})) {
+            // As it is by now: what was noted may have been written over meanwhile.
+            writes.put(replica::record_kind::file, copy_key(root, backup),
+                       codec::encode(copies_[root].kept.contains(backup)));
         }
         const auto stored = co_await db_.apply(std::move(writes));
         if (!stored) {

@@ -63,7 +63,7 @@ private:
     task<void> offer_all(device_id backup, std::vector<file> files);
     task<void> offer_next(device_id backup, std::shared_ptr<offers> from);
     task<void> offer(device_id backup, file_root root, std::uint64_t size);
-    void note(const file_root& root, const device_id& backup, bool kept);
+    void note(const file_root& root, const device_id& backup);
     task<void> write();
 
     const environment& env_;
@@ -75,7 +75,7 @@ private:
     std::set<device_id> looking_;
     std::map<device_id, instant> looked_;  // when it had been asked for everything
     std::map<file_root, std::map<device_id, std::string>> refused_;
-    std::map<std::pair<file_root, device_id>, bool> unwritten_;  // kept, or owed
+    std::set<std::pair<file_root, device_id>> unwritten_;
     bool writing_ = false;
 };
 

@@ -198,7 +198,7 @@ result<void> file_keeper::want(const wire::file_keep& what, const device_id& sou
                             " MiB of files at most: its operator can raise backup.quota_mib");
         }
         pending_bytes_ += what.size;
-        line_of(what.size).queue.push_back(what.root);
+        line_of(what.size).of[source].queue.push_back(what.root);
     }
     wanted& one = wanted_[what.root];
     one.size = what.size;
@@ -206,11 +206,7 @@ result<void> file_keeper::want(const wire::file_keep& what, const device_id& sou
     if (tell) {
         one.tell.insert(source);
     }
-    line& mine = line_of(what.size);
-    if (mine.working < mine.most) {
-        ++mine.working;
-        tasks_.spawn("fetch", work(mine));
-    }
+    begin_work(line_of(what.size));
     return {};
 }
 
@@ -218,17 +214,35 @@ file_keeper::line& file_keeper::line_of(std::uint64_t size) noexcept {
     return size <= wire::limits::leaf_bytes ? small_ : large_;
 }
 
-/// `from` is the keeper's own.
-task<void> file_keeper::work(line& from) {
-    const struct ending {
-        int& count;
-        ~ending() { --count; }
-    } however_it_ends{from.working};
-    while (!from.queue.empty()) {
-        const file_root next = from.queue.front();
-        from.queue.pop_front();
-        co_await fetch(next);
+void file_keeper::begin_work(line& in) {
+    for (auto& [source, offered] : in.of) {
+        for (std::size_t left = offered.queue.size();
+             left > 0 && in.working < in.most && offered.working < in.most_of_one; --left) {
+            ++in.working;
+            ++offered.working;
+            tasks_.spawn("fetch", work(in, source));
+        }
     }
+}
+
+/// `in` is the keeper's own.
+task<void> file_keeper::work(line& in, device_id source) {
+    line::offers& offered = in.of[source];
+    {
+        const struct ending {
+            int &all, &of_one;
+            ~ending() {
+                --all;
+                --of_one;
+            }
+        } however_it_ends{in.working, offered.working};
+        while (!offered.queue.empty()) {
+            const file_root next = offered.queue.front();
+            offered.queue.pop_front();
+            co_await fetch(next);
+        }
+    }
+    begin_work(in);
 }
 
 task<void> file_keeper::fetch(file_root root) {
@@ -243,7 +257,8 @@ task<void> file_keeper::fetch(file_root root) {
             one.sources.erase(device);
         }
         if (!one.sources.empty()) {
-            line_of(one.size).queue.push_back(root);
+            line_of(one.size).of[*one.sources.begin()].queue.push_back(root);
+            begin_work(line_of(one.size));
             co_return;
         }
     } else {

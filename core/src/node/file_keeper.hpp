@@ -74,14 +74,21 @@ private:
     };
     result<void> want(const wire::file_keep& what, const device_id& source, bool tell);
     task<void> keep_here(device_id from, wire::file_keep what);
-    /// Files that nobody fetches yet, and how many of them are fetched at once.
+    /// Files that nobody fetches yet, by who has offered them, and how many of them are fetched at
+    /// once: one who does not answer leaves room for those of others.
     struct line {
-        std::deque<file_root> queue;
-        int working = 0, most;
-        explicit line(int at_once) : most(at_once) {}
+        struct offers {
+            std::deque<file_root> queue;
+            int working = 0;
+        };
+        std::map<device_id, offers> of;
+        int working = 0;
+        const int most, most_of_one;
+        explicit line(int at_once) : most(at_once), most_of_one(at_once / 2) {}
     };
     line& line_of(std::uint64_t size) noexcept;
-    task<void> work(line& from);
+    void begin_work(line& in);
+    task<void> work(line& in, device_id source);
     task<void> fetch(file_root root);
     void ask_for(const device_id& device, const file_root& root);
 
@@ -94,7 +101,7 @@ private:
     replica::recovery_driver recovery_;
     task_scope tasks_;
     std::map<file_root, wanted> wanted_;
-    line small_{128}, large_{8};  // of one part, and others
+    line small_{256}, large_{16};  // of one part, and others
     std::uint64_t pending_bytes_ = 0;
     std::uint64_t refused_ = 0;
 };

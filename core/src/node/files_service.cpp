@@ -163,9 +163,6 @@ task<result<void>> files_service::bring_back(file_root root) {
             }
             const std::uint64_t size = what->size;
             auto sources = std::move(sources_of(user.id, {root})[root]);
-            if (sources.empty()) {
-                co_return fail(errc::unavailable, "nobody who could have it can be reached now");
-            }
             co_return co_await held_.fetch(root, size, std::move(sources));
         }
     }

@@ -29,6 +29,9 @@ public:
     }
 
     replica::file_mediator& for_all() noexcept override { return owner_.everybody_; }
+    std::optional<error> unwanted() const override {
+        return owner_.paused_.contains(root_) ? std::optional(paused_error()) : std::nullopt;
+    }
 
 private:
     held_files& owner_;
@@ -119,9 +122,7 @@ task<result<bool>> held_files::is_here(file_root root) {
 
 task<result<void>> held_files::give_up(file_root root, std::vector<std::uint64_t> bad) {
     auto moved = co_await store_.set_aside(root, std::move(bad));
-    if (moved) {
-        lose(root);
-    }
+    lose(root);
     co_return moved;
 }
 

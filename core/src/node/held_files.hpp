@@ -51,7 +51,8 @@ public:
     task<result<replica::file_store::leaves_seen>> look(file_root root, std::uint64_t first) {
         return store_.look(root, first);
     }
-    /// These leaves are damaged: they are set aside, and the file is not here any more.
+    /// These leaves are damaged: they are set aside, where that can be, and the file is not here
+    /// any more.
     task<result<void>> give_up(file_root root, std::vector<std::uint64_t> bad);
     /// Reads every leaf. False: the file was not here, or is damaged, and given up.
     task<result<bool>> verify(file_root root);

@@ -197,12 +197,14 @@ task<result<void>> store_service::finish_file(file_root root, std::vector<std::u
     if ((bad.empty() && whole) || !with_.held.has(root)) {
         co_return result<void>();  // or it was erased meanwhile
     }
-    auto moved = co_await with_.held.give_up(root, std::move(bad));
-    if (moved) {
-        scrub_.found(false);
-        note({root.hex(), {}, root, false});
+    const auto moved = co_await with_.held.give_up(root, std::move(bad));
+    if (!moved) {
+        env_.log.write(log_level::warn, "store",
+                       "a damaged file is not set aside: " + moved.error().message());
     }
-    co_return moved;
+    scrub_.found(false);
+    note({root.hex(), {}, root, false});
+    co_return result<void>();
 }
 
 /// Everything that is lost is asked for, of whoever can be reached now.

@@ -1,6 +1,8 @@
 // What asking others for files takes. Implemented by the node.
 #pragma once
 
+#include <optional>
+
 #include "base/async.hpp"
 #include "wire/messages.hpp"
 
@@ -13,6 +15,8 @@ public:
     /// For questions about several files, where this one is for a certain file. Lives as long as
     /// who asks.
     virtual file_mediator& for_all() noexcept { return *this; }
+    /// Nothing, or why this file is not to be asked for any more.
+    virtual std::optional<error> unwanted() const { return std::nullopt; }
 };
 
 }  // namespace calbox::replica

@@ -185,8 +185,18 @@ task<result<void>> file_transfer::fetch_single(file_root root, std::uint64_t siz
                                                std::vector<device_id> sources,
                                                file_mediator& mediator,
                                                std::function<void(std::uint64_t)> progress) {
+    auto own = co_await store_.single_part(root, size);
+    if (own) {
+        auto put = co_await store_.put_single(root, size, std::move(own->sealed), own->hash);
+        if (put) {
+            progress(size);
+        }
+        co_return put;
+    }
     error last{errc::unavailable, "nobody has the file"};
-    for (const device_id& source : sources) {
+    while (!sources.empty()) {
+        const device_id source = small_.best_of(sources);
+        std::erase(sources, source);
         auto part = co_await small_.ask(source, root, size, mediator);
         if (!part) {
             last = part.error();

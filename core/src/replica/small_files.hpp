@@ -27,19 +27,25 @@ public:
     /// and hands over to them when it is cancelled.
     task<result<part>> ask(device_id source, file_root root, std::uint64_t size,
                            file_mediator& mediator);
+    /// The one of them that is likely to answer first. There is at least one.
+    device_id best_of(const std::vector<device_id>& sources) const;
 
 private:
     struct wanted;
     struct line {
         std::deque<std::shared_ptr<wanted>> queue;  // nobody asks for them yet
+        std::size_t waiting = 0;                    // files that have not come, those included
         int asking = 0;                             // questions that are not answered
         ask_window window{2, 8};
         std::optional<instant> one_by_one;  // until then: older software is there
+        std::optional<instant> silent;      // until then: it did not answer
     };
     using some = std::vector<std::shared_ptr<wanted>>;
     class question;
 
     static void wake(line& of) noexcept;
+    static void refresh(line& of);
+    static void give_up(line& of, const error& why);
     some take(line& of) const;
     task<void> ask_for_some(line& of, device_id source, file_mediator& mediator);
     task<result<std::vector<bytes>>> parts_of(const some& which, device_id source,

@@ -7,6 +7,7 @@
 #include "node/lost_devices.hpp"
 #include "support/faulty_store.hpp"
 #include "support/test_environment.hpp"
+#include "wire/limits.hpp"
 
 namespace calbox::node {
 namespace {
@@ -64,6 +65,7 @@ user_id user(std::uint8_t number) { return *user_id::from_bytes(bytes(user_id::s
 struct machine final : files_mediator {
     machine(test::test_environment& in, device_id self_in, std::uint64_t quota)
         : self(self_in),
+          within(in),
           db(in.env, store),
           held(in.env, db, *this),
           copies(in.env, db, held, *this),
@@ -74,7 +76,11 @@ struct machine final : files_mediator {
     std::vector<device_id> backups() const override { return {other->self}; }
     std::vector<device_id> connected() const override { return {other->self}; }
     bool is_reachable(const device_id&) const override { return true; }
-    task<result<bytes>> ask(device_id, wire::message_type type, bytes payload) override {
+    task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) override {
+        if (to == silent) {
+            co_await sleep_for(within.env, std::chrono::seconds(30));
+            co_return fail(errc::timed_out, "silence");
+        }
         co_return co_await other->answer(self, type, std::move(payload));
     }
     void send(const device_id&, wire::message_type type, bytes payload) override {
@@ -131,6 +137,8 @@ struct machine final : files_mediator {
 
     device_id self;
     machine* other = nullptr;
+    test::test_environment& within;
+    std::optional<device_id> silent;
     tells_all strategy;
     test::faulty_store store;
     replica::database db;
@@ -244,6 +252,32 @@ TEST_F(file_keeper_test, many_small_files_are_asked_for_together) {
     for (const file_root& one : all) {
         EXPECT_EQ(edge.copies.kept(one), std::vector{backup.self});
     }
+}
+
+TEST_F(file_keeper_test, a_device_that_is_silent_does_not_hold_up_the_others) {
+    backup.silent = device(9);
+    for (std::uint8_t n = 0; n < 200; ++n) {
+        ASSERT_TRUE(in.run(backup.keeper.on_keep(
+            device(9), true, {}, {*file_root::from_bytes(bytes(file_root::size, n)), 100, {}})));
+    }
+    bring(100, {});
+}
+
+/// One is being noted while that comes; a look at what the backup holds is written first.
+TEST_F(file_keeper_test, what_was_noted_late_is_not_written_over_what_is_known_since) {
+    const file_root small = add(10), large = add(200'000);
+    edge.copies.on_peer(backup.self);
+    in.settle();
+    ASSERT_TRUE(edge.copies.kept(large).empty()) << "more than the backup keeps";
+    in.advance(std::chrono::minutes(2));  // it is asked for everything again
+    edge.tasks.spawn("kept", edge.copies.on_kept(backup.self, {small, {}}));
+    edge.tasks.spawn("kept", edge.copies.on_kept(backup.self, {large, {}}));
+    edge.copies.on_peer(backup.self);
+    in.settle();
+    EXPECT_TRUE(edge.copies.kept(large).empty());
+    bytes key = to_bytes(large.view());
+    key.insert(key.end(), backup.self.value.begin(), backup.self.value.end());
+    EXPECT_EQ(codec::decode<bool>(**in.run(edge.db.get(replica::record_kind::file, key))), false);
 }
 
 TEST_F(file_keeper_test, what_the_disk_lost_is_offered_again) {

@@ -26,9 +26,21 @@ private:
 /// Devices that have the file, and do with their answers what a test says.
 class holders final : public file_mediator {
 public:
-    explicit holders(file_store& from) : from_(from) {}
+    holders(const environment& env, file_store& from) : env_(env), from_(from) {}
     task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) override {
         ++asked[to];
+        if (type == wire::message_type::small_files && refused > 0) {
+            --refused;
+            co_return fail(errc::busy, "too much at once");
+        }
+        const struct one_more {
+            std::size_t& count;
+            ~one_more() { --count; }
+        } until_answered{++open_[to]};
+        most_open[to] = std::max(most_open[to], open_[to]);
+        if (takes > duration::zero()) {
+            co_await sleep_for(env_, takes);
+        }
         bytes answer = co_await honest(type, payload);
         if (spoils) {
             co_return spoils(to, type, std::move(answer));
@@ -38,6 +50,10 @@ public:
     std::function<result<bytes>(device_id, wire::message_type, bytes)> spoils;
     std::map<device_id, std::size_t> asked;
     std::size_t most_at_once = 0;  // files
+    int refused = 0;               // questions, before it takes any time
+    duration takes{};
+    std::map<device_id, std::size_t> most_open;  // questions
+    std::function<void(const std::vector<file_root>&)> seen;  // what one asks for
 
 private:
     task<bytes> honest(wire::message_type type, bytes payload) {
@@ -54,6 +70,9 @@ private:
         if (type == wire::message_type::small_files) {
             auto some = codec::decode<wire::small_files>(payload)->roots;
             most_at_once = std::max(most_at_once, some.size());
+            if (seen) {
+                seen(some);
+            }
             auto parts =
                 co_await from_.single_leaves(std::move(some), wire::limits::small_files_bytes);
             co_return codec::encode(wire::small_files_reply{std::move(parts)});
@@ -62,7 +81,9 @@ private:
         const auto leaf = co_await from_.leaf(one.root, one.index);
         co_return codec::encode(wire::file_leaf_reply{leaf.value_or(bytes())});
     }
+    const environment& env_;
     file_store& from_;
+    std::map<device_id, std::size_t> open_;
 };
 
 class file_transfer_test : public testing::Test {
@@ -82,7 +103,7 @@ protected:
     database their_db{in.env, their_store}, my_db{in.env, my_store};
     file_store theirs{in.env, their_db}, mine{in.env, my_db};
     file_transfer transfer{in.env, mine};
-    holders others{theirs};
+    holders others{in.env, theirs};
     stored_file made;
     std::uint64_t progress = 0;
 };
@@ -115,6 +136,21 @@ TEST_F(file_transfer_test, a_file_of_one_part_takes_one_question) {
     }
 }
 
+/// Its record was damaged, and it was set aside with that.
+TEST_F(file_transfer_test, what_is_here_as_a_part_is_not_asked_for) {
+    content all(10'000);
+    made = *in.run(theirs.import(all));
+    ASSERT_TRUE(fetch({device(1)}));
+    others.asked.clear();
+    my_store.held[{record_kind::file, to_bytes(made.root.view())}] = {0xff};
+    ASSERT_EQ(in.run(mine.verify(made.root)), false);
+    ASSERT_FALSE(is_here());
+    ASSERT_TRUE(fetch({}));
+    EXPECT_TRUE(is_here());
+    EXPECT_TRUE(others.asked.empty());
+    EXPECT_EQ(progress, 10'000U);
+}
+
 class small_files_test : public file_transfer_test {
 protected:
     small_files_test() {
@@ -135,7 +171,11 @@ protected:
         return come;
     }
     task<void> fetch_one(stored_file what, std::vector<device_id> sources, std::size_t& come) {
-        const auto done = co_await transfer.fetch(what.root, what.size, std::move(sources), others,
+        return fetch_one(std::move(what), std::move(sources), come, others);
+    }
+    task<void> fetch_one(stored_file what, std::vector<device_id> sources, std::size_t& come,
+                         file_mediator& by) {
+        const auto done = co_await transfer.fetch(what.root, what.size, std::move(sources), by,
                                                   [](std::uint64_t) {});
         come += done ? 1 : 0;
         if (!done) {
@@ -243,6 +283,114 @@ TEST_F(small_files_test, whoever_is_given_up_does_not_hold_up_the_others) {
     EXPECT_EQ(come, files.size() / 2);
     EXPECT_LT(gone, files.size() / 2);
     EXPECT_EQ(fetch_all({device(1)}), files.size());
+}
+
+TEST_F(small_files_test, nothing_is_asked_in_the_name_of_those_who_have_gone) {
+    std::size_t come = 0;
+    std::vector<std::unique_ptr<task_scope>> tasks;
+    std::map<file_root, task_scope*> of;
+    for (const stored_file& one : files) {
+        tasks.push_back(std::make_unique<task_scope>(in.env, "test"));
+        of[one.root] = tasks.back().get();
+    }
+    std::size_t gone = 0;
+    others.seen = [&](const std::vector<file_root>& asked) {
+        if (gone == 0) {
+            gone = asked.size();
+            for (auto one = asked.rbegin(); one != asked.rend(); ++one) {
+                of[*one]->request_stop();  // whoever asks comes last
+            }
+        }
+    };
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        tasks[i]->spawn("fetch", fetch_one(files[i], {device(1)}, come));
+    }
+    in.settle();
+    EXPECT_GT(gone, 2U);
+    EXPECT_EQ(come, files.size() - gone);
+    for (const auto& one : tasks) {
+        one->request_stop();
+        in.run(one->join());
+    }
+}
+
+TEST_F(small_files_test, a_device_that_is_silent_holds_up_a_file_once) {
+    others.takes = std::chrono::seconds(30);
+    others.spoils = [&](device_id, wire::message_type, bytes) -> result<bytes> {
+        return fail(errc::timed_out, "silence");
+    };
+    const instant before = in.time.now();
+    EXPECT_EQ(fetch_all({device(1)}), 0U);
+    EXPECT_LE(in.time.now() - before, std::chrono::seconds(31));
+    others.takes = {};
+    others.spoils = [&](device_id to, wire::message_type, bytes answer) -> result<bytes> {
+        return to == device(1) ? fail(errc::timed_out, "silence") : result<bytes>(answer);
+    };
+    others.asked.clear();
+    EXPECT_EQ(fetch_all({device(1), device(2)}), files.size());
+    EXPECT_EQ(others.asked[device(1)], 0U) << "it was silent just now";
+}
+
+TEST_F(small_files_test, sources_share_the_work) {
+    others.takes = std::chrono::milliseconds(50);
+    EXPECT_EQ(fetch_all({device(1), device(2), device(3)}), files.size());
+    for (const int n : {1, 2, 3}) {
+        EXPECT_GT(others.asked[device(static_cast<std::uint8_t>(n))], 5U);
+    }
+}
+
+TEST_F(small_files_test, what_was_refused_at_once_is_no_measure_of_answers) {
+    others.takes = std::chrono::milliseconds(100);
+    others.refused = 1;
+    EXPECT_GT(fetch_all({device(1)}), files.size() / 2);
+    EXPECT_GT(others.most_open[device(1)], 4U);
+}
+
+TEST_F(small_files_test, what_a_line_was_like_once_is_forgotten) {
+    others.takes = std::chrono::milliseconds(10);
+    EXPECT_EQ(fetch_all({device(1)}), files.size());
+    for (const stored_file& one : files) {
+        ASSERT_TRUE(in.run(mine.erase(one.root)));
+    }
+    others.most_open.clear();
+    others.takes = std::chrono::milliseconds(200);
+    EXPECT_EQ(fetch_all({device(1)}), files.size());
+    EXPECT_GT(others.most_open[device(1)], 4U);
+}
+
+/// Asks others as long as the file is not paused.
+class pausing final : public file_mediator {
+public:
+    pausing(holders& all, const bool& paused) : all_(all), paused_(paused) {}
+    task<result<bytes>> ask(device_id to, wire::message_type type, bytes payload) override {
+        co_return co_await all_.ask(to, type, std::move(payload));
+    }
+    file_mediator& for_all() noexcept override { return all_; }
+    std::optional<error> unwanted() const override {
+        return paused_ ? std::optional(error(errc::busy, "it is paused")) : std::nullopt;
+    }
+
+private:
+    holders& all_;
+    const bool& paused_;
+};
+
+TEST_F(small_files_test, what_is_paused_meanwhile_is_not_asked_for) {
+    bool paused = false, never = false;
+    pausing some(others, paused), rest(others, never);
+    const file_root last = files.back().root;
+    std::size_t asked = 0, come = 0;
+    others.seen = [&](const std::vector<file_root>& roots) {
+        paused = true;
+        asked += static_cast<std::size_t>(std::ranges::count(roots, last));
+    };
+    task_scope tasks(in.env, "test");
+    for (const stored_file& one : files) {
+        tasks.spawn("fetch", fetch_one(one, {device(1)}, come, one.root == last ? some : rest));
+    }
+    in.run(tasks.join());
+    EXPECT_EQ(asked, 0U);
+    EXPECT_EQ(come, files.size() - 1);
 }
 
 TEST_F(file_transfer_test, a_device_that_lies_or_fails_is_left_out) {
