@@ -42,55 +42,118 @@ private:
     std::string path_;
 };
 
-/// The store's records with what a simulation needs around them: SQLite's random numbers from a
-/// seed, and no answers from SQLite's own memory to a process that was killed.
+/// What a simulation needs around each call of a store: SQLite's random numbers from a seed, and no
+/// answers from SQLite's own memory to a process that was killed.
+class simulated_calls {
+public:
+    simulated_calls(const disk_view& view, std::uint64_t seed) : view_(view), seed_(seed) {}
+
+    result<void> alive() const {
+        return done(view_.revoked() ? EIO : 0, "use the store in", disk::home);
+    }
+    template <class Work>
+    auto read(const Work& work) const {
+        return alive().and_then(work);
+    }
+    template <class Work>
+    auto write(const Work& work) {
+        const seeded_sqlite seeded(static_cast<std::uint32_t>(++seed_) | 1U);
+        return alive().and_then(work);
+    }
+
+private:
+    const disk_view& view_;
+    std::uint64_t seed_;
+};
+
 class simulated_records final : public storage::record_store {
 public:
-    simulated_records(storage::record_store& records, const disk_view& view, std::uint64_t seed)
-        : records_(records), view_(view), seed_(seed) {}
+    simulated_records(storage::record_store& records, simulated_calls& calls)
+        : records_(records), calls_(calls) {}
 
     result<std::optional<bytes>> get(storage::record_kind kind, byte_view key) override {
-        return alive().and_then([&] { return records_.get(kind, key); });
+        return calls_.read([&] { return records_.get(kind, key); });
     }
     result<void> scan(storage::record_kind kind, byte_view first, byte_view last,
                       const std::function<bool(byte_view, byte_view)>& visit) override {
-        return alive().and_then([&] { return records_.scan(kind, first, last, visit); });
+        return calls_.read([&] { return records_.scan(kind, first, last, visit); });
     }
     result<void> apply(const storage::batch& writes) override {
-        const seeded_sqlite seeded(static_cast<std::uint32_t>(++seed_) | 1U);
-        return alive().and_then([&] { return records_.apply(writes); });
-    }
-    result<void> alive() const {
-        return done(view_.revoked() ? EIO : 0, "use the store in", disk::home);
+        return calls_.write([&] { return records_.apply(writes); });
     }
 
 private:
     storage::record_store& records_;
-    const disk_view& view_;
-    std::uint64_t seed_;
+    simulated_calls& calls_;
+};
+
+/// Small blobs are rows, so that these calls come to SQLite, too.
+class simulated_blobs final : public storage::blob_store {
+public:
+    simulated_blobs(storage::blob_store& blobs, simulated_calls& calls)
+        : blobs_(blobs), calls_(calls) {}
+
+    result<std::uint64_t> open_part(const file_root& root) override {
+        return calls_.read([&] { return blobs_.open_part(root); });
+    }
+    result<void> write_part(const file_root& root, std::uint64_t offset, byte_view data) override {
+        return calls_.read([&] { return blobs_.write_part(root, offset, data); });
+    }
+    result<bytes> read_part(const file_root& root, std::uint64_t offset,
+                            std::size_t length) override {
+        return calls_.read([&] { return blobs_.read_part(root, offset, length); });
+    }
+    result<void> rename_part(const file_root& from, const file_root& to) override {
+        return calls_.read([&] { return blobs_.rename_part(from, to); });
+    }
+    result<void> finish(const file_root& root) override {
+        return calls_.write([&] { return blobs_.finish(root); });
+    }
+    result<std::optional<std::uint64_t>> length(const file_root& root) override {
+        return calls_.read([&] { return blobs_.length(root); });
+    }
+    result<bytes> read(const file_root& root, std::uint64_t offset, std::size_t length) override {
+        return calls_.read([&] { return blobs_.read(root, offset, length); });
+    }
+    result<void> remove(const file_root& root) override {
+        return calls_.write([&] { return blobs_.remove(root); });
+    }
+    result<void> set_aside(const file_root& root,
+                           const std::vector<storage::blob_piece>& damaged) override {
+        return calls_.write([&] { return blobs_.set_aside(root, damaged); });
+    }
+
+private:
+    storage::blob_store& blobs_;
+    simulated_calls& calls_;
 };
 
 class simulated_store final : public storage::store {
 public:
     simulated_store(std::unique_ptr<storage::store> opened, const disk_view& view,
                     std::uint64_t seed)
-        : opened_(std::move(opened)), records_(opened_->records(), view, seed) {}
+        : opened_(std::move(opened)),
+          calls_(view, seed),
+          records_(opened_->records(), calls_),
+          blobs_(opened_->blobs(), calls_) {}
 
     storage::record_store& records() noexcept override { return records_; }
-    storage::blob_store& blobs() noexcept override { return opened_->blobs(); }
+    storage::blob_store& blobs() noexcept override { return blobs_; }
     result<storage::check_report> check() override {
-        return records_.alive().and_then([&] { return opened_->check(); });
+        return calls_.read([&] { return opened_->check(); });
     }
     result<storage::measures> measure() override {
-        return records_.alive().and_then([&] { return opened_->measure(); });
+        return calls_.read([&] { return opened_->measure(); });
     }
     result<std::unique_ptr<storage::backup>> back_up(const std::string& file) override {
-        return records_.alive().and_then([&] { return opened_->back_up(file); });
+        return calls_.read([&] { return opened_->back_up(file); });
     }
 
 private:
     std::unique_ptr<storage::store> opened_;
+    simulated_calls calls_;
     simulated_records records_;
+    simulated_blobs blobs_;
 };
 
 }  // namespace

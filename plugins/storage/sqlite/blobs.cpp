@@ -216,7 +216,8 @@ result<void> file_blobs::publish(const file_root& root) {
     return make_folder(folder_of(root))
         .and_then([&] { return files_.rename(part_path(root), blob_path(root)); })
         .and_then([&] { return files_.sync_directory(folder_of(root)); })
-        .and_then([&] { return files_.sync_directory(parts_); });
+        .and_then([&] { return files_.sync_directory(parts_); })
+        .map([&] { doubles_.erase(root); });
 }
 
 /// What is left of a file is a good copy, or is found damaged and set aside; it is tried again with
