@@ -90,7 +90,8 @@ result<void> may_upload(const call& one, user_id as, event_id which, const node:
     const auto there = find_file(one, as, which, label);
     if (there && !replace) {
         return fail(errc::already_exists,
-                    "the event has a file called \"" + name + "\" already: PUT replaces it");
+                    "the event has a file called \"" + name +
+                        "\" already: an update replaces it (PUT; calboxctl files update)");
     }
     if (!there && (replace || there.error().code != errc::not_found)) {
         return fail(there.error());
