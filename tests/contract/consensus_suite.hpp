@@ -17,16 +17,6 @@ inline event_id event_of(std::uint32_t n) {
     return event;
 }
 
-/// How many of `all` seeds are played. The sanitizers look at how the code reaches memory, for which
-/// a few do, and take twenty times as long.
-constexpr std::uint64_t seeds(std::uint64_t all) {
-#if __has_feature(address_sanitizer)
-    return all / 5;
-#else
-    return all;
-#endif
-}
-
 class consensus_suite : public testing::TestWithParam<std::string> {
 protected:
     consensus_world world(std::size_t devices, std::uint64_t seed = 1) {

@@ -92,7 +92,8 @@ class recovery_sessions : public testing::TestWithParam<std::string> {};
 TEST_P(recovery_sessions, none_of_many_random_ones_ends_wrong) {
     const auto strategy = host().recovery(GetParam(), "");
     ASSERT_TRUE(strategy) << strategy.error().message();
-    const std::uint64_t sessions = std::getenv("CALBOX_CHECK_RELEASE") != nullptr ? 100'000 : 2'000;
+    const std::uint64_t sessions =
+        std::getenv("CALBOX_CHECK_RELEASE") != nullptr ? 100'000 : seeds(2'000);
     std::uint64_t whole = 0;
     for (std::uint64_t seed = 1; seed <= sessions; ++seed) {
         test::seeded_random chance(seed);
