@@ -83,16 +83,15 @@ answer<std::size_t> reading_file::read(std::span<char> into) {
     return static_cast<std::size_t>(count);
 }
 
-answer<json> upload_file(context& with, const std::string& method, const std::string& event_path,
-                         const std::string& label, reading_file& file, const std::string& times) {
-    progress shown(with.world, with.out, label, file.size());
-    const request what{.method = method,
-                       .target = event_path + "/files/" + encode_segment(label) + times,
-                       .body = {},
-                       .content_type = "application/octet-stream",
-                       .headers = {}};
-    auto sent = with.api.upload(what, file.size(), [&](std::span<char> into) {
-        auto count = file.read(into);
+namespace {
+
+/// Shows how far it is. The document that comes back; an empty one where it is none.
+template <class Body>
+answer<json> send_counted(context& with, const std::string& label, Body& body,
+                          const request& what) {
+    progress shown(with.world, with.out, label, body.size());
+    const auto sent = with.api.upload(what, body.size(), [&](std::span<char> into) {
+        auto count = body.read(into);
         if (count) {
             shown.add(*count);
         }
@@ -103,6 +102,18 @@ answer<json> upload_file(context& with, const std::string& method, const std::st
     }
     auto document = json::parse(sent->body, nullptr, false);
     return document.is_object() ? document : json::object();
+}
+
+}  // namespace
+
+answer<json> upload_file(context& with, const std::string& method, const std::string& event_path,
+                         const std::string& label, reading_file& file, const std::string& times) {
+    return send_counted(with, label, file,
+                        {.method = method,
+                         .target = event_path + "/files/" + encode_segment(label) + times,
+                         .body = {},
+                         .content_type = "application/octet-stream",
+                         .headers = {}});
 }
 
 namespace {
@@ -175,24 +186,16 @@ answer<json> attach_files(context& with, const std::string& event_path,
     const std::string boundary =
         fmt::format("calbox-{:016x}{:016x}", with.world.chance(), with.world.chance());
     form body(files, boundary);
-    progress shown(with.world, with.out, fmt::format("{} files", files.size()), body.size());
-    const request what{.method = "POST",
-                       .target = event_path + "/files" + times,
-                       .body = {},
-                       .content_type = "multipart/form-data; boundary=" + boundary,
-                       .headers = {}};
-    auto sent = with.api.upload(what, body.size(), [&](std::span<char> into) {
-        auto count = body.read(into);
-        if (count) {
-            shown.add(*count);
-        }
-        return count;
-    });
+    const auto sent = send_counted(with, fmt::format("{} files", files.size()), body,
+                                   {.method = "POST",
+                                    .target = event_path + "/files" + times,
+                                    .body = {},
+                                    .content_type = "multipart/form-data; boundary=" + boundary,
+                                    .headers = {}});
     if (!sent) {
         return refuse(sent.error());
     }
-    const auto document = json::parse(sent->body, nullptr, false);
-    return list_of(document.is_object() ? document : json::object(), "files");
+    return list_of(*sent, "files");
 }
 
 }  // namespace calbox::ctl
