@@ -11,16 +11,12 @@
 
 #include "lab/policy/memory.hpp"
 #include "lab/policy/scenarios.hpp"
+#include "lab/sim/silent_logger.hpp"
 
 namespace {
 
 using namespace calbox;
 using namespace calbox::lab::policy;
-
-class silent final : public logger {
-public:
-    void write(log_level, std::string_view, std::string_view) noexcept override {}
-};
 
 using scenario = result<report> (*)(const trial&);
 const std::map<std::string, scenario> scenarios = {
@@ -73,7 +69,7 @@ int main(int count, char** arguments) {
         std::cerr << '\n';
         return 2;
     }
-    silent log;
+    lab::silent_logger log;
     plugins::plugin_host host({directory}, log);
     trial with{host};
     with.edges = static_cast<std::uint32_t>(std::stoul(words[0]));

@@ -8,6 +8,7 @@
 
 #include "lab/program/command.hpp"
 #include "lab/scenarios/render.hpp"
+#include "lab/sim/silent_logger.hpp"
 #include "plugins/directories_real.hpp"
 
 namespace calbox::lab {
@@ -37,14 +38,9 @@ struct wishes {
     bool as_json = false;
 };
 
-class no_log final : public logger {
-public:
-    void write(log_level, std::string_view, std::string_view) noexcept override {}
-};
-
 /// Nothing, or why one of the strategies cannot be had.
 std::optional<std::string> strategies_missing(const scenario_options& with) {
-    no_log nothing;
+    silent_logger nothing;
     plugins::plugin_host host(with.plugin_directories, nothing);
     const auto consensus = host.consensus(with.consensus, "");
     const auto discovery = host.discovery(with.discovery, "");

@@ -21,7 +21,7 @@ struct habits {
 };
 constexpr habits of_people{2 * 60, 6 * 60};        // laptops: on a quarter of the time
 constexpr habits of_backups{5 * 24 * 60, 4 * 60};  // servers: on 97 % of the time
-constexpr int guests = 3;
+constexpr int guests_each = 3;
 constexpr std::size_t file_bytes = 20'000;
 constexpr duration patience = 1min;  // that a returning guest has
 constexpr duration beat = 1min;
@@ -36,7 +36,7 @@ std::uint64_t exponential(seeded& chance, std::uint64_t mean) {
     return minutes;
 }
 
-struct machine {
+struct switched_device {
     device* it;
     habits has;
     person* user = nullptr;
@@ -59,7 +59,7 @@ public:
         for (int i = 1; i <= backups; ++i) {
             add(join_network(in_, fmt::format("Z{}", i), backup, *hub_), of_backups);
         }
-        for (int i = 0; i <= guests; ++i) {
+        for (int i = 0; i <= guests_each; ++i) {
             const std::string name = i == 0 ? "host" : fmt::format("guest-{}", i);
             device& its = join_network(in_, name, edge, *hub_);
             people_.push_back(std::make_unique<person>(its, name));
@@ -68,7 +68,7 @@ public:
         }
         in_.pass(1s);
         share();
-        for (machine& one : machines_) {
+        for (switched_device& one : machines_) {
             one.next = exponential(in_.chance, one.has.on_minutes);
         }
     }
@@ -76,7 +76,7 @@ public:
     void play(std::uint64_t hours) {
         const instant begun = in_.now();
         while (true) {
-            auto first = std::ranges::min_element(machines_, {}, &machine::next);
+            auto first = std::ranges::min_element(machines_, {}, &switched_device::next);
             if (first->next > hours * 60) {
                 return;
             }
@@ -92,13 +92,13 @@ public:
     const counted& found() const noexcept { return found_; }
 
 private:
-    machine& add(device& made, habits has) {
+    switched_device& add(device& made, habits has) {
         machines_.push_back({&made, has});
         return machines_.back();
     }
 
     /// Turns it on or off; how many minutes until the next time.
-    std::uint64_t switch_over(machine& one) {
+    std::uint64_t switch_over(switched_device& one) {
         if (one.it->up()) {
             one.it->stop();
             if (one.user != nullptr) {
@@ -120,7 +120,7 @@ private:
     /// The host makes an event with a file for everybody.
     void share() {
         std::vector<std::string> all;
-        for (int i = 1; i <= guests; ++i) {
+        for (int i = 1; i <= guests_each; ++i) {
             all.push_back(people_[static_cast<std::size_t>(i)]->name());
         }
         person& host = *people_.front();
@@ -158,7 +158,7 @@ private:
     world& in_;
     device* hub_ = nullptr;
     std::vector<std::unique_ptr<person>> people_;
-    std::vector<machine> machines_;
+    std::vector<switched_device> machines_;
     std::vector<event_id> shared_;
     std::map<const person*, std::size_t> gone_since_;  // how many there were when he left
     counted found_;

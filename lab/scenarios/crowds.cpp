@@ -8,6 +8,7 @@
 #include "lab/scenarios/render.hpp"
 #include "lab/scenarios/script.hpp"
 #include "lab/scenarios/table.hpp"
+#include "lab/sim/silent_logger.hpp"
 
 namespace calbox::lab {
 
@@ -15,11 +16,6 @@ namespace {
 
 constexpr std::uint64_t edges_usual = 10'000, edges_most = 1'000'000, edges_per_rendezvous = 100;
 constexpr std::uint32_t rendezvous_least = 4;
-
-class silent_log final : public logger {
-public:
-    void write(log_level, std::string_view, std::string_view) noexcept override {}
-};
 
 std::string goal_of(const policy::figure& one) {
     if (!one.wanted) {
@@ -48,7 +44,7 @@ void play_crowd(script& on, result<policy::report> (*how)(const policy::trial&),
                 const std::string& what, std::vector<int> proves) {
     std::optional<policy::report> came;
     on.step(what, std::move(proves), [&] {
-        silent_log nothing;
+        silent_logger nothing;
         plugins::plugin_host host(on.with().plugin_directories, nothing);
         policy::trial with{host};
         with.strategy.name = on.with().discovery;

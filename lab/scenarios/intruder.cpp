@@ -1,5 +1,6 @@
 #include "lab/scenarios/intruder.hpp"
 
+#include "lab/sim/silent_logger.hpp"
 #include "lab/world/worker.hpp"
 #include "net/framing.hpp"
 #include "node/parts.hpp"
@@ -11,11 +12,6 @@ namespace {
 
 constexpr duration answer_time = std::chrono::seconds(5);
 constexpr duration end_time = std::chrono::seconds(30);
-
-class no_log final : public logger {
-public:
-    void write(log_level, std::string_view, std::string_view) noexcept override {}
-};
 
 template <class Strategy>
 Strategy loaded_or_fail(result<Strategy> what) {
@@ -94,7 +90,7 @@ struct intruder::life {
     device_clock time;
     device_timers timers;
     sim_worker disk, compute;
-    no_log log;
+    silent_logger log;
     plugins::plugin_host plugins;
     plugins::loaded<discovery::strategy> finding;
     plugins::loaded<consensus::strategy> locking;

@@ -1,4 +1,5 @@
 #include "lab/scenarios/script.hpp"
+#include "lab/sim/silent_logger.hpp"
 
 #include <algorithm>
 
@@ -10,13 +11,8 @@ constexpr std::size_t log_shown = 20;
 constexpr std::size_t log_kept = 2'000;
 constexpr std::string_view log_follows = "; the log ends:";
 
-class silent_log final : public logger {
-public:
-    void write(log_level, std::string_view, std::string_view) noexcept override {}
-};
-
 consensus::traits claims_of(const scenario_options& with) {
-    silent_log nothing;
+    silent_logger nothing;
     plugins::plugin_host host(with.plugin_directories, nothing);
     const auto loaded = host.consensus(with.consensus, "");
     if (!loaded) {

@@ -6,13 +6,13 @@
 
 namespace calbox::lab {
 namespace {
-constexpr node_id root = 1;
+constexpr node_id root_node = 1;
 }
 
-name_tree::name_tree() { directories_[root]; }
+name_tree::name_tree() { directories_[root_node]; }
 
 std::optional<node_id> name_tree::find(const std::string& path) const {
-    node_id at = root;
+    node_id at = root_node;
     std::size_t from = 1;
     while (from < path.size()) {
         const std::size_t to = std::min(path.find('/', from), path.size());
@@ -148,8 +148,8 @@ void name_tree::power_cut(random& chance) {
 
 /// Directories whose own making was lost, and what was in them.
 void name_tree::drop_unreachable() {
-    std::set<node_id> reached{root};
-    std::vector<node_id> open{root};
+    std::set<node_id> reached{root_node};
+    std::vector<node_id> open{root_node};
     while (!open.empty()) {
         const node_id at = open.back();
         open.pop_back();
@@ -191,7 +191,7 @@ std::set<node_id> name_tree::known() const {
 
 std::map<std::string, node_id> name_tree::paths() const {
     std::map<std::string, node_id> found;
-    std::vector<std::pair<std::string, node_id>> open{{"", root}};
+    std::vector<std::pair<std::string, node_id>> open{{"", root_node}};
     while (!open.empty()) {
         const auto [path, at] = open.back();
         open.pop_back();

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lab/sim/etcd_server.hpp"
+#include "lab/sim/silent_logger.hpp"
 #include "lab/world/worker.hpp"
 #include "lab/world/world.hpp"
 
@@ -11,11 +12,6 @@ namespace {
 
 constexpr std::string_view port = ":2379";
 constexpr duration end_time = std::chrono::seconds(5);
-
-class silent_log final : public logger {
-public:
-    void write(log_level, std::string_view, std::string_view) noexcept override {}
-};
 
 }  // namespace
 
@@ -36,7 +32,7 @@ struct engine::machine {
     device_clock time;
     device_timers timers;
     sim_worker disk, compute;
-    silent_log log;
+    silent_logger log;
     std::unique_ptr<line_card> card;
     environment env;
     etcd_server server;
