@@ -43,6 +43,10 @@ using length_sink = std::function<void(std::optional<std::uint64_t>)>;
 /// Takes bytes of an answer; a problem ends the download.
 using byte_sink = std::function<answer<void>(std::string_view)>;
 
+/// A stream of GET /v1/watch that is silent for longer is broken: the daemon sends a comment every
+/// 15 s.
+constexpr std::chrono::seconds watch_silence{45};
+
 /// For the first byte of what may have to come from far away first: the daemon has the deadlines
 /// for that.
 constexpr std::chrono::minutes patience_for_files{30};

@@ -202,10 +202,10 @@ answer<void> restore_account(context& with) {
     return {};
 }
 
-const option password_stdin{.name = "password-stdin",
-                            .brief = {},
-                            .value = {},
-                            .help = "read passwords from the lines of standard input"};
+const option passwords_stdin{.name = "password-stdin",
+                             .brief = {},
+                             .value = {},
+                             .help = "read passwords from the lines of standard input"};
 
 }  // namespace
 
@@ -214,7 +214,7 @@ std::vector<command> account_commands() {
         {.path = "account export",
          .summary = "Writes a whole account to a file that another device restores",
          .arguments = {{.name = "FILE", .help = "a new file", .kind = word_kind::file}},
-         .options = {password_stdin,
+         .options = {passwords_stdin,
                      {.name = "force", .brief = {}, .value = {}, .help = "replace the file"}},
          .examples = {{"account export alice.calbox", "asks for a password, twice"},
                       {"account export alice.calbox --password-stdin < secret", "for scripts"}},
@@ -228,7 +228,7 @@ std::vector<command> account_commands() {
          .arguments = {{.name = "FILE",
                         .help = "what calboxctl account export wrote",
                         .kind = word_kind::file}},
-         .options = {password_stdin,
+         .options = {passwords_stdin,
                      {.name = "account-password",
                       .brief = {},
                       .value = {},
@@ -245,7 +245,7 @@ std::vector<command> account_commands() {
         {.path = "account password",
          .summary = "Changes your password",
          .arguments = {},
-         .options = {password_stdin},
+         .options = {passwords_stdin},
          .examples = {{"account password", "asks for the one until now, and twice for the new one"},
                       {"account password --password-stdin < both", "a line each, for scripts"}},
          .details =

@@ -9,9 +9,6 @@ namespace calbox::ctl {
 
 namespace {
 
-// The daemon sends a comment every 15 s.
-constexpr std::chrono::seconds watch_silence{45};
-
 answer<std::string> lock_target(const context& with) {
     const auto target = event_target(with.values.one("ID"));
     if (!target) {

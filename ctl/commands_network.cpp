@@ -34,7 +34,9 @@ answer<void> print_network(context& with, const answer<json>& found) {
     return {};
 }
 
-answer<void> show(context& with) { return print_network(with, with.api.get("/v1/network")); }
+answer<void> show_network(context& with) {
+    return print_network(with, with.api.get("/v1/network"));
+}
 
 answer<void> create(context& with) {
     const auto made = with.api.send_json("POST", "/v1/network", json::object());
@@ -151,7 +153,7 @@ std::vector<command> network_commands() {
          .options = {},
          .examples = {{"network show", "its id, registries and addresses"}},
          .details = {},
-         .run = show},
+         .run = show_network},
         {.path = "network create",
          .summary = "Founds a network on this device",
          .arguments = {},

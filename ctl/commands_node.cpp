@@ -10,8 +10,6 @@ namespace calbox::ctl {
 
 namespace {
 
-// The daemon sends a comment every 15 s.
-constexpr std::chrono::seconds watch_silence{45};
 constexpr std::chrono::milliseconds watch_pause_min{250};
 constexpr std::chrono::milliseconds watch_pause_max{5000};
 

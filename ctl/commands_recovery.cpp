@@ -56,7 +56,7 @@ answer<void> last(context& with) {
     return {};
 }
 
-answer<void> list(context& with) {
+answer<void> list_strategies(context& with) {
     return show_document(with, "/v1/recovery", [&](const json& found) {
         const auto used = text_of(found, "strategy");
         std::vector<std::vector<std::string>> rows;
@@ -99,7 +99,7 @@ std::vector<command> recovery_commands() {
          .options = {},
          .examples = {{"recovery list", "which one is in use"}},
          .details = {},
-         .run = list},
+         .run = list_strategies},
         {.path = "recovery use",
          .summary = "Chooses the strategy of the next exchange",
          .arguments = {{.name = "NAME", .help = "one of `recovery list`"}},

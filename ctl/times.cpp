@@ -67,7 +67,7 @@ std::string name_in_path(const std::string& path) {
     return name;
 }
 
-std::tm fields(wall reading) {
+std::tm calendar_fields(wall reading) {
     const std::time_t value = reading;
     std::tm made{};
     ::gmtime_r(&value, &made);
@@ -76,12 +76,12 @@ std::tm fields(wall reading) {
 
 std::string day_text(wall reading) {
     constexpr std::array names{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    return fmt::format("{} {}", names[static_cast<std::size_t>(fields(reading).tm_wday)],
+    return fmt::format("{} {}", names[static_cast<std::size_t>(calendar_fields(reading).tm_wday)],
                        wire_day(reading));
 }
 
 std::string clock_text(wall reading) {
-    const auto made = fields(reading);
+    const auto made = calendar_fields(reading);
     return fmt::format("{:02}:{:02}", made.tm_hour, made.tm_min);
 }
 
@@ -130,18 +130,18 @@ wall wall_at(moment when, const zone& where) {
 
 moment moment_of(wall reading, const zone& where) {
     const zone_switch switched(where.rules);
-    auto made = fields(reading);
+    auto made = calendar_fields(reading);
     made.tm_isdst = -1;
     return ::mktime(&made);
 }
 
 std::string wire_day(wall reading) {
-    const auto made = fields(reading);
+    const auto made = calendar_fields(reading);
     return fmt::format("{:04}-{:02}-{:02}", made.tm_year + 1900, made.tm_mon + 1, made.tm_mday);
 }
 
 std::string wire_time(wall reading) {
-    const auto made = fields(reading);
+    const auto made = calendar_fields(reading);
     return fmt::format("{}T{:02}:{:02}:{:02}", wire_day(reading), made.tm_hour, made.tm_min,
                        made.tm_sec);
 }
