@@ -27,7 +27,7 @@ constexpr std::string_view open_path = "/v1/events/{organizer}/{seq}/open";
 constexpr std::string_view file_path = "/v1/events/{organizer}/{seq}/files/{name}";
 
 /// docs/api.md as a table.
-constexpr std::array table = {
+constexpr std::array all_routes = {
     route{"GET", "/health", get_health},
     route{"GET", "/metrics", get_metrics},
     route{"GET", "/openapi.json", get_openapi},
@@ -164,7 +164,7 @@ struct choice {
 choice choose(std::string_view method, std::string_view path) {
     choice made;
     std::vector<std::string_view> parts;
-    for (const route& one : table) {
+    for (const route& one : all_routes) {
         if (!matches(one.path, path, parts)) {
             continue;
         }
@@ -213,7 +213,7 @@ std::string_view openapi_document() noexcept { return {openapi_bytes, sizeof ope
 
 std::vector<api::route_name> api::routes() {
     std::vector<route_name> all;
-    for (const route& one : table) {
+    for (const route& one : all_routes) {
         all.push_back({one.method, one.path});
     }
     return all;

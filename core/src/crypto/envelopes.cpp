@@ -10,7 +10,7 @@ namespace calbox::crypto {
 
 namespace {
 
-constexpr std::string_view domain = "calbox envelope 1";
+constexpr std::string_view envelope_domain = "calbox envelope 1";
 constexpr std::size_t padding = 256;
 using wrap_list = std::vector<std::pair<user_id, bytes>>;
 
@@ -66,7 +66,9 @@ result<void> check_limits(const envelope_header& header) {
 
 }  // namespace
 
-digest envelope_hash(const envelope& what) { return sha256({as_bytes(domain), what.header}); }
+digest envelope_hash(const envelope& what) {
+    return sha256({as_bytes(envelope_domain), what.header});
+}
 
 result<envelope> seal_envelope(envelope_header header,
                                const std::vector<std::pair<user_id, bytes>>& box_keys,
@@ -98,7 +100,7 @@ result<envelope> seal_envelope(envelope_header header,
     header.wraps_hash = sha256(byte_view(out.wraps));
     header.body_hash = sha256(byte_view(out.body));
     out.header = codec::encode(header);
-    out.signature = device.sign(domain, out.header);
+    out.signature = device.sign(envelope_domain, out.header);
     if (out.header.size() + out.wraps.size() + out.body.size() > wire::limits::envelope_bytes) {
         return fail(errc::too_large,
                     "the event with its participants is larger than an envelope may be");
@@ -139,7 +141,7 @@ result<envelope_header> verify_envelope(const envelope& what) {
     if (!verify_author(header->by)) {
         return fail(errc::mismatch, "an envelope whose author does not certify himself");
     }
-    if (!verify(header->by.device_key, domain, what.header, what.signature)) {
+    if (!verify(header->by.device_key, envelope_domain, what.header, what.signature)) {
         return fail(errc::mismatch, "an envelope whose signature is wrong");
     }
     // A put that lacks its author is how a guest leaves: the event store checks that he took part

@@ -448,12 +448,12 @@ void exchange_initiator::decode(const device_id& from, peer& whom, open_question
         ask_held(from, {}, std::move(shape), depth, effects);
         return;
     }
-    question more;
-    more.kind = question_kind::symbols;
-    more.key = bytes(key_.begin(), key_.end());
-    more.from = static_cast<std::uint32_t>(has);
-    more.to = static_cast<std::uint32_t>(wanted);
-    ask(from, std::move(more), depth, effects);
+    question further;
+    further.kind = question_kind::symbols;
+    further.key = bytes(key_.begin(), key_.end());
+    further.from = static_cast<std::uint32_t>(has);
+    further.to = static_cast<std::uint32_t>(wanted);
+    ask(from, std::move(further), depth, effects);
 }
 
 void exchange_initiator::on(const peer_lost& what, const view& mine, context,
