@@ -85,7 +85,8 @@ result<void> check_recurrence(const std::string& rule) {
 result<void> check_file(const attachment& file) {
     if (!is_file_label(file.name)) {
         return fail(errc::invalid_argument,
-                    "not a file name: it must be 1 to 255 bytes without '/' or control characters");
+                    "not a file name: it must be 1 to 255 bytes without '/', '\\' or control "
+                    "characters");
     }
     const std::string what = "the file \"" + file.name + "\"";
     if (file.size > wire::limits::file_bytes) {

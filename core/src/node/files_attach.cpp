@@ -106,7 +106,8 @@ result<void> files_service::may_come(const opened_event& to, const user_id& as,
     }
     if (!model::is_file_label(label.name)) {
         return fail(errc::invalid_argument,
-                    "not a file name: it must be 1 to 255 bytes without '/' or control characters");
+                    "not a file name: it must be 1 to 255 bytes without '/', '\\' or control "
+                    "characters");
     }
     const auto there = find(to, label);
     if (terms.replace && !there) {
