@@ -4,6 +4,7 @@
 #include "crypto/files.hpp"
 #include "crypto/passwords.hpp"
 #include "node/archive_service.hpp"
+#include "replica/single_part.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -14,7 +15,8 @@ tl::unexpected<error> damaged_archive() {
     return fail(errc::malformed, "the archive is damaged: nothing of it was restored");
 }
 
-constexpr std::size_t versions_most = std::size_t{1} << 30;  // bytes, in memory
+constexpr std::size_t versions_most = std::size_t{1} << 30;   // bytes, in memory
+constexpr std::size_t small_together = std::size_t{1} << 20;  // of small files, in one batch
 
 }  // namespace
 
@@ -44,6 +46,8 @@ private:
     task<result<void>> begin_file(archived_file what);
     task<result<void>> take_hashes(bytes some);
     task<result<void>> take_leaf(bytes sealed);
+    task<result<void>> put_leaf(std::uint64_t index, bytes sealed);
+    task<result<void>> write_small();
     struct arriving {
         archived_file what;
         std::vector<digest> hashes;
@@ -55,6 +59,8 @@ private:
     held_files& held_;
     std::optional<arriving> file_;
     std::map<file_root, std::uint64_t> made_;
+    replica::batch later_;     // whole files of one part
+    std::size_t waiting_ = 0;  // their bytes
     std::map<event_id, replica::restored_event> events_;
     std::map<event_id, std::vector<std::pair<replica::verified_envelope, replica::history_record>>>
         earlier_;
@@ -122,6 +128,9 @@ task<result<void>> archive_service::restoring::take_hashes(bytes some) {
     if (!cleared) {
         co_return cleared;
     }
+    if (leaves == 1) {
+        co_return result<void>();  // its only part is written with those of others
+    }
     made_.emplace(what.root, what.size);
     const auto opened = co_await held_.store().resume(what.root, what.size, file_->hashes);
     co_return opened.map([](const std::vector<bool>&) {});
@@ -135,8 +144,7 @@ task<result<void>> archive_service::restoring::take_leaf(bytes sealed) {
     }
     const std::uint64_t index = file_->next++;
     if (!file_->here) {
-        auto written = co_await held_.store().put_leaf(file_->what.root, index, std::move(sealed),
-                                                       file_->hashes[index]);
+        auto written = co_await put_leaf(index, std::move(sealed));
         if (!written) {
             co_return written;
         }
@@ -146,10 +154,39 @@ task<result<void>> archive_service::restoring::take_leaf(bytes sealed) {
     }
     ++files_;
     const arriving whole = std::move(*std::exchange(file_, std::nullopt));
-    if (whole.here) {
+    if (whole.here || leaves == 1) {
         co_return result<void>();
     }
     co_return co_await held_.store().finish(whole.what.root, whole.what.size, whole.hashes);
+}
+
+/// Durable on return, unless it is all of its file: then it is with write_small().
+task<result<void>> archive_service::restoring::put_leaf(std::uint64_t index, bytes sealed) {
+    const archived_file& what = file_->what;
+    if (file_->hashes.size() > 1) {
+        co_return co_await held_.store().put_leaf(what.root, index, std::move(sealed),
+                                                  file_->hashes[index]);
+    }
+    if (sealed.size() != crypto::sealed_file_bytes(what.size)) {
+        co_return damaged_archive();
+    }
+    if (!made_.emplace(what.root, what.size).second) {
+        co_return result<void>();  // an archive that has it twice
+    }
+    waiting_ += sealed.size();
+    replica::add_single(later_, what.root, what.size, std::move(sealed), file_->hashes[index]);
+    if (waiting_ < small_together) {
+        co_return result<void>();
+    }
+    co_return co_await write_small();
+}
+
+task<result<void>> archive_service::restoring::write_small() {
+    if (later_.empty()) {
+        co_return result<void>();
+    }
+    waiting_ = 0;
+    co_return co_await held_.store().write(std::exchange(later_, {}));
 }
 
 task<result<void>> archive_service::restoring::take(archive_frame frame) {
@@ -187,7 +224,13 @@ task<result<void>> archive_service::restoring::take(archive_frame frame) {
     ended = frame.end.value_or(false);
     const bool complete = !file_ && count_ == about->events && count_earlier_ == about->versions &&
                           files_ == about->files;
-    co_return ended && !complete ? result<void>(damaged_archive()) : result<void>();
+    if (!ended) {
+        co_return result<void>();
+    }
+    if (!complete) {
+        co_return damaged_archive();
+    }
+    co_return co_await write_small();
 }
 
 result<std::vector<replica::restored_event>> archive_service::restoring::events() const {

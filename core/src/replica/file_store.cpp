@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replica/single_part.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::replica {
@@ -42,6 +43,8 @@ bytes flat(const std::vector<digest>& hashes) {
     return out;
 }
 
+}  // namespace
+
 void add_single(batch& writes, const file_root& root, std::uint64_t size, bytes sealed,
                 const digest& hash) {
     static_assert(crypto::leaf_sealed_bytes <= storage::small_blob_bytes);
@@ -49,8 +52,6 @@ void add_single(batch& writes, const file_root& root, std::uint64_t size, bytes 
                codec::encode(file_record{size, flat({hash})}));
     writes.put_blob(root, std::move(sealed));
 }
-
-}  // namespace
 
 task<result<stored_file>> file_store::import(byte_source& from) {
     batch later;

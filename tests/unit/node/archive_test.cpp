@@ -22,6 +22,55 @@ struct bytes_archive final : archive_sink {
     std::uint64_t expected = 0;
 };
 
+/// Counts what is written, each of which waits for the disk once.
+class counted_store final : public storage::store, private storage::record_store {
+public:
+    explicit counted_store(std::unique_ptr<storage::store> under) : under_(std::move(under)) {}
+    std::size_t batches = 0, batches_with_files = 0;
+
+    storage::record_store& records() noexcept override { return *this; }
+    storage::blob_store& blobs() noexcept override { return under_->blobs(); }
+    result<storage::check_report> check() override { return under_->check(); }
+    result<storage::measures> measure() override { return under_->measure(); }
+    result<std::unique_ptr<storage::backup>> back_up(const std::string& file) override {
+        return under_->back_up(file);
+    }
+
+private:
+    result<std::optional<bytes>> get(storage::record_kind kind, byte_view key) override {
+        return under_->records().get(kind, key);
+    }
+    result<void> scan(storage::record_kind kind, byte_view first, byte_view last,
+                      const std::function<bool(byte_view, byte_view)>& visit) override {
+        return under_->records().scan(kind, first, last, visit);
+    }
+    result<void> apply(const storage::batch& writes) override {
+        ++batches;
+        batches_with_files += writes.blobs.empty() ? 0U : 1U;
+        return under_->records().apply(writes);
+    }
+
+    std::unique_ptr<storage::store> under_;
+};
+
+/// Files "0", "1" and so on.
+class numbered_files final : public file_sequence {
+public:
+    numbered_files(std::size_t count, std::size_t size) : count_(count), size_(size) {}
+    task<result<std::optional<new_file>>> next() override {
+        if (at_ == count_) {
+            co_return std::nullopt;
+        }
+        now_.emplace(bytes(size_, static_cast<std::uint8_t>(at_)));
+        co_return new_file{file_label(std::to_string(at_++)), "", &*now_};
+    }
+
+private:
+    const std::size_t count_, size_;
+    std::size_t at_ = 0;
+    std::optional<test::bytes_source> now_;
+};
+
 class archive : public testing::TestWithParam<std::string> {
 protected:
     archive() : net(1, GetParam()), hub(net.add_hub()) {
@@ -74,6 +123,19 @@ protected:
         with.roles =
             wire::role::edge | wire::role::registry | wire::role::rendezvous | wire::role::backup;
         return net.add(name, std::move(with));
+    }
+    /// Starts it again, upon a store that counts.
+    counted_store& counting(test::test_network::device& at) {
+        net.stop(at);
+        auto store = std::make_unique<counted_store>(must(at.storing->open(at.directory)));
+        counted_store& counted = *store;
+        at.store = std::move(store);
+        at.running = std::make_unique<node>(
+            net.env, counted, chosen<discovery::strategy>{*at.finding, "random", "1.0", ""},
+            chosen<consensus::strategy>{*at.locking, net.consensus, "1.0.0", ""},
+            chosen<recovery::strategy>{*at.recovering, "naive", "1.0", ""}, at.settings);
+        must(net.run(at.running->start()));
+        return counted;
     }
     static std::size_t rows(test::test_network::device& at, storage::record_kind kind) {
         std::size_t count = 0;
@@ -184,6 +246,30 @@ TEST_P(archive, goes_to_the_backups_of_the_new_network) {
     net.until([&] { return rows(keeper, storage::record_kind::history) > 0; });
 }
 
+TEST_P(archive, small_files_come_back_in_batches) {
+    const auto own = create(*alice, "Photos");
+    constexpr std::size_t files = 300, size = 10'000;
+    numbered_files from(files, size);
+    must(net.run(alice->api().file.attach_all(alice->me(), own.id, from)));
+    attach(own.id, "long", bytes(100'000, 7));
+    const auto file = save();
+    auto& fresh = elsewhere();
+    counted_store& store = counting(fresh);
+    const auto before = store.batches;
+    EXPECT_EQ(must(restore(fresh, file, {password, {}})).files, files + 1);
+    EXPECT_EQ(store.batches_with_files, files * size / (1U << 20) + 1);
+    EXPECT_LT(store.batches - before, 50U);
+    fresh.users.push_back(alice->me());
+    EXPECT_EQ(file_of(fresh, own.id, "299"), bytes(size, static_cast<std::uint8_t>(299)));
+    net.stop(fresh);
+    net.start(fresh);
+    for (std::size_t n = 0; n < files; n += 37) {
+        EXPECT_EQ(file_of(fresh, own.id, std::to_string(n)),
+                  bytes(size, static_cast<std::uint8_t>(n)));
+    }
+    EXPECT_EQ(file_of(fresh, own.id, "long"), bytes(100'000, 7));
+}
+
 class damaged_archive : public archive {
 protected:
     void expect_nothing(test::test_network::device& at) {
@@ -203,6 +289,8 @@ INSTANTIATE_TEST_SUITE_P(strategies, damaged_archive, testing::Values("naive"),
 TEST_P(damaged_archive, is_refused_and_leaves_nothing) {
     const auto own = create(*alice, "Dentist");
     attach(own.id, "plan.pdf", bytes(100'000, 7));
+    attach(own.id, "note.txt", bytes(1'000, 7));
+    attach(own.id, "empty.txt", {});
     const auto file = save();
     auto& fresh = elsewhere();
     EXPECT_EQ(restore(fresh, file, {"another long password", {}}).error().code, errc::unauthorised);
