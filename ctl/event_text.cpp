@@ -67,21 +67,23 @@ std::size_t backups_among(const std::vector<std::string>& places) {
                       [](const std::string& one) { return one.starts_with("backup"); }));
 }
 
-/// "2 of 2 backups", or nothing where there is none.
-std::string backups_text(const json& of) {
-    const auto stored = backups_among(texts_of(of, "stored_on"));
+/// "2 of 2 backups and 3 devices", `more` of them beside those that are named; nothing where there
+/// are none.
+std::string copies_text(const json& of, std::size_t more = 0) {
+    const auto places = texts_of(of, "stored_on");
+    const auto stored = backups_among(places);
     const auto all = stored + backups_among(texts_of(of, "owed"));
-    return all == 0 ? std::string() : fmt::format("{} of {} backups", stored, all);
+    const auto devices = places.size() - stored + more;
+    const auto backups = all == 0 ? "" : fmt::format("{} of {} backups", stored, all);
+    return devices == 0 ? backups
+                        : fmt::format("{}{}{} device{}", backups, all == 0 ? "" : " and ", devices,
+                                      devices == 1 ? "" : "s");
 }
 
 /// "2 of 2 backups and 3 devices (backup ab12cd34, backup 99ff0011, bob, bob)"
 std::string stored_text(const json& event) {
-    const auto places = texts_of(event, "stored_on");
-    const auto devices = places.size() - backups_among(places) + 1;  // this one
-    const auto backups = backups_text(event);
-    return fmt::format("{}{}{} device{}{}", backups, backups.empty() ? "" : " and ", devices,
-                       devices == 1 ? "" : "s",
-                       places.empty() ? "" : " (" + clean_list(event, "stored_on") + ")");
+    const auto places = clean_list(event, "stored_on");
+    return copies_text(event, 1) + (places.empty() ? "" : " (" + places + ")");  // this one, too
 }
 
 /// "bob (accepted), carol"
@@ -102,10 +104,10 @@ std::string held_text(const json& file) {
     const auto held = clean_text(file, "held");
     const auto fetched = number_of(file, "fetched");
     const auto size = number_of(file, "size");
-    const auto backups = backups_text(file);
+    const auto copies = copies_text(file);
     return (held == "fetching" && size > 0 ? fmt::format("fetching, {} %", fetched * 100 / size)
                                            : held) +
-           (backups.empty() ? "" : ", on " + backups);
+           (copies.empty() ? "" : ", on " + copies);
 }
 
 }  // namespace

@@ -121,7 +121,7 @@ try {
   await check_accessibility(bob.page, 'the table with categories')
 
   // What another daemon lists twice is drawn twice, and stops nothing.
-  const file = { recurrence_id: '', name: 'twice.txt', size: 1, type: 'text/plain', root: '00', added_by: 'bob', added: `${day}T00:00:00Z`, held: 'here', fetched: 1, stored_on: [] }
+  const file = { recurrence_id: '', name: 'twice.txt', size: 1, type: 'text/plain', root: '00', added_by: 'bob', added: `${day}T00:00:00Z`, held: 'here', fetched: 1, stored_on: [], owed: [] }
   await bob.page.route('**/v1/events', async (route) => {
     const response = await route.fetch(), json = await response.json()
     for (const one of json.events) if (one.title === 'Run') Object.assign(one, { files: [file, file], declined: ['carol', 'carol'], participants: ['bob', 'bob'] })

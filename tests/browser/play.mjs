@@ -73,6 +73,9 @@ try {
   await alice.page.getByRole('button', { name: 'Save' }).click()
   await alice.page.getByText('Event modified').waitFor()
   await bob.page.locator('dialog').getByText('Room 3').waitFor()
+  // Of both it is said how many have them: the file, now that he has it, too, and the event.
+  await alice.page.locator('dialog').getByText(/ on 1 of 1 backups and 2 devices$/).waitFor()
+  await bob.page.locator('dialog').getByText(/ On \d of 1 backups and 2 devices, also with /).waitFor()
   await bob.page.getByText('Cannot be modified now').waitFor({ state: 'detached' })
 
   // History, and an earlier version back.

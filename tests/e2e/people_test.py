@@ -119,6 +119,31 @@ def no_backup(world: World) -> None:
     expect(alice.event(event)["stored_on"] == ["bob"], f"stored on {alice.event(event)['stored_on']}")
 
 
+def files_count_devices(world: World) -> None:
+    """Whoever has fetched a file counts as a copy at everybody who takes part, in the words that events have; over a restart, too."""
+    hub = world.hub()
+    alice = world.edge("alice", hub).person("alice").register()
+    bob = world.edge("bob", hub).person("bob").register()
+    event = alice.add_event("Slides", "2031-06-04 10:00+60m", ["bob"], [world.file("slides.bin", 100_000)])
+    bob.wait_event(event)
+
+    def says(person, text: str) -> None:
+        wait_until(lambda: text in person.do("files", "list", event), f"{person.name}'s calboxctl says {text!r}")
+
+    says(alice, "here, on 1 of 1 backups and 1 device\t")
+    # What a backup has it tells whoever has offered it: for him only the devices are sure.
+    says(bob, " backups and 1 device\t")
+    bob.get_file(event, "slides.bin", world.path / "copy.bin")
+    says(bob, " backups and 2 devices\t")
+    says(alice, "here, on 1 of 1 backups and 2 devices\t")
+    expect(alice.ask("files", "list", event)["files"][0]["stored_on"][-1] == "bob", "Bob is not named")
+    expect("1 of 1 backups and 2 devices" in alice.do("events", "show", event), "the event is counted in other words")
+    bob.daemon.terminate()
+    alice.daemon.terminate()
+    alice.daemon.start()
+    says(alice, "here, on 1 of 1 backups and 2 devices\t")
+
+
 def removed_guest(world: World) -> None:
     """Whoever is taken off an event sees it no more, and nothing of its later versions; the others go on."""
     hub = world.hub()
@@ -245,4 +270,4 @@ def open_events(world: World) -> None:
 
 
 if __name__ == "__main__":
-    harness.main(several_users, just_registered, bob_was_away, no_backup, removed_guest, guest_declines, conflicts_are_shown, busy_times, open_events)
+    harness.main(several_users, just_registered, bob_was_away, no_backup, files_count_devices, removed_guest, guest_declines, conflicts_are_shown, busy_times, open_events)

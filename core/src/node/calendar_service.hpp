@@ -93,7 +93,6 @@ private:
     task<result<std::vector<user_id>>> participants_of(user_id as, std::vector<std::string> names);
     task<result<void>> commit(replica::change what, edit_terms terms);
     task<result<void>> commit_without_lock(replica::change what);
-    std::string device_label(const device_id& device, const envelope_header& of) const;
 
     const environment& env_;
     replica::replicator& replica_;

@@ -6,6 +6,7 @@
 #include "model/categories.hpp"
 #include "model/recurrence.hpp"
 #include "node/calendar_service.hpp"
+#include "node/device_label.hpp"
 #include "node/overlaps.hpp"
 
 namespace calbox::node {
@@ -62,24 +63,6 @@ bool is_within(const opened_event& event, const event_query& query) {
     return !made.occurrences.empty() || !made.complete;  // rather too many than one lost
 }
 
-std::string calendar_service::device_label(const device_id& device,
-                                           const envelope_header& of) const {
-    std::vector<user_id> all = of.participants;
-    all.push_back(of.event.organizer);
-    for (const user_id& user : all) {
-        const user_info* const known = people_.users().known(user);
-        for (const author& one : known != nullptr ? known->devices : std::vector<author>()) {
-            if (crypto::device_of(one.device_key) == device) {
-                // Which of his devices matters to somebody with several.
-                return known->devices.size() == 1
-                           ? known->card.name
-                           : known->card.name + ", device " + std::to_string(one.number.value);
-            }
-        }
-    }
-    return "backup " + device.hex().substr(0, 8);
-}
-
 event_view calendar_service::view_of(const opened_event& opened,
                                      std::vector<std::string> conflicts) const {
     event_view view;
@@ -105,7 +88,7 @@ event_view calendar_service::view_of(const opened_event& opened,
     if (view.state == event_state::no_quorum) {
         view.lacks.emplace().needed = lacks->needed;
         for (const device_id& device : lacks->missing) {
-            view.lacks->missing.push_back(device_label(device, opened.header));
+            view.lacks->missing.push_back(device_label(people_.users(), device, opened.header));
         }
     }
     view.utc = opened.utc;
@@ -121,7 +104,7 @@ event_view calendar_service::view_of(const opened_event& opened,
     const auto owed = replica_.owed(view.id);
     for (const device_id& device : replica_.recipients_of(opened.header)) {
         auto& where = std::ranges::count(owed, device) > 0 ? view.owed : view.stored_on;
-        where.push_back(device_label(device, opened.header));
+        where.push_back(device_label(people_.users(), device, opened.header));
     }
     return view;
 }

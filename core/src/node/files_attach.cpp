@@ -296,11 +296,11 @@ task<result<std::vector<file_view>>> files_service::name(arriving all, result<vo
             needs_.on_backup(backup);  // who else needs them is known now
         }
     }
-    std::vector<file_view> views;
+    std::vector<model::attachment> some;
     for (const arrived& one : all.files) {
-        views.push_back(view_of(one.what));
+        some.push_back(one.what);
     }
-    co_return views;
+    co_return views_of(all.as, all.which, some);
 }
 
 task<void> files_service::drop(const arriving& all) {

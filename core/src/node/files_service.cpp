@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "node/device_label.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -30,8 +31,8 @@ file_label label_of(const model::attachment& what) {
 
 files_service::files_service(const environment& env, replica::replicator& replica,
                              opened_events& opened, set_operations& sets, people& who,
-                             held_files& held, file_copies& copies, own_needs& needs,
-                             files_mediator& mediator)
+                             held_files& held, file_copies& copies, const file_holders& holders,
+                             own_needs& needs, files_mediator& mediator)
     : env_(env),
       replica_(replica),
       opened_(opened),
@@ -39,11 +40,31 @@ files_service::files_service(const environment& env, replica::replicator& replic
       people_(who),
       held_(held),
       copies_(copies),
+      holders_(holders),
       needs_(needs),
       mediator_(mediator),
       tasks_(env, "files") {}
 
-file_view files_service::view_of(const model::attachment& what) const {
+file_view files_service::view_of(const user_id& as, const event_id& which,
+                                 const model::attachment& what) const {
+    return std::move(views_of(as, which, {what}).front());
+}
+
+std::vector<file_view> files_service::views_of(const user_id& as, const event_id& which,
+                                               const std::vector<model::attachment>& some) const {
+    const auto opened = opened_.open(which, as);
+    const opened_event* const in = opened ? *opened : nullptr;
+    const sources devices = in == nullptr ? sources() : replica_.recipients_of(in->header);
+    std::vector<file_view> views;
+    for (const model::attachment& what : some) {
+        views.push_back(view_of(what, in, devices));
+    }
+    return views;
+}
+
+/// `devices` of those who take part, in order; without the event there are none.
+file_view files_service::view_of(const model::attachment& what, const opened_event* in,
+                                 const sources& devices) const {
     file_view view;
     view.what = what;
     const bool here = held_.has(what.root);
@@ -59,6 +80,11 @@ file_view files_service::view_of(const model::attachment& what) const {
     }
     for (const device_id& device : copies_.kept(what.root)) {
         view.stored_on.push_back("backup " + device.hex().substr(0, 8));
+    }
+    for (const device_id& device : holders_.of(what.root)) {
+        if (std::ranges::binary_search(devices, device)) {
+            view.stored_on.push_back(device_label(people_.users(), device, in->header));
+        }
     }
     for (const device_id& device : copies_.lacking(what.root)) {
         view.owed.push_back("backup " + device.hex().substr(0, 8));
@@ -96,11 +122,7 @@ result<std::vector<file_view>> files_service::list(user_id as, event_id which) c
     if (!opened) {
         return fail(opened.error());
     }
-    std::vector<file_view> views;
-    for (const model::attachment& file : (*opened)->content.files) {
-        views.push_back(view_of(file));
-    }
-    return views;
+    return views_of(as, which, (*opened)->content.files);
 }
 
 /// Who can be reached of those who take part in an event with one of these files; a file may be in
@@ -179,7 +201,7 @@ task<result<file_view>> files_service::fetch(user_id as, event_id which, file_la
     if (!fetched) {
         co_return fail(std::move(fetched.error()));
     }
-    co_return view_of(*what);
+    co_return view_of(as, which, *what);
 }
 
 task<result<void>> files_service::fetch_from(model::attachment what, sources from) {
@@ -268,10 +290,13 @@ task<result<std::vector<file_view>>> files_service::fetch_all(user_id as, event_
             co_await work->over.wait();
         }
     }
-    std::vector<file_view> views;
+    std::vector<model::attachment> all;
     for (const fetches::one& file : work->all) {
-        views.push_back(view_of(file.what));
-        views.back().problem = file.problem;
+        all.push_back(file.what);
+    }
+    auto views = views_of(as, which, all);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        views[i].problem = work->all[i].problem;
     }
     co_return views;
 }
@@ -307,7 +332,7 @@ task<result<file_view>> files_service::pause(user_id as, event_id which, file_la
     if (!paused) {
         co_return fail(std::move(paused.error()));
     }
-    co_return view_of(*what);
+    co_return view_of(as, which, *what);
 }
 
 task<result<file_view>> files_service::resume(user_id as, event_id which, file_label label) {
@@ -322,7 +347,7 @@ task<result<file_view>> files_service::resume(user_id as, event_id which, file_l
     if (!held_.has(what->root) && coming_.insert(what->root).second) {
         tasks_.spawn("resume", bring(as, which, *what));
     }
-    co_return view_of(*what);
+    co_return view_of(as, which, *what);
 }
 
 task<void> files_service::bring(user_id as, event_id which, model::attachment what) {

@@ -334,6 +334,9 @@ task<result<void>> node_parts::load_services() {
     if (auto loaded = co_await copies->load(); !loaded) {
         co_return loaded;
     }
+    if (auto loaded = co_await holding->load(); !loaded) {
+        co_return loaded;
+    }
     if (auto loaded = co_await opened->load(); !loaded) {
         co_return loaded;
     }
@@ -493,6 +496,7 @@ void node_parts::request_stop() noexcept {
         asks->request_stop();
         files->request_stop();
         copies->request_stop();
+        holding->request_stop();
         needs->request_stop();
         backed->request_stop();
         keeper->request_stop();
@@ -526,6 +530,7 @@ task<void> node_parts::join() {
         co_await asks->join();
         co_await files->join();
         co_await copies->join();
+        co_await holding->join();
         co_await needs->join();
         co_await backed->join();
         co_await keeper->join();

@@ -6,7 +6,11 @@ namespace calbox::node {
 
 void node_parts::make_file_services() {
     shelf.emplace(env, db, links->for_files());
-    shelf->changed = [this](const file_root& root, bool here) { holds_object(root, here); };
+    shelf->changed = [this](const file_root& root, bool here) {
+        holds_object(root, here);
+        holding->changed(root);
+    };
+    holding.emplace(env, db, holding_parts());
     backed.emplace(env, db, replica->events(), links->for_files());
     replica->unsure = [this](const event_id& which) { return backed->unsure(which); };
     backed->give = [this](device_id to, std::vector<event_id> which) {
@@ -27,7 +31,7 @@ void node_parts::make_file_services() {
         return plays(wire::role::backup) ? kept_for->is_waiting(root) : needs->is_over(root);
     };
     copies->met = [this](const device_id& backup) { needs->on_backup(backup); };
-    files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, *needs,
+    files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, *holding, *needs,
                   links->for_files());
 }
 
@@ -62,6 +66,28 @@ own_needs::parts node_parts::needs_parts() {
         with.unneeded_kept};
 }
 
+file_holders::parts node_parts::holding_parts() {
+    const auto shared = [this](const std::optional<std::set<event_id>>& of) {
+        std::vector<file_holders::shared_files> all;
+        for (const account_view& user : accounts->signed_in()) {
+            std::vector<const opened_event*> these;
+            for (const event_id& which : of.value_or(std::set<event_id>())) {
+                if (const auto one = opened->open(which, user.id)) {
+                    these.push_back(*one);
+                }
+            }
+            for (const opened_event* const one : of ? these : opened->with_files(user.id)) {
+                all.push_back({{}, replica->recipients_of(one->header)});
+                for (const model::attachment& file : one->content.files) {
+                    all.back().files.push_back(file.root);
+                }
+            }
+        }
+        return all;
+    };
+    return {*shelf, links->for_files(), shared, plays(wire::role::backup)};
+}
+
 task<result<bytes>> node_parts::tell_needs_to(device_id backup, wire::file_needs what) {
     if (backup != me.self()) {
         co_return co_await links->for_files().ask(backup, wire::message_type::file_needs,
@@ -77,6 +103,9 @@ task<result<bytes>> node_parts::tell_needs_to(device_id backup, wire::file_needs
 /// This device's users say what they need no more; a backup erases what nobody needs.
 task<void> node_parts::clean_files() {
     co_await needs->clean();
+    if (!accounts->signed_in().empty()) {
+        holding->clean();
+    }
     const auto erased = co_await kept_for->sweep();
     if (!erased) {
         env.log.write(log_level::warn, "files",

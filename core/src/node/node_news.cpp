@@ -102,6 +102,7 @@ void node_parts::came(const net::peer& who) {
         replica->on_peer(who.device, true);
         joining->look();
         copies->on_peer(who.device);
+        holding->on_peer(who.device);
         backed->on_peer(who.device);
         keeper->on_peer(who.device);
         take_the_place(where);
@@ -211,6 +212,7 @@ void node_parts::user_changed(const account_view& who, bool in) {
     opening->look_anew();
     joining->look();
     needs->users_changed();
+    holding->users_changed();
     connections->announce_users();
     edge->renew();
     change what;

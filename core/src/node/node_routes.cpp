@@ -186,6 +186,7 @@ void node_parts::add_routes() {
             [this](const peer& from, wire::holds what) { return on_holds(from, std::move(what)); });
     taken(std::type_identity<wire::file_kept>(), message_type::file_kept,
           [this](const peer& from, wire::file_kept what) {
+              holding->on_kept(from.device, what);
               return copies->on_kept(from.device, what);
           });
 }

@@ -82,6 +82,7 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     const auto content = last == nullptr ? std::nullopt : std::optional(last->content);
     opened->forget(now.event);
     needs->look(now);
+    holding->look(now.event);
     locks->event_changed(now);
     if (const auto held = replica->events().all().find(now.event);
         held != replica->events().all().end()) {

@@ -16,6 +16,7 @@
 #include "node/enrolment.hpp"
 #include "node/event_copies.hpp"
 #include "node/exchange_service.hpp"
+#include "node/file_holders.hpp"
 #include "node/file_keeper.hpp"
 #include "node/files_service.hpp"
 #include "node/fingerprints.hpp"
@@ -167,8 +168,9 @@ public:
     std::optional<held_files> shelf;
     std::optional<event_copies> backed;
     std::optional<file_copies> copies;
-    std::optional<kept_needs> kept_for;  // of files, where this is a backup
-    std::optional<own_needs> needs;  // and of its users
+    std::optional<file_holders> holding;  // devices of people
+    std::optional<kept_needs> kept_for;   // of files, where this is a backup
+    std::optional<own_needs> needs;       // and of its users
     std::optional<file_keeper> keeper;
     std::optional<files_service> files;
     std::optional<branch_service> branches;
@@ -259,6 +261,7 @@ private:
     /// What the service about busy times is given of the others.
     free_busy_service::parts busy_parts();
     own_needs::parts needs_parts();
+    file_holders::parts holding_parts();
     task<result<bytes>> tell_needs_to(device_id backup, wire::file_needs what);
     task<void> clean_files();
     /// And those about open events.

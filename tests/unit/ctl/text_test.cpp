@@ -203,14 +203,27 @@ TEST(event_text, says_how_an_event_stands_in_the_words_of_every_view) {
     event["files"] = {{{"name", "a.txt"},
                        {"size", 1},
                        {"held", "here"},
-                       {"stored_on", {"this device", "backup ab12"}},
-                       {"owed", {"backup cd34"}}}};
+                       {"stored_on", {"this device", "backup ab12", "bob"}},
+                       {"owed", {"backup cd34"}}},
+                      {{"name", "b.txt"},
+                       {"size", 1},
+                       {"held", "elsewhere"},
+                       {"stored_on", {"backup ab12"}},
+                       {"owed", json::array()}},
+                      {{"name", "c.txt"},
+                       {"size", 1},
+                       {"held", "here"},
+                       {"stored_on", {"this device"}},
+                       {"owed", json::array()}}};
     EXPECT_NE(shown(event, utc)
                   .find("stored on      1 of 2 backups and 3 devices (backup ab12, bob, "
                         "bob)\n"),
               std::string::npos)
         << shown(event, utc);
-    EXPECT_NE(shown(event, utc).find("here, on 1 of 2 backups\n"), std::string::npos);
+    for (const std::string copies : {"here, on 1 of 2 backups and 2 devices",
+                                     "elsewhere, on 1 of 1 backups", "here, on 1 device"}) {
+        EXPECT_NE(shown(event, utc).find(copies + "\n"), std::string::npos) << copies;
+    }
     event["state"] = "behind";
     EXPECT_NE(shown(event, utc).find("state          catching up\n"), std::string::npos);
 }

@@ -13,21 +13,22 @@ using test::must;
 using test::test_network;
 
 timestamp hour(std::int64_t of_day) { return {1'777'766'400'000 + of_day * 3'600'000}; }
-user_id user(std::uint8_t n) { return *user_id::from_bytes(bytes(20, n)); }
+user_id person(std::uint8_t n) { return *user_id::from_bytes(bytes(20, n)); }
 
 /// A service of bob's device, whose friend alice is, among others that are not real.
 class free_busy_service_test : public ::testing::Test {
 protected:
     free_busy_service_test() {
         with.named = [](std::vector<std::string>) -> task<result<std::vector<user_id>>> {
-            co_return std::vector{user(2)};
+            co_return std::vector{person(2)};
         };
         with.name_of = [](const user_id& who) {
-            return std::string(who == user(1) ? "alice" : "bob");
+            return std::string(who == person(1) ? "alice" : "bob");
         };
-        with.is_here = [](const user_id& who) { return who == user(2); };
+        with.is_here = [](const user_id& who) { return who == person(2); };
         with.befriended = [](user_id one, user_id other) -> task<bool> {
-            co_return (one == user(1) && other == user(2)) || (one == user(2) && other == user(1));
+            co_return (one == person(1) && other == person(2)) ||
+                (one == person(2) && other == person(1));
         };
         with.events_of = [this](const user_id&, const model::interval&) {
             std::vector<const opened_event*> all;
@@ -56,12 +57,12 @@ protected:
     using hours = std::vector<std::pair<std::int64_t, std::int64_t>>;
     static std::int64_t hour_of(timestamp at) { return (at.ms - hour(0).ms) / 3'600'000; }
     result<wire::free_busy_reply> ask_bob(const wire::free_busy& what,
-                                          std::vector<user_id> users = {user(1)}) {
+                                          std::vector<user_id> users = {person(1)}) {
         return world.run(free_busy_service(world.env, with).on_ask(std::move(users), what));
     }
     hours told(std::int64_t from, std::int64_t to) {
         hours all;
-        for (const auto& one : must(ask_bob({user(2), user(1), hour(from), hour(to)})).busy) {
+        for (const auto& one : must(ask_bob({person(2), person(1), hour(from), hour(to)})).busy) {
             all.emplace_back(hour_of(one.start), hour_of(one.end));
         }
         return all;
@@ -70,7 +71,7 @@ protected:
     busy_view ask(std::int64_t from, std::int64_t to) {
         with.is_here = [](const user_id&) { return false; };
         return must(world.run(
-            free_busy_service(world.env, with).ask(user(1), "bob", {hour(from), hour(to)})));
+            free_busy_service(world.env, with).ask(person(1), "bob", {hour(from), hour(to)})));
     }
     static device_id device(std::uint8_t n) { return *device_id::from_bytes(bytes(32, n)); }
 
@@ -94,23 +95,24 @@ TEST_F(free_busy_service_test, tells_times_joined_and_cut_to_the_range_and_nothi
     EXPECT_EQ(told(12, 14), hours{});
     events[3].content.answers["bob"] = model::participation::declined;
     EXPECT_EQ(told(13, 18), hours{});
-    const auto reply = must(ask_bob({user(2), user(1), hour(0), hour(24)}));
+    const auto reply = must(ask_bob({person(2), person(1), hour(0), hour(24)}));
     const auto sent = codec::encode(reply);
     EXPECT_EQ(std::string(as_text(sent)).find("secret"), std::string::npos);
 }
 
 TEST_F(free_busy_service_test, tells_accepted_friends_alone_and_not_when_told_not_to) {
     takes(8, 10);
-    const wire::free_busy what{user(2), user(1), hour(0), hour(24)};
+    const wire::free_busy what{person(2), person(1), hour(0), hour(24)};
     EXPECT_TRUE(ask_bob(what));
     const auto refused = [&](const wire::free_busy& asked, std::vector<user_id> users) {
         return ask_bob(asked, std::move(users)).error().code == errc::forbidden;
     };
-    EXPECT_TRUE(refused({user(2), user(3), hour(0), hour(24)}, {user(3)})) << "a stranger";
-    EXPECT_TRUE(refused(what, {user(3)})) << "somebody in the name of a friend";
-    EXPECT_TRUE(refused({user(1), user(2), hour(0), hour(24)}, {user(2)})) << "not of this device";
+    EXPECT_TRUE(refused({person(2), person(3), hour(0), hour(24)}, {person(3)})) << "a stranger";
+    EXPECT_TRUE(refused(what, {person(3)})) << "somebody in the name of a friend";
+    EXPECT_TRUE(refused({person(1), person(2), hour(0), hour(24)}, {person(2)}))
+        << "not of this device";
     with.tells = false;
-    EXPECT_TRUE(refused(what, {user(1)}));
+    EXPECT_TRUE(refused(what, {person(1)}));
     with.tells = true;
     caught_up = false;
     EXPECT_EQ(ask_bob(what).error().code, errc::not_caught_up);
@@ -118,7 +120,7 @@ TEST_F(free_busy_service_test, tells_accepted_friends_alone_and_not_when_told_no
 
 TEST_F(free_busy_service_test, bounds_what_is_asked_and_what_is_told) {
     const auto code = [&](std::int64_t from, std::int64_t to) {
-        return ask_bob({user(2), user(1), hour(from), hour(to)}).error().code;
+        return ask_bob({person(2), person(1), hour(from), hour(to)}).error().code;
     };
     EXPECT_EQ(code(5, 5), errc::invalid_argument);
     EXPECT_EQ(code(0, 24 * 62 + 1), errc::too_large);

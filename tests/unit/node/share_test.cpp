@@ -255,6 +255,61 @@ TEST_P(share, many_files_come_with_one_version_or_none_does) {
     EXPECT_EQ(version(), before + 1);
 }
 
+TEST_P(share, a_file_counts_the_devices_that_have_it) {
+    two_people all(GetParam());
+    auto& [net, hub, alice, bob] = all;
+    auto& second = net.add_edge("second", hub, GetParam().how);
+    second.sign_in("bob", false);
+    const auto made = all.share("slides");
+    test::bytes_source from(pattern(1'000));
+    must(net.run(alice.api().file.attach(alice.me(), made.id, "a.bin", "", from, false)));
+    using places = std::vector<std::string>;
+    const auto on = [&](test_network::device& at) {
+        const auto files = at.api().file.list(at.me(), made.id);
+        places people;
+        for (const std::string& one :
+             files && !files->empty() ? files->front().stored_on : places()) {
+            if (!one.starts_with("backup")) {
+                people.push_back(one);
+            }
+        }
+        std::ranges::sort(people);
+        return people;
+    };
+    net.until([&] { return on(bob) == places{"alice"} && on(second) == places{"alice"}; });
+    EXPECT_EQ(on(alice), places{"this device"});
+    must(net.run(bob.api().file.fetch(bob.me(), made.id, "a.bin")));
+    net.until([&] {
+        return on(bob) == places{"alice", "this device"} &&
+               on(alice) == places{"bob, device 1", "this device"};
+    });
+    // Another device of his need not have a session with that one.
+    must(net.run(second.api().file.fetch(second.me(), made.id, "a.bin")));
+    net.until([&] { return on(alice) == places{"bob, device 1", "bob, device 2", "this device"}; });
+    net.stop(second);
+    net.stop(alice);
+    net.start(alice);
+    EXPECT_EQ(on(alice), (places{"bob, device 1", "bob, device 2", "this device"}))
+        << "it is known over a restart, though one of them is away";
+    // What a disk has lost is taken back.
+    const auto root = must(bob.api().file.list(bob.me(), made.id)).front().what.root;
+    net.until([&] { return bob.api().info.status().state == "connected"; });
+    must(bob.store->blobs().remove(root));
+    test::bytes_sink into;
+    EXPECT_FALSE(net.run(bob.api().file.read(bob.me(), made.id, "a.bin", 0, 0, into)));
+    net.until(
+        [&] {
+            return on(alice) == places{"bob, device 2", "this device"};
+        },
+        std::chrono::minutes(3));
+    EXPECT_EQ(on(bob).front(), "alice");
+    // Who takes part no more does not count, whatever he said.
+    node::event_draft alone;
+    alone.participants = std::vector<std::string>();
+    must(net.run(alice.api().events.modify(alice.me(), made.id, alone, std::nullopt)));
+    EXPECT_EQ(on(alice), places{"this device"});
+}
+
 TEST_P(share, a_file_that_the_disk_lost_is_fetched_again) {
     two_people all(GetParam());
     auto& [net, hub, alice, bob] = all;

@@ -8,7 +8,7 @@ export interface FileInfo {
   /** Of one time of a series alone; '' for a file of the whole event. */
   recurrence_id: string
   name: string; size: number; type: string; root: string; added_by: string; added: string
-  held: 'here' | 'fetching' | 'paused' | 'elsewhere'; fetched: number; stored_on: string[]
+  held: 'here' | 'fetching' | 'paused' | 'elsewhere'; fetched: number; stored_on: string[]; owed: string[]
 }
 export interface Times { start: string; end: string; zone: string; all_day: boolean; start_utc: string; end_utc: string }
 export interface CalEvent {

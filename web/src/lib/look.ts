@@ -22,5 +22,12 @@ export const deviceText = (device: string) => (device.length > 12 ? `${device.sl
 /** "deviceid" of "backup ab12…" and people's names, as one sentence. */
 export const listText = (names: string[]) => new Intl.ListFormat(navigator.language, { type: 'conjunction' }).format(names)
 
+/** "2 of 2 backups and 3 devices" of an event or a file, `more` of them beside those that are named. */
+export function copiesText(of: { stored_on: string[]; owed: string[] }, more = 0): string {
+  const backups = (places: string[]) => places.filter((one) => one.startsWith('backup')).length
+  const stored = backups(of.stored_on), all = stored + backups(of.owed), devices = of.stored_on.length - stored + more
+  return [all && `${stored} of ${all} backups`, devices && `${devices} device${devices === 1 ? '' : 's'}`].filter(Boolean).join(' and ') || 'no device'
+}
+
 /** What the daemon says, as a sentence. */
 export const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
