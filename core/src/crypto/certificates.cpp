@@ -214,8 +214,19 @@ result<bytes> make_self_signed_certificate(const signing_key& device, timestamp 
 }
 
 bytes certificate_key(byte_view certificate) {
-    const auto read = from_der(certificate);
-    return read ? key_in(read.get()) : bytes{};
+    // It is always the network's that is asked for, and OpenSSL takes long to read it.
+    thread_local std::map<digest, bytes> remembered;
+    const digest of = sha256(certificate);
+    auto found = remembered.find(of);
+    if (found == remembered.end()) {
+        constexpr std::size_t most = 256;  // a simulator has many networks
+        if (remembered.size() == most) {
+            remembered.clear();
+        }
+        const auto read = from_der(certificate);
+        found = remembered.emplace(of, read ? key_in(read.get()) : bytes{}).first;
+    }
+    return found->second;
 }
 
 network_id network_of_ca(byte_view ca_certificate_or_empty) {

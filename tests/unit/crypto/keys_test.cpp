@@ -94,6 +94,14 @@ TEST_F(keys_test, certificate_names_device_and_roles_for_its_days_in_its_network
     const auto read = inspect_certificate(changed, *ca_certificate, now);
     EXPECT_FALSE(read && read->of_network);
     EXPECT_FALSE(inspect_certificate(to_bytes("no certificate"), *ca_certificate, now).has_value());
+
+    for (int again = 0; again < 2; ++again) {
+        EXPECT_EQ(certificate_key(*ca_certificate), ca.public_key);
+        EXPECT_EQ(certificate_key(*other_ca), other.public_key);
+        EXPECT_EQ(certificate_key(*made), device.public_key);
+        EXPECT_TRUE(certificate_key(to_bytes("no certificate")).empty());
+        EXPECT_EQ(network_of_ca({}), network_id{});
+    }
 }
 
 TEST_F(keys_test, file_leaves_open_in_their_place_only) {
