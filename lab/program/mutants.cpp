@@ -39,6 +39,8 @@ nlohmann::ordered_json json_of(const std::vector<gate_row>& rows) {
                        {"consensus", row.of.consensus},
                        {"found", row.found_at != 0},
                        {"seeds", row.found_at},
+                       {"played", row.played},
+                       {"broken", row.broken},
                        {"by", row.by}});
     }
     return {{"faults", all}};
@@ -73,6 +75,9 @@ command mutants_command(CLI::App& into) {
         into.add_subcommand("mutants", "whether the random worlds find every known fault");
     parsed->add_option("NAME", what->names, "faults; all when none is named");
     parsed->add_option("--seeds", what->seeds, "one, or FIRST-LAST")->capture_default_str();
+    add_size_option(*parsed, what->with.within);
+    parsed->add_flag("--all", what->with.plays_all,
+                     "plays all seeds with each fault, and counts the worlds that it breaks");
     parsed->add_option("--plugins", what->plugins,
                        "directories with more strategies, looked into before the installed ones");
     parsed->add_option("--jobs", what->with.jobs, "processes at once")

@@ -88,6 +88,7 @@ command random_command(CLI::App& into) {
         ->add_option("--recovery", what->with.within.recovery,
                      "strategy: how a device learns what it missed")
         ->capture_default_str();
+    add_size_option(*parsed, what->with.within);
     parsed->add_option("--plugins", what->plugins,
                        "directories with more strategies, looked into before the installed ones");
     parsed->add_option("--jobs", what->with.jobs, "processes at once")

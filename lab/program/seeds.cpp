@@ -21,4 +21,17 @@ bool read_seeds(const std::string& text, campaign_settings& into) {
     return last.ec == std::errc() && last.ptr == end && into.first <= into.last;
 }
 
+void add_size_option(CLI::App& to, plan_limits& into) {
+    const auto set = [&into](const std::string& name) {
+        for (const auto one : {world_size::small, world_size::middle, world_size::large}) {
+            if (name == to_string(one)) {
+                into.size = one;
+            }
+        }
+    };
+    to.add_option_function<std::string>("--size", set, "how many devices and actions a world has")
+        ->check(CLI::IsMember({"small", "middle", "large"}))
+        ->default_str("large");
+}
+
 }  // namespace calbox::lab

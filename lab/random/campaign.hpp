@@ -18,6 +18,7 @@ struct campaign_settings {
     unsigned jobs = 1;
     unsigned failures_most = 5;  // then it stops
     bool shrinks = true;
+    bool plays_all = false;     // of the gate: does not stop at the first find
     std::string keep_in = ".";  // directory for the plans of failures
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <sstream>
 
 #include <calbox/mutant.hpp>
 
@@ -45,7 +46,19 @@ const std::vector<fault>& known_faults() {
     return all;
 }
 
+void gate_row::found(std::string_view sentence) {
+    ++broken;
+    if (found_at == 0) {
+        found_at = played;
+        by = sentence;
+    }
+}
+
 namespace {
+
+// Of each seed that a trial has played it says a line: this, or what was found.
+constexpr std::string_view held = "held";
+constexpr std::string_view end_of_seeds = "end";
 
 class trial {
 public:
@@ -61,16 +74,19 @@ public:
         }
         ::close(running_.from);
         ::waitpid(running_.process, nullptr, 0);
-        gate_row row{what_, 0, {}};
-        // A dot for each seed that was played; then what was found, or that nothing was.
-        const auto found = text.find(':');
-        const std::size_t begun = std::min(found, text.size());
-        if (found != std::string::npos) {
-            row.found_at = begun;
-            row.by = text.substr(found + 2);
-        } else if (text.empty() || text.back() != '!') {
-            row.found_at = begun;
-            row.by = "works: the process crashed";
+        gate_row row{what_, 0, {}, 0, 0};
+        std::istringstream lines(text);
+        bool ended = false;
+        for (std::string line; std::getline(lines, line) && !ended;) {
+            ended = line == end_of_seeds;
+            row.played += ended ? 0 : 1;
+            if (!ended && line != held) {
+                row.found(line);
+            }
+        }
+        if (!ended) {
+            ++row.played;
+            row.found("works: the process crashed");
         }
         return row;
     }
@@ -85,7 +101,8 @@ private:
     }
 
     void play(const campaign_settings& with, int to) const {
-        const auto say = [to](std::string_view text) {
+        const auto say = [to](const std::string& line) {
+            const std::string text = line + "\n";
             if (::write(to, text.data(), text.size()) < 0) {
                 ::_exit(1);
             }
@@ -94,19 +111,23 @@ private:
         set_mutant("fingerprints.off");  // they would make good what the fault has lost
         plan_limits within = with.within;
         within.consensus = what_.consensus;
+        bool found = false;
         for (const auto& alike : batches_of(with.first, with.last, within)) {
             batch worlds(alike, with.run);
-            for (auto line = worlds.next(); line; line = worlds.next()) {
-                say(".");
+            for (auto line = worlds.next(); line && !found; line = worlds.next()) {
                 const auto& violated = line->at("violations");
                 const auto seed = line->at("seed").get<std::uint64_t>();
-                if (!violated.empty() && holds_without(make_plan(seed, within), with.run)) {
-                    say(fmt::format(": seed {}, {}", seed, violated[0][1].get<std::string>()));
-                    return;
-                }
+                const bool counts =
+                    !violated.empty() && holds_without(make_plan(seed, within), with.run);
+                say(counts ? fmt::format("seed {}, {}", seed, violated[0][1].get<std::string>())
+                           : std::string(held));
+                found = counts && !with.plays_all;
+            }
+            if (found) {
+                break;
             }
         }
-        say("!");  // all were played, and nothing was found
+        say(std::string(end_of_seeds));
     }
 
     fault what_;
@@ -143,11 +164,12 @@ std::string text_of(const std::vector<gate_row>& rows) {
     for (const gate_row& row : rows) {
         width = std::max(width, row.of.name.size());
     }
-    std::string text = fmt::format("{:<{}}  seeds  found by\n", "fault", width);
+    std::string text = fmt::format("{:<{}}  seeds  broken  found by\n", "fault", width);
     for (const gate_row& row : rows) {
-        text += row.found_at == 0
-                    ? fmt::format("{:<{}}      -  nothing: {}\n", row.of.name, width, row.of.what)
-                    : fmt::format("{:<{}}  {:>5}  {}\n", row.of.name, width, row.found_at, row.by);
+        text += fmt::format("{:<{}}  {:>5}  {:>6}  {}\n", row.of.name, width,
+                            row.found_at == 0 ? "-" : std::to_string(row.found_at),
+                            fmt::format("{}/{}", row.broken, row.played),
+                            row.found_at == 0 ? "nothing: " + std::string(row.of.what) : row.by);
     }
     return text;
 }

@@ -22,11 +22,14 @@ const std::vector<fault>& known_faults();
 
 struct gate_row {
     fault of;
-    std::uint64_t found_at = 0;  // how many worlds were played until then; 0: not found
-    std::string by;              // the claim, and the sentence
+    std::uint64_t found_at = 0;             // how many worlds were played until then; 0: not found
+    std::string by;                         // the claim, and the sentence
+    std::uint64_t played = 0, broken = 0;   // worlds
+    void found(std::string_view sentence);  // in the one that was played last
 };
 
-/// Plays seeds with.first ... with.last for each fault, or for those named, until one is violated.
+/// Plays seeds with.first ... with.last for each fault, or for those named, until one is violated;
+/// or all of them, with.plays_all, and counts.
 std::vector<gate_row> run_gate(const campaign_settings& with,
                                const std::vector<std::string>& only = {});
 bool all_found(const std::vector<gate_row>& rows) noexcept;

@@ -42,19 +42,44 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 22> kind_names{{
 /// number of machines and people; the next have other keys, and with them another order of ids.
 constexpr std::uint64_t seeds_of_a_founding = 1'000;
 
+constexpr std::uint64_t all_invited = 0xffff;
+
 /// How often each kind is chosen, of the sum; what happens to disks only is chosen apart. A world
 /// has a temper: in some only people act, in some the machines fail, in some the network does.
 struct temper {
     std::string_view name;
+    unsigned in_dense;                 // how often it is drawn for a dense world; else all alike
     std::array<unsigned, 19> weights;  // in the order of `kind_names`, which go on
 };
 //                    cre chg rem att inv look kil pow stp sta mid spl one sil hea wor slo rat jmp
 constexpr std::array<temper, 5> tempers{{
-    {"calm", {{30, 45, 5, 10, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
-    {"crowded", {{5, 88, 2, 3, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
-    {"mortal", {{15, 38, 3, 5, 3, 0, 5, 4, 4, 14, 6, 0, 0, 0, 0, 0, 2, 1, 1}}},
-    {"torn", {{15, 42, 3, 5, 3, 0, 0, 0, 0, 0, 0, 7, 4, 3, 12, 4, 2, 0, 0}}},
-    {"everything", {{15, 38, 3, 5, 3, 0, 3, 2, 2, 10, 3, 4, 2, 1, 6, 1, 1, 1, 1}}},
+    {"calm", 1, {{30, 45, 5, 10, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {"crowded", 1, {{5, 88, 2, 3, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+    {"mortal", 2, {{15, 38, 3, 5, 3, 0, 5, 4, 4, 14, 6, 0, 0, 0, 0, 0, 2, 1, 1}}},
+    {"torn", 2, {{15, 42, 3, 5, 3, 0, 0, 0, 0, 0, 0, 7, 4, 3, 12, 4, 2, 0, 0}}},
+    {"everything", 2, {{15, 38, 3, 5, 3, 0, 3, 2, 2, 10, 3, 4, 2, 1, 6, 1, 1, 1, 1}}},
+}};
+
+/// At least, and so many more at most.
+struct range {
+    std::uint32_t least, more;
+    std::uint32_t drawn_by(seeded& chance) const noexcept {
+        return least + static_cast<std::uint32_t>(chance.below(more + 1));
+    }
+};
+
+/// In a dense world more goes wrong for each thing that people do, which more often is done at
+/// once, and about an event of all of them.
+struct dimensions {
+    std::string_view name;
+    range people, backups, rendezvous, actions;
+    bool dense;
+    unsigned loses_device_one_of;  // which costs as much as all else in a small world
+};
+constexpr std::array<dimensions, 3> sizes{{
+    {"small", {2, 1}, {1, 0}, {1, 0}, {6, 10}, true, 8},
+    {"middle", {2, 2}, {1, 1}, {1, 1}, {12, 18}, true, 4},
+    {"large", {2, 2}, {1, 1}, {1, 1}, {10, 70}, false, 4},
 }};
 
 template <class List>
@@ -69,6 +94,15 @@ std::size_t weighted(seeded& chance, const List& weights) {
         left -= weights[index++];
     }
     return index;
+}
+
+const temper& temper_of(const dimensions& size, seeded& chance) {
+    if (!size.dense) {
+        return tempers[static_cast<std::size_t>(chance.below(tempers.size()))];
+    }
+    std::array<unsigned, tempers.size()> weights{};
+    std::ranges::transform(tempers, weights.begin(), &temper::in_dense);
+    return tempers[weighted(chance, weights)];
 }
 
 std::uint64_t number_for(action_kind what, seeded& chance) {
@@ -116,6 +150,10 @@ std::string_view to_string(action_kind what) noexcept {
     return found == kind_names.end() ? "?" : found->second;
 }
 
+std::string_view to_string(world_size what) noexcept {
+    return sizes[static_cast<std::size_t>(what)].name;
+}
+
 plan make_plan(std::uint64_t seed, const plan_limits& within) {
     seeded chance(seed, "plan");
     plan made;
@@ -124,26 +162,37 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     made.consensus = within.consensus;
     made.discovery = within.discovery;
     made.recovery = within.recovery;
-    made.people = static_cast<std::uint32_t>(2 + chance.below(3));
-    made.backups = static_cast<std::uint32_t>(1 + chance.below(2));
-    made.rendezvous = static_cast<std::uint32_t>(1 + chance.below(2));
+    const dimensions& size = sizes[static_cast<std::size_t>(within.size)];
+    made.people = size.people.drawn_by(chance);
+    made.backups = size.backups.drawn_by(chance);
+    made.rendezvous = size.rendezvous.drawn_by(chance);
     made.latency_ms = static_cast<std::uint32_t>(1 + chance.below(60));
     made.jitter_ms = static_cast<std::uint32_t>(chance.below(20));
     made.lost_per_mille = chance.below(3) == 0 ? static_cast<std::uint32_t>(chance.below(50)) : 0;
-    const temper& mood = tempers[static_cast<std::size_t>(chance.below(tempers.size()))];
-    const std::uint64_t count = 10 + chance.below(within.actions_most - 9);
+    const temper& mood = temper_of(size, chance);
+    auto weights = mood.weights;
+    if (size.dense) {
+        const auto first_wrong = static_cast<std::size_t>(action_kind::kill);
+        for (std::size_t kind = first_wrong; kind < weights.size(); ++kind) {
+            weights[kind] *= 2;
+        }
+    }
+    const std::uint32_t count = size.actions.drawn_by(chance);
     // Some worlds are in a hurry: their people collide.
-    const std::uint64_t pause_ms = chance.below(3) == 0 ? 40 : 1'500;
+    const std::uint64_t pause_ms = chance.below(size.dense ? 2 : 3) == 0 ? 40 : 1'500;
     std::int64_t at = 0;
-    for (std::uint64_t i = 0; i < count; ++i) {
+    for (std::uint32_t i = 0; i < count; ++i) {
         action one;
         at += static_cast<std::int64_t>(chance.below(pause_ms));
         one.at_ms = at;
-        one.what = i == 0 ? action_kind::create : kind_names[weighted(chance, mood.weights)].first;
+        one.what = i == 0 ? action_kind::create : kind_names[weighted(chance, weights)].first;
         one.who = static_cast<std::uint32_t>(chance.below(16));
         // Few events, so that people meet at them.
         one.which = chance.below(mood.name == "crowded" ? 2 : 5);
         one.number = number_for(one.what, chance);
+        if (i == 0 && size.dense) {
+            one.number = all_invited;
+        }
         made.actions.push_back(one);
     }
     made.trouble_ms = at + 5'000;
@@ -154,7 +203,7 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     seeded disks(seed, "disks");
     add_disk_faults(made, disks);
     seeded losses(seed, "losses");
-    if (made.absent == 0 && losses.below(4) == 0) {
+    if (made.absent == 0 && losses.below(size.loses_device_one_of) == 0) {
         made.loses_device = static_cast<std::uint32_t>(1 + losses.below(made.people));
     }
     return made;

@@ -67,10 +67,13 @@ struct plan {
     friend bool operator==(const plan&, const plan&) = default;
 };
 
+/// How many devices and actions there are.
+enum class world_size : std::uint8_t { small, middle, large };
+
 /// What a seed may choose from.
 struct plan_limits {
     std::string consensus = "views", discovery = "random", recovery = "auto";
-    std::uint32_t actions_most = 80;
+    world_size size = world_size::large;
 };
 
 plan make_plan(std::uint64_t seed, const plan_limits& within = {});
@@ -87,5 +90,6 @@ std::string to_json(const plan& what);
 result<plan> plan_from_json(std::string_view text);
 
 std::string_view to_string(action_kind what) noexcept;
+std::string_view to_string(world_size what) noexcept;
 
 }  // namespace calbox::lab

@@ -60,6 +60,13 @@ class Lab(unittest.TestCase):
         self.assertNotIn("founded the network", run("run", "report-6.2").stdout)
         self.assertIn("founded the network", run("run", "report-6.2", "--log").stdout)
 
+    def test_random_worlds_are_of_the_size_that_is_asked_for(self):
+        played = {size: json.loads(run("random", "--seeds", "1-3", "--size", size, "--json").stdout) for size in ("small", "large")}
+        for came in played.values():
+            self.assertEqual((came["seeds"], came["failed"]), (3, 0))
+            self.assertGreater(came["device_hours"], 0)
+        self.assertLess(2 * played["small"]["events"], played["large"]["events"])
+
     def test_wrong_usage_is_told_in_one_sentence(self):
         for words, sentence in ((("run", "nothing"), "there is no scenario nothing"),
                                 (("run", "report-6.2", "--consensus", "nonsense"), "nonsense"),
@@ -67,6 +74,7 @@ class Lab(unittest.TestCase):
                                 (("run", "report-6.2", "--recovery", "nonsense"), "nonsense"),
                                 (("run", "report-6.2", "--report", "pdf"), "--report is html or html=FILE"),
                                 (("run", "report-6.2", "--seed", "many"), "--seed"),
+                                (("random", "--size", "tiny"), "--size"), (("random", "--seeds", "none"), "--seeds"),
                                 (("run",), "NAME is required"), (("dance",), "subcommand"), ((), "subcommand")):
             said = run(*words)
             self.assertEqual(said.returncode, 2, words)

@@ -47,15 +47,39 @@ TEST(random_worlds, a_plan_survives_a_file) {
     EXPECT_FALSE(plan_from_json("no json"));
 }
 
+plan of_size(world_size size, std::uint64_t seed) {
+    plan_limits within;
+    within.size = size;
+    return make_plan(seed, within);
+}
+
+TEST(random_worlds, are_of_the_size_that_is_asked_for) {
+    unsigned larger = 0;  // than any small one
+    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+        // The two that a disk's copy takes, and one for its loss, come with any number of actions.
+        const plan small = of_size(world_size::small, seed);
+        EXPECT_LE(small.people, 3u);
+        EXPECT_EQ(small.backups + small.rendezvous, 2u);
+        EXPECT_GE(small.actions.size(), 6u);
+        EXPECT_LE(small.actions.size(), 19u);
+        const plan middle = of_size(world_size::middle, seed);
+        EXPECT_GE(middle.actions.size(), 12u);
+        EXPECT_LE(middle.actions.size(), 33u);
+        EXPECT_EQ(make_plan(seed), of_size(world_size::large, seed));
+        larger += middle.actions.size() > 19 ? 1 : 0;
+    }
+    EXPECT_GE(larger, 100u);
+}
+
 TEST(random_worlds, one_seed_is_one_run) {
-    for (const std::uint64_t seed : {1u, 2u, 3u, 4u, 8u}) {
-        const plan made = make_plan(seed);
+    for (const plan& made : {make_plan(1), make_plan(2), make_plan(3), make_plan(4), make_plan(8),
+                             of_size(world_size::small, 5), of_size(world_size::middle, 6)}) {
         const auto first = run_plan(made, settings());
         const auto second = run_plan(made, settings());
         EXPECT_EQ(first.trace, second.trace);
         EXPECT_EQ(first.events, second.events);
         EXPECT_EQ(first.told, second.told);
-        EXPECT_NE(first.trace, run_plan(make_plan(seed + 100), settings()).trace);
+        EXPECT_NE(first.trace, run_plan(make_plan(made.seed + 100), settings()).trace);
     }
 }
 
@@ -180,6 +204,21 @@ TEST(mutation_gate, knows_every_fault) {
         EXPECT_TRUE(known.contains(one) || elsewhere.contains(one)) << one;
     }
     EXPECT_GE(known.size(), 10u);
+}
+
+TEST(mutation_gate, counts_the_worlds_that_break) {
+    gate_row row;
+    row.played = 3;
+    row.found("first");
+    row.played = 7;
+    row.found("second");
+    EXPECT_EQ(row.found_at, 3u);
+    EXPECT_EQ(row.by, "first");
+    EXPECT_EQ(row.broken, 2u);
+    EXPECT_TRUE(all_found({row}));
+    EXPECT_FALSE(all_found({row, gate_row{}}));
+    const std::string table = text_of(std::vector<gate_row>{row});
+    EXPECT_NE(table.find("2/7"), std::string::npos) << table;
 }
 
 class first_seeds : public testing::TestWithParam<std::uint64_t> {};
