@@ -17,6 +17,7 @@ tl::unexpected<error> damaged_archive() {
 
 constexpr std::size_t versions_most = std::size_t{1} << 30;   // bytes, in memory
 constexpr std::size_t small_together = std::size_t{1} << 20;  // of small files, in one batch
+constexpr std::size_t row_bytes = 200;  // about as much work as that each of them is beside
 
 }  // namespace
 
@@ -60,7 +61,7 @@ private:
     std::optional<arriving> file_;
     std::map<file_root, std::uint64_t> made_;
     replica::batch later_;     // whole files of one part
-    std::size_t waiting_ = 0;  // their bytes
+    std::size_t waiting_ = 0;  // their bytes, and of their rows
     std::map<event_id, replica::restored_event> events_;
     std::map<event_id, std::vector<std::pair<replica::verified_envelope, replica::history_record>>>
         earlier_;
@@ -173,7 +174,7 @@ task<result<void>> archive_service::restoring::put_leaf(std::uint64_t index, byt
     if (!made_.emplace(what.root, what.size).second) {
         co_return result<void>();  // an archive that has it twice
     }
-    waiting_ += sealed.size();
+    waiting_ += sealed.size() + row_bytes;
     replica::add_single(later_, what.root, what.size, std::move(sealed), file_->hashes[index]);
     if (waiting_ < small_together) {
         co_return result<void>();
@@ -251,6 +252,9 @@ result<std::vector<replica::restored_event>> archive_service::restoring::events(
 
 /// What somebody else has fetched meanwhile stays.
 task<void> archive_service::restoring::drop_files() {
+    for (const auto& unwritten : std::exchange(later_, {}).blobs) {
+        made_.erase(unwritten.root);
+    }
     for (const auto& [root, size] : made_) {
         if (held_.has(root)) {
             continue;

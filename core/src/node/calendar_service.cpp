@@ -37,7 +37,8 @@ std::string listed(const std::vector<std::string_view>& words) {
 calendar_service::calendar_service(const environment& env, replica::replicator& replica,
                                    opened_events& opened, people& who, readiness& ready,
                                    const group_source& groups, lock_service& locks,
-                                   set_operations& sets, series_splits& splits)
+                                   set_operations& sets, series_splits& splits,
+                                   std::function<std::vector<device_id>()> backups)
     : env_(env),
       replica_(replica),
       opened_(opened),
@@ -46,7 +47,8 @@ calendar_service::calendar_service(const environment& env, replica::replicator& 
       groups_(groups),
       locks_(locks),
       sets_(sets),
-      splits_(splits) {}
+      splits_(splits),
+      backups_(std::move(backups)) {}
 
 task<result<std::vector<user_id>>> calendar_service::participants_of(
     user_id as, std::vector<std::string> names) {

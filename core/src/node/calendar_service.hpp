@@ -2,6 +2,8 @@
 // Owned by the node.
 #pragma once
 
+#include <functional>
+
 #include "model/merge.hpp"
 #include "node/lock_service.hpp"
 #include "node/opened_events.hpp"
@@ -27,7 +29,8 @@ class calendar_service final : public calendar {
 public:
     calendar_service(const environment& env, replica::replicator& replica, opened_events& opened,
                      people& who, readiness& ready, const group_source& groups, lock_service& locks,
-                     set_operations& sets, series_splits& splits);
+                     set_operations& sets, series_splits& splits,
+                     std::function<std::vector<device_id>()> backups);
 
     task<result<event_view>> create(user_id as, event_draft draft) override;
     task<result<event_view>> modify(user_id as, event_id which, event_draft change,
@@ -103,6 +106,7 @@ private:
     lock_service& locks_;
     set_operations& sets_;
     series_splits& splits_;
+    const std::function<std::vector<device_id>()> backups_;  // of the network
 };
 
 }  // namespace calbox::node

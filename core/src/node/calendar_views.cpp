@@ -78,6 +78,7 @@ event_view calendar_service::view_of(const opened_event& opened,
     }
     view.written = opened.header.written;
     view.lock = locks_.who_edits(view.id);
+    const device_labels labels(people_.users(), opened.header, backups_());
     const auto* const lacks = replica_.lacks_quorum(view.id);
     view.state = !ready_.caught_up()             ? event_state::behind
                  : replica_.is_doubtful(view.id) ? event_state::unknown
@@ -88,7 +89,7 @@ event_view calendar_service::view_of(const opened_event& opened,
     if (view.state == event_state::no_quorum) {
         view.lacks.emplace().needed = lacks->needed;
         for (const device_id& device : lacks->missing) {
-            view.lacks->missing.push_back(device_label(people_.users(), device, opened.header));
+            view.lacks->missing.push_back(labels.of(device));
         }
     }
     view.utc = opened.utc;
@@ -104,7 +105,7 @@ event_view calendar_service::view_of(const opened_event& opened,
     const auto owed = replica_.owed(view.id);
     for (const device_id& device : replica_.recipients_of(opened.header)) {
         auto& where = std::ranges::count(owed, device) > 0 ? view.owed : view.stored_on;
-        where.push_back(device_label(people_.users(), device, opened.header));
+        where.push_back(labels.of(device));
     }
     return view;
 }

@@ -4,22 +4,33 @@
 
 namespace calbox::node {
 
-std::string device_label(const directory& users, const device_id& device,
-                         const envelope_header& of) {
-    std::vector<user_id> all = of.participants;
-    all.push_back(of.event.organizer);
-    for (const user_id& user : all) {
+device_labels::device_labels(const directory& users, const envelope_header& in,
+                             const std::vector<device_id>& backups) {
+    const auto add = [&](const user_id& user) {
         const user_info* const known = users.known(user);
-        for (const author& one : known != nullptr ? known->devices : std::vector<author>()) {
-            if (crypto::device_of(one.device_key) == device) {
-                // Which of his devices matters to somebody with several.
-                return known->devices.size() == 1
-                           ? known->card.name
-                           : known->card.name + ", device " + std::to_string(one.number.value);
-            }
+        if (known == nullptr) {
+            return;
         }
+        for (const author& one : known->devices) {
+            // Which of his devices matters to somebody with several.
+            all_.emplace(crypto::device_of(one.device_key),
+                         known->devices.size() == 1
+                             ? known->card.name
+                             : known->card.name + ", device " + std::to_string(one.number.value));
+        }
+    };
+    for (const user_id& user : in.participants) {
+        add(user);
     }
-    return "backup " + device.hex().substr(0, 8);
+    add(in.event.organizer);
+    for (const device_id& backup : backups) {
+        all_.emplace(backup, "backup " + backup.hex().substr(0, 8));
+    }
+}
+
+std::string device_labels::of(const device_id& device) const {
+    const auto known = all_.find(device);
+    return known == all_.end() ? "device " + device.hex().substr(0, 8) : known->second;
 }
 
 }  // namespace calbox::node

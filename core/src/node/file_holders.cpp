@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crypto/primitives.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -10,14 +11,27 @@ namespace {
 
 constexpr std::string_view holders_suffix = "dev";
 /// What changes together is told and asked together, and the others have the event by then.
-constexpr duration gathered = std::chrono::seconds(1);
-/// A session that breaks again and again makes no more questions than this.
-constexpr duration asked_again = std::chrono::minutes(1);
+constexpr duration holders_gathered = std::chrono::seconds(1);
+/// A session that breaks again and again, or never answers, makes no more questions than this.
+constexpr duration holder_asked_again = std::chrono::minutes(1);
+constexpr duration holders_written = std::chrono::seconds(3);
+constexpr std::size_t events_in_turn = 20;
 
 bytes holders_key(const file_root& root) {
     bytes key = to_bytes(root.view());
     key.insert(key.end(), holders_suffix.begin(), holders_suffix.end());
     return key;
+}
+
+digest digest_of(const file_holders::shared_files& in) {
+    bytes all;
+    for (const file_root& root : in.files) {
+        all.insert(all.end(), root.value.begin(), root.value.end());
+    }
+    for (const device_id& device : in.devices) {
+        all.insert(all.end(), device.value.begin(), device.value.end());
+    }
+    return crypto::sha256(all);
 }
 
 }  // namespace
@@ -33,22 +47,30 @@ task<result<void>> file_holders::load() {
             as_text(view.subspan(file_root::size)) != holders_suffix) {
             continue;
         }
-        const auto devices = codec::decode<std::vector<device_id>>(value);
-        for (const device_id& device : devices.value_or(std::vector<device_id>())) {
-            said_[*file_root::from_bytes(view.first(file_root::size))][device] = true;
+        auto devices = codec::decode<std::vector<device_id>>(value);
+        if (!devices || devices->empty()) {
+            continue;  // what it said is asked again
+        }
+        std::ranges::sort(*devices);
+        auto& holders = said_[*file_root::from_bytes(view.first(file_root::size))];
+        for (const device_id& device : *devices) {
+            holders.push_back({device});
         }
     }
     loaded_ = true;
     co_return result<void>();
 }
 
+task<void> file_holders::join() {
+    co_await tasks_.join();
+    co_await write_now();
+}
+
 std::vector<device_id> file_holders::of(const file_root& root) const {
     std::vector<device_id> found;
     if (const auto known = said_.find(root); known != said_.end()) {
-        for (const auto& [device, has_it] : known->second) {
-            if (has_it) {
-                found.push_back(device);
-            }
+        for (const holder& one : known->second) {
+            found.push_back(one.device);
         }
     }
     return found;
@@ -75,6 +97,20 @@ void file_holders::look(const event_id& which) {
     begin_work();
 }
 
+void file_holders::shown(const event_id& which) {
+    if (!looked_.contains(which)) {
+        look(which);
+    }
+}
+
+void file_holders::on_peer(const device_id& device) {
+    if (!looked_.empty()) {
+        const auto last = asked_.find(device);
+        due_[device] = last == asked_.end() ? env_.time.now() : last->second + holder_asked_again;
+        begin_work();
+    }
+}
+
 void file_holders::begin_work() {
     if (!tasks_.stopping() && !std::exchange(working_, true)) {
         tasks_.spawn("tell and ask", work());
@@ -86,33 +122,45 @@ task<void> file_holders::work() {
         bool& working;
         ~ending() { working = false; }
     } however_it_ends{working_};
-    while (!changed_.empty() || !events_.empty()) {
-        co_await sleep_for(env_, gathered);
-        if (!changed_.empty()) {
-            tell(std::exchange(changed_, {}));
-        }
-        if (!events_.empty()) {
-            ask_of_new(std::exchange(events_, {}));
-        }
+    while (!changed_.empty() || !events_.empty() || !due_.empty()) {
+        co_await sleep_for(env_, holders_gathered);
+        co_await tell();
+        co_await ask_all();
     }
 }
 
-/// Who cannot be told now asks when he comes.
-void file_holders::tell(const roots& changed) {
-    const auto there = connected();
+/// A few events at a time, so that others have their turn.
+task<void> file_holders::leave_turn(std::size_t looked) {
+    if (looked % events_in_turn == 0) {
+        co_await offload(env_, env_.compute, [] { return true; });
+    }
+}
+
+/// Who cannot be told now asks when he looks.
+task<void> file_holders::tell() {
+    roots some;
+    while (!changed_.empty() && some.size() < told_at_once) {
+        some.insert(changed_.extract(changed_.begin()));
+    }
+    const auto there = some.empty() ? std::set<device_id>() : connected();
     std::map<device_id, roots> told;
-    for (const shared_files& in : there.empty() ? std::vector<shared_files>() : with_.shared({})) {
-        for (const file_root& root : in.files) {
-            for (const device_id& device :
-                 changed.contains(root) ? in.devices : std::vector<device_id>()) {
+    std::size_t looked = 0;
+    for (const event_id& which : there.empty() ? std::set<event_id>() : with_.naming(some)) {
+        co_await leave_turn(++looked);
+        const auto in = with_.shared(which);
+        for (const file_root& root : in ? in->files : std::vector<file_root>()) {
+            if (!some.contains(root)) {
+                continue;
+            }
+            for (const device_id& device : in->devices) {
                 if (there.contains(device)) {
                     told[device].insert(root);
                 }
             }
         }
     }
-    for (const auto& [device, some] : told) {
-        for (const file_root& root : some) {
+    for (const auto& [device, all] : told) {
+        for (const file_root& root : all) {
             const auto gone = with_.held.has(root) ? std::nullopt : std::optional(true);
             with_.mediator.send(device, wire::message_type::file_kept,
                                 codec::encode(wire::file_kept{root, gone}));
@@ -120,76 +168,79 @@ void file_holders::tell(const roots& changed) {
     }
 }
 
-void file_holders::ask_of_new(const std::set<event_id>& events) {
-    auto there = connected();
-    for (const device_id& device : looking_) {
-        const auto last = looked_.find(device);
-        if (last == looked_.end() || env_.time.now() - last->second >= asked_again - gathered) {
-            there.erase(device);  // it is asked of everything in this second
+/// Of those that are there, those whose time has come.
+std::set<device_id> file_holders::take_due(const std::set<device_id>& there) {
+    const instant now = env_.time.now();
+    std::erase_if(asked_, [&](const auto& one) { return now - one.second >= holder_asked_again; });
+    std::erase_if(due_, [&](const auto& one) { return !there.contains(one.first); });
+    std::set<device_id> due;
+    std::erase_if(
+        due_, [&](const auto& one) { return one.second <= now && due.insert(one.first).second; });
+    for (const device_id& device : due) {
+        asked_[device] = now;
+    }
+    return due;
+}
+
+/// One pass for all: an event that is new is asked about everywhere, and the others where a device
+/// is due.
+task<void> file_holders::ask_all() {
+    const auto there = connected();
+    const auto due = take_due(there);
+    const auto changed = std::exchange(events_, {});
+    auto events = changed;
+    if (!due.empty()) {
+        for (const auto& [which, before] : looked_) {
+            events.insert(which);
         }
     }
-    std::map<device_id, roots> wanted;
-    for (const shared_files& in :
-         there.empty() ? std::vector<shared_files>() : with_.shared(events)) {
-        for (const file_root& root : in.files) {
-            const auto known = said_.find(root);
-            for (const device_id& device : in.devices) {
-                if (there.contains(device) &&
-                    (known == said_.end() || !known->second.contains(device))) {
-                    wanted[device].insert(root);
-                }
+    std::map<device_id, std::vector<file_root>> wanted;
+    std::size_t looked = 0;
+    for (const event_id& which : events) {
+        co_await leave_turn(++looked);
+        const auto in = with_.shared(which);
+        if (!in) {
+            looked_.erase(which);
+            continue;
+        }
+        bool is_new = changed.contains(which);
+        if (is_new) {
+            const digest now = digest_of(*in);
+            is_new = std::exchange(looked_[which], now) != now;
+        }
+        for (const device_id& device : in->devices) {
+            if ((is_new ? there : due).contains(device)) {
+                auto& all = wanted[device];
+                all.insert(all.end(), in->files.begin(), in->files.end());
             }
         }
     }
     for (auto& [device, some] : wanted) {
-        tasks_.spawn("ask a holder", ask(device, std::move(some)));
-    }
-}
-
-void file_holders::on_peer(const device_id& device) {
-    if (connected().contains(device) && !tasks_.stopping() && looking_.insert(device).second) {
-        tasks_.spawn("look after a holder", look_after(device));
-    }
-}
-
-void file_holders::users_changed() {
-    for (const device_id& device : connected()) {
-        on_peer(device);
-    }
-}
-
-task<void> file_holders::look_after(device_id device) {
-    const auto last = looked_.find(device);
-    const duration since = last == looked_.end() ? asked_again : env_.time.now() - last->second;
-    co_await sleep_for(env_, std::max(gathered, asked_again - since));
-    looking_.erase(device);
-    if (!connected().contains(device)) {
-        co_return;
-    }
-    looked_[device] = env_.time.now();
-    roots which;
-    for (const shared_files& in : with_.shared({})) {
-        if (std::ranges::count(in.devices, device) > 0) {
-            which.insert(in.files.begin(), in.files.end());
+        if (!tasks_.stopping()) {
+            tasks_.spawn("ask a holder", ask(device, std::move(some)));
         }
     }
-    co_await ask(device, std::move(which));
 }
 
-task<void> file_holders::ask(device_id device, roots which) {
+task<void> file_holders::ask(device_id device, std::vector<file_root> which) {
+    std::ranges::sort(which);
+    which.erase(std::unique(which.begin(), which.end()), which.end());
     for (auto at = which.begin(); at != which.end();) {
-        std::vector<file_root> some;
-        for (; at != which.end() && some.size() < wire::limits::roots_per_message; ++at) {
-            some.push_back(*at);
-        }
-        const bool answered = co_await ask_some(device, std::move(some));
+        const auto end =
+            at + std::min<std::ptrdiff_t>(which.end() - at, wire::limits::roots_per_message);
+        const auto answered = co_await ask_some(device, {at, end});
+        at = end;
         if (!answered) {
-            co_return;  // again when it is met next
+            if (answered.error().code != errc::unsupported) {
+                due_[device] = env_.time.now() + holder_asked_again;
+                begin_work();
+            }
+            co_return;
         }
     }
 }
 
-task<bool> file_holders::ask_some(device_id device, std::vector<file_root> some) {
+task<result<void>> file_holders::ask_some(device_id device, std::vector<file_root> some) {
     const struct ending {
         file_holders& owner;
         device_id device;
@@ -200,31 +251,25 @@ task<bool> file_holders::ask_some(device_id device, std::vector<file_root> some)
         }
     } however_it_ends{*this, device};
     ++asking_[device].questions;
-    for (const file_root& root : some) {
-        said_[root].try_emplace(device, false);
-    }
     const auto answer = co_await with_.mediator.ask(device, wire::message_type::holds,
                                                     codec::encode(wire::holds{{}, some, {}}));
     const auto reply = answer ? codec::decode<wire::holds_reply>(*answer) : fail(answer.error());
-    const roots has = reply ? roots(reply->files.begin(), reply->files.end()) : roots();
-    const roots& heard = asking_[device].heard;
+    if (!reply) {
+        co_return fail(reply.error());
+    }
+    const roots has(reply->files.begin(), reply->files.end());
     for (const file_root& root : some) {
-        const auto known = said_.find(root);
-        if (known == said_.end() || !known->second.contains(device) || heard.contains(root)) {
-            continue;
-        }
-        if (reply) {
+        if (!asking_[device].heard.contains(root)) {
             note(root, device, has.contains(root));
-        } else if (!known->second[device]) {
-            known->second.erase(device);
         }
     }
-    co_return reply.has_value();
+    co_return result<void>();
 }
 
-void file_holders::on_kept(const device_id& from, const wire::file_kept& what) {
-    const auto known = said_.find(what.root);
-    if (known == said_.end() || !known->second.contains(from)) {
+void file_holders::on_kept(const device_id& from, const std::vector<user_id>& users,
+                           const wire::file_kept& what) {
+    const auto backups = with_.mediator.backups();
+    if (std::ranges::count(backups, from) > 0 || !with_.concerns(what.root, users)) {
         return;
     }
     if (const auto asked = asking_.find(from); asked != asking_.end()) {
@@ -234,33 +279,61 @@ void file_holders::on_kept(const device_id& from, const wire::file_kept& what) {
 }
 
 void file_holders::note(const file_root& root, const device_id& device, bool has_it) {
-    bool& now = said_[root][device];
-    if (now != has_it) {
-        now = has_it;
-        write_later(root);
+    const auto known = said_.find(root);
+    if (known == said_.end() && !has_it) {
+        return;
     }
+    auto& holders = known == said_.end() ? said_[root] : known->second;
+    const auto at = std::ranges::lower_bound(holders, device, {}, &holder::device);
+    const bool had_it = at != holders.end() && at->device == device;
+    if (had_it && has_it) {
+        at->is_named = true;
+        return;
+    }
+    if (had_it == has_it) {
+        return;
+    }
+    if (has_it) {
+        holders.insert(at, {device});
+    } else {
+        holders.erase(at);
+    }
+    if (holders.empty()) {
+        said_.erase(root);
+    }
+    write_later(root);
 }
 
-void file_holders::clean() {
-    std::map<file_root, std::set<device_id>> named;
-    for (const shared_files& in : with_.shared({})) {
-        for (const file_root& root : in.files) {
-            named[root].insert(in.devices.begin(), in.devices.end());
+/// What is said meanwhile stays.
+task<void> file_holders::clean() {
+    roots all;
+    for (auto& [root, holders] : said_) {
+        all.insert(all.end(), root);
+        for (holder& one : holders) {
+            one.is_named = false;
+        }
+    }
+    std::size_t looked = 0;
+    for (const event_id& which : all.empty() ? std::set<event_id>() : with_.naming(all)) {
+        co_await leave_turn(++looked);
+        const auto in = with_.shared(which);
+        for (const file_root& root : in ? in->files : std::vector<file_root>()) {
+            const auto known = said_.find(root);
+            if (known == said_.end()) {
+                continue;
+            }
+            for (holder& one : known->second) {
+                one.is_named = one.is_named || std::ranges::binary_search(in->devices, one.device);
+            }
         }
     }
     for (auto at = said_.begin(); at != said_.end();) {
-        const auto here = at++;
-        auto& [root, devices] = *here;
-        const auto in = named.find(root);
-        const auto gone = std::erase_if(devices, [&](const auto& one) {
-            return in == named.end() || !in->second.contains(one.first);
-        });
+        const auto gone =
+            std::erase_if(at->second, [](const holder& one) { return !one.is_named; });
         if (gone > 0) {
-            write_later(root);
+            write_later(at->first);
         }
-        if (devices.empty()) {
-            said_.erase(here);
-        }
+        at = at->second.empty() ? said_.erase(at) : std::next(at);
     }
 }
 
@@ -278,21 +351,35 @@ task<void> file_holders::write() {
         ~ending() { writing = false; }
     } however_it_ends{writing_};
     while (!unwritten_.empty()) {
-        replica::batch writes;
-        for (const file_root& root : std::exchange(unwritten_, {})) {
-            const auto devices = of(root);
-            if (devices.empty()) {
-                writes.erase(replica::record_kind::file, holders_key(root));
-            } else {
-                writes.put(replica::record_kind::file, holders_key(root), codec::encode(devices));
-            }
-        }
-        const auto stored = co_await db_.apply(std::move(writes));
-        if (!stored) {
-            env_.log.write(log_level::warn, "files",
-                           "cannot note who has a file: " + stored.error().message());
+        co_await sleep_for(env_, holders_written);
+        const bool written = co_await write_now();
+        if (!written) {
+            co_return;
         }
     }
+}
+
+task<bool> file_holders::write_now() {
+    replica::batch writes;
+    const auto taken = std::exchange(unwritten_, {});
+    for (const file_root& root : taken) {
+        const auto devices = of(root);
+        if (devices.empty()) {
+            writes.erase(replica::record_kind::file, holders_key(root));
+        } else {
+            writes.put(replica::record_kind::file, holders_key(root), codec::encode(devices));
+        }
+    }
+    if (writes.empty()) {
+        co_return true;
+    }
+    const auto stored = co_await db_.apply(std::move(writes));
+    if (!stored) {
+        env_.log.write(log_level::warn, "files",
+                       "cannot note who has a file: " + stored.error().message());
+        unwritten_.insert(taken.begin(), taken.end());  // with what is noted next
+    }
+    co_return stored.has_value();
 }
 
 }  // namespace calbox::node

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "node/device_label.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -31,7 +30,7 @@ file_label label_of(const model::attachment& what) {
 
 files_service::files_service(const environment& env, replica::replicator& replica,
                              opened_events& opened, set_operations& sets, people& who,
-                             held_files& held, file_copies& copies, const file_holders& holders,
+                             held_files& held, file_copies& copies, file_holders& holders,
                              own_needs& needs, files_mediator& mediator)
     : env_(env),
       replica_(replica),
@@ -55,15 +54,20 @@ std::vector<file_view> files_service::views_of(const user_id& as, const event_id
     const auto opened = opened_.open(which, as);
     const opened_event* const in = opened ? *opened : nullptr;
     const sources devices = in == nullptr ? sources() : replica_.recipients_of(in->header);
+    const device_labels labels(people_.users(), in == nullptr ? envelope_header() : in->header,
+                               mediator_.backups());
+    if (in != nullptr && !some.empty()) {
+        holders_.shown(which);
+    }
     std::vector<file_view> views;
     for (const model::attachment& what : some) {
-        views.push_back(view_of(what, in, devices));
+        views.push_back(view_of(what, labels, devices));
     }
     return views;
 }
 
 /// `devices` of those who take part, in order; without the event there are none.
-file_view files_service::view_of(const model::attachment& what, const opened_event* in,
+file_view files_service::view_of(const model::attachment& what, const device_labels& people,
                                  const sources& devices) const {
     file_view view;
     view.what = what;
@@ -83,7 +87,7 @@ file_view files_service::view_of(const model::attachment& what, const opened_eve
     }
     for (const device_id& device : holders_.of(what.root)) {
         if (std::ranges::binary_search(devices, device)) {
-            view.stored_on.push_back(device_label(people_.users(), device, in->header));
+            view.stored_on.push_back(people.of(device));
         }
     }
     for (const device_id& device : copies_.lacking(what.root)) {

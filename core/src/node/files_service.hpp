@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "node/device_label.hpp"
 #include "node/file_copies.hpp"
 #include "node/file_holders.hpp"
 #include "node/own_needs.hpp"
@@ -21,7 +22,7 @@ class files_service final : public files {
 public:
     files_service(const environment& env, replica::replicator& replica, opened_events& opened,
                   set_operations& sets, people& who, held_files& held, file_copies& copies,
-                  const file_holders& holders, own_needs& needs, files_mediator& mediator);
+                  file_holders& holders, own_needs& needs, files_mediator& mediator);
 
     void request_stop() noexcept { tasks_.request_stop(); }
     task<void> join() { return tasks_.join(); }
@@ -65,7 +66,7 @@ private:
                       const model::attachment& what) const;
     std::vector<file_view> views_of(const user_id& as, const event_id& which,
                                     const std::vector<model::attachment>& some) const;
-    file_view view_of(const model::attachment& what, const opened_event* in,
+    file_view view_of(const model::attachment& what, const device_labels& people,
                       const sources& devices) const;
     result<model::attachment> find(const opened_event& in, const file_label& name) const;
     result<void> may_attach(const opened_event& to, const user_id& as) const;
@@ -97,7 +98,7 @@ private:
     people& people_;
     held_files& held_;
     file_copies& copies_;
-    const file_holders& holders_;
+    file_holders& holders_;
     own_needs& needs_;
     files_mediator& mediator_;
     std::set<file_root> coming_;  // begun by resume()

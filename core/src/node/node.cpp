@@ -191,7 +191,8 @@ void node_parts::make_services(std::string listen_rather) {
                                            }});
     sets.emplace(env, *replica, *opened, *locks);
     splits.emplace(env, db, *replica, *opened, *names, *this);
-    events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets, *splits);
+    events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets, *splits,
+                   [this] { return links->for_files().backups(); });
     past.emplace(env, *replica, *opened, *names, *this, *events);
     make_file_services();
     reminding.emplace(env, db, *replica, *opened, *names, *this,

@@ -67,25 +67,32 @@ own_needs::parts node_parts::needs_parts() {
 }
 
 file_holders::parts node_parts::holding_parts() {
-    const auto shared = [this](const std::optional<std::set<event_id>>& of) {
-        std::vector<file_holders::shared_files> all;
+    const auto shared = [this](const event_id& which) -> std::optional<file_holders::shared_files> {
         for (const account_view& user : accounts->signed_in()) {
-            std::vector<const opened_event*> these;
-            for (const event_id& which : of.value_or(std::set<event_id>())) {
-                if (const auto one = opened->open(which, user.id)) {
-                    these.push_back(*one);
-                }
+            const auto opened_now = opened->open(which, user.id);
+            if (!opened_now) {
+                continue;
             }
-            for (const opened_event* const one : of ? these : opened->with_files(user.id)) {
-                all.push_back({{}, replica->recipients_of(one->header)});
-                for (const model::attachment& file : one->content.files) {
-                    all.back().files.push_back(file.root);
-                }
+            const opened_event& event = **opened_now;
+            if (event.content.files.empty()) {
+                return std::nullopt;
             }
+            file_holders::shared_files all{{}, replica->recipients_of(event.header)};
+            for (const model::attachment& file : event.content.files) {
+                all.files.push_back(file.root);
+            }
+            return all;
         }
-        return all;
+        return std::nullopt;
     };
-    return {*shelf, links->for_files(), shared, plays(wire::role::backup)};
+    return {*shelf,
+            links->for_files(),
+            shared,
+            [this](const file_holders::roots& some) { return needs->naming(some); },
+            [this](const file_root& root, const std::vector<user_id>& users_there) {
+                return needs->concerns(root, users_there);
+            },
+            plays(wire::role::backup)};
 }
 
 task<result<bytes>> node_parts::tell_needs_to(device_id backup, wire::file_needs what) {
@@ -103,8 +110,8 @@ task<result<bytes>> node_parts::tell_needs_to(device_id backup, wire::file_needs
 /// This device's users say what they need no more; a backup erases what nobody needs.
 task<void> node_parts::clean_files() {
     co_await needs->clean();
-    if (!accounts->signed_in().empty()) {
-        holding->clean();
+    if (!accounts->signed_in().empty() && needs->knows_all()) {
+        co_await holding->clean();
     }
     const auto erased = co_await kept_for->sweep();
     if (!erased) {

@@ -212,7 +212,6 @@ void node_parts::user_changed(const account_view& who, bool in) {
     opening->look_anew();
     joining->look();
     needs->users_changed();
-    holding->users_changed();
     connections->announce_users();
     edge->renew();
     change what;

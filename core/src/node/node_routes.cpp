@@ -32,6 +32,12 @@ void node_parts::add_routes() {
     };
 
     add_registry_routes();
+    routes.take(message_type::bindings, [this](const peer& from, bytes payload) -> task<void> {
+        holding->on_peer(from.device);  // he may take part in what it was not asked about
+        if (registry) {
+            co_await registry->on_bindings(from, std::move(payload));
+        }
+    });
     decoded(std::type_identity<wire::strategies>(), message_type::strategies,
             [this](const peer&, wire::strategies what) -> task<result<bytes>> {
                 co_await learn_strategies(std::move(what));
@@ -186,7 +192,7 @@ void node_parts::add_routes() {
             [this](const peer& from, wire::holds what) { return on_holds(from, std::move(what)); });
     taken(std::type_identity<wire::file_kept>(), message_type::file_kept,
           [this](const peer& from, wire::file_kept what) {
-              holding->on_kept(from.device, what);
+              holding->on_kept(from.device, from.user_ids, what);
               return copies->on_kept(from.device, what);
           });
 }
@@ -294,9 +300,6 @@ void node_parts::add_registry_routes() {
     keep(message_type::login, &registry_service::on_login);
     keep(message_type::change_password, &registry_service::on_change_password);
     keep(message_type::lookup, &registry_service::on_lookup);
-    routes.take(message_type::bindings, [names_keeper](const peer& from, bytes payload) {
-        return names_keeper->on_bindings(from, std::move(payload));
-    });
 }
 
 }  // namespace calbox::node

@@ -195,8 +195,6 @@ task<result<void>> own_needs::write_now() {
 
 std::optional<std::vector<user_id>> own_needs::needed_by(const file_root& root) const {
     const auto ours = signed_in();
-    const bool all_looked_through = std::ranges::all_of(
-        ours, [this](const user_id& user) { return looked_through_.contains(user); });
     std::optional<std::vector<user_id>> users;
     for (auto at = all_.lower_bound({root, user_id()}); at != all_.end() && at->first.first == root;
          ++at) {
@@ -207,8 +205,50 @@ std::optional<std::vector<user_id>> own_needs::needed_by(const file_root& root) 
         const auto some = told_users(at->first, at->second, ours);
         users->insert(users->end(), some.begin(), some.end());
     }
-    return users && all_looked_through ? std::optional(replica::ordered(std::move(*users)))
-                                       : std::nullopt;
+    return users && knows_all() ? std::optional(replica::ordered(std::move(*users))) : std::nullopt;
+}
+
+bool own_needs::knows_all() const {
+    return std::ranges::all_of(
+        signed_in(), [this](const user_id& user) { return looked_through_.contains(user); });
+}
+
+/// Where the events of a file were too many to remember, all that have files are looked through.
+std::set<event_id> own_needs::naming(const std::set<file_root>& roots) const {
+    std::set<event_id> found;
+    std::set<user_id> unsure;
+    for (const file_root& root : roots) {
+        for (auto at = all_.lower_bound({root, user_id()});
+             at != all_.end() && at->first.first == root; ++at) {
+            found.insert(at->second.events.begin(), at->second.events.end());
+            if (at->second.for_good) {
+                unsure.insert(at->first.second);
+            }
+        }
+    }
+    for (const user_id& user : unsure) {
+        for (const opened_event* const one : with_.opened.with_files(user)) {
+            if (std::ranges::any_of(one->content.files, [&](const model::attachment& file) {
+                    return roots.contains(file.root);
+                })) {
+                found.insert(one->header.event);
+            }
+        }
+    }
+    return found;
+}
+
+bool own_needs::concerns(const file_root& root, const std::vector<user_id>& users) const {
+    for (auto at = all_.lower_bound({root, user_id()}); at != all_.end() && at->first.first == root;
+         ++at) {
+        const auto& need = at->second;
+        if (need.for_good || std::ranges::any_of(users, [&](const user_id& user) {
+                return std::ranges::binary_search(need.users, user);
+            })) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool own_needs::is_over(const file_root& root) const {

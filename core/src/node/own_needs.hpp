@@ -78,6 +78,12 @@ public:
     std::optional<std::vector<user_id>> needed_by(const file_root& root) const;
     /// An event has named it, and none does any more.
     bool is_over(const file_root& root) const;
+    /// Events of signed-in users that name one of these, and perhaps others that did.
+    std::set<event_id> naming(const std::set<file_root>& roots) const;
+    /// May one of these users need it? Of a file that is kept for good whoever names it may.
+    bool concerns(const file_root& root, const std::vector<user_id>& users) const;
+    /// Everything that signed-in users have here has been looked through.
+    bool knows_all() const;
 
     /// Looks which files are needed no more, and tells the backups.
     task<void> clean();

@@ -270,6 +270,18 @@ TEST_P(archive, small_files_come_back_in_batches) {
     EXPECT_EQ(file_of(fresh, own.id, "long"), bytes(100'000, 7));
 }
 
+TEST_P(archive, many_tiny_files_are_no_batch_without_end) {
+    const auto own = create(*alice, "Photos");
+    constexpr std::size_t files = 5'000;
+    numbered_files from(files, 1);
+    must(net.run(alice->api().file.attach_all(alice->me(), own.id, from)));
+    const auto file = save();
+    auto& fresh = elsewhere();
+    counted_store& store = counting(fresh);
+    EXPECT_EQ(must(restore(fresh, file, {password, {}})).files, files);
+    EXPECT_EQ(store.batches_with_files, 2U);
+}
+
 class damaged_archive : public archive {
 protected:
     void expect_nothing(test::test_network::device& at) {
@@ -318,6 +330,23 @@ TEST_P(damaged_archive, is_refused_and_leaves_nothing) {
     EXPECT_EQ(net.run(alice->api().archive.save(alice->me(), "1234567890", into)).error().code,
               errc::invalid_argument);
     EXPECT_TRUE(into.all.empty());
+}
+
+TEST_P(damaged_archive, erases_what_it_had_written_and_nothing_else) {
+    const auto own = create(*alice, "Photos");
+    constexpr std::size_t files = 120, size = 10'000;
+    numbered_files from(files, size);
+    must(net.run(alice->api().file.attach_all(alice->me(), own.id, from)));
+    auto file = save();
+    file[file.size() - 5] ^= 4;
+    auto& fresh = elsewhere();
+    counted_store& store = counting(fresh);
+    const auto before = store.batches;
+    EXPECT_EQ(restore(fresh, std::move(file), {password, {}}).error().code, errc::malformed);
+    EXPECT_EQ(store.batches_with_files, 1U);
+    EXPECT_GT(store.batches - before, 90U) << "one for each of them that goes";
+    EXPECT_LT(store.batches - before, 110U) << "what was never written is not erased";
+    expect_nothing(fresh);
 }
 
 TEST_P(damaged_archive, is_not_mixed_up_with_somebody_else_of_that_name) {

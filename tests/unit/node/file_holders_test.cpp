@@ -18,6 +18,10 @@ file_root root(std::uint8_t number) {
     return *file_root::from_bytes(bytes(file_root::size, number));
 }
 
+user_id user_of(const device_id& one) {
+    return *user_id::from_bytes(one.view().first(user_id::size));
+}
+
 const device_id bob = device(1), carol = device(2), backup = device(9);
 
 class file_holders_test : public testing::Test, public files_mediator {
@@ -27,15 +31,29 @@ protected:
 
     void begin(bool is_backup) {
         held.emplace(in.env, db, *this);
-        file_holders::parts with{*held, *this, {}, is_backup};
-        with.shared = [this](const std::optional<std::set<event_id>>& of) {
-            std::vector<file_holders::shared_files> all;
+        file_holders::parts with{*held, *this, {}, {}, {}, is_backup};
+        with.shared = [this](const event_id& which) {
+            ++opened;
+            const auto found = events.find(which);
+            return found == events.end() ? std::nullopt : std::optional(found->second);
+        };
+        with.naming = [this](const file_holders::roots& some) {
+            std::set<event_id> all;
             for (const auto& [which, one] : events) {
-                if (!of || of->contains(which)) {
-                    all.push_back(one);
+                if (std::ranges::any_of(one.files,
+                                        [&](const auto& r) { return some.contains(r); })) {
+                    all.insert(which);
                 }
             }
             return all;
+        };
+        with.concerns = [this](const file_root& which, const std::vector<user_id>& users) {
+            return std::ranges::any_of(events, [&](const auto& one) {
+                return std::ranges::count(one.second.files, which) > 0 &&
+                       std::ranges::any_of(one.second.devices, [&](const device_id& device) {
+                           return users == std::vector{user_of(device)};
+                       });
+            });
         };
         holders.emplace(in.env, db, std::move(with));
         held->changed = [this](const file_root& which, bool) { holders->changed(which); };
@@ -58,12 +76,17 @@ protected:
         there.push_back(one);
         holders->on_peer(one);
     }
+    std::size_t rows() const {
+        return static_cast<std::size_t>(std::ranges::count_if(store.held, [](const auto& one) {
+            return one.first.first == storage::record_kind::file;
+        }));
+    }
     void wait(duration time = std::chrono::seconds(2)) {
         in.advance(time);
         in.settle();
     }
     void says(const device_id& from, const file_root& which, bool lost = false) {
-        holders->on_kept(from, {which, lost ? std::optional(true) : std::nullopt});
+        holders->on_kept(from, {user_of(from)}, {which, lost ? std::optional(true) : std::nullopt});
     }
 
     devices backups() const override { return {backup}; }
@@ -82,7 +105,7 @@ protected:
         }
         co_await sleep_for(in.env, answer_takes);
         if (silent == to) {
-            co_return fail(errc::timed_out, "silence");
+            co_return fail(silence, "silence");
         }
         co_return codec::encode(reply);
     }
@@ -97,9 +120,11 @@ protected:
     test::faulty_store store;
     replica::database db{in.env, store};
     std::map<event_id, file_holders::shared_files> events;
+    std::size_t opened = 0;
     devices there;
     std::map<device_id, std::set<file_root>> has;
     std::optional<device_id> silent;
+    errc silence = errc::timed_out;
     duration answer_takes{};
     std::vector<std::pair<device_id, std::vector<file_root>>> asked;
     using message = std::tuple<device_id, file_root, bool>;
@@ -126,6 +151,66 @@ TEST_F(file_holders_test, who_is_met_is_asked_and_counts_over_restarts) {
     there.clear();
     restart();
     EXPECT_EQ(holders->of(root(1)), devices{bob});
+    // What is not looked at after a start is not opened, and asked about when it is.
+    asked.clear();
+    opened = 0;
+    meet(bob);
+    wait();
+    EXPECT_EQ(opened, 0U);
+    EXPECT_TRUE(asked.empty());
+    holders->shown(event_no(1));
+    holders->shown(event_no(1));
+    wait();
+    EXPECT_EQ(asked.size(), 1U);
+    holders->shown(event_no(1));
+    wait();
+    EXPECT_EQ(asked.size(), 1U);
+    EXPECT_EQ(opened, 1U);
+}
+
+TEST_F(file_holders_test, however_many_come_back_each_event_is_opened_once) {
+    devices all;
+    for (std::uint8_t n = 10; n < 210; ++n) {
+        all.push_back(device(n));
+        has[all.back()] = {root(1)};
+    }
+    for (std::uint8_t n = 1; n <= 100; ++n) {
+        share(n, {root(n)}, all);
+    }
+    wait();
+    opened = 0;
+    for (const device_id& one : all) {
+        meet(one);
+    }
+    wait();
+    EXPECT_EQ(opened, 100U);
+    EXPECT_EQ(asked.size(), all.size());
+    EXPECT_EQ(holders->of(root(1)), all);
+    opened = 0;
+    held->note(root(7), 10);
+    held->note(root(8), 10);
+    wait();
+    EXPECT_EQ(opened, 2U) << "what names the files";
+    EXPECT_EQ(told.size(), 2 * all.size());
+}
+
+TEST_F(file_holders_test, many_files_are_told_of_in_pieces) {
+    std::vector<file_root> many;
+    for (std::size_t n = 0; n < file_holders::told_at_once + 10; ++n) {
+        file_root one = root(1);
+        one.value[0] = static_cast<std::uint8_t>(n);
+        one.value[1] = static_cast<std::uint8_t>(n >> 8);
+        many.push_back(one);
+    }
+    share(1, many, {bob});
+    there = {bob};
+    for (const file_root& one : many) {
+        held->note(one, 10);
+    }
+    wait(std::chrono::milliseconds(1'500));
+    EXPECT_EQ(told.size(), file_holders::told_at_once);
+    wait();
+    EXPECT_EQ(told.size(), many.size());
 }
 
 TEST_F(file_holders_test, a_device_speaks_for_itself_and_of_what_is_shared_with_it) {
@@ -138,10 +223,14 @@ TEST_F(file_holders_test, a_device_speaks_for_itself_and_of_what_is_shared_with_
     says(carol, root(1));
     EXPECT_EQ(holders->of(root(1)), devices{bob});
     EXPECT_TRUE(holders->of(root(3)).empty());
+    share(3, {root(1)}, {bob, backup});
+    says(backup, root(1));
+    EXPECT_EQ(holders->of(root(1)), devices{bob}) << "a backup is counted elsewhere";
     says(bob, root(1), true);
     EXPECT_TRUE(holders->of(root(1)).empty());
-    wait();
+    says(bob, root(2));
     restart();
+    EXPECT_EQ(holders->of(root(2)), devices{bob}) << "it is written at the end";
     EXPECT_TRUE(holders->of(root(1)).empty());
 }
 
@@ -175,7 +264,7 @@ TEST_F(file_holders_test, what_is_said_during_a_question_is_newer_than_the_answe
     EXPECT_TRUE(holders->of(root(2)).empty());
 }
 
-TEST_F(file_holders_test, of_an_event_that_changes_only_what_is_new_is_asked) {
+TEST_F(file_holders_test, an_event_is_asked_about_again_when_its_files_or_people_are_others) {
     meet(bob);
     meet(carol);
     wait();
@@ -185,25 +274,72 @@ TEST_F(file_holders_test, of_an_event_that_changes_only_what_is_new_is_asked) {
     wait();
     share(1, {root(1), root(2)}, {bob, carol});
     wait();
-    const decltype(asked) all{{bob, {root(1)}}, {bob, {root(2)}}, {carol, {root(1), root(2)}}};
+    share(1, {root(1), root(2)}, {carol});
+    wait();
+    has[bob] = {root(2)};
+    share(1, {root(1), root(2)}, {bob, carol});
+    wait();
+    const std::vector both{root(1), root(2)};
+    const decltype(asked) all{{bob, {root(1)}}, {bob, both}, {carol, both},
+                              {carol, both},    {bob, both}, {carol, both}};
     EXPECT_EQ(asked, all);
+    EXPECT_EQ(holders->of(root(2)), devices{bob});
 }
 
 TEST_F(file_holders_test, who_does_not_answer_is_asked_again_and_counts_as_before) {
     has[bob] = {root(1)};
     share(1, {root(1)}, {bob});
+    wait();
     meet(bob);
     wait();
     silent = bob;
     share(1, {root(1), root(2)}, {bob});
     wait();
+    EXPECT_EQ(asked.size(), 2U);
+    EXPECT_EQ(holders->of(root(1)), devices{bob});
     silent.reset();
     has[bob].insert(root(2));
-    share(1, {root(1), root(2)}, {bob});
-    wait();
-    EXPECT_EQ(asked.size(), 3U);
-    EXPECT_EQ(holders->of(root(1)), devices{bob});
+    wait(std::chrono::seconds(30));
+    EXPECT_EQ(asked.size(), 2U);
+    wait(std::chrono::seconds(32));
+    EXPECT_EQ(asked.size(), 3U) << "though its session was open all the time";
     EXPECT_EQ(holders->of(root(2)), devices{bob});
+    wait(std::chrono::minutes(5));
+    EXPECT_EQ(asked.size(), 3U);
+}
+
+TEST_F(file_holders_test, who_does_not_know_the_question_is_not_asked_again) {
+    silent = bob;
+    silence = errc::unsupported;
+    share(1, {root(1)}, {bob});
+    meet(bob);
+    wait(std::chrono::minutes(5));
+    EXPECT_EQ(asked.size(), 1U);
+}
+
+TEST_F(file_holders_test, what_is_said_together_is_written_together_and_again_where_that_failed) {
+    devices all;
+    for (std::uint8_t n = 10; n < 60; ++n) {
+        all.push_back(device(n));
+    }
+    share(1, {root(1), root(2)}, all);
+    wait();
+    const auto before = store.applied;
+    for (const device_id& one : all) {
+        says(one, root(1));
+        wait(std::chrono::milliseconds(10));
+    }
+    wait(std::chrono::seconds(5));
+    EXPECT_EQ(store.applied, before + 1);
+    store.refuses = [](const storage::batch&) { return true; };
+    says(all[0], root(2));
+    wait(std::chrono::seconds(5));
+    store.refuses = nullptr;
+    says(all[1], root(1), true);
+    wait(std::chrono::seconds(5));
+    EXPECT_EQ(rows(), 2U);
+    restart();
+    EXPECT_EQ(holders->of(root(2)), devices{all[0]});
 }
 
 TEST_F(file_holders_test, the_others_are_told_what_comes_and_goes) {
@@ -253,15 +389,11 @@ TEST_F(file_holders_test, what_nobody_names_and_who_takes_part_no_more_is_forgot
     wait();
     ASSERT_EQ(holders->of(root(2)), (devices{bob, carol}));
     events[event_no(1)] = {{root(2)}, {bob}};
-    holders->clean();
-    wait();
+    in.run(holders->clean());
+    wait(std::chrono::seconds(5));
     EXPECT_TRUE(holders->of(root(1)).empty());
     EXPECT_EQ(holders->of(root(2)), devices{bob});
-    std::size_t rows = 0;
-    for (const auto& [key, value] : store.held) {
-        rows += key.first == storage::record_kind::file ? 1U : 0U;
-    }
-    EXPECT_EQ(rows, 1U);
+    EXPECT_EQ(rows(), 1U);
     says(carol, root(2));
     EXPECT_EQ(holders->of(root(2)), devices{bob});
 }

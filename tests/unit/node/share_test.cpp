@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/times.hpp"
+#include "node/own_needs.hpp"
 #include "node/registry_records.hpp"
 #include "support/test_network.hpp"
 
@@ -308,6 +309,46 @@ TEST_P(share, a_file_counts_the_devices_that_have_it) {
     alone.participants = std::vector<std::string>();
     must(net.run(alice.api().events.modify(alice.me(), made.id, alone, std::nullopt)));
     EXPECT_EQ(on(alice), places{"this device"});
+}
+
+TEST(share_by_naive, a_file_of_more_events_than_are_remembered_is_told_of) {
+    two_people all({"naive"});
+    auto& [net, hub, alice, bob] = all;
+    const auto made = all.share("slides");
+    test::bytes_source from(pattern(1'000));
+    must(net.run(alice.api().file.attach(alice.me(), made.id, "a.bin", "", from, false)));
+    event_id last;
+    for (std::size_t n = 0; n < node::own_needs::events_most; ++n) {
+        last = must(net.run(alice.api().branch.copy(alice.me(), made.id, std::nullopt, true))).id;
+    }
+    net.until([&] { return bob.api().events.show(bob.me(), last).has_value(); });
+    const auto on_bob = [&] {
+        const auto files = must(alice.api().file.list(alice.me(), made.id));
+        return std::ranges::count(files.front().stored_on, "bob") == 1;
+    };
+    EXPECT_FALSE(on_bob());
+    net.world.advance(std::chrono::seconds(10));
+    EXPECT_FALSE(on_bob()) << "it was asked about all of them by now";
+    must(net.run(bob.api().file.fetch(bob.me(), made.id, "a.bin")));
+    net.until(on_bob);
+}
+
+TEST_P(share, a_device_where_somebody_signs_in_later_counts_with_its_files) {
+    two_people all(GetParam());
+    auto& [net, hub, alice, bob] = all;
+    auto& second = net.add_edge("second", hub, GetParam().how);
+    const auto made = all.share("slides");
+    test::bytes_source from(pattern(1'000));
+    must(net.run(alice.api().file.attach(alice.me(), made.id, "a.bin", "", from, false)));
+    net.until([&] { return must(alice.api().file.list(alice.me(), made.id)).size() == 1; });
+    second.sign_in("bob", false);
+    net.until([&] {
+        return must(net.run(second.api().file.fetch(second.me(), made.id, "a.bin"))).held == "here";
+    });
+    net.until([&] {
+        const auto files = must(alice.api().file.list(alice.me(), made.id));
+        return std::ranges::count(files.front().stored_on, "bob, device 2") == 1;
+    });
 }
 
 TEST_P(share, a_file_that_the_disk_lost_is_fetched_again) {
