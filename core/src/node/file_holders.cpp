@@ -104,7 +104,7 @@ void file_holders::shown(const event_id& which) {
 }
 
 void file_holders::on_peer(const device_id& device) {
-    if (!looked_.empty()) {
+    if (!looked_.empty() || !events_.empty()) {
         const auto last = asked_.find(device);
         due_[device] = last == asked_.end() ? env_.time.now() : last->second + holder_asked_again;
         begin_work();

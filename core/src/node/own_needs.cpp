@@ -215,13 +215,14 @@ bool own_needs::knows_all() const {
 
 /// Where the events of a file were too many to remember, all that have files are looked through.
 std::set<event_id> own_needs::naming(const std::set<file_root>& roots) const {
+    const auto ours = signed_in();
     std::set<event_id> found;
     std::set<user_id> unsure;
     for (const file_root& root : roots) {
         for (auto at = all_.lower_bound({root, user_id()});
              at != all_.end() && at->first.first == root; ++at) {
             found.insert(at->second.events.begin(), at->second.events.end());
-            if (at->second.for_good) {
+            if (at->second.for_good && ours.contains(at->first.second)) {
                 unsure.insert(at->first.second);
             }
         }
