@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <deque>
 
-#include "wire/limits.hpp"
-
 namespace calbox::node {
 
 namespace {
@@ -212,8 +210,12 @@ task<void> file_copies::write() {
         replica::batch writes;
         for (const auto& [root, backup] : std::exchange(unwritten_, {})) {
             // As it is by now: what was noted may have been written over meanwhile.
-            writes.put(replica::record_kind::file, copy_key(root, backup),
-                       codec::encode(copies_[root].kept.contains(backup)));
+            const auto now = known(root, backup);
+            if (now) {
+                writes.put(replica::record_kind::file, copy_key(root, backup), codec::encode(*now));
+            } else {
+                writes.erase(replica::record_kind::file, copy_key(root, backup));
+            }
         }
         const auto stored = co_await db_.apply(std::move(writes));
         if (!stored) {
@@ -240,22 +242,13 @@ task<void> file_copies::look_after(device_id backup) {
     const bool fresh = last != looked_.end() && env_.time.now() - last->second < looked_again;
     std::vector<file_root> unsure;
     for (const auto& [root, size] : held_.all()) {
-        const auto known = copies_.find(root);
-        const bool kept = known != copies_.end() && known->second.kept.contains(backup);
-        if ((!kept || !fresh) && !(is_over && is_over(root))) {
+        if ((known(root, backup) != true || !fresh) && !(is_over && is_over(root))) {
             unsure.push_back(root);
         }
     }
-    for (std::size_t at = 0; at < unsure.size(); at += wire::limits::roots_per_message) {
-        const std::size_t end = std::min(unsure.size(), at + wire::limits::roots_per_message);
-        std::vector<file_root> some(unsure.begin() + static_cast<std::ptrdiff_t>(at),
-                                    unsure.begin() + static_cast<std::ptrdiff_t>(end));
-        const auto compared = co_await compare(backup, std::move(some));
-        if (!compared) {
-            env_.log.write(log_level::debug, "files",
-                           "a backup does not say what it has: " + compared.error().message());
-            co_return;  // again when it is met next
-        }
+    const bool compared = co_await compare_all(backup, std::move(unsure));
+    if (!compared) {
+        co_return;
     }
     if (!fresh) {
         looked_[backup] = env_.time.now();
@@ -265,17 +258,77 @@ task<void> file_copies::look_after(device_id backup) {
     }
 }
 
+void file_copies::look(const file_root& root) {
+    come_.insert(root);
+    soon_.begin();
+}
+
+void file_copies::ask_of_new(const std::set<file_root>& some) {
+    for (const device_id& backup : mediator_.backups()) {
+        std::vector<file_root> unsure;
+        for (const file_root& root : some) {
+            if (held_.has(root) && !known(root, backup) && !(is_over && is_over(root))) {
+                unsure.push_back(root);
+            }
+        }
+        if (!unsure.empty() && mediator_.is_reachable(backup)) {
+            tasks_.spawn("ask a backup", ask(backup, std::move(unsure)));
+        }
+    }
+}
+
+task<void> file_copies::ask(device_id backup, std::vector<file_root> some) {
+    (void)co_await compare_all(backup, std::move(some));
+}
+
+task<bool> file_copies::compare_all(device_id backup, std::vector<file_root> all) {
+    std::vector<std::vector<file_root>> questions = questions_of(all);
+    for (std::vector<file_root>& some : questions) {
+        const auto compared = co_await compare(backup, std::move(some));
+        if (!compared) {
+            env_.log.write(log_level::debug, "files",
+                           "a backup does not say what it has: " + compared.error().message());
+            co_return false;
+        }
+    }
+    co_return true;
+}
+
+std::optional<bool> file_copies::known(const file_root& root, const device_id& backup) const {
+    const auto found = copies_.find(root);
+    if (found == copies_.end()) {
+        return std::nullopt;
+    }
+    const auto& [kept, owed] = found->second;
+    return kept.contains(backup)   ? std::optional(true)
+           : owed.contains(backup) ? std::optional(false)
+                                   : std::nullopt;
+}
+
+void file_copies::forget(const std::function<bool(const file_root&)>& which) {
+    std::erase_if(refused_, [&](const auto& one) { return which(one.first); });
+    for (auto at = copies_.begin(); at != copies_.end();) {
+        const auto here = at++;
+        if (!which(here->first)) {
+            continue;
+        }
+        const auto [root, gone] = std::move(*here);
+        copies_.erase(here);
+        for (const auto& devices : {gone.kept, gone.owed}) {
+            for (const device_id& backup : devices) {
+                note(root, backup);
+            }
+        }
+    }
+}
+
 task<result<void>> file_copies::compare(device_id backup, std::vector<file_root> some) {
-    const auto answer = co_await mediator_.ask(backup, wire::message_type::holds,
-                                               codec::encode(wire::holds{{}, some}));
-    const auto there = answer ? codec::decode<wire::holds_reply>(*answer) : fail(answer.error());
+    const auto there = co_await ask_which_are_there(mediator_, backup, some);
     if (!there && there.error().code != errc::unsupported) {
         co_return fail(there.error());
     }
     // One that does not know the question is offered everything.
-    const std::set<file_root> has =
-        there ? std::set<file_root>(there->files.begin(), there->files.end())
-              : std::set<file_root>();
+    const std::set<file_root> has = there.value_or(std::set<file_root>());
     replica::batch writes;
     std::vector<file> lacking;
     for (const file_root& root : some) {

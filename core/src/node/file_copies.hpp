@@ -1,6 +1,7 @@
 // Which backups have a copy of the files of this device: kept, or owed until they have. Rows
 // survive restarts. A backup that can be reached is asked what it holds, so that a new one, or one
-// that has lost something, is offered what it lacks. Owned by the node; core thread only.
+// that has lost something, is offered what it lacks; and is asked of what comes here otherwise than
+// to be offered. Owned by the node; core thread only.
 #pragma once
 
 #include <map>
@@ -8,7 +9,7 @@
 #include <set>
 
 #include "base/task_scope.hpp"
-#include "node/held_files.hpp"
+#include "node/file_questions.hpp"
 #include "wire/messages.hpp"
 
 namespace calbox::node {
@@ -17,7 +18,12 @@ class file_copies {
 public:
     file_copies(const environment& env, replica::database& db, const held_files& held,
                 files_mediator& mediator)
-        : env_(env), db_(db), held_(held), mediator_(mediator), tasks_(env, "copies") {}
+        : env_(env),
+          db_(db),
+          held_(held),
+          mediator_(mediator),
+          tasks_(env, "copies"),
+          soon_(env, tasks_, [this] { ask_of_new(std::exchange(come_, {})); }) {}
 
     /// Who may need a file; nothing: this device does not know it. What needs no more copies. And
     /// what a backup is to be told once it has been offered all. Set before anything is offered.
@@ -48,6 +54,12 @@ public:
     task<void> on_kept(device_id from, wire::file_kept what);
     /// The device can be reached.
     void on_peer(const device_id& device);
+    /// The file is here and may count: backups of which it is not known whether they have it are
+    /// asked.
+    void look(const file_root& root);
+
+    /// Forgets who has those.
+    void forget(const std::function<bool(const file_root&)>& which);
 
 private:
     struct copies {
@@ -58,6 +70,12 @@ private:
     /// asked for all just now, since it may have lost something.
     task<void> look_after(device_id backup);
     void took(const device_id& backup, const file_root& root);
+    void ask_of_new(const std::set<file_root>& some);
+    task<void> ask(device_id backup, std::vector<file_root> some);
+    /// In as many questions as it takes. False: it does not say, and is asked when it is met next.
+    task<bool> compare_all(device_id backup, std::vector<file_root> all);
+    /// Whether the backup has it, or is owed it. Nothing: that is not known.
+    std::optional<bool> known(const file_root& root, const device_id& backup) const;
     task<result<void>> compare(device_id backup, std::vector<file_root> some);
     /// Some at once; returns when all have been answered.
     task<void> offer_all(device_id backup, std::vector<file> files);
@@ -77,6 +95,8 @@ private:
     std::map<file_root, std::map<device_id, std::string>> refused_;
     std::set<std::pair<file_root, device_id>> unwritten_;
     bool writing_ = false;
+    std::set<file_root> come_;
+    together soon_;
 };
 
 }  // namespace calbox::node

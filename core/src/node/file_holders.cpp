@@ -3,15 +3,12 @@
 #include <algorithm>
 
 #include "crypto/primitives.hpp"
-#include "wire/limits.hpp"
 
 namespace calbox::node {
 
 namespace {
 
 constexpr std::string_view holders_suffix = "dev";
-/// What changes together is told and asked together, and the others have the event by then.
-constexpr duration holders_gathered = std::chrono::seconds(1);
 /// A session that breaks again and again, or never answers, makes no more questions than this.
 constexpr duration holder_asked_again = std::chrono::minutes(1);
 constexpr duration holders_written = std::chrono::seconds(3);
@@ -123,7 +120,7 @@ task<void> file_holders::work() {
         ~ending() { working = false; }
     } however_it_ends{working_};
     while (!changed_.empty() || !events_.empty() || !due_.empty()) {
-        co_await sleep_for(env_, holders_gathered);
+        co_await sleep_for(env_, gathered_for);
         co_await tell();
         co_await ask_all();
     }
@@ -225,11 +222,9 @@ task<void> file_holders::ask_all() {
 task<void> file_holders::ask(device_id device, std::vector<file_root> which) {
     std::ranges::sort(which);
     which.erase(std::unique(which.begin(), which.end()), which.end());
-    for (auto at = which.begin(); at != which.end();) {
-        const auto end =
-            at + std::min<std::ptrdiff_t>(which.end() - at, wire::limits::roots_per_message);
-        const auto answered = co_await ask_some(device, {at, end});
-        at = end;
+    auto questions = questions_of(which);
+    for (std::vector<file_root>& some : questions) {
+        const auto answered = co_await ask_some(device, std::move(some));
         if (!answered) {
             if (answered.error().code != errc::unsupported) {
                 due_[device] = env_.time.now() + holder_asked_again;
@@ -251,16 +246,13 @@ task<result<void>> file_holders::ask_some(device_id device, std::vector<file_roo
         }
     } however_it_ends{*this, device};
     ++asking_[device].questions;
-    const auto answer = co_await with_.mediator.ask(device, wire::message_type::holds,
-                                                    codec::encode(wire::holds{{}, some, {}}));
-    const auto reply = answer ? codec::decode<wire::holds_reply>(*answer) : fail(answer.error());
-    if (!reply) {
-        co_return fail(reply.error());
+    const auto has = co_await ask_which_are_there(with_.mediator, device, some);
+    if (!has) {
+        co_return fail(has.error());
     }
-    const roots has(reply->files.begin(), reply->files.end());
     for (const file_root& root : some) {
         if (!asking_[device].heard.contains(root)) {
-            note(root, device, has.contains(root));
+            note(root, device, has->contains(root));
         }
     }
     co_return result<void>();

@@ -12,7 +12,7 @@
 #include <set>
 
 #include "base/task_scope.hpp"
-#include "node/held_files.hpp"
+#include "node/file_questions.hpp"
 
 namespace calbox::node {
 

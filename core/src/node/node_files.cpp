@@ -9,6 +9,9 @@ void node_parts::make_file_services() {
     shelf->changed = [this](const file_root& root, bool here) {
         holds_object(root, here);
         holding->changed(root);
+        if (here && needs->knows(root)) {
+            copies->look(root);
+        }
     };
     holding.emplace(env, db, holding_parts());
     backed.emplace(env, db, replica->events(), links->for_files());
@@ -30,6 +33,7 @@ void node_parts::make_file_services() {
     copies->is_over = [this](const file_root& root) {
         return plays(wire::role::backup) ? kept_for->is_waiting(root) : needs->is_over(root);
     };
+    needs->newly_needed = [this](const file_root& root) { copies->look(root); };
     copies->met = [this](const device_id& backup) { needs->on_backup(backup); };
     files.emplace(env, *replica, *opened, *sets, *names, *shelf, *copies, *holding, *needs,
                   links->for_files());
@@ -113,6 +117,12 @@ task<void> node_parts::clean_files() {
     if (!accounts->signed_in().empty() && needs->knows_all()) {
         co_await holding->clean();
     }
+    copies->forget([this](const file_root& root) {
+        const bool here = shelf->has(root) || shelf->lost().contains(root);
+        // A backup has the others' files, and tells the other backups of them.
+        return (!here && !needs->knows(root)) ||
+               (!plays(wire::role::backup) && needs->is_over(root));
+    });
     const auto erased = co_await kept_for->sweep();
     if (!erased) {
         env.log.write(log_level::warn, "files",

@@ -115,6 +115,9 @@ void own_needs::add(const place& where, const envelope_header& in) {
     const auto [found, is_new] = all_.try_emplace(where);
     own_need& now = found->second;
     bool changed = is_new || now.over || now.unnamed;
+    if (newly_needed && (is_new || now.over)) {
+        newly_needed(where.first);
+    }
     now.unnamed.reset();
     if (now.over) {
         now.over.reset();
@@ -250,6 +253,11 @@ bool own_needs::concerns(const file_root& root, const std::vector<user_id>& user
         }
     }
     return false;
+}
+
+bool own_needs::knows(const file_root& root) const {
+    const auto first = all_.lower_bound({root, user_id()});
+    return first != all_.end() && first->first.first == root;
 }
 
 bool own_needs::is_over(const file_root& root) const {

@@ -56,6 +56,9 @@ public:
     own_needs(const environment& env, replica::database& db, parts with)
         : env_(env), db_(db), with_(std::move(with)), tasks_(env, "needs") {}
 
+    /// An event names the file for the first time, or does so again. Set before load().
+    std::function<void(const file_root&)> newly_needed;
+
     task<result<void>> load();
     void request_stop() noexcept { tasks_.request_stop(); }
     task<void> join() { return tasks_.join(); }
@@ -76,6 +79,8 @@ public:
     /// Everybody who may need it, as far as this device knows, and none of its users who have
     /// released it; nothing: it does not know, or has not looked through all that its users have.
     std::optional<std::vector<user_id>> needed_by(const file_root& root) const;
+    /// An event has named it, or was to.
+    bool knows(const file_root& root) const;
     /// An event has named it, and none does any more.
     bool is_over(const file_root& root) const;
     /// Events of signed-in users that name one of these, and perhaps others that did.

@@ -221,6 +221,51 @@ TEST_F(file_keeper_test, a_backup_that_is_met_is_offered_what_it_lacks_and_asked
     EXPECT_EQ(backup.asked[wire::message_type::holds], 1) << "all of it is known to be there";
 }
 
+TEST_F(file_keeper_test, of_what_came_otherwise_a_backup_is_asked_together) {
+    const auto nobody = [](const file_root&) { return std::vector<user_id>(); };
+    edge.copies.needed_by = nobody;
+    std::vector<file_root> all;
+    for (std::size_t n = 0; n < 1'000; ++n) {
+        file_root& root = all.emplace_back();
+        root.value[0] = static_cast<std::uint8_t>(n);
+        root.value[1] = static_cast<std::uint8_t>(n >> 8);
+        backup.held.note(root, 10);
+        edge.held.note(root, 10);
+        edge.copies.look(root);
+    }
+    const file_root lacking = add(10);
+    edge.copies.look(lacking);
+    in.advance(std::chrono::seconds(2));
+    in.settle();
+    for (const file_root& root : all) {
+        ASSERT_EQ(edge.copies.kept(root), std::vector{backup.self});
+    }
+    EXPECT_EQ(backup.asked[wire::message_type::holds], 1);
+    EXPECT_EQ(edge.copies.kept(lacking), std::vector{backup.self}) << "it was offered";
+    EXPECT_EQ(backup.asked[wire::message_type::file_keep], 1);
+    edge.copies.look(all[0]);
+    edge.copies.look(lacking);
+    in.advance(std::chrono::seconds(2));
+    in.settle();
+    EXPECT_EQ(backup.asked[wire::message_type::holds], 1) << "it has said so";
+}
+
+TEST_F(file_keeper_test, what_is_forgotten_is_not_on_the_disk_either) {
+    const auto rows = [&] {
+        const auto all = *in.run(edge.db.scan(replica::record_kind::file));
+        return std::ranges::count_if(all, [](const auto& row) {
+            return row.first.size() == file_root::size + device_id::size;
+        });
+    };
+    const file_root one = bring(10, {}), other = bring(10, {});
+    ASSERT_EQ(rows(), 2);
+    edge.copies.forget([&](const file_root& root) { return root == one; });
+    in.settle();
+    EXPECT_EQ(rows(), 1);
+    EXPECT_TRUE(edge.copies.kept(one).empty());
+    EXPECT_EQ(edge.copies.kept(other), std::vector{backup.self});
+}
+
 TEST_F(file_keeper_test, the_quota_is_kept_and_what_is_beyond_stays_owed) {
     const file_root first = add(60'000), second = add(60'000);
     edge.copies.on_peer(backup.self);

@@ -62,6 +62,16 @@ protected:
         return who.api().events.show(who.me(), which).has_value();
     }
     node::backing_view backing() { return *hub->api().info.status().backing; }
+    /// Whether a backup has a file, or is owed it, as that device has noted.
+    std::size_t copies_noted(test::test_network::device& at) {
+        std::size_t rows = 0;
+        const auto look = [&](byte_view key, byte_view) {
+            rows += key.size() == file_root::size + device_id::size ? 1U : 0U;
+            return true;
+        };
+        must(at.store->records().scan(storage::record_kind::file, {}, {}, look));
+        return rows;
+    }
     std::uint64_t files_on(test::test_network::device& one) {
         return one.api().info.status().files;
     }
@@ -103,6 +113,20 @@ TEST_F(file_needs_of_nodes, a_deleted_events_file_goes_when_the_last_one_needs_i
     EXPECT_EQ(backing().unneeded_files, 0U);
     net.world.advance(grace);
     EXPECT_EQ(backing().files, 0U) << "nobody brings it again";
+    EXPECT_EQ(copies_noted(*alice), 0U) << "though the file is on her disk";
+}
+
+TEST_F(file_needs_of_nodes, who_has_fetched_a_file_soon_knows_which_backups_have_it) {
+    meet();
+    const event_id event = share();
+    attach(event, "plan.pdf");
+    net.until([&] { return !must(bob->api().file.list(bob->me(), event)).empty(); });
+    const auto owed = [&] { return must(bob->api().file.list(bob->me(), event)).front().owed; };
+    ASSERT_EQ(owed().size(), 1U);
+    must(net.run(bob->api().file.fetch(bob->me(), event, "plan.pdf")));
+    net.world.advance(std::chrono::seconds(3));
+    EXPECT_TRUE(owed().empty());
+    EXPECT_EQ(copies_noted(*bob), 1U);
 }
 
 TEST_F(file_needs_of_nodes, what_comes_back_from_the_trash_has_its_file) {
