@@ -61,10 +61,11 @@ std::string saved_text(const json& event) {
                        owed.empty() ? "" : " (" + clean_list(event, "owed") + " owed)");
 }
 
+/// "backup ab12cd34", while a user's name has no space in it.
 std::size_t backups_among(const std::vector<std::string>& places) {
     return static_cast<std::size_t>(
         std::count_if(places.begin(), places.end(),
-                      [](const std::string& one) { return one.starts_with("backup"); }));
+                      [](const std::string& one) { return one.starts_with("backup "); }));
 }
 
 /// "2 of 2 backups and 3 devices", `more` of them beside those that are named; nothing where there

@@ -266,7 +266,7 @@ inline json event_of(const std::string& id, const std::string& title) {
             {"conflicts", json::array()},
             {"written_by", "alice"},
             {"written", "2026-11-23T09:30:00Z"},
-            {"stored_on", {"backup:1"}},
+            {"stored_on", {"backup ab12cd34"}},
             {"owed", json::array()}};
 }
 

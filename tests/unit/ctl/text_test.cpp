@@ -185,7 +185,7 @@ guests may     modify, attach
 state          bob is editing since 09:02, on device 2
 overlaps       alice/1.9
 version        1-3, written by alice on Mon 2026-11-23 04:30
-stored on      1 of 1 backups and 1 device (backup:1)
+stored on      1 of 1 backups and 1 device (backup ab12cd34)
 file           slides.pdf, 3.4 MB, fetching, 50 %
 
 Bring the slides
@@ -200,6 +200,12 @@ TEST(event_text, says_how_an_event_stands_in_the_words_of_every_view) {
               std::string::npos);
     event["stored_on"] = {"backup ab12", "bob", "bob"};
     event["owed"] = {"backup cd34"};
+    // A user may have such a name; he is a device.
+    event["stored_on"] = {"backup ab12", "bob", "backupper"};
+    EXPECT_NE(shown(event, utc).find("1 of 2 backups and 3 devices (backup ab12, bob, backupper)"),
+              std::string::npos)
+        << shown(event, utc);
+    event["stored_on"] = {"backup ab12", "bob", "bob"};
     event["files"] = {{{"name", "a.txt"},
                        {"size", 1},
                        {"held", "here"},

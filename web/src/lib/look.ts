@@ -24,7 +24,7 @@ export const listText = (names: string[]) => new Intl.ListFormat(navigator.langu
 
 /** "2 of 2 backups and 3 devices" of an event or a file, `more` of them beside those that are named. */
 export function copiesText(of: { stored_on: string[]; owed: string[] }, more = 0): string {
-  const backups = (places: string[]) => places.filter((one) => one.startsWith('backup')).length
+  const backups = (places: string[]) => places.filter((one) => one.startsWith('backup ')).length
   const stored = backups(of.stored_on), all = stored + backups(of.owed), devices = of.stored_on.length - stored + more
   return [all && `${stored} of ${all} backups`, devices && `${devices} device${devices === 1 ? '' : 's'}`].filter(Boolean).join(' and ') || 'no device'
 }
