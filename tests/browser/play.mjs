@@ -78,6 +78,29 @@ try {
   await bob.page.locator('dialog').getByText(/ On \d of 1 backups and 2 devices, also with /).waitFor()
   await bob.page.getByText('Cannot be modified now').waitFor({ state: 'detached' })
 
+  // Small files come by one request, and one version; a name that is taken is told of that file alone, and the others come.
+  const sent = []
+  alice.page.on('request', (one) => one.method() === 'POST' && /\/files/.test(one.url()) && sent.push(new URL(one.url()).pathname))
+  const version = async () => Number((await alice.page.locator('dialog').getByText(/^Version \d+, by/).innerText()).match(/\d+/)[0])
+  const small = (...names) => names.map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(name) }))
+  const before_them = await version()
+  await alice.page.locator('dialog input[type=file]').setInputFiles(small('a.txt', 'b.txt', 'c.txt'))
+  for (const name of ['a.txt', 'b.txt', 'c.txt']) await alice.page.locator('dialog').getByRole('link', { name: `Download ${name}` }).waitFor()
+  expect(sent.length === 1 && sent[0].endsWith('/files'), `three small files came by ${sent}`)
+  expect((await version()) === before_them + 1, `three small files made ${(await version()) - before_them} versions`)
+  await alice.page.locator('dialog input[type=file]').setInputFiles(small('d.txt', 'b.txt', 'e.txt'))
+  for (const name of ['d.txt', 'e.txt']) await alice.page.locator('dialog').getByRole('link', { name: `Download ${name}` }).waitFor()
+  await alice.page.locator('dialog').getByText('There is a file of that name.').waitFor()
+  await alice.page.locator('dialog').getByRole('button', { name: 'Leave it' }).click()
+  // Of one that is cancelled on the way the others come all the same.
+  let waits = true
+  await alice.page.route(/\/files$/, (one) => (waits ? (waits = false) : one.continue()))
+  await alice.page.locator('dialog input[type=file]').setInputFiles(small('f.txt', 'g.txt', 'h.txt'))
+  await alice.page.locator('dialog .job', { hasText: 'g.txt' }).getByRole('button', { name: 'Cancel' }).click()
+  for (const name of ['f.txt', 'h.txt']) await alice.page.locator('dialog').getByRole('link', { name: `Download ${name}` }).waitFor()
+  expect((await alice.page.locator('dialog').getByText('g.txt').count()) === 0, 'the cancelled file is still there')
+  await alice.page.unroute(/\/files$/)
+
   // History, and an earlier version back.
   await bob.page.getByRole('button', { name: 'History' }).click()
   await bob.page.locator('ins', { hasText: 'Room 3' }).waitFor()

@@ -132,23 +132,24 @@ export const idOf = (key: string) => key.split('@')[0]!
 
 export const tag = (one: { generation: number; version: number }) => `"${one.generation}-${one.version}"`
 
-export const filePath = (id: string, file: { name: string; recurrence_id?: string }, ...more: string[]) =>
-  eventPath(id, 'files', file.name, ...more) + (file.recurrence_id ? `?recurrence_id=${encodeURIComponent(file.recurrence_id)}` : '')
+/** Of a file; without a name, of those that come together. */
+export const filePath = (id: string, file: { name?: string; recurrence_id?: string }, ...more: string[]) =>
+  eventPath(id, 'files', ...(file.name ? [file.name] : []), ...more) + (file.recurrence_id ? `?recurrence_id=${encodeURIComponent(file.recurrence_id)}` : '')
 
-/** Sends a file's bytes, for one time of a series or ('') all of it; `progress` is told how many have gone. */
-export function upload(id: string, file: File, recurrence_id: string, replace: boolean, progress: (sent: number) => void, signal: AbortSignal): Promise<FileInfo> {
+/** Sends a file's bytes, or several files as a form; `progress` is told how many of how many bytes have gone. */
+export function upload<T>(method: string, path: string, body: File | FormData, progress: (sent: number, all: number) => void, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open(replace ? 'PUT' : 'POST', filePath(id, { name: file.name, recurrence_id }))
+    request.open(method, path)
     request.setRequestHeader('Calbox-Page', '1')
-    request.setRequestHeader('Content-Type', /^[\w.+-]+\/[\w.+-]+$/.test(file.type) ? file.type : 'application/octet-stream')
-    request.upload.onprogress = (step) => progress(step.loaded)
+    if (body instanceof File) request.setRequestHeader('Content-Type', /^[\w.+-]+\/[\w.+-]+$/.test(body.type) ? body.type : 'application/octet-stream')
+    request.upload.onprogress = (step) => progress(step.loaded, step.total)
     request.onload = () =>
       request.status < 300 ? resolve(JSON.parse(request.responseText)) : reject(refusal(request.status, request.responseText))
     request.onerror = () => reject(unreachable())
-    request.onabort = () => reject(new Problem(0, 'cancelled', 'cancelled'))
+    request.onabort = reject
     signal.addEventListener('abort', () => request.abort())
-    request.send(file)
+    request.send(body)
   })
 }
 

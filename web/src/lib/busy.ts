@@ -1,9 +1,8 @@
 // Whether those who are to come are busy then, as their own devices tell it.
 import { get, type Busy, type CalEvent } from './api'
-import { span, timesOf } from './when'
+import { span, timesOf, utc } from './when'
 
 const mostDays = 62, waitMs = 400
-const utc = (moment: Date) => moment.toISOString().slice(0, 19) + 'Z'
 
 /** Asks a moment later, as people are still typing then. Ended by what it returns. */
 export function askWhoIsBusy(people: string[], start: Date, end: Date, tell: (answers: Map<string, Busy>) => void): () => void {

@@ -82,11 +82,8 @@ export class Form {
   /** What differs from the event that was opened. */
   changes(from: CalEvent): Draft {
     const all = this.draft(), made: Draft = {}
-    if (all.title !== from.title) made.title = all.title!
-    if (all.info !== from.info) made.info = all.info!
-    if (all.place !== from.place) made.place = all.place!
+    for (const what of ['title', 'info', 'place', 'color'] as const) if (all[what] !== from[what]) made[what] = all[what]!
     if (!same(all.categories!, from.categories)) made.categories = all.categories!
-    if (all.color !== from.color) made.color = all.color!
     if (!this.oneTime) {
       if (!same(all.participants!, from.participants)) made.participants = all.participants!
       if (!same(all.guests_may!, from.guests_may)) made.guests_may = all.guests_may!

@@ -4,7 +4,7 @@ import {
   type Account, type CalEvent, type Change, type Friend, type Join, type Session, type Status, type User,
 } from './api'
 import { takeReminders } from './remind'
-import { addDays, span, zones } from './when'
+import { addDays, span, utc, zones } from './when'
 
 /** `stays`: until somebody dismisses it. */
 export interface Toast { id: number; text: string; bad: boolean; stays: boolean; action?: { label: string; run: () => void } }
@@ -14,7 +14,6 @@ export type Grid = 'dayGridMonth' | 'timeGridWeek' | 'timeGridDay' | 'listMonth'
 const views: View[] = ['home', 'calendar', 'events', 'people', 'trash', 'status']
 const nearDays = 45 // a month as the calendar shows it, and more
 const silenceMs = 45_000 // the stream says something every 15 s
-const utc = (moment: Date) => moment.toISOString().slice(0, 19) + 'Z'
 const pauseMinMs = 300, pauseMaxMs = 5_000
 
 class Store {
@@ -106,9 +105,10 @@ class Store {
   answerOf(one: CalEvent) {
     return one.answers.find((answer) => answer.name === this.user?.name)?.answer
   }
-  mayModify(one: CalEvent) { return one.organizer === this.user?.name || one.guests_may.includes('modify') }
-  mayAttach(one: CalEvent) { return one.organizer === this.user?.name || one.guests_may.includes('attach') }
-  mayDelete(one: CalEvent) { return one.organizer === this.user?.name || one.guests_may.includes('delete') }
+  #may(one: CalEvent, right: string) { return one.organizer === this.user?.name || one.guests_may.includes(right) }
+  mayModify(one: CalEvent) { return this.#may(one, 'modify') }
+  mayAttach(one: CalEvent) { return this.#may(one, 'attach') }
+  mayDelete(one: CalEvent) { return this.#may(one, 'delete') }
 
   newEvent(start?: Date, end?: Date, allDay = false) {
     if (!start) {

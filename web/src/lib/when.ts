@@ -10,6 +10,8 @@ export function firstDay(): number {
   return (known.getWeekInfo?.() ?? known.weekInfo ?? { firstDay: 1 }).firstDay % 7
 }
 
+/** "2026-05-03T12:00:00Z" */
+export const utc = (moment: Date) => moment.toISOString().slice(0, 19) + 'Z'
 const two = (n: number) => String(n).padStart(2, '0')
 const formats = new Map<string, Intl.DateTimeFormat>()
 
