@@ -114,15 +114,17 @@ task<result<bytes>> node_parts::tell_needs_to(device_id backup, wire::file_needs
 /// This device's users say what they need no more; a backup erases what nobody needs.
 task<void> node_parts::clean_files() {
     co_await needs->clean();
-    if (!accounts->signed_in().empty() && needs->knows_all()) {
-        co_await holding->clean();
+    if (needs->knows_all()) {  // what is not looked through may name anything
+        if (!accounts->signed_in().empty()) {
+            co_await holding->clean();
+        }
+        copies->forget([this](const file_root& root) {
+            const bool here = shelf->has(root) || shelf->lost().contains(root);
+            // A backup has the others' files, and tells the other backups of them.
+            return (!here && !needs->knows(root)) ||
+                   (!plays(wire::role::backup) && needs->is_over(root));
+        });
     }
-    copies->forget([this](const file_root& root) {
-        const bool here = shelf->has(root) || shelf->lost().contains(root);
-        // A backup has the others' files, and tells the other backups of them.
-        return (!here && !needs->knows(root)) ||
-               (!plays(wire::role::backup) && needs->is_over(root));
-    });
     const auto erased = co_await kept_for->sweep();
     if (!erased) {
         env.log.write(log_level::warn, "files",
