@@ -271,10 +271,11 @@ TEST_P(archive, small_files_come_back_in_batches) {
 }
 
 TEST_P(archive, many_tiny_files_are_no_batch_without_end) {
-    const auto own = create(*alice, "Photos");
-    constexpr std::size_t files = 5'000;
-    numbered_files from(files, 1);
-    must(net.run(alice->api().file.attach_all(alice->me(), own.id, from)));
+    constexpr std::size_t files = 6'000, of_one = 1'000;
+    for (std::size_t n = 0; n < files; n += of_one) {
+        numbered_files from(of_one, 1);
+        must(net.run(alice->api().file.attach_all(alice->me(), create(*alice, "Photos").id, from)));
+    }
     const auto file = save();
     auto& fresh = elsewhere();
     counted_store& store = counting(fresh);
