@@ -67,6 +67,7 @@ public:
         return (roles & wire::role::rendezvous) != 0 ? sorted_ : std::vector<device_id>();
     }
     std::vector<device_id> leased_from(const device_id&) const override { return {}; }
+    std::vector<wire::location> of_users(const std::vector<user_id>&) const override { return {}; }
     bool note(wire::location) override { return false; }
     bool note_offline(const device_id&) override { return false; }
 

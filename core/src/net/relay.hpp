@@ -52,6 +52,8 @@ public:
     task<void> on_data(device_id from, wire::relay_data what);
     task<void> on_close(device_id from, wire::relay_close what);
     void on_peer_gone(const device_id& device);
+    /// That the device is an end of.
+    std::size_t pipes_of(const device_id& device) const;
 
 private:
     struct ends {
@@ -60,8 +62,6 @@ private:
             return one == opener ? target : opener;
         }
     };
-    std::size_t pipes_of(const device_id& device) const;
-
     const environment& env_;
     pool& pool_;
     std::map<std::uint64_t, ends> pipes_;

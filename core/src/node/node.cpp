@@ -413,9 +413,11 @@ task<void> node_parts::keep_registry_near() {
         co_return;
     }
     while (true) {
-        const auto answer = co_await asks->ask_one(
-            me.record().registry, "devices",
-            codec::encode(wire::locate{{}, {}, wire::role::rendezvous | wire::role::backup}), 0);
+        // Many rendezvous tell each other who there is.
+        const bool many = rendezvous && rendezvous->watched() > 0;
+        const std::uint32_t wanted = wire::role::backup | (many ? 0 : wire::role::rendezvous);
+        const auto answer = co_await asks->ask_one(me.record().registry, "devices",
+                                                   codec::encode(wire::locate{{}, {}, wanted}), 0);
         auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
         if (found) {
             // Who there is, and where. Who leases from whom is for rendezvous to say: the registry
@@ -428,7 +430,7 @@ task<void> node_parts::keep_registry_near() {
                 }
             }
         }
-        if (rendezvous) {
+        if (rendezvous && !rendezvous->are_many()) {
             co_await keep_rendezvous_near();
         }
         co_await sleep_for(env, registry_again);
@@ -448,7 +450,7 @@ task<result<void>> node_parts::renew_certificate() {
 /// What rendezvous tell each other goes over open sessions only.
 task<void> node_parts::keep_rendezvous_near() {
     for (const wire::location& other : known.with_roles(wire::role::rendezvous)) {
-        if (other.device != me.self()) {
+        if (other.device != me.self() && rendezvous && !rendezvous->are_many()) {
             (void)co_await connections->connect(other.device);
         }
     }

@@ -19,6 +19,7 @@ constexpr std::size_t members_asked = 3;  // for a rendezvous, in one round
 /// Asks with all that it takes, a dial among it, within the limit.
 task<result<bytes>> ask_within(node_parts& owner, duration limit, device_id to, message_type type,
                                bytes payload) {
+    owner.talks_to(to);
     co_return co_await with_deadline<bytes>(
         owner.env, limit, owner.connections->request(to, type, std::move(payload), limit));
 }
@@ -317,8 +318,10 @@ private:
         explicit rendezvous_link(node_parts& owner) : owner_(owner) {}
         task<result<bytes>> request(device_id to, message_type type, bytes payload,
                                     duration limit) override {
+            owner_.talks_to(to);
             co_return co_await owner_.connections->request(to, type, std::move(payload), limit);
         }
+        void close_idle() override { owner_.close_idle_sessions(); }
         bool tell(const device_id& to, message_type type, byte_view payload) override {
             return owner_.connections->send_open(to, type, payload);
         }
@@ -364,8 +367,10 @@ private:
         std::vector<overlay::keeper> keepers() const override {
             std::vector<overlay::keeper> all;
             if (owner_.rendezvous) {
-                for (const discovery::load& one : owner_.rendezvous->loads()) {
-                    all.push_back({one.device, one.edges_max});
+                // Of many, not all loads are heard of; and all must choose the same.
+                const bool alike = owner_.rendezvous->watched() > 0;
+                for (const discovery::load& one : owner_.rendezvous->loads_of_all()) {
+                    all.push_back({one.device, alike ? 1 : one.edges_max});
                 }
             }
             return all;

@@ -88,6 +88,7 @@ task<void> node_parts::send_now(device_id to, message_type type, bytes payload) 
 
 void node_parts::came(const net::peer& who) {
     think_of_punching(who);
+    talks_to(who.device);
     const wire::location where{
         who.device,   who.roles, who.addresses, std::nullopt, known.is_online(who.device),
         who.user_ids, who.said};
@@ -127,6 +128,7 @@ void node_parts::ask_whoever_came() {
 
 void node_parts::went(const device_id& who) {
     punches_.over(who);
+    talked_at_.erase(who);
     edge->on_peer(who, false);
     if (rendezvous) {
         rendezvous->on_peer_gone(who);

@@ -18,8 +18,8 @@ task<void> node_parts::keep_enough_rendezvous() {
     overlay::opener decides(me.self(), env.time.now(), opening_with);
     while (true) {
         co_await sleep_for(env, opening_with.look_every);
-        const std::uint32_t count =
-            decides.look(rendezvous->loads(), rendezvous->others_are_wanted(), env.time.now());
+        const std::uint32_t count = decides.look(rendezvous->loads_of_all(),
+                                                 rendezvous->others_are_wanted(), env.time.now());
         if (count == 0) {
             continue;
         }
@@ -45,7 +45,7 @@ task<void> node_parts::end_when_not_needed() {
     std::optional<device_id> to;
     while (!to) {
         co_await sleep_for(env, retiring_with.look_every);
-        to = decides.look(rendezvous->loads(), env.time.now());
+        to = decides.look(rendezvous->loads_of_all(), env.time.now());
     }
     env.log.write(log_level::info, "overlay",
                   "the other rendezvous have room for all: sending edges to " +

@@ -1,4 +1,6 @@
 // What a node shows of the overlay, and the exchange of its discovery strategy.
+#include <algorithm>
+
 #include "node/parts.hpp"
 
 namespace calbox::node {
@@ -9,6 +11,8 @@ namespace {
 
 constexpr std::string_view discovery_name = "discovery";
 constexpr std::string_view lessor_name = "lessor";
+constexpr duration idle_looked_every = std::chrono::seconds(5);
+constexpr duration idle_most = std::chrono::seconds(30);
 
 /// The choice counts while the configuration names the same one as when it was made.
 std::string choice_text(const std::string& configured, const std::string& chosen) {
@@ -135,6 +139,36 @@ overlay_view node_parts::show_overlay() const {
                      : reached_.now() == overlay::reachability::unreachable ? "no"
                                                                             : "unknown";
     return view;
+}
+
+void node_parts::talks_to(const device_id& device) {
+    if (rendezvous && rendezvous->watched() > 0) {
+        talked_at_[device] = env.time.now();
+    }
+}
+
+/// Only with those who are rendezvous and no more: nothing else goes over such a session.
+void node_parts::close_idle_sessions() {
+    const instant now = env.time.now();
+    if (now - idle_looked_at_ < idle_looked_every) {
+        return;
+    }
+    idle_looked_at_ = now;
+    const auto all = connections->peers();
+    for (const net::peer& one : all) {
+        const bool only_a_rendezvous =
+            one.member && one.user_ids.empty() && (one.roles & wire::role::rendezvous) != 0 &&
+            (one.roles & (wire::role::backup | wire::role::registry)) == 0;
+        const bool carries_others = std::ranges::any_of(all, [&](const net::peer& other) {
+            return other.relayed && other.relay == one.device;
+        });
+        const instant talked = talked_at_.try_emplace(one.device, now).first->second;
+        if (only_a_rendezvous && !carries_others && now - talked >= idle_most &&
+            !rendezvous->keeps(one.device) && edge->lessor() != one.device &&
+            relaying->pipes_of(one.device) == 0) {
+            connections->disconnect(one.device);
+        }
+    }
 }
 
 task<std::vector<rendezvous_view>> node_parts::all_rendezvous() {

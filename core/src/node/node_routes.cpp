@@ -210,6 +210,7 @@ void node_parts::add_rendezvous_routes() {
                           if (!rendezvous) {
                               co_return fail(errc::unsupported, "this device is no rendezvous now");
                           }
+                          talks_to(from.device);
                           co_return co_await handler(from, std::move(*what));
                       });
     };
@@ -228,6 +229,14 @@ void node_parts::add_rendezvous_routes() {
                     co_return fail(errc::forbidden, "only rendezvous watch each other");
                 }
                 co_return co_await rendezvous->on_members(from.device, std::move(what));
+            });
+    leasing(std::type_identity<wire::watch>(), message_type::watch,
+            [this](const peer& from, wire::watch what) -> task<result<bytes>> {
+                if ((from.roles & wire::role::rendezvous) == 0) {
+                    co_return fail(errc::forbidden,
+                                   "only rendezvous are told of a circle's leases");
+                }
+                co_return co_await rendezvous->on_watch(from.device, std::move(what));
             });
     leasing(std::type_identity<wire::nothing>(), message_type::loads,
             [this](const peer&, wire::nothing) { return rendezvous->on_loads(); });

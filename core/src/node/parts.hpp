@@ -121,6 +121,10 @@ public:
     task<std::vector<device_id>> holders_of(file_root root, std::size_t most);
     /// What the router was asked for, at the end.
     task<void> give_port_back();
+    /// Something is asked of it, or it asks: the session is not idle.
+    void talks_to(const device_id& device);
+    /// Where rendezvous are many, those with others of them that nothing keeps.
+    void close_idle_sessions();
     /// One-way; opens a session first where there is none.
     void send(const device_id& to, wire::message_type type, bytes payload);
 
@@ -292,6 +296,8 @@ private:
     event in_step_;                // set while nothing is behind
     bool joining_ = false;
     std::map<event_id, overlay::object_id> shared_objects_;  // that are published
+    std::map<device_id, instant> talked_at_;                 // where rendezvous are many
+    instant idle_looked_at_{};
     overlay::dial_limit dials_back_, punches_limit_;
     overlay::reach_belief reached_;
     overlay::port_mapping mapping_;

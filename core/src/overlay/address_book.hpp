@@ -18,6 +18,8 @@ public:
     virtual std::vector<device_id> holders(std::uint32_t roles) const = 0;
     /// Every device that counts as online by a lease from this rendezvous, in no order.
     virtual std::vector<device_id> leased_from(const device_id& rendezvous) const = 0;
+    /// The devices of these users.
+    virtual std::vector<wire::location> of_users(const std::vector<user_id>& users) const = 0;
     /// Takes in what was said of a device. An empty list of addresses, and roles or users of zero,
     /// change nothing that is known already. True when its being online changed.
     virtual bool note(wire::location what) = 0;

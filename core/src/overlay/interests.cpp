@@ -2,44 +2,60 @@
 
 namespace calbox::overlay {
 
-void interests::add(const device_id& edge, const std::vector<user_id>& users) {
-    if (users.empty()) {
+template <class Id>
+void interests_in<Id>::add(const device_id& who, const std::vector<Id>& what) {
+    if (what.empty()) {
         return;
     }
-    std::set<user_id>& mine = of_edge_[edge];
-    for (const user_id& user : users) {
-        if (size_ >= most || mine.size() >= most_of_one) {
+    std::set<Id>& mine = of_device_[who];
+    for (const Id& one : what) {
+        if (size_ >= most || mine.size() >= of_one_) {
             break;
         }
-        if (mine.insert(user).second) {
-            in_user_[user].insert(edge);
+        if (mine.insert(one).second) {
+            wanting_[one].insert(who);
             ++size_;
         }
     }
     if (mine.empty()) {
-        of_edge_.erase(edge);
+        of_device_.erase(who);
     }
 }
 
-void interests::drop(const device_id& edge) {
-    const auto mine = of_edge_.find(edge);
-    if (mine == of_edge_.end()) {
+template <class Id>
+void interests_in<Id>::drop(const device_id& who) {
+    const auto mine = of_device_.find(who);
+    if (mine == of_device_.end()) {
         return;
     }
-    for (const user_id& user : mine->second) {
-        const auto wanted = in_user_.find(user);
-        wanted->second.erase(edge);
+    for (const Id& one : mine->second) {
+        const auto wanted = wanting_.find(one);
+        wanted->second.erase(who);
         if (wanted->second.empty()) {
-            in_user_.erase(wanted);
+            wanting_.erase(wanted);
         }
     }
     size_ -= mine->second.size();
-    of_edge_.erase(mine);
+    of_device_.erase(mine);
 }
 
-const std::set<device_id>* interests::in(const user_id& user) const noexcept {
-    const auto found = in_user_.find(user);
-    return found == in_user_.end() ? nullptr : &found->second;
+template <class Id>
+const std::set<device_id>* interests_in<Id>::in(const Id& what) const noexcept {
+    const auto found = wanting_.find(what);
+    return found == wanting_.end() ? nullptr : &found->second;
 }
+
+template <class Id>
+std::vector<Id> interests_in<Id>::all() const {
+    std::vector<Id> found;
+    found.reserve(wanting_.size());
+    for (const auto& [one, who] : wanting_) {
+        found.push_back(one);
+    }
+    return found;
+}
+
+template class interests_in<user_id>;
+template class interests_in<device_id>;
 
 }  // namespace calbox::overlay

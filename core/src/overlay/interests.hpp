@@ -1,5 +1,5 @@
-// Which users each edge wants to hear of: what a rendezvous was told, and nothing that it works out
-// itself. Bounded for each edge and in all. Owned by the lessor; core thread only.
+// What each device wants to hear of: what a rendezvous was told, and nothing that it works out
+// itself. Bounded for each device and in all. Owned by the lessor; core thread only.
 #pragma once
 
 #include <map>
@@ -10,23 +10,34 @@
 
 namespace calbox::overlay {
 
-class interests {
+template <class Id>
+class interests_in {
 public:
-    /// Adds to what the edge wants. What exceeds a bound is left out: of those users the edge hears
-    /// when it asks.
-    void add(const device_id& edge, const std::vector<user_id>& users);
-    void drop(const device_id& edge);
-    /// The edges that want to hear of this user, ascending; null when there is none.
-    const std::set<device_id>* in(const user_id& user) const noexcept;
-    std::size_t size() const noexcept { return size_; }
-
     static constexpr std::size_t most_of_one = 2'000;
     static constexpr std::size_t most = 500'000;
 
+    explicit interests_in(std::size_t of_one = most_of_one) : of_one_(of_one) {}
+
+    /// Adds to what the device wants. What exceeds a bound is left out: of those the device hears
+    /// when it asks.
+    void add(const device_id& who, const std::vector<Id>& what);
+    void drop(const device_id& who);
+    /// Those that want to hear of it, ascending; null when there is none.
+    const std::set<device_id>* in(const Id& what) const noexcept;
+    /// All that somebody wants to hear of, ascending.
+    std::vector<Id> all() const;
+    std::size_t size() const noexcept { return size_; }
+
 private:
-    std::map<device_id, std::set<user_id>> of_edge_;
-    std::map<user_id, std::set<device_id>> in_user_;
-    std::size_t size_ = 0;  // pairs of edge and user
+    std::size_t of_one_;
+    std::map<device_id, std::set<Id>> of_device_;
+    std::map<Id, std::set<device_id>> wanting_;
+    std::size_t size_ = 0;  // pairs
 };
+
+extern template class interests_in<user_id>;
+extern template class interests_in<device_id>;
+/// Which users an edge wants to hear of.
+using interests = interests_in<user_id>;
 
 }  // namespace calbox::overlay

@@ -38,13 +38,16 @@ void lessor::stop() noexcept {
     exchange_at_.reset();
     plan_at_.reset();
     move_at_.reset();
+    left_at_.reset();
+    near_.reset();
     to_ask_.clear();
     to_move_.clear();
 }
 
 std::optional<instant> lessor::deadline() const noexcept {
     std::optional<instant> first;
-    for (const auto& at : {announce_at_, sweep_at_, exchange_at_, plan_at_, move_at_}) {
+    for (const auto& at : {announce_at_, sweep_at_, exchange_at_, plan_at_, move_at_, left_at_,
+                           near_ ? near_->deadline() : std::nullopt}) {
         if (at && (!first || *at < *first)) {
             first = at;
         }
@@ -171,30 +174,34 @@ void lessor::on_interest(const device_id& from, const std::vector<user_id>& user
 }
 
 lessor::effects lessor::on_presence(const device_id& from, const wire::presence& what) {
-    // Where devices lease from another rendezvous is its word alone; this one's own leases are not
-    // touched by it.
-    std::vector<device_id> news;
-    const auto doubted = doubts_.find(from);
+    // Where devices lease from another rendezvous is its word alone, or that of one of its circle;
+    // this one's own leases are not touched by it.
+    std::vector<device_id> news, relied;
     for (const wire::location& one : what.changed) {
-        if (one.device == self_ || one.relay != from) {
+        if (one.device == self_ || !one.relay || !may_say(from, one)) {
             continue;
         }
         note_backup(one, from);
         if (leases_.contains(one.device)) {
             continue;
         }
+        const auto doubted = doubts_.find(*one.relay);
         if (doubted != doubts_.end() && one.online) {
             doubted->second.said_again.insert(one.device);
         }
         const auto before = book_.find(one.device);
-        if (!one.online && before && before->online && before->relay != from) {
+        if (!one.online && before && before->online && before->relay != one.relay) {
             continue;  // it has moved to another rendezvous, which said so before this one noticed
         }
         if (!one.online && before && before->online && rely_on_another(one.device)) {
+            relied.push_back(one.device);
+            continue;
+        }
+        if (contradicts(one, before)) {
             continue;
         }
         if (one.online && (one.roles & wire::role::backup) != 0 && before && before->online &&
-            before->relay && before->relay != from && !doubts_.contains(*before->relay)) {
+            before->relay && before->relay != one.relay && !doubts_.contains(*before->relay)) {
             continue;  // a backup leases from many: one of them is enough, and no news
         }
         (void)book_.note(one);
@@ -204,9 +211,11 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
         }
     }
     effects all;
+    tell_watching(relied, false, all);
     if (!news.empty()) {
         all.push_back(heard{news});
         spread(news, all);
+        tell_watching(news, false, all);
     }
     return all;
 }
@@ -218,39 +227,53 @@ lessor::effects lessor::on_load(const device_id& from, const std::optional<wire:
     if (what) {
         gone_.erase(from);
         loads_[from] = {from, what->edges, what->edges_max, now};
-        all.push_back(tell_leases{from});
+        if (!near_ || near_->is_mate(from)) {
+            all.push_back(tell_leases{from});
+        }
     } else {
         loads_.erase(from);
-        doubts_.try_emplace(from, now);
+        if (!near_ || near_->is_mate(from)) {
+            doubts_.try_emplace(from, now);
+        }
     }
     ask_more(all);
     return all;
 }
 
-void lessor::on_peer_gone(const device_id& device, instant now) {
+lessor::effects lessor::on_peer_gone(const device_id& device, instant now) {
+    effects all;
     end(device, now);
+    if (near_) {
+        ask_watches(near_->on_silent(device, now), all);
+        if (!near_->is_mate(device)) {
+            return all;  // sessions with others are closed when there is nothing to say
+        }
+    }
     loads_.erase(device);
     if (const auto where = book_.find(device);
         where && (where->roles & wire::role::rendezvous) != 0) {
         in_doubt(device, now);
+        meet(device, all);
     }
+    return all;
 }
 
-void lessor::in_doubt(const device_id& rendezvous, instant now) {
-    (void)book_.note_offline(rendezvous);
-    doubts_[rendezvous] = {now, {}};  // what it said again since an earlier loss is in doubt, too
-}
-
-void lessor::on_member(const device_id& device, member_fate what, instant now) {
+lessor::effects lessor::on_member(const device_id& device, member_fate what, instant now) {
+    effects all;
     if (what != member_fate::gone) {
         gone_.erase(device);
         if (what == member_fate::refuted) {
             doubts_.erase(device);  // its leases went on
         }
-        return;
+        if (near_) {
+            note_here(device);
+            ask_watches(near_->on_member(device, true, now), all);
+            meet(device, all);
+        }
+        return all;
     }
     if (leases_.contains(device)) {
-        return;  // this one knows better
+        return all;  // this one knows better
     }
     if (gone_.size() >= gone_most) {
         gone_.erase(gone_.begin());
@@ -258,6 +281,10 @@ void lessor::on_member(const device_id& device, member_fate what, instant now) {
     gone_.insert(device);
     loads_.erase(device);
     in_doubt(device, now);
+    if (near_) {
+        ask_watches(near_->on_member(device, false, now), all);
+    }
+    return all;
 }
 
 std::vector<device_id> lessor::heard_of() const {
@@ -280,40 +307,6 @@ void lessor::end(const device_id& device, instant now) {
     }
 }
 
-/// Who tells of which backup, beside whose word counts now.
-void lessor::note_backup(const wire::location& what, const device_id& from) {
-    const auto known = also_at_.find(what.device);
-    if (!what.online) {
-        if (known != also_at_.end() && known->second.erase(from) > 0 && known->second.empty()) {
-            also_at_.erase(known);
-        }
-    } else if ((what.roles & wire::role::backup) != 0) {
-        if (known != also_at_.end()) {
-            known->second.insert(from);
-        } else if (also_at_.size() < backups_most) {
-            also_at_[what.device] = {from};
-        }
-    }
-}
-
-bool lessor::rely_on_another(const device_id& backup) {
-    const auto known = also_at_.find(backup);
-    auto where = book_.find(backup);
-    if (known == also_at_.end() || !where) {
-        return false;
-    }
-    const auto other = std::ranges::find_if(known->second, [this](const device_id& one) {
-        return !doubts_.contains(one) && !gone_.contains(one);
-    });
-    if (other == known->second.end()) {
-        return false;
-    }
-    where->relay = *other;
-    where->online = true;
-    (void)book_.note(std::move(*where));
-    return true;
-}
-
 void lessor::changed(const device_id& device, instant now) {
     changed_.insert(device);
     if (!announce_at_) {
@@ -324,7 +317,7 @@ void lessor::changed(const device_id& device, instant now) {
 lessor::effects lessor::on_time(instant now) {
     effects all;
     if (sweep_at_ && now >= *sweep_at_) {
-        sweep(now);
+        sweep(now, all);
         forget_hearsay(now, all);
         sweep_at_ = now + with_.heartbeat / 2;
     }
@@ -333,10 +326,23 @@ lessor::effects lessor::on_time(instant now) {
         const std::vector<device_id> news(changed_.begin(), changed_.end());
         changed_.clear();
         all.push_back(heard{news});
-        if (auto others = other_rendezvous(); !others.empty()) {
+        if (auto others = told_of_leases(); !others.empty()) {
             all.push_back(tell{std::move(others), news, true});
         }
         spread(news, all);
+        tell_watching(news, true, all);
+    }
+    if (left_at_ && now >= *left_at_) {
+        left_at_.reset();
+        const std::vector<device_id> gone(left_.begin(), left_.end());
+        left_.clear();
+        if (auto others = told_of_leases(); !others.empty()) {
+            all.push_back(tell{std::move(others), gone, true});
+        }
+        tell_watching(gone, true, all);
+    }
+    if (near_) {
+        ask_watches(near_->on_time(now), all);
     }
     if (exchange_at_ && now >= *exchange_at_) {
         begin_exchange(now);
@@ -353,7 +359,7 @@ lessor::effects lessor::on_time(instant now) {
     return all;
 }
 
-void lessor::sweep(instant now) {
+void lessor::sweep(instant now, effects& all) {
     std::vector<device_id> silent;
     for (const auto& [device, until] : leases_) {
         if (now >= until) {
@@ -362,33 +368,16 @@ void lessor::sweep(instant now) {
     }
     for (const device_id& device : silent) {
         end(device, now);
+        if (auto where = near_ ? book_.find(device) : std::nullopt) {
+            // It may have leased elsewhere meanwhile.
+            near_->forget(where->users, device);
+            std::erase_if(where->users,
+                          [this](const user_id& one) { return wanted_.in(one) == nullptr; });
+            ask_watches(near_->want(where->users, {}, now), all);
+        }
     }
     for (auto one = coming_.begin(); one != coming_.end();) {
         one = now >= one->second ? coming_.erase(one) : one + 1;
-    }
-}
-
-/// Nobody else takes it back: where a device and its rendezvous end together, all others would say
-/// for ever that it is online.
-void lessor::forget_hearsay(instant now, effects& all) {
-    std::vector<device_id> over;
-    for (auto one = doubts_.begin(); one != doubts_.end();) {
-        const auto& [rendezvous, about] = *one;
-        if (now - about.since < hearsay_kept) {
-            ++one;
-            continue;
-        }
-        for (const device_id& device : book_.leased_from(rendezvous)) {
-            if (!leases_.contains(device) && !about.said_again.contains(device) &&
-                !rely_on_another(device) && book_.note_offline(device)) {
-                over.push_back(device);
-            }
-        }
-        one = doubts_.erase(one);
-    }
-    if (!over.empty()) {
-        all.push_back(heard{over});
-        spread(over, all);
     }
 }
 
@@ -403,7 +392,7 @@ void lessor::begin_exchange(instant now) {
     for (auto one = loads_.begin(); one != loads_.end();) {
         one = now - one->second.heard > exchange_every * 3 ? loads_.erase(one) : one + 1;
     }
-    to_ask_ = some(other_rendezvous(), exchanged_with);
+    to_ask_ = asked_for_load();
     // Nobody else would find out that a partition is over whose other side is gone for this one.
     const auto lost = some({gone_.begin(), gone_.end()}, lost_asked);
     to_ask_.insert(to_ask_.end(), lost.begin(), lost.end());

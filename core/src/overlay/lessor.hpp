@@ -14,6 +14,7 @@
 #include <calbox/discovery.hpp>
 
 #include "overlay/address_book.hpp"
+#include "overlay/circles.hpp"
 #include "overlay/interests.hpp"
 #include "overlay/membership.hpp"
 
@@ -55,7 +56,11 @@ public:
     struct heard {
         std::vector<device_id> about;
     };
-    using effect = std::variant<tell, tell_leases, ask_load, ask_room, move, heard>;
+    /// Of an informant; on_watched() is told what came of it.
+    struct ask_watch {
+        circles::question what;
+    };
+    using effect = std::variant<tell, tell_leases, ask_load, ask_room, move, heard, ask_watch>;
     using effects = std::vector<effect>;
 
     lessor(discovery::strategy& strategy, random& entropy, address_book& book, device_id self,
@@ -83,12 +88,24 @@ public:
     /// What came of ask_room: so many of them may.
     effects on_room(const ask_room& asked, std::uint32_t edges, instant now);
     /// The session has ended: so has the lease.
-    void on_peer_gone(const device_id& device, instant now);
-    /// Where rendezvous are too many to be asked all the time: the others say that this one came,
-    /// or is gone.
-    void on_member(const device_id& device, member_fate what, instant now);
-    /// Nobody says so any more.
-    void forget_members() noexcept { gone_.clear(); }
+    effects on_peer_gone(const device_id& device, instant now);
+    /// The rendezvous are too many to be asked all the time, and to be told everything: from now on
+    /// this one keeps to its circle. `members`: the others.
+    effects begin_circles(const std::vector<device_id>& members, circles::settings with,
+                          instant now);
+    /// The others say that this one came, or is gone.
+    effects on_member(const device_id& device, member_fate what, instant now);
+    /// Nobody says so any more: they are few.
+    void forget_members(instant now);
+    /// Null while they are few.
+    const circles* near() const noexcept { return near_ ? &*near_ : nullptr; }
+    /// What must be asked of informants before it can be said where these are.
+    effects want(const wire::locate& what, instant now);
+    /// What came of ask_watch.
+    effects on_watched(const circles::question& asked, const wire::locate_reply* reply,
+                       instant now);
+    /// Another rendezvous asks this one as its informant. False while this one is in no circle.
+    bool on_watch(const device_id& from, const wire::watch& what);
     /// Other rendezvous that said their load within the last exchanges.
     std::vector<device_id> heard_of() const;
     /// This one stops soon: its edges are to go to `to`, and so is whoever comes.
@@ -118,6 +135,11 @@ public:
     static constexpr duration hearsay_kept = exchange_every * 3 / 2;
     static constexpr std::size_t exchanged_with = 64;  // of more, chance takes so many each time
     static constexpr std::size_t lost_asked = 2;       // of those who are said to be gone
+    /// In circles, beside one's own: so many of the informants, and of all.
+    static constexpr std::size_t informants_asked = 14, others_asked = 2;
+    /// Where an edge went is told by its new rendezvous first.
+    static constexpr duration left_delay = std::chrono::seconds(2);
+    static constexpr std::size_t located_most = 2'000;  // in one answer; more are left out
     static constexpr std::size_t backups_most = 4'000;
     static constexpr std::size_t asked_at_once = 8;
     static constexpr std::size_t gone_most = 4'000;
@@ -149,7 +171,7 @@ private:
     void name_loads(wire::lease_reply& in, instant now) const;
     void changed(const device_id& device, instant now);
     void end(const device_id& device, instant now);
-    void sweep(instant now);
+    void sweep(instant now, effects& all);
     void forget_hearsay(instant now, effects& all);
     void begin_exchange(instant now);
     void ask_more(effects& all);
@@ -157,6 +179,14 @@ private:
     std::vector<device_id> movable(std::size_t most, std::set<device_id>& taken, instant now);
     void move_some(instant now, effects& all);
     void spread(const std::vector<device_id>& about, effects& all) const;
+    std::vector<device_id> told_of_leases() const;
+    std::vector<device_id> asked_for_load();
+    bool may_say(const device_id& from, const wire::location& what) const;
+    bool contradicts(const wire::location& what, const std::optional<wire::location>& before) const;
+    void tell_watching(const std::vector<device_id>& about, bool own, effects& all) const;
+    void ask_watches(circles::questions some, effects& all) const;
+    void meet(const device_id& mate, effects& all);
+    void note_here(const device_id& rendezvous);
 
     discovery::strategy& strategy_;
     random& entropy_;
@@ -174,7 +204,9 @@ private:
     std::set<device_id> gone_;           // rendezvous, as the other ones say
     std::map<device_id, std::set<device_id>> also_at_;  // backups, and who tells of their leases
     interests wanted_;
+    std::optional<circles> near_;
     std::set<device_id> changed_;
+    std::set<device_id> left_;  // for a rendezvous of another circle
     std::vector<device_id> to_ask_;
     std::set<device_id> asking_;
     boost::container::flat_map<device_id, instant> coming_;   // until: by a move, not here yet
@@ -185,7 +217,7 @@ private:
     std::optional<instant> admitted_at_;
     discovery::advice advised_ = discovery::advice::none;
     std::uint64_t moved_away_ = 0;
-    std::optional<instant> announce_at_, sweep_at_, exchange_at_, plan_at_, move_at_;
+    std::optional<instant> announce_at_, sweep_at_, exchange_at_, plan_at_, move_at_, left_at_;
 };
 
 }  // namespace calbox::overlay

@@ -98,6 +98,10 @@ void lessor::on_leave(const device_id& from, const std::optional<device_id>& mov
         where->relay = *moved_to;
         (void)book_.note(std::move(*where));
     }
+    if (near_ && !near_->is_mate(*moved_to)) {
+        left_.insert(from);  // who is told of it here is not told there
+        left_at_ = left_at_ ? left_at_ : now + left_delay;
+    }
 }
 
 std::uint32_t lessor::on_room_asked(const std::vector<device_id>& edges, instant now) {

@@ -47,7 +47,7 @@ public:
     bool is_promoted(const device_id& device) const noexcept;
     /// What was dropped since the start.
     const refusals& dropped() const noexcept { return dropped_; }
-    std::vector<wire::location> of_users(const std::vector<user_id>& users) const;
+    std::vector<wire::location> of_users(const std::vector<user_id>& users) const override;
     bool is_online(const device_id& device) const noexcept;
     const std::map<device_id, wire::location>& all() const noexcept { return known_; }
 

@@ -56,6 +56,23 @@ void member_watch::look() {
     }
 }
 
+void member_watch::look_at_known() {
+    std::vector<device_id> others = known_.holders(wire::role::rendezvous);
+    std::erase(others, self_);
+    if (!machine_ && !tasks_.stopping() && !began_by_known_ && others.size() + 1 > with_.above) {
+        began_by_known_ = true;
+        begin(others);
+    }
+}
+
+void member_watch::join_in() {
+    if (!machine_ && !tasks_.stopping()) {
+        if (const auto heard = to_.heard_of(); heard.size() + 1 >= with_.below) {
+            begin(heard);
+        }
+    }
+}
+
 void member_watch::begin(const std::vector<device_id>& heard) {
     env_.log.write(
         log_level::info, "overlay",
@@ -66,6 +83,7 @@ void member_watch::begin(const std::vector<device_id>& heard) {
     for (const device_id& device : heard) {
         (void)machine_->add(device, now);
     }
+    to_.on_begin(heard);
     carry_out(machine_->start(now), std::nullopt);
 }
 
@@ -178,11 +196,7 @@ task<result<bytes>> member_watch::on_members(device_id from, wire::members what)
     if (what.said.size() > wire::limits::news_per_message) {
         co_return fail(errc::too_large, "too many news at once");
     }
-    if (!machine_ && !tasks_.stopping()) {
-        if (const auto heard = to_.heard_of(); heard.size() + 1 >= with_.below) {
-            begin(heard);
-        }
-    }
+    join_in();
     if (machine_) {
         const auto said = believable(from, std::move(what.said));
         carry_out(machine_->on_asked(from, said, env_.time.now()), from);

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "net/session.hpp"
+#include "overlay/circles.hpp"
 #include "overlay/locations.hpp"
 #include "overlay/membership.hpp"
 
@@ -21,6 +22,9 @@ public:
     virtual bool tell(const device_id& to, wire::message_type type, byte_view payload) = 0;
     /// This node's own edge hears it, too.
     virtual void presence_here(wire::presence what) = 0;
+    /// Where rendezvous are many: sessions with those of them that this one does not keep to, and
+    /// has not talked to lately, may end.
+    virtual void close_idle() = 0;
 };
 
 class member_watch {
@@ -29,8 +33,10 @@ public:
         std::size_t above = 64;  // rendezvous, with this one: from then on they watch each other
         std::size_t below = 48;  // and until then
         membership::settings times{};
+        circles::settings in_circles{};  // all of a network have the same
     };
     struct listener {
+        std::function<void(const std::vector<device_id>& others)> on_begin;
         std::function<void(const device_id& device, member_fate what)> on_member;
         std::function<void()> on_end;                      // they are few again
         std::function<std::vector<device_id>()> heard_of;  // other rendezvous, lately
@@ -42,6 +48,17 @@ public:
     /// Others were heard of: begins when they are many. Whoever answers and counts as gone is asked
     /// for its word, by which two sides of a partition that is over find together.
     void look();
+    /// So many are known by their own word. Begins, once in a run, when they are many: a newcomer
+    /// among them has not heard of their loads, and need not get to know them one by one.
+    void look_at_known();
+    /// Another one watches already. Begins when there are not too few.
+    void join_in();
+    /// With whom sessions are kept: they are asked more than others.
+    void keep_to(std::vector<device_id> near) {
+        if (machine_) {
+            machine_->keep_to(std::move(near));
+        }
+    }
     void request_stop() noexcept;
     task<void> join() { return tasks_.join(); }
     /// `from` is a rendezvous by its certificate. Answered at any time; where this one does not
@@ -49,6 +66,10 @@ public:
     task<result<bytes>> on_members(device_id from, wire::members what);
     /// With this one; 0 while they do not watch each other.
     std::size_t members() const noexcept { return machine_ ? machine_->size() : 0; }
+    /// The others that are there, ascending.
+    std::vector<device_id> alive() const {
+        return machine_ ? machine_->alive() : std::vector<device_id>();
+    }
 
 private:
     void begin(const std::vector<device_id>& heard);
@@ -68,6 +89,7 @@ private:
     listener to_;
     settings with_;
     std::optional<membership> machine_;
+    bool began_by_known_ = false;
     task_scope tasks_;
     std::optional<timer_queue::id> timer_;
     /// Ends with this: a handler belongs to its session, and may be left waiting.

@@ -18,7 +18,9 @@ membership::effects membership::add(const device_id& device, instant now) {
     effects all;
     if (device != self_ && !members_.contains(device)) {
         change(device, 0, state::alive, now, all);
-        passing_.erase(device);  // whoever said so says it to others, too
+        if (near_.empty()) {
+            passing_.erase(device);  // whoever said so says it to others, too
+        }
     }
     return all;
 }
@@ -165,7 +167,7 @@ membership::effects membership::on_time(instant now) {
 }
 
 void membership::ask_helpers(const device_id& about, effects& all) {
-    std::vector<device_id> others = alive();
+    std::vector<device_id> others = alive_near();
     std::erase(others, about);
     for (std::size_t i = 0; i < std::min(with_.helpers, others.size()); ++i) {
         const auto drawn = static_cast<std::size_t>(entropy_.below(others.size() - i));
@@ -220,16 +222,51 @@ void membership::end_period(instant now, effects& all) {
     }
 }
 
+void membership::keep_to(std::vector<device_id> near) {
+    if (near_.empty()) {
+        to_ask_.clear();  // a round of all
+    }
+    near_ = std::move(near);
+}
+
+/// Those of near_ that are alive; all where there is none.
+std::vector<device_id> membership::alive_near() const {
+    std::vector<device_id> some;
+    for (const device_id& one : near_) {
+        if (is_alive(one)) {
+            some.push_back(one);
+        }
+    }
+    return some.empty() ? alive() : some;
+}
+
+/// Whom few keep to is asked as well, and no part of the members is left to itself.
+bool membership::ask_any(effects& all) {
+    const std::vector<device_id> others = alive();
+    if (others.empty()) {
+        return false;
+    }
+    const device_id& one = others[static_cast<std::size_t>(entropy_.below(others.size()))];
+    if (!asked_.insert(one).second) {
+        return false;
+    }
+    all.push_back(ask{one, one, news_for(one)});
+    return true;
+}
+
 /// Each member once in a round, in an order of chance: whoever went is asked within two rounds
 /// (SWIM, 4.3).
 void membership::ask_next(effects& all) {
     bool refilled = false;
     while (asked_.size() < with_.asked) {
+        if (!near_.empty() && entropy_.below(by_chance) == 0 && ask_any(all)) {
+            continue;
+        }
         if (to_ask_.empty()) {
             if (std::exchange(refilled, true)) {
                 break;
             }
-            to_ask_ = alive();
+            to_ask_ = alive_near();
             for (std::size_t i = to_ask_.size(); i > 1; --i) {
                 std::swap(to_ask_[i - 1], to_ask_[static_cast<std::size_t>(entropy_.below(i))]);
             }

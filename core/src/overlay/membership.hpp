@@ -74,6 +74,9 @@ public:
     effects on_mute(const device_id& from, instant now);
     /// deadline() has passed.
     effects on_time(instant now);
+    /// With whom sessions are open anyway: they are asked, and asked to ask, and beside them one in
+    /// `by_chance` of all. Empty: all are asked alike.
+    void keep_to(std::vector<device_id> near);
 
     std::optional<instant> deadline() const noexcept;
     /// Ascending, those that are suspected among them, without this one.
@@ -86,6 +89,7 @@ public:
     static constexpr std::size_t members_most = 4'000;  // of more, nothing is heard
     /// So many times its usual time does a member wait at most that is slow itself.
     static constexpr int slow_most = 8;
+    static constexpr std::uint64_t by_chance = 8;
     /// So long is remembered who went, so that old news do not bring it back.
     static constexpr duration gone_kept = std::chrono::minutes(10);
 
@@ -106,6 +110,8 @@ private:
     void pass_on(const news& one) { passing_[one.device] = {one, 0}; }
     void end_period(instant now, effects& all);
     void ask_next(effects& all);
+    std::vector<device_id> alive_near() const;
+    bool ask_any(effects& all);
     void ask_helpers(const device_id& about, effects& all);
     void was_late(duration by);
     void feel(int worse) noexcept;
@@ -120,6 +126,7 @@ private:
     std::size_t alive_ = 0;       // of them
     std::set<device_id> silent_;  // of them: suspected, or gone
     std::map<device_id, passed_on> passing_;
+    std::vector<device_id> near_;
     std::vector<device_id> to_ask_;  // in this round, last first: each member once
     std::set<device_id> asked_;      // in this period, and have not answered
     std::size_t asked_now_ = 0;      // of them, with those that have

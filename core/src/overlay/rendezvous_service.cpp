@@ -10,8 +10,9 @@ namespace {
 
 constexpr duration question_time = std::chrono::seconds(5);
 constexpr std::size_t locations_per_message = 300;  // stays below the limit of a message
-constexpr std::size_t located_most = 2'000;
-constexpr std::size_t located_bytes_most = 512 * 1024;  // of advertisements
+constexpr std::size_t located_most = lessor::located_most;
+constexpr duration informants_time = std::chrono::milliseconds(1500);  // for all of them to answer
+constexpr std::size_t located_bytes_most = 512 * 1024;                 // of advertisements
 constexpr std::size_t loads_most = 2'000;
 
 }  // namespace
@@ -52,11 +53,19 @@ rendezvous_service::rendezvous_service(const environment& env, locations& known,
       self_(self),
       machine_(strategy, env.entropy, known, self, with),
       watch_(env, known, mediator, self,
-             {[this](const device_id& device, member_fate what) {
-                  machine_.on_member(device, what, env_.time.now());
+             {[this](const std::vector<device_id>& others) {
+                  carry_out(machine_.begin_circles(others, in_circles_, env_.time.now()));
               },
-              [this] { machine_.forget_members(); }, [this] { return machine_.heard_of(); }},
+              [this](const device_id& device, member_fate what) {
+                  carry_out(machine_.on_member(device, what, env_.time.now()));
+              },
+              [this] {
+                  machine_.forget_members(env_.time.now());
+                  carry_out(lessor::effects());
+              },
+              [this] { return machine_.heard_of(); }},
              watched),
+      in_circles_(watched.in_circles),
       tasks_(env, "rendezvous") {}
 
 void rendezvous_service::start() { carry_out(machine_.start(env_.time.now())); }
@@ -100,9 +109,23 @@ void rendezvous_service::carry_out(const lessor::effects& all) {
             }
         } else if (const auto* const news = std::get_if<lessor::heard>(&one)) {
             mediator_.presence_here({places(news->about)});
+        } else if (const auto* const watching = std::get_if<lessor::ask_watch>(&one)) {
+            tasks_.spawn("ask an informant", ask_informant(watching->what));
         }
     }
+    keep_to_neighbours();
     arm();
+}
+
+void rendezvous_service::keep_to_neighbours() {
+    const circles* const near = machine_.near();
+    const std::uint64_t version = near != nullptr ? near->version() : 0;
+    if (near_version_ != version) {
+        near_version_ = version;
+        if (near != nullptr) {
+            watch_.keep_to(near->neighbours());
+        }
+    }
 }
 
 void rendezvous_service::arm() {
@@ -115,6 +138,9 @@ void rendezvous_service::arm() {
         timer_ = env_.timers.schedule(*at, [this] {
             timer_.reset();
             carry_out(machine_.on_time(env_.time.now()));
+            if (machine_.near() != nullptr) {
+                mediator_.close_idle();
+            }
         });
     }
 }
@@ -205,7 +231,89 @@ task<result<bytes>> rendezvous_service::on_heartbeat(device_id from) {
 
 task<result<bytes>> rendezvous_service::on_locate(device_id from, wire::locate what) {
     machine_.on_interest(from, what.users);
+    if (machine_.near() != nullptr) {
+        const std::weak_ptr<const int> here = here_;
+        co_await know(what);
+        if (here.expired()) {
+            co_return fail(errc::closed, "this device is no rendezvous any more");
+        }
+    }
     co_return codec::encode(locate_in(known_, what));
+}
+
+/// Asks the informants for what is not known here, and waits for those that answer soon. Of what
+/// the others say later, whoever asked hears as of news.
+task<void> rendezvous_service::know(wire::locate what) {
+    const lessor::effects asked = machine_.want(what, env_.time.now());
+    if (asked.empty()) {
+        co_return;
+    }
+    const environment& env = env_;  // this may end meanwhile
+    gathering answers(env);
+    for (const lessor::effect& one : asked) {
+        tasks_.spawn("ask an informant",
+                     ask_informant_for(std::get<lessor::ask_watch>(one).what, answers.one()));
+    }
+    arm();
+    (void)co_await with_deadline<void>(env, informants_time,
+                                       [](task<void> all) -> task<result<void>> {
+                                           co_await std::move(all);
+                                           co_return result<void>();
+                                       }(answers.wait()));
+}
+
+task<void> rendezvous_service::ask_informant_for(circles::question what, gathering::part) {
+    co_await ask_informant(std::move(what));
+}
+
+task<void> rendezvous_service::ask_informant(circles::question what) {
+    const auto answer = co_await mediator_.request(what.to, wire::message_type::watch,
+                                                   codec::encode(what.what), question_time);
+    auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
+    carry_out(machine_.on_watched(what, found ? &*found : nullptr, env_.time.now()));
+}
+
+task<result<bytes>> rendezvous_service::on_watch(device_id from, wire::watch what) {
+    if (what.users.size() + what.devices.size() > wire::limits::watched_per_message) {
+        co_return fail(errc::too_large, "too many users and devices at once");
+    }
+    watch_.join_in();
+    if (!machine_.on_watch(from, what)) {
+        co_return fail(errc::unavailable, "this rendezvous is in no circle");
+    }
+    keep_to_neighbours();
+    const std::uint32_t roles = what.anew ? wire::role::backup | wire::role::registry : 0u;
+    co_return codec::encode(
+        what.over ? wire::locate_reply()
+                  : locate_in(known_, {std::move(what.users), std::move(what.devices), roles}));
+}
+
+bool rendezvous_service::keeps(const device_id& device) const noexcept {
+    return machine_.holds(device) ||
+           (machine_.near() != nullptr && machine_.near()->is_neighbour(device));
+}
+
+bool rendezvous_service::are_many() {
+    watch_.look_at_known();
+    return watched() > 0;
+}
+
+std::vector<discovery::load> rendezvous_service::loads_of_all() const {
+    std::vector<discovery::load> all = loads();
+    std::uint64_t edges = 0, room = 0;
+    for (const discovery::load& one : all) {
+        edges += one.edges;
+        room += one.edges_max;
+    }
+    const std::uint64_t heard = all.size();
+    for (const device_id& other : watch_.alive()) {
+        const auto at = std::ranges::lower_bound(all, other, {}, &discovery::load::device);
+        if (at == all.end() || at->device != other) {
+            all.insert(at, {other, static_cast<std::uint32_t>(edges / heard),
+                            static_cast<std::uint32_t>(room / heard), env_.time.now()});
+        }
+    }
+    return all;
 }
 
 void rendezvous_service::on_leave(const device_id& from, const wire::leave& what) {
@@ -218,8 +326,7 @@ void rendezvous_service::on_presence(const device_id& from, const wire::presence
 }
 
 void rendezvous_service::on_peer_gone(const device_id& device) {
-    machine_.on_peer_gone(device, env_.time.now());
-    arm();
+    carry_out(machine_.on_peer_gone(device, env_.time.now()));
 }
 
 }  // namespace calbox::overlay

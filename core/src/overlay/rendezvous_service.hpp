@@ -2,6 +2,7 @@
 // messages. Owned by the node; core thread only.
 #pragma once
 
+#include "base/gathering.hpp"
 #include "net/session.hpp"
 #include "overlay/lessor.hpp"
 #include "overlay/member_watch.hpp"
@@ -30,6 +31,7 @@ public:
     task<result<bytes>> on_members(device_id from, wire::members what) {
         return watch_.on_members(from, std::move(what));
     }
+    task<result<bytes>> on_watch(device_id from, wire::watch what);
     void on_leave(const device_id& from, const wire::leave& what);
     /// Another rendezvous tells of its leases.
     void on_presence(const device_id& from, const wire::presence& what);
@@ -42,6 +44,14 @@ public:
     std::vector<discovery::load> loads() const { return machine_.loads(env_.time.now()); }
     /// How many rendezvous are there, with this one, where they watch each other; else 0.
     std::size_t watched() const noexcept { return watch_.members(); }
+    /// Where they watch each other: is a session with it kept?
+    bool keeps(const device_id& device) const noexcept;
+    /// More of them are known by their own word than meet each other one by one. Where they watch
+    /// each other, or do so from now on, nobody needs to meet all.
+    bool are_many();
+    /// This one's load, and those of all the others that are there: of whom nothing was heard, the
+    /// mean of those that were.
+    std::vector<discovery::load> loads_of_all() const;
     std::uint64_t moved_away() const noexcept { return machine_.moved_away(); }
     bool others_are_wanted() const noexcept {
         return machine_.advised() == discovery::advice::open_rendezvous;
@@ -49,7 +59,11 @@ public:
 
 private:
     void carry_out(const lessor::effects& all);
+    void keep_to_neighbours();
     void arm();
+    task<void> ask_informant(circles::question what);
+    task<void> ask_informant_for(circles::question what, gathering::part);
+    task<void> know(wire::locate what);
     task<void> ask_load(device_id whom);
     task<void> ask_room(lessor::ask_room what);
     std::vector<wire::location> places(const std::vector<device_id>& devices) const;
@@ -61,8 +75,12 @@ private:
     device_id self_;
     lessor machine_;
     member_watch watch_;
+    circles::settings in_circles_;
+    std::uint64_t near_version_ = 0;  // of the neighbours that are kept to
     task_scope tasks_;
     std::optional<timer_queue::id> timer_;
+    /// Ends with this: a handler belongs to its session, and may be left waiting.
+    std::shared_ptr<const int> here_ = std::make_shared<const int>();
 };
 
 /// What any node answers to locate: from what it has heard.

@@ -36,7 +36,8 @@ inline constexpr std::size_t handler_bytes = 32;         // the name in a questi
 inline constexpr std::size_t resolve_bytes = 64 * 1024;  // the body of a question
 inline constexpr std::size_t resolve_hops = 3;
 inline constexpr std::size_t objects_per_message = 2'000;
-inline constexpr std::size_t news_per_message = 64;  // of members
+inline constexpr std::size_t news_per_message = 64;      // of members
+inline constexpr std::size_t watched_per_message = 500;  // users and devices
 inline constexpr std::size_t objects_per_device = 20'000;
 inline constexpr std::chrono::days free_busy_days{62};  // of one question
 inline constexpr std::size_t busy_times = 1'000;        // of one answer

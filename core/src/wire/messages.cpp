@@ -32,6 +32,7 @@ const std::vector<message_rule>& message_table() {
         {message_type::resolve, "resolve", sender::member, true},
         {message_type::publish, "publish", sender::member, true},
         {message_type::members, "members", sender::rendezvous, true},
+        {message_type::watch, "watch", sender::rendezvous, true},
         {message_type::update, "update", sender::member, true},
         {message_type::consensus, "consensus", sender::member, false},
         {message_type::recovery, "recovery", sender::member, false},

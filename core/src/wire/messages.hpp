@@ -49,6 +49,7 @@ enum class message_type : std::uint8_t {
     resolve = 33,
     publish = 34,
     members = 35,
+    watch = 36,
     update = 40,
     consensus = 41,
     recovery = 42,
@@ -463,6 +464,18 @@ struct locate {
 struct locate_reply {
     std::vector<location> found;
     static constexpr auto fields = std::tuple(codec::field<1>(&locate_reply::found));
+};
+/// Between rendezvous, where there are many: locations of the devices of these users, of these
+/// devices, and of those that serve all, as far as they lease in the asked one's circle; answered
+/// by locate_reply, and told by presence from then on.
+struct watch {
+    std::vector<user_id> users;
+    std::vector<device_id> devices;
+    bool anew = false;  // in place of what was asked before
+    bool over = false;  // nothing is to be told any more
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&watch::users), codec::field<2>(&watch::devices),
+                   codec::field<3>(&watch::anew), codec::field<4>(&watch::over));
 };
 /// A question to whoever handles `handler`, which knows what the body means: "devices" (a locate,
 /// answered by locate_reply) and "objects" (a find_object, answered by object_holders).

@@ -149,6 +149,7 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
          codec::encode(wire::resolve{"objects", codec::encode(wire::find_object()), 1})},
         {message_type::publish, codec::encode(publish)},
         {message_type::members, codec::encode(members)},
+        {message_type::watch, codec::encode(wire::watch{{user_id()}, {device_id()}, true, false})},
         {message_type::update, codec::encode(update)},
         {message_type::consensus, codec::encode(wire::consensus_message())},
         {message_type::recovery, codec::encode(wire::recovery_message())},

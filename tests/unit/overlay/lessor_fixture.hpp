@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support/test_environment.hpp"
 
 namespace calbox::overlay {
@@ -44,6 +46,17 @@ public:
         for (const auto& [id, where] : known) {
             if (where.online && where.relay == rendezvous && id != rendezvous) {
                 found.push_back(id);
+            }
+        }
+        return found;
+    }
+    std::vector<wire::location> of_users(const std::vector<user_id>& users) const override {
+        std::vector<wire::location> found;
+        for (const auto& [id, where] : known) {
+            if (std::ranges::any_of(where.users, [&](const user_id& one) {
+                    return std::ranges::count(users, one) > 0;
+                })) {
+                found.push_back(where);
             }
         }
         return found;

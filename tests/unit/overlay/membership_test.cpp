@@ -78,6 +78,42 @@ TEST_F(membership_test, each_member_is_asked_once_in_a_round) {
     }
 }
 
+TEST_F(membership_test, whoever_keeps_to_some_asks_them_mostly_and_has_them_ask) {
+    know(100);
+    const std::set<device_id> near{device(1), device(2), device(3), device(4), device(5)};
+    machine.keep_to({near.begin(), near.end()});
+    std::map<device_id, int> asked;
+    int others = 0, in_all = 0;
+    for (int steps = 0; steps < 2'000; ++steps) {  // two in a period
+        for (const auto& one : only<membership::ask>(next())) {
+            ++in_all;
+            ++asked[one.about];
+            others += near.contains(one.about) ? 0 : 1;
+            (void)machine.on_answer(one.to, one.about, true, {}, now);
+        }
+    }
+    EXPECT_GT(others, 0) << "nobody is left to itself";
+    EXPECT_LT(others * 6, in_all);
+    for (const device_id& one : near) {
+        EXPECT_GT(asked[one], 1'000 / 6);
+    }
+    // One of them falls silent, and the other four are asked about it.
+    std::vector<membership::ask> helping;
+    while (helping.empty()) {
+        for (const auto& one : only<membership::ask>(next())) {
+            if (one.to != one.about) {
+                helping.push_back(one);
+            } else if (one.about != device(1)) {
+                (void)machine.on_answer(one.to, one.about, true, {}, now);
+            }
+        }
+    }
+    for (const auto& one : helping) {
+        EXPECT_EQ(one.about, device(1));
+        EXPECT_TRUE(near.contains(one.to));
+    }
+}
+
 TEST_F(membership_test, others_ask_in_its_place_and_one_answer_is_enough) {
     know(10);
     until_asked(4);

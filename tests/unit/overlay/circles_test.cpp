@@ -1,0 +1,229 @@
+// Circles alone: who is of which, whom one asks, what is asked of whoever takes a dead informant's
+// place, and who is told.
+#include "overlay/circles.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "support/test_environment.hpp"
+
+namespace calbox::overlay {
+namespace {
+
+using namespace std::chrono_literals;
+
+class circles_test : public testing::Test {
+protected:
+    /// The n-th of a circle, of four.
+    static device_id one_of(std::size_t circle, std::uint8_t n) {
+        device_id id;
+        id.value[7] = static_cast<std::uint8_t>(circle);
+        id.value[0] = n;  // 2^56 times it is divisible by four
+        return id;
+    }
+    static user_id person(std::uint8_t n) {
+        user_id id;
+        id.value[0] = n;
+        return id;
+    }
+    static device_id phone(std::uint8_t n) {
+        device_id id;
+        id.value[31] = n;
+        return id;
+    }
+    /// Five of each circle, beside this one.
+    static std::vector<device_id> all() {
+        std::vector<device_id> found;
+        for (std::size_t circle = 0; circle < 4; ++circle) {
+            for (std::uint8_t n = 1; n <= 5; ++n) {
+                found.push_back(one_of(circle, n));
+            }
+        }
+        return found;
+    }
+    circles make(const device_id& as) { return {entropy, as, wanted, {4, 10s, 10min, 2min}}; }
+    static bool asks(const circles::questions& some, const user_id& user) {
+        return std::ranges::any_of(some, [&](const circles::question& one) {
+            return std::ranges::count(one.what.users, user) > 0;
+        });
+    }
+
+    test::seeded_random entropy{5};
+    interests wanted;
+    const device_id self = one_of(2, 9);
+    instant now{1h};
+};
+
+TEST_F(circles_test, each_tells_its_circle_and_has_one_informant_in_each_other_one) {
+    circles mine = make(self);
+    wanted.add(phone(1), {person(1)});
+    const auto asked = mine.begin(all(), now);
+    EXPECT_EQ(mine.mates().size(), 5U);
+    ASSERT_EQ(asked.size(), 3U);
+    std::set<std::size_t> where;
+    for (const auto& one : asked) {
+        where.insert(mine.circle_of(one.to));
+        EXPECT_TRUE(one.what.anew);
+        EXPECT_EQ(one.what.users, std::vector{person(1)});
+        EXPECT_TRUE(mine.is_informant(one.to));
+    }
+    EXPECT_EQ(where, (std::set<std::size_t>{0, 1, 3}));
+    EXPECT_EQ(mine.neighbours().size(), 8U);
+    EXPECT_FALSE(mine.is_neighbour(self));
+}
+
+TEST_F(circles_test, informants_are_shared_out) {
+    std::map<device_id, int> served;
+    for (int n = 0; n < 256; ++n) {
+        device_id asker = one_of(2, static_cast<std::uint8_t>(n));
+        asker.value[1] = 1;
+        circles one = make(asker);
+        (void)one.begin(all(), now);
+        for (const device_id& device : one.informants()) {
+            ++served[device];
+        }
+    }
+    ASSERT_EQ(served.size(), 15U) << "five in each of three circles";
+    for (const auto& [device, count] : served) {
+        EXPECT_NEAR(count, 256 / 5, 30);
+    }
+}
+
+TEST_F(circles_test, what_is_wanted_is_asked_once_of_every_informant) {
+    circles mine = make(self);
+    for (const auto& one : mine.begin(all(), now)) {
+        EXPECT_TRUE(mine.on_answer(one, true, now).empty());
+    }
+    const auto asked = mine.want({person(1)}, {phone(7)}, now);
+    ASSERT_EQ(asked.size(), 3U);
+    for (const auto& one : asked) {
+        EXPECT_FALSE(one.what.anew);
+        EXPECT_EQ(one.what.users, std::vector{person(1)});
+        EXPECT_EQ(one.what.devices, std::vector{phone(7)});
+    }
+    EXPECT_TRUE(mine.want({person(1)}, {phone(7)}, now).empty());
+    mine.forget({person(1)}, phone(7));
+    EXPECT_EQ(mine.want({person(1)}, {}, now).size(), 3U);
+}
+
+TEST_F(circles_test, another_takes_the_place_of_an_informant_that_is_gone_and_is_asked_everything) {
+    circles mine = make(self);
+    auto asked = mine.begin(all(), now);
+    for (const auto& one : asked) {
+        (void)mine.on_answer(one, true, now);
+    }
+    (void)mine.want({person(1)}, {phone(7)}, now);
+    const device_id first = asked.front().to;
+    for (const bool says_so : {true, false}) {
+        const auto now_asked = mine.informants();
+        const auto found = std::ranges::find(now_asked, mine.circle_of(first),
+                                             [&](const auto& one) { return mine.circle_of(one); });
+        ASSERT_NE(found, now_asked.end());
+        const device_id dead = *found;
+        const auto next = says_so ? mine.on_member(dead, false, now) : mine.on_silent(dead, now);
+        ASSERT_EQ(next.size(), 1U);
+        EXPECT_NE(next[0].to, dead);
+        EXPECT_EQ(mine.circle_of(next[0].to), mine.circle_of(first));
+        EXPECT_TRUE(next[0].what.anew);
+        EXPECT_EQ(next[0].what.users, std::vector{person(1)});
+        EXPECT_EQ(next[0].what.devices, std::vector{phone(7)});
+    }
+}
+
+TEST_F(circles_test, who_does_not_answer_is_passed_over_and_asked_again_later) {
+    circles mine = make(self);
+    auto asked = mine.begin({one_of(0, 1), one_of(0, 2)}, now);
+    ASSERT_EQ(asked.size(), 1U);
+    const device_id best = asked[0].to;
+    asked = mine.on_answer(asked[0], false, now);
+    ASSERT_EQ(asked.size(), 1U);
+    EXPECT_NE(asked[0].to, best);
+    EXPECT_TRUE(mine.on_answer(asked[0], false, now).empty()) << "nobody is left";
+    EXPECT_TRUE(mine.informants().empty());
+    now = *mine.deadline();
+    EXPECT_EQ(now, instant{1h} + 10s);
+    asked = mine.on_time(now);
+    ASSERT_EQ(asked.size(), 1U);
+    EXPECT_EQ(asked[0].to, best);
+}
+
+TEST_F(circles_test, much_is_asked_in_parts_and_the_first_one_comes_first) {
+    std::vector<user_id> many;
+    for (unsigned n = 0; n < 600; ++n) {
+        user_id id;
+        id.value[0] = static_cast<std::uint8_t>(n >> 8);
+        id.value[1] = static_cast<std::uint8_t>(n);
+        many.push_back(id);
+    }
+    wanted.add(phone(1), many);
+    circles mine = make(self);
+    auto asked = mine.begin({one_of(0, 1)}, now);
+    std::size_t users = 0, parts = 0;
+    while (!asked.empty()) {
+        ASSERT_EQ(asked.size(), 1U);
+        EXPECT_EQ(asked[0].what.anew, parts == 0);
+        EXPECT_LE(asked[0].what.users.size(), circles::asked_at_once);
+        users += asked[0].what.users.size();
+        ++parts;
+        asked = mine.on_answer(asked[0], true, now);
+    }
+    EXPECT_EQ(users, 600U);
+    EXPECT_EQ(parts, 3U);
+}
+
+TEST_F(circles_test, a_newcomer_is_no_informant_while_others_know_their_circle_better) {
+    circles mine = make(self);
+    (void)mine.begin({one_of(0, 1)}, now);
+    for (std::uint8_t n = 2; n < 9; ++n) {
+        EXPECT_TRUE(mine.on_member(one_of(0, n), true, now).empty()) << "the informant stays";
+    }
+    EXPECT_FALSE(mine.knows_its_circle(one_of(0, 3), now + 1min));
+    EXPECT_TRUE(mine.knows_its_circle(one_of(0, 3), now + 2min));
+    (void)mine.on_member(one_of(0, 1), false, now + 1min);
+    EXPECT_EQ(mine.informants().size(), 1U) << "where all are new, one of them";
+}
+
+TEST_F(circles_test, what_nobody_wants_any_more_is_not_asked_for_again) {
+    wanted.add(phone(1), {person(1)});
+    wanted.add(phone(2), {person(2)});
+    circles mine = make(self);
+    for (const auto& one : mine.begin({one_of(0, 1)}, now)) {
+        (void)mine.on_answer(one, true, now);
+    }
+    (void)mine.want({}, {phone(7)}, now);
+    wanted.drop(phone(1));
+    circles::questions again;
+    while (again.empty() && mine.deadline()) {
+        now = *mine.deadline();
+        again = mine.on_time(now);
+    }
+    EXPECT_LE(now, instant{1h} + 11min);
+    EXPECT_FALSE(asks(again, person(1)));
+    EXPECT_TRUE(asks(again, person(2)));
+    EXPECT_TRUE(again[0].what.anew);
+}
+
+TEST_F(circles_test, those_who_asked_are_told_of_what_they_asked_for_and_of_who_serves_all) {
+    circles mine = make(self);
+    (void)mine.begin(all(), now);
+    mine.on_watch(one_of(0, 1), {{person(1)}, {}, true, false});
+    mine.on_watch(one_of(1, 1), {{}, {phone(7)}, true, false});
+    const auto told = [&](const device_id& device, std::uint32_t roles, std::vector<user_id> of) {
+        return mine.watching({device, roles, {}, self, true, std::move(of)});
+    };
+    EXPECT_EQ(told(phone(1), wire::role::edge, {person(1)}), std::set{one_of(0, 1)});
+    EXPECT_EQ(told(phone(7), wire::role::edge, {person(2)}), std::set{one_of(1, 1)});
+    EXPECT_TRUE(told(phone(2), wire::role::edge, {person(2)}).empty());
+    EXPECT_EQ(told(phone(3), wire::role::backup, {}).size(), 2U);
+    EXPECT_TRUE(mine.is_neighbour(one_of(0, 1)));
+    mine.on_watch(one_of(0, 1), {{person(2)}, {}, true, false});
+    EXPECT_TRUE(told(phone(1), wire::role::edge, {person(1)}).empty()) << "it asked anew";
+    mine.on_watch(one_of(0, 1), {{}, {}, false, true});
+    EXPECT_EQ(told(phone(3), wire::role::backup, {}).size(), 1U);
+    (void)mine.on_silent(one_of(1, 1), now);
+    EXPECT_TRUE(told(phone(3), wire::role::backup, {}).empty());
+}
+
+}  // namespace
+}  // namespace calbox::overlay
