@@ -25,6 +25,7 @@ const std::map<std::string, scenario> scenarios = {
     {"lossy-hour", lossy_hour},
     {"membership", membership_crash},
     {"overload", overload},
+    {"presence", presence_crash},
     {"rendezvous-crash", rendezvous_crash},
     {"storm", storm},
     {"tight-rendezvous", tight_rendezvous},

@@ -51,6 +51,13 @@ TEST(policy, members_know_who_is_gone_and_give_up_nobody_else) {
     expect_goals(must(membership_crash({host(), {}, 1, 1, 100})));
 }
 
+TEST(policy, friends_are_seen_rightly_in_circles_at_a_cost_that_is_bounded) {
+    const report seen = must(presence_crash({host(), {}, 1, 1'000, 100}));
+    expect_goals(seen);
+    EXPECT_LT(seen.value("sessions_mean_quiet"), 70) << "of 99";
+    EXPECT_LT(seen.value("seen_as_online_4min_after"), 0.1);
+}
+
 TEST(policy, lossy_hour_makes_nobody_give_up) {
     expect_goals(must(lossy_hour({host(), {}, 1, 1'000, 10})));
 }
