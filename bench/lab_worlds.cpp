@@ -24,6 +24,7 @@ const std::map<std::string, scenario> scenarios = {
     {"flash-crowd", flash_crowd},
     {"lossy-hour", lossy_hour},
     {"membership", membership_crash},
+    {"membership-circles", membership_in_circles},
     {"overload", overload},
     {"presence", presence_crash},
     {"rendezvous-crash", rendezvous_crash},

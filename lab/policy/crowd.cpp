@@ -199,8 +199,9 @@ void crowd::arrive(const event& what) {
         carry_out(what.to, at.watches->on_asked(from, asked->what.said, now_));
         if (number_of(asked->what.about) == what.to) {
             send(what.to, what.from,
-                 members_answered{
-                     asked->what.about, asked->origin, {true, at.watches->news_for(from)}});
+                 members_answered{asked->what.about,
+                                  asked->origin,
+                                  {true, at.watches->answer_for(from, asked->what.span)}});
         } else {
             const device_id& about = asked->what.about;
             send(what.to, number_of(about),
@@ -307,7 +308,7 @@ void crowd::carry_out(std::uint32_t number, const membership::effects& all) {
     for (const membership::effect& effect : all) {
         if (const auto* const asking = std::get_if<membership::ask>(&effect)) {
             send(number, number_of(asking->to),
-                 members_asked{{asking->about, asking->said}, number});
+                 members_asked{{asking->about, asking->said, asking->compared}, number});
         } else if (const auto* const came = std::get_if<membership::came>(&effect)) {
             const auto fate = came->refuted ? member_fate::refuted : member_fate::here;
             carry_out(number, one.leases->on_member(came->device, fate, now_));

@@ -11,13 +11,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A question and an answer, as they would be on the wire.
-struct written {
-    device_id about;
-    std::vector<membership::news> said;
-    static constexpr auto fields =
-        std::tuple(codec::field<1>(&written::about), codec::field<2>(&written::said));
-};
 constexpr std::size_t around = 12 + 22;  // frame, and TLS record
 
 }  // namespace
@@ -51,11 +44,11 @@ std::uint32_t members::number_of(const device_id& device) noexcept {
            std::uint32_t{value[30]} << 8 | value[31];
 }
 
-void members::come(duration d) {
-    for (std::uint32_t i = 0; i < with_.count; ++i) {
+void members::come(std::uint32_t count, duration d) {
+    for (const std::uint32_t until = came_ + count; came_ < until; ++came_) {
         event arrival;
-        arrival.to = i;
-        heap_.push(now_ + (i == 0 ? duration{} : faults_.between({}, d)), arrival);
+        arrival.to = came_;
+        heap_.push(now_ + (came_ == 0 ? duration{} : faults_.between({}, d)), arrival);
     }
 }
 
@@ -94,6 +87,9 @@ void members::happen(event what) {
     if (what.what == kind::timer) {
         if (at.armed == now_) {
             at.armed = {};
+            if (at.near) {
+                ask(what.to, at.near->on_time(now_));
+            }
             carry_out(what.to, at.machine->on_time(now_));
         }
         return;
@@ -110,8 +106,9 @@ void members::happen(event what) {
     carry_out(what.to, at.machine->on_asked(from, what.said, now_));
     const bool itself = what.about == what.to;
     const std::uint32_t next = itself ? what.from : what.about;
-    send({itself ? kind::answer : kind::question, what.to, next, what.about, what.origin,
-          at.machine->news_for(id_of(next))});
+    send(
+        {itself ? kind::answer : kind::question, what.to, next, what.about, what.origin,
+         itself ? at.machine->answer_for(from, what.compared) : at.machine->news_for(id_of(next))});
 }
 
 void members::arrive(std::uint32_t number) {
@@ -123,13 +120,17 @@ void members::arrive(std::uint32_t number) {
         }
     }
     fresh.machine.emplace(chance_, id_of(number),
-                          static_cast<std::uint64_t>(now_.since_start / 1ms),
-                          membership::settings());
+                          static_cast<std::uint64_t>(now_.since_start / 1ms), with_.times);
+    if (with_.in_circles) {
+        fresh.near.emplace(chance_, id_of(number), nobody_, overlay::circles::settings());
+    }
     if (!there.empty()) {
         const std::uint32_t contact = there[static_cast<std::size_t>(faults_.below(there.size()))];
         carry_out(number, fresh.machine->add(id_of(contact), now_));
         for (const device_id& one : nodes_[contact].machine->alive()) {
-            carry_out(number, fresh.machine->add(one, now_));
+            if (with_.told_per_cent == 100 || faults_.happens(with_.told_per_cent * 10)) {
+                carry_out(number, fresh.machine->add(one, now_));
+            }
         }
     }
     carry_out(number, fresh.machine->start(now_));
@@ -137,7 +138,11 @@ void members::arrive(std::uint32_t number) {
 
 void members::send(event what) {
     ++messages_;
-    bytes_ += codec::encode(written{id_of(what.about), what.said}).size() + around;
+    bytes_ +=
+        around +
+        (what.what == kind::question
+             ? codec::encode(wire::members{id_of(what.about), what.said, what.compared}).size()
+             : codec::encode(wire::members_reply{true, what.said}).size());
     if (!loss_.happens(with_.lost_per_mille)) {
         const duration way = travel(nodes_[what.from].where, nodes_[what.to].where, true);
         heap_.push(now_ + way, what);
@@ -149,8 +154,15 @@ void members::carry_out(std::uint32_t number, const membership::effects& all) {
     for (const membership::effect& effect : all) {
         if (const auto* const asking = std::get_if<membership::ask>(&effect)) {
             send({kind::question, number, number_of(asking->to), number_of(asking->about), number,
-                  asking->said});
+                  asking->said, asking->compared});
+        } else if (const auto* const came = std::get_if<membership::came>(&effect)) {
+            if (one.near) {
+                ask(number, one.near->on_member(came->device, true, now_));
+            }
         } else if (const auto* const gone = std::get_if<membership::went>(&effect)) {
+            if (one.near) {
+                ask(number, one.near->on_member(gone->device, false, now_));
+            }
             if (nodes_[number_of(gone->device)].machine) {
                 ++false_deaths_;
             } else if (++one.gone_known == crashed_) {
@@ -158,7 +170,35 @@ void members::carry_out(std::uint32_t number, const membership::effects& all) {
             }
         }
     }
+    keep_near(number);
     arm(number);
+}
+
+void members::ask(std::uint32_t number, overlay::circles::questions some) {
+    node& one = nodes_[number];
+    while (!some.empty()) {
+        const overlay::circles::question next = std::move(some.back());
+        some.pop_back();
+        const std::uint32_t other = number_of(next.to);
+        const bool there = nodes_[other].near.has_value();
+        if (there) {
+            nodes_[other].near->on_watch(id_of(number), next.what);
+            keep_near(other);
+        }
+        for (auto& further : next.what.over ? overlay::circles::questions()
+                             : there        ? one.near->on_answer(next, true, now_)
+                                            : one.near->on_silent(next.to, now_)) {
+            some.push_back(std::move(further));
+        }
+    }
+}
+
+void members::keep_near(std::uint32_t number) {
+    node& one = nodes_[number];
+    if (one.near && one.near->version() != one.near_version) {
+        one.near_version = one.near->version();
+        one.machine->keep_to(one.near->neighbours());
+    }
 }
 
 void members::arm(std::uint32_t number) {
@@ -186,6 +226,7 @@ void members::crash(std::uint32_t count) {
     for (std::uint32_t i = 0; i < crashed_; ++i) {
         std::swap(all[i], all[i + static_cast<std::size_t>(faults_.below(all.size() - i))]);
         nodes_[all[i]].machine.reset();
+        nodes_[all[i]].near.reset();
     }
     crashed_at_ = now_;
 }
@@ -222,33 +263,65 @@ double members::least_complete() const {
     return least;
 }
 
-result<report> membership_crash(const trial& with) {
-    run now("membership", with);
-    members in({with.seed, with.rendezvous, 20});
+double members::kept_to() const {
+    double sum = 0;
+    for (const node& one : nodes_) {
+        sum += one.near ? static_cast<double>(one.near->neighbours().size()) : 0;
+    }
+    return sum / running() / (running() - 1);
+}
+
+namespace {
+
+/// A tenth comes while the others run, and each newcomer is told of half of them.
+void newcomers(run& now, members& in, std::uint32_t count) {
+    in.come(count, 60s);
+    in.run_for(60s);
+    const instant last_came = in.now();
+    while (in.least_complete() < 1 && in.now() - last_came < 10min) {
+        in.run_for(1s);
+    }
+    now.note("views_complete_after", std::chrono::duration<double>(in.now() - last_came).count(),
+             "s", goal{"G20", {}, 120, every});
+}
+
+result<report> watch_and_crash(const trial& with, bool in_circles) {
+    run now(in_circles ? "membership-circles" : "membership", with);
+    members::settings made_as{with.seed, with.rendezvous, 20, in_circles};
+    made_as.told_per_cent = in_circles ? 50 : 100;
+    members in(made_as);
     const instant begun = in.now();
     const auto per_second = [&](std::uint64_t count, duration d) {
         return static_cast<double>(count) / in.running() / std::chrono::duration<double>(d).count();
     };
-    const auto cost = [&](const std::string& when, duration d) {
+    const auto cost = [&](const std::string& when, duration d, const auto& what) {
         const std::uint64_t messages = in.messages(), bytes = in.bytes_sent();
-        in.run_for(d);
-        now.note("messages_" + when, per_second(in.messages() - messages, d),
+        const instant from = in.now();
+        what();
+        in.run_for(std::max(from + d - in.now(), duration{}));
+        const duration took = in.now() - from;
+        now.note("messages_" + when, per_second(in.messages() - messages, took),
                  "per member and second", goal{"G18", {}, 12, every});
-        now.note("bytes_" + when, per_second(in.bytes_sent() - bytes, d), "per member and second",
-                 goal{"G18", {}, 10'000, every});
+        now.note("bytes_" + when, per_second(in.bytes_sent() - bytes, took),
+                 "per member and second", goal{"G18", {}, 10'000, every});
     };
-    in.come(60s);
+    const std::uint32_t late = in_circles ? std::max(1u, with.rendezvous / 10) : 0;
+    in.come(with.rendezvous - late, 60s);
     in.run_for(5min);
     now.note("view_least_complete_5min", in.least_complete(), "of those that run",
              goal{"G20", 1, {}, every});
-    cost("quiet", 1min);
+    cost("quiet", 1min, [] {});
+    if (in_circles) {
+        cost("while_some_come", 1min, [&] { newcomers(now, in, late); });
+        now.note("kept_to", in.kept_to(), "of the others, by each");
+    }
     // Some are too busy to answer for a while, and nobody is to be given up for it.
     for (std::uint32_t i = 0; i < with.rendezvous; i += 10) {
         in.stall(i, 5s);
     }
     in.run_for(1min);
     in.crash(std::max(1u, with.rendezvous / 10));
-    cost("after_crash", 1min);
+    cost("after_crash", 1min, [] {});
     const auto known = in.knew_after_s();
     const double most = with.rendezvous > 100 ? 20 : 15;
     now.note("crash_known_p50", quantile(known, 0.5), "s");
@@ -263,5 +336,11 @@ result<report> membership_crash(const trial& with) {
              goal{"G20", 1, {}, every});
     return now.ended(in.now() - begun, in.events(), in.trace());
 }
+
+}  // namespace
+
+result<report> membership_crash(const trial& with) { return watch_and_crash(with, false); }
+
+result<report> membership_in_circles(const trial& with) { return watch_and_crash(with, true); }
 
 }  // namespace calbox::lab::policy

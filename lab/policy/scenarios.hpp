@@ -76,6 +76,9 @@ result<report> storm(const trial& with);
 /// tenth stalls for 5 s, then a tenth vanishes: how soon does everybody know, and who is given up
 /// that was there?
 result<report> membership_crash(const trial& with);
+/// The same where they keep to their circles and informants, and a tenth comes, each told of half
+/// of the others, before the tenth stalls: how soon does everybody know of everybody?
+result<report> membership_in_circles(const trial& with);
 /// Many rendezvous in circles, with edges that come and go: what do they cost each other, with how
 /// many has each a session, and who is seen wrongly, a while after a tenth of them vanished?
 result<report> presence_crash(const trial& with);

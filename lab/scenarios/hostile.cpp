@@ -386,6 +386,7 @@ void siege::gather() {
     add(message_type::members,
         wire::members{hub, {{a, 1, state::gone}, {hub, 7, state::suspected}}});
     add(message_type::members, wire::members{a, {{mine.me.self(), 2, state::alive}}});
+    add(message_type::members, wire::members{hub, {}, wire::member_span{{}, hub, 3}});
     add(message_type::watch, wire::watch{everybody, {hub, a}, true, false});
     wire::move elsewhere;
     elsewhere.to.device = mine.me.self();

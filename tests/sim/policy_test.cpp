@@ -51,6 +51,12 @@ TEST(policy, members_know_who_is_gone_and_give_up_nobody_else) {
     expect_goals(must(membership_crash({host(), {}, 1, 1, 100})));
 }
 
+TEST(policy, members_in_circles_know_everybody_soon_after_they_came) {
+    const report seen = must(membership_in_circles({host(), {}, 1, 1, 100}));
+    expect_goals(seen);
+    EXPECT_LT(seen.value("kept_to"), 0.75) << "nearly all are asked, and nothing is shown";
+}
+
 TEST(policy, friends_are_seen_rightly_in_circles_at_a_cost_that_is_bounded) {
     const report seen = must(presence_crash({host(), {}, 1, 1'000, 100}));
     expect_goals(seen);

@@ -143,7 +143,8 @@ std::vector<wire::member_news> member_watch::news_for(const device_id& to) {
 }
 
 task<void> member_watch::ask(membership::ask what) {
-    auto reply = co_await put_question(mediator_, what.to, {what.about, std::move(what.said)});
+    auto reply = co_await put_question(mediator_, what.to,
+                                       {what.about, std::move(what.said), what.compared});
     if (machine_ && what.about == what.to && is_mute(reply, known_, what.to)) {
         carry_out(machine_->on_mute(what.to, env_.time.now()), std::nullopt);
     } else if (reply && machine_) {
@@ -215,7 +216,9 @@ task<result<bytes>> member_watch::on_members(device_id from, wire::members what)
             carry_out(machine_->on_asked(what.about, said, env_.time.now()), what.about);
         }
     }
-    reply.said = news_for(from);
+    if (machine_) {
+        reply.said = machine_->answer_for(from, what.span);
+    }
     co_return codec::encode(reply);
 }
 

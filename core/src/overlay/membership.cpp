@@ -56,11 +56,20 @@ membership::effects membership::on_mute(const device_id& from, instant now) {
 
 std::vector<membership::news> membership::news_for(const device_id& to) {
     std::vector<news> said;
-    // Whoever is suspected hears of it from all that talk to it, and can say that it lives.
+    add_suspicion(to, said);
+    add_rarest(to, said);
+    return said;
+}
+
+/// Whoever is suspected hears of it from all that talk to it, and can say that it lives.
+void membership::add_suspicion(const device_id& to, std::vector<news>& said) const {
     if (const auto found = members_.find(to);
         found != members_.end() && found->second.what != state::alive) {
         said.push_back({to, found->second.life, found->second.what});
     }
+}
+
+void membership::add_rarest(const device_id& to, std::vector<news>& said) {
     std::vector<passed_on*> rarest;
     rarest.reserve(passing_.size());
     for (auto& [device, one] : passing_) {
@@ -78,7 +87,6 @@ std::vector<membership::news> membership::news_for(const device_id& to) {
             passing_.erase(device_id(rarest[i]->what.device));
         }
     }
-    return said;
 }
 
 void membership::hear(const std::vector<news>& said, instant now, effects& all) {
@@ -250,7 +258,7 @@ bool membership::ask_any(effects& all) {
     if (!asked_.insert(one).second) {
         return false;
     }
-    all.push_back(ask{one, one, news_for(one)});
+    all.push_back(ask{one, one, news_for(one), next_span()});
     return true;
 }
 
@@ -259,7 +267,7 @@ bool membership::ask_any(effects& all) {
 void membership::ask_next(effects& all) {
     bool refilled = false;
     while (asked_.size() < with_.asked) {
-        if (!near_.empty() && entropy_.below(by_chance) == 0 && ask_any(all)) {
+        if (!near_.empty() && entropy_.below(with_.by_chance) == 0 && ask_any(all)) {
             continue;
         }
         if (to_ask_.empty()) {
@@ -275,7 +283,7 @@ void membership::ask_next(effects& all) {
         const device_id next = to_ask_.back();
         to_ask_.pop_back();
         if (is_alive(next) && asked_.insert(next).second) {
-            all.push_back(ask{next, next, news_for(next)});
+            all.push_back(ask{next, next, news_for(next), next_span()});
         }
     }
     asked_now_ = asked_.size();

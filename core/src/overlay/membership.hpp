@@ -30,12 +30,14 @@ class membership {
 public:
     using news = wire::member_news;
     using state = news::state;
+    using span = wire::member_span;
     struct settings {
         duration period = std::chrono::milliseconds(800);
         duration answer_time = std::chrono::milliseconds(300);  // before others are asked to ask
         std::size_t asked = 2;                                  // in a period
         std::size_t helpers = 3;
-        int suspected_for = 4;  // periods, for each power of ten of members
+        int suspected_for = 4;         // periods, for each power of ten of members
+        std::uint64_t by_chance = 32;  // of so many questions one goes to any member; see keep_to
     };
 
     // Effects, to be carried out in their order.
@@ -43,6 +45,7 @@ public:
     struct ask {
         device_id to, about;
         std::vector<news> said;
+        std::optional<span> compared = std::nullopt;  // of a question about the asked one itself
     };
     struct came {
         device_id device;
@@ -66,16 +69,21 @@ public:
     /// What goes with a question or an answer to `to`: what it must hear of itself first, then what
     /// was passed on least often.
     std::vector<news> news_for(const device_id& to);
+    /// The same for an answer to `to`, which knows this of a part of the members: where this one
+    /// knows something else, all that it knows of that part comes first. News that reached nobody
+    /// are caught up with so (Demers et al.: "Epidemic algorithms for replicated database
+    /// maintenance", 1987, 1.3).
+    std::vector<news> answer_for(const device_id& to, const std::optional<span>& its);
     /// `from` was asked about `about` and has answered: it is alive, or does not answer `from`.
     effects on_answer(const device_id& from, const device_id& about, bool alive,
                       const std::vector<news>& said, instant now);
-    /// `from` has answered that it does not know the question, as software from before there was this
-    /// one: it lives, and cannot say so itself.
+    /// `from` has answered that it does not know the question, as software from before there was
+    /// this one: it lives, and cannot say so itself.
     effects on_mute(const device_id& from, instant now);
     /// deadline() has passed.
     effects on_time(instant now);
     /// With whom sessions are open anyway: they are asked, and asked to ask, and beside them one in
-    /// `by_chance` of all. Empty: all are asked alike.
+    /// settings::by_chance of all. Empty: all are asked alike.
     void keep_to(std::vector<device_id> near);
 
     std::optional<instant> deadline() const noexcept;
@@ -89,7 +97,8 @@ public:
     static constexpr std::size_t members_most = 4'000;  // of more, nothing is heard
     /// So many times its usual time does a member wait at most that is slow itself.
     static constexpr int slow_most = 8;
-    static constexpr std::uint64_t by_chance = 8;
+    /// So many members does a question compare, and so many does an answer name at most.
+    static constexpr std::size_t compared_at_once = 16, named_most = said_most * 3 / 4;
     /// So long is remembered who went, so that old news do not bring it back.
     static constexpr duration gone_kept = std::chrono::minutes(10);
 
@@ -104,6 +113,10 @@ private:
         std::size_t times = 0;
     };
 
+    span next_span();
+    std::uint64_t digest_of(const device_id& after, const device_id& upto) const;
+    void add_suspicion(const device_id& to, std::vector<news>& said) const;
+    void add_rarest(const device_id& to, std::vector<news>& said);
     void hear(const std::vector<news>& said, instant now, effects& all);
     void hear_of(const news& one, instant now, effects& all);
     void change(const device_id& device, std::uint64_t life, state what, instant now, effects& all);
@@ -133,6 +146,7 @@ private:
     bool heard_nothing_ = false;     // in the period before
     int slow_ = 0;                   // so many times its usual time does this one wait more
     std::optional<instant> period_at_, helpers_at_;
+    device_id compared_upto_ = self_;  // from there on the next question compares
 };
 
 }  // namespace calbox::overlay

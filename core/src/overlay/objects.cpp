@@ -19,7 +19,8 @@ object_id id_of(std::string_view kind, byte_view id) {
     return *object_id::from_bytes(crypto::sha256(all).view().first(object_id::size));
 }
 
-/// The finaliser of MurmurHash3 (Appleby, public domain).
+}  // namespace
+
 std::uint64_t mixed(std::uint64_t word) noexcept {
     word ^= word >> 33;
     word *= 0xff51afd7ed558ccdull;
@@ -35,8 +36,6 @@ std::uint64_t first_word(byte_view id) noexcept {
     }
     return word;
 }
-
-}  // namespace
 
 object_id object_of(const event_id& which, const digest& version) {
     bytes id = to_bytes(which.organizer.view());

@@ -27,6 +27,11 @@ struct keeper {
 std::vector<device_id> owners_of(const object_id& object, const std::vector<keeper>& among,
                                  std::size_t most);
 
+/// The finaliser of MurmurHash3 (Appleby, public domain).
+std::uint64_t mixed(std::uint64_t word) noexcept;
+/// The first 8 bytes of an id, big-endian.
+std::uint64_t first_word(byte_view id) noexcept;
+
 /// -log2((hash + 1) / 2^64), in units of 2^-32: at most 64 * 2^32, 0 for the greatest hash.
 std::uint64_t minus_log2(std::uint64_t hash) noexcept;
 

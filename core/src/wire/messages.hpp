@@ -426,13 +426,25 @@ struct member_news {
                    codec::field<3>(&member_news::what));
     friend bool operator==(const member_news&, const member_news&) = default;
 };
+/// What the sender knows of those whose ids are after `after`, up to `upto`: `digest` is the sum of
+/// a hash of id and life of each that is there, itself among them.
+struct member_span {
+    device_id after, upto;
+    std::uint64_t digest = 0;
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&member_span::after), codec::field<2>(&member_span::upto),
+                   codec::field<3>(&member_span::digest));
+    friend bool operator==(const member_span&, const member_span&) = default;
+};
 /// Between rendezvous, where there are many: does `about` answer? It is the asked one itself, or
-/// whom that one is to ask.
+/// whom that one is to ask. Who knows something else of the span says it in its answer.
 struct members {
     device_id about;
     std::vector<member_news> said;
+    std::optional<member_span> span = std::nullopt;
     static constexpr auto fields =
-        std::tuple(codec::field<1>(&members::about), codec::field<2>(&members::said));
+        std::tuple(codec::field<1>(&members::about), codec::field<2>(&members::said),
+                   codec::field<3>(&members::span));
 };
 struct members_reply {
     bool alive = false;

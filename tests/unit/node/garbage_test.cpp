@@ -116,7 +116,7 @@ std::vector<std::pair<message_type, bytes>> well_formed() {
     strategies.known.emplace_back();
     wire::make_room room;
     room.edges = {device_id()};
-    const wire::members members{device_id(), {wire::member_news()}};
+    const wire::members members{device_id(), {wire::member_news()}, wire::member_span()};
     wire::advertise advertise;
     advertise.said.advertisement = codec::encode(wire::advertisement());
     advertise.said.signature = bytes(64);
