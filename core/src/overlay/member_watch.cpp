@@ -182,7 +182,7 @@ std::vector<wire::member_news> member_watch::believable(const device_id& from,
     std::vector<device_id> unknown;
     std::erase_if(said, [&](const wire::member_news& one) {
         const bool is_one = one.device == self_ || known_.is_rendezvous(one.device);
-        if (!is_one && one.what != wire::member_news::state::gone) {
+        if (!is_one && one.what == wire::member_news::state::alive) {
             unknown.push_back(one.device);
         }
         return !is_one || one.life > latest;

@@ -111,7 +111,8 @@ void membership::hear_of(const news& one, instant now, effects& all) {
     }
     const auto known = members_.find(one.device);
     if (known == members_.end()) {
-        if (one.what != state::gone && members_.size() < members_most) {
+        // Of whom nothing is known but a suspicion, there is nobody perhaps.
+        if (one.what == state::alive && members_.size() < members_most) {
             change(one.device, one.life, one.what, now, all);
         }
         return;

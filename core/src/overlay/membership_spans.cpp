@@ -57,7 +57,10 @@ std::vector<membership::news> membership::answer_for(const device_id& to,
         for (auto one = members_.upper_bound(its->after);
              one != members_.end() && one->first <= its->upto && said.size() < named_most; ++one) {
             if (one->first != to) {
-                said.push_back({one->first, one->second.life, one->second.what});
+                // Who is gone here is only suspected there, and has time to refute it: two sides of
+                // a partition that is over do not give each other up.
+                said.push_back({one->first, one->second.life,
+                                std::min(one->second.what, state::suspected)});
             }
         }
     }

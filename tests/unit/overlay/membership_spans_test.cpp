@@ -100,18 +100,37 @@ TEST_F(membership_spans_test, who_knows_the_same_says_no_more_and_who_knows_more
     for (int i = 0; i < 6; ++i) {
         const auto said = other.answer_for(one_of(200), next(mine));
         came = came || names(said, 50, state::alive);
-        gone = gone || names(said, 20, state::gone);
+        gone = gone || names(said, 20, state::suspected);
         newer = newer || names(said, 10, state::alive);
         (void)mine.on_answer(one_of(201), one_of(201), true, said, now);
     }
     EXPECT_TRUE(came && gone && newer);
     EXPECT_TRUE(mine.is_alive(one_of(50)));
+    EXPECT_TRUE(mine.is_alive(one_of(20))) << "it may refute it";
+    for (const instant heard = now; now - heard < 10s;) {
+        (void)next(mine);
+    }
     EXPECT_FALSE(mine.is_alive(one_of(20)));
     while (!mine.news_for(one_of(255)).empty()) {
     }
     for (int i = 0; i < 6; ++i) {
         EXPECT_TRUE(other.answer_for(one_of(200), next(mine)).empty()) << "they agree now";
     }
+}
+
+TEST_F(membership_spans_test, nobody_is_brought_back_by_a_suspicion_and_who_lives_refutes_it) {
+    membership mine = make(200), other = make(20);
+    know(mine, 10);
+    (void)mine.on_asked(one_of(1), {{one_of(50), 1, state::suspected}}, now);
+    EXPECT_FALSE(mine.is_alive(one_of(50)));
+    (void)mine.on_asked(one_of(20), {{one_of(20), 7, state::alive}}, now);
+    (void)mine.on_asked(one_of(1), {{one_of(20), 7, state::suspected}}, now);
+    (void)other.on_asked(one_of(200), mine.news_for(one_of(20)), now);
+    (void)mine.on_asked(one_of(20), other.news_for(one_of(200)), now);
+    for (const instant heard = now; now - heard < 20s;) {
+        (void)next(mine);
+    }
+    EXPECT_TRUE(mine.is_alive(one_of(20)));
 }
 
 TEST_F(membership_spans_test, an_answer_is_bounded_and_a_newcomer_hears_of_all_the_same) {
