@@ -28,7 +28,7 @@ protected:
             join_network(in, names.back(), wire::role::rendezvous, *registry, with);
         }
         in.wait_for(
-            "all watch each other", [&] { return watching(in_all); }, 10min);
+            "all watch each other", [&] { return watching(in_all); }, 2min);
     }
     bool watching(std::size_t there) {
         return std::ranges::all_of(names, [&](const std::string& one) {

@@ -36,7 +36,7 @@ std::string line(const std::string& client, int call, int ret, const std::string
            std::to_string(ret) + R"(,"op":")" + op + R"(","key":"alice/1.7",)" + rest + "}\n";
 }
 
-const std::string begun = line("alice", 0, 1, "create", R"("value":"a","res":"ok","version":1)");
+const std::string born = line("alice", 0, 1, "create", R"("value":"a","res":"ok","version":1)");
 
 std::string modified(const std::string& client, int call, int ret, int expect) {
     return line(client, call, ret, "cas",
@@ -50,12 +50,12 @@ std::string returned(const std::string& client, int call, int ret, int version) 
 
 TEST(histcheck, right_histories_pass) {
     EXPECT_EQ(
-        judge(begun + modified("bob", 2, 5, 1) + modified("carol", 4, 9, 2) +
+        judge(born + modified("bob", 2, 5, 1) + modified("carol", 4, 9, 2) +
               returned("dave", 3, 8, 1) + returned("erin", 4, 8, 3) + returned("dave", 10, 11, 3)),
         "");
     // A refusal that tells what it met, one that does not, and one that says nothing.
     EXPECT_EQ(
-        judge(begun + modified("bob", 2, 5, 1) +
+        judge(born + modified("bob", 2, 5, 1) +
               line("carol", 3, 9, "cas", R"("expect":1,"value":"c","res":"conflict","version":2)") +
               line("dave", 3, 9, "cas", R"("expect":1,"value":"d","res":"conflict")") +
               line("erin", 3, 9, "cas", R"("expect":1,"value":"e","res":"fail")") +
@@ -63,7 +63,7 @@ TEST(histcheck, right_histories_pass) {
         "");
     // Deleted; before that and after that nothing is there.
     EXPECT_EQ(
-        judge(line("bob", 0, 0, "read", R"("value":null,"res":"ok")") + begun +
+        judge(line("bob", 0, 0, "read", R"("value":null,"res":"ok")") + born +
               line("carol", 2, 3, "cas", R"("expect":1,"value":null,"res":"ok","version":2)") +
               line("bob", 4, 5, "read", R"("value":null,"res":"ok")") +
               line("dave", 4, 5, "read", R"("value":null,"res":"ok","version":2)")),
@@ -71,27 +71,27 @@ TEST(histcheck, right_histories_pass) {
 }
 
 TEST(histcheck, a_stale_read_is_found) {
-    EXPECT_EQ(judge(begun + modified("bob", 2, 4, 1) + modified("bob", 5, 8, 2) +
+    EXPECT_EQ(judge(born + modified("bob", 2, 4, 1) + modified("bob", 5, 8, 2) +
                     modified("carol", 10, 15, 3) + returned("bob", 20, 22, 3)),
               "alice/1.7: bob's read at 20 returned version 3, though version 4 was acknowledged "
               "to carol at 15");
     // What one reader saw, a later one may not miss, though the writer got no answer yet.
-    EXPECT_EQ(judge(begun + modified("bob", 2, 30, 1) + returned("carol", 5, 10, 2) +
+    EXPECT_EQ(judge(born + modified("bob", 2, 30, 1) + returned("carol", 5, 10, 2) +
                     returned("dave", 12, 14, 1)),
               "alice/1.7: dave's read at 12 returned version 1, though version 2 was returned to "
               "carol at 10");
     EXPECT_EQ(
-        judge(begun + returned("carol", 5, 10, 2) + modified("bob", 12, 30, 1)),
+        judge(born + returned("carol", 5, 10, 2) + modified("bob", 12, 30, 1)),
         "alice/1.7: bob's modify at 12 made version 2, though version 2 was returned to carol "
         "at 10");
 }
 
 TEST(histcheck, a_lost_update_is_found) {
     EXPECT_EQ(
-        judge(begun + modified("bob", 2, 8, 1) + modified("carol", 3, 9, 1)),
+        judge(born + modified("bob", 2, 8, 1) + modified("carol", 3, 9, 1)),
         "alice/1.7: version 2 was acknowledged to bob at 8, and version 2 was acknowledged to "
         "carol at 9: both cannot have made it");
-    EXPECT_EQ(judge(begun + modified("bob", 2, 4, 1) +
+    EXPECT_EQ(judge(born + modified("bob", 2, 4, 1) +
                     line("carol", 3, 9, "cas", R"("expect":1,"value":"c","res":"ok","version":3)")),
               "alice/1.7: version 3 was acknowledged to carol at 9, though carol's modify can only "
               "have made version 2");
@@ -103,33 +103,33 @@ TEST(histcheck, a_lost_update_is_found) {
 
 TEST(histcheck, different_content_of_one_version_is_found) {
     EXPECT_EQ(
-        judge(begun + line("bob", 2, 3, "read", R"("value":"a","res":"ok","version":1)") +
+        judge(born + line("bob", 2, 3, "read", R"("value":"a","res":"ok","version":1)") +
               line("carol", 2, 4, "read", R"("value":"z","res":"ok","version":1)")),
         "alice/1.7: version 1 was returned to carol at 4, with other content than when version "
         "1 was returned to bob at 3");
     EXPECT_EQ(
-        judge(begun + line("carol", 2, 4, "read", R"("value":"z","res":"ok","version":1)")),
+        judge(born + line("carol", 2, 4, "read", R"("value":"z","res":"ok","version":1)")),
         "alice/1.7: version 1 was returned to carol at 4, with other content than when version "
         "1 was acknowledged to alice at 1");
 }
 
 TEST(histcheck, an_edit_that_was_refused_and_applied_is_found) {
     const std::string refused = line("bob", 2, 4, "cas", R"("expect":1,"value":"b","res":"fail")");
-    EXPECT_EQ(judge(begun + refused +
+    EXPECT_EQ(judge(born + refused +
                     line("carol", 5, 6, "read", R"("value":"b","res":"ok","version":2)")),
               "alice/1.7: version 2 was returned to carol at 6, though nobody can have made it: "
               "bob's modify, which would have, was refused at 4");
-    EXPECT_EQ(judge(begun + refused + modified("carol", 5, 6, 2)),
+    EXPECT_EQ(judge(born + refused + modified("carol", 5, 6, 2)),
               "alice/1.7: version 3 was acknowledged to carol at 6, though nobody made version 2: "
               "bob's modify, which would have, was refused at 4");
 }
 
 TEST(histcheck, a_wrong_refusal_is_found) {
-    EXPECT_EQ(judge(begun + line("bob", 2, 4, "cas", R"("expect":1,"value":"b","res":"conflict")")),
+    EXPECT_EQ(judge(born + line("bob", 2, 4, "cas", R"("expect":1,"value":"b","res":"conflict")")),
               "alice/1.7: bob's modify at 2 of version 1 was refused before there was a newer one, "
               "though version 1 was acknowledged to alice at 1");
     EXPECT_EQ(
-        judge(begun +
+        judge(born +
               line("bob", 2, 4, "cas", R"("expect":1,"value":"b","res":"conflict","version":1)")),
         "alice/1.7: bob's modify at 2 was refused because of version 1, though that is what it "
         "expected");
@@ -142,7 +142,7 @@ TEST(histcheck, refusals_that_need_each_other_are_weighed_together) {
     // Carol's needs version 2 to come at 10 or later, because 3 came only at 15; then Dave's had
     // nothing newer to fail on.
     EXPECT_EQ(
-        judge(begun + modified("bob", 2, 20, 1) + modified("erin", 15, 25, 2) +
+        judge(born + modified("bob", 2, 20, 1) + modified("erin", 15, 25, 2) +
               line("carol", 10, 12, "cas", R"("expect":2,"value":"c","res":"conflict")") +
               line("dave", 5, 8, "cas", R"("expect":1,"value":"d","res":"conflict")")),
         "alice/1.7: dave's modify at 5 of version 1 was refused before there was a newer one, "
@@ -152,13 +152,13 @@ TEST(histcheck, refusals_that_need_each_other_are_weighed_together) {
 TEST(histcheck, a_deletion_that_does_not_last_is_found) {
     const std::string deleted =
         line("bob", 2, 4, "cas", R"("expect":1,"value":null,"res":"ok","version":2)");
-    EXPECT_EQ(judge(begun + deleted + modified("carol", 5, 6, 2)),
+    EXPECT_EQ(judge(born + deleted + modified("carol", 5, 6, 2)),
               "alice/1.7: version 3 was acknowledged to carol at 6, though the deletion, version 2 "
               "was acknowledged to bob at 4");
-    EXPECT_EQ(judge(begun + deleted + returned("carol", 5, 6, 1)),
+    EXPECT_EQ(judge(born + deleted + returned("carol", 5, 6, 1)),
               "alice/1.7: carol's read at 5 returned version 1, though the deletion, version 2 was "
               "acknowledged to bob at 4");
-    EXPECT_EQ(judge(begun + line("carol", 5, 6, "read", R"("value":null,"res":"ok")") +
+    EXPECT_EQ(judge(born + line("carol", 5, 6, "read", R"("value":null,"res":"ok")") +
                     line("bob", 7, 9, "cas", R"("expect":1,"value":null,"res":"ok","version":2)")),
               "alice/1.7: carol's read at 5 found nothing before the event was deleted, though "
               "version 1 was acknowledged to alice at 1");
@@ -167,51 +167,51 @@ TEST(histcheck, a_deletion_that_does_not_last_is_found) {
 TEST(histcheck, an_unknown_edit_may_have_happened_or_not) {
     const std::string unknown =
         line("bob", 2, 4, "cas", R"("expect":1,"value":"b","res":"unknown")");
-    EXPECT_EQ(judge(begun + unknown + returned("carol", 50, 60, 1)), "");
-    EXPECT_EQ(judge(begun + unknown + returned("carol", 50, 60, 1) + returned("carol", 61, 62, 2)),
+    EXPECT_EQ(judge(born + unknown + returned("carol", 50, 60, 1)), "");
+    EXPECT_EQ(judge(born + unknown + returned("carol", 50, 60, 1) + returned("carol", 61, 62, 2)),
               "");
-    EXPECT_EQ(judge(begun + unknown + modified("carol", 50, 60, 2)), "");
-    EXPECT_EQ(judge(begun + unknown +
+    EXPECT_EQ(judge(born + unknown + modified("carol", 50, 60, 2)), "");
+    EXPECT_EQ(judge(born + unknown +
                     line("carol", 5, 6, "cas", R"("expect":1,"value":"c","res":"conflict")")),
               "");
-    EXPECT_EQ(judge(begun + unknown + returned("carol", 0, 1, 2)),
+    EXPECT_EQ(judge(born + unknown + returned("carol", 0, 1, 2)),
               "alice/1.7: bob's modify at 2 is the first that can have made version 2, though "
               "version 2 was returned to carol at 1");
-    EXPECT_EQ(judge(begun + unknown + returned("carol", 5, 6, 2) + returned("carol", 7, 8, 1)),
+    EXPECT_EQ(judge(born + unknown + returned("carol", 5, 6, 2) + returned("carol", 7, 8, 1)),
               "alice/1.7: carol's read at 7 returned version 1, though version 2 was returned to "
               "carol at 6");
-    EXPECT_EQ(judge(begun + unknown + modified("carol", 5, 6, 1) + returned("dave", 7, 8, 3)),
+    EXPECT_EQ(judge(born + unknown + modified("carol", 5, 6, 1) + returned("dave", 7, 8, 3)),
               "alice/1.7: version 3 was returned to dave at 8, though nobody can have made it");
 }
 
 TEST(histcheck, an_edit_that_expected_no_version_fits_where_a_writer_is_missing) {
     const std::string attached = line("bob", 2, 4, "cas", R"("value":"b","res":"unknown")");
-    EXPECT_EQ(judge(begun + modified("carol", 5, 6, 1) + attached +
+    EXPECT_EQ(judge(born + modified("carol", 5, 6, 1) + attached +
                     line("dave", 7, 8, "read", R"("value":"b","res":"ok","version":3)")),
               "");
-    EXPECT_EQ(judge(begun + modified("carol", 5, 6, 1) + attached +
+    EXPECT_EQ(judge(born + modified("carol", 5, 6, 1) + attached +
                     line("dave", 7, 8, "read", R"("value":"d","res":"ok","version":3)")),
               "alice/1.7: version 3 was returned to dave at 8, though nobody can have made it");
-    EXPECT_EQ(judge(begun + attached + returned("dave", 7, 8, 3)),
+    EXPECT_EQ(judge(born + attached + returned("dave", 7, 8, 3)),
               "alice/1.7: version 3 was returned to dave at 8, though nobody can have made it");
 }
 
 TEST(histcheck, huge_versions_cost_nothing) {
     EXPECT_NE(
-        judge(begun + line("bob", 2, 3, "read", R"("res":"ok","version":9000000000000000000)")),
+        judge(born + line("bob", 2, 3, "read", R"("res":"ok","version":9000000000000000000)")),
         "");
-    EXPECT_NE(judge(begun +
+    EXPECT_NE(judge(born +
                     line("bob", 2, 3, "cas", R"("expect":1,"value":null,"res":"ok","version":2)") +
                     line("bob", 5, 6, "read", R"("res":"ok","version":9000000000000000000)")),
               "");
-    EXPECT_EQ(judge(begun + line("bob", 2, 3, "cas",
+    EXPECT_EQ(judge(born + line("bob", 2, 3, "cas",
                                  R"("expect":9000000000000000000,"value":"b","res":"conflict")")),
               "");
 }
 
 TEST(histcheck, events_are_judged_apart) {
-    history what = read(begun + returned("bob", 5, 6, 2));
-    for (operation& one : read(begun + modified("bob", 2, 3, 1))) {
+    history what = read(born + returned("bob", 5, 6, 2));
+    for (operation& one : read(born + modified("bob", 2, 3, 1))) {
         one.key = "alice/1.8";
         one.client += "2";
         what.push_back(one);
@@ -230,10 +230,10 @@ TEST(histcheck, a_history_that_makes_no_sense_is_not_judged) {
         const auto judged = check_history(read(text));
         return judged ? std::string("judged") : judged.error().detail;
     };
-    EXPECT_EQ(wrong(begun + returned("bob", 5, 9, 1) + returned("bob", 8, 10, 1)),
+    EXPECT_EQ(wrong(born + returned("bob", 5, 9, 1) + returned("bob", 8, 10, 1)),
               "operation 3: client bob asks before operation 2 was answered");
     EXPECT_EQ(
-        wrong(begun + line("bob", 2, 4, "cas", R"("expect":1,"value":"b","res":"unknown")") +
+        wrong(born + line("bob", 2, 4, "cas", R"("expect":1,"value":"b","res":"unknown")") +
               returned("bob", 8, 10, 1)),
         "operation 3: client bob goes on after the unknown result of operation 2: a new client "
         "must");
