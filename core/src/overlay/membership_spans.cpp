@@ -54,9 +54,14 @@ std::vector<membership::news> membership::answer_for(const device_id& to,
         if (its->after < self_ && self_ <= its->upto) {
             said.push_back({self_, life_, state::alive});
         }
-        for (auto one = members_.upper_bound(its->after);
-             one != members_.end() && one->first <= its->upto && said.size() < named_most; ++one) {
-            if (one->first != to) {
+        // Of more than go into an answer every n-th, so that whoever knows few hears of all parts.
+        const auto first = members_.upper_bound(its->after), last = members_.upper_bound(its->upto);
+        const auto count =
+            its->after < its->upto ? static_cast<std::size_t>(std::distance(first, last)) : 0;
+        const std::size_t step = (count + named_most - 1) / named_most;
+        std::size_t place = 0;
+        for (auto one = first; place < count; ++one, ++place) {
+            if (place % step == 0 && one->first != to) {
                 // Who is gone here is only suspected there, and has time to refute it: two sides of
                 // a partition that is over do not give each other up.
                 said.push_back({one->first, one->second.life,
