@@ -132,7 +132,9 @@ void membership::change(const device_id& device, std::uint64_t life, state what,
     const auto [entry, fresh] = members_.try_emplace(device);
     const bool was = !fresh && entry->second.what != state::gone;
     const bool is = what != state::gone;
-    const bool refuted = !fresh && !was && life == entry->second.life + 1;
+    // It may have raised its life for several of those who suspected it; a new run raises it more.
+    const bool refuted = !fresh && !was && life > entry->second.life &&
+                         life - entry->second.life <= refutations_most;
     entry->second = {life, what, now};
     pass_on({device, life, what});
     if (what == state::alive) {

@@ -99,6 +99,8 @@ public:
     static constexpr int slow_most = 8;
     /// So many members does a question compare, and so many does an answer name at most.
     static constexpr std::size_t compared_at_once = 16, named_most = said_most * 3 / 4;
+    /// By how much a life is raised in one run, and by less than in another: its milliseconds.
+    static constexpr std::uint64_t refutations_most = 100;
     /// So long is remembered who went, so that old news do not bring it back.
     static constexpr duration gone_kept = std::chrono::minutes(10);
 

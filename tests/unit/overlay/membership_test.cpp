@@ -273,5 +273,21 @@ TEST_F(membership_test, who_does_not_know_the_question_lives_and_is_called_gone_
     }
 }
 
+TEST_F(membership_test,
+       whoever_raised_its_life_several_times_has_refuted_it_and_a_new_run_has_not) {
+    know(10);
+    unsigned next_one = 0;
+    for (const std::uint64_t raised : {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{60'000}}) {
+        const device_id whom = device(++next_one);
+        (void)machine.on_asked(device(9), {{whom, 1, membership::state::alive}}, now);
+        (void)machine.on_asked(device(9), {{whom, 1, membership::state::gone}}, now);
+        ASSERT_FALSE(machine.is_alive(whom));
+        const auto back = only<membership::came>(
+            machine.on_asked(device(9), {{whom, 1 + raised, membership::state::alive}}, now));
+        ASSERT_EQ(back.size(), 1U);
+        EXPECT_EQ(back[0].refuted, raised <= 3);
+    }
+}
+
 }  // namespace
 }  // namespace calbox::overlay
