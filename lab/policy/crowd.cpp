@@ -223,18 +223,11 @@ void crowd::arrive(const event& what) {
         carry_out(what.to, at.leases->on_load(from, load->what, now_));
     } else if (const auto* const watch = std::get_if<watch_asked>(&said)) {
         talked();
-        (void)at.leases->on_watch(from, watch->what.what);
-        wire::locate_reply reply;
-        reply.found = at.book.of_users(watch->what.what.users);
-        for (const device_id& device : watch->what.what.devices) {
-            if (auto where = at.book.find(device)) {
-                reply.found.push_back(std::move(*where));
-            }
-        }
-        send(what.to, what.from, watch_answered{watch->what, std::move(reply)});
+        send(what.to, what.from,
+             watch_answered{watch->what, at.leases->on_watch(from, watch->what.what).value()});
         carry_out(what.to, lessor::effects());
     } else if (const auto* const known = std::get_if<watch_answered>(&said)) {
-        carry_out(what.to, at.leases->on_watched(known->asked, &known->what, now_));
+        carry_out(what.to, at.leases->on_watched(known->asked, known->what, now_));
     } else if (const auto* const told = std::get_if<wire::presence>(&said)) {
         carry_out(what.to, at.leases->on_presence(from, *told));
     }
@@ -246,22 +239,28 @@ void crowd::on_failed(const event& what) {
     if (std::holds_alternative<wire::probe>(*what.said)) {
         carry_out(what.to, at.leases->on_load(to, std::nullopt, now_));
     } else if (const auto* const watch = std::get_if<watch_asked>(&*what.said)) {
-        carry_out(what.to, at.leases->on_watched(watch->what, nullptr, now_));
+        carry_out(what.to, at.leases->on_watched(watch->what, fail(errc::unavailable), now_));
     }
     end_session(what.to, what.from);
 }
 
 void crowd::carry_out(std::uint32_t number, const lessor::effects& all) {
     meeting_point& one = rendezvous_[number];
-    const auto tell = [&](const std::vector<device_id>& to, std::vector<wire::location> about) {
+    const auto tell = [&](const std::vector<device_id>& to, std::vector<wire::location> about,
+                          bool circled) {
+        const auto how = circled ? std::optional(true) : std::nullopt;
         for (std::size_t first = 0; first < about.size(); first += said_at_once) {
             const auto begin = about.begin() + static_cast<std::ptrdiff_t>(first);
             const auto count =
                 static_cast<std::ptrdiff_t>(std::min(said_at_once, about.size() - first));
             for (const device_id& device : to) {
-                if (std::ranges::binary_search(sorted_, device) &&
-                    is_open(number, number_of(device))) {
-                    send(number, number_of(device), wire::presence{{begin, begin + count}});
+                if (!std::ranges::binary_search(sorted_, device)) {
+                    continue;
+                }
+                if (is_open(number, number_of(device))) {
+                    send(number, number_of(device), wire::presence{{begin, begin + count}, how});
+                } else if (circled) {
+                    one.leases->on_untold(device);
                 }
             }
         }
@@ -285,9 +284,9 @@ void crowd::carry_out(std::uint32_t number, const lessor::effects& all) {
                     its.relay = self;
                 }
             }
-            tell(telling->to, std::move(about));
+            tell(telling->to, std::move(about), telling->circled);
         } else if (const auto* const mine = std::get_if<lessor::tell_leases>(&effect)) {
-            tell({mine->to}, places(one.leases->leases()));
+            tell({mine->to}, places(one.leases->leases()), true);
         } else if (const auto* const asking = std::get_if<lessor::ask_load>(&effect)) {
             const wire::offer load = one.leases->on_probe();
             send(number, number_of(asking->whom), wire::probe{load.edges, load.edges_max});

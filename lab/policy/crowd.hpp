@@ -78,7 +78,7 @@ private:
     };
     struct watch_answered {
         overlay::circles::question asked;
-        wire::locate_reply what;
+        wire::watch_reply what;
     };
     using letter = std::variant<members_asked, members_answered, wire::probe, load_answered,
                                 watch_asked, watch_answered, wire::presence>;

@@ -180,16 +180,15 @@ void members::ask(std::uint32_t number, overlay::circles::questions some) {
         const overlay::circles::question next = std::move(some.back());
         some.pop_back();
         const std::uint32_t other = number_of(next.to);
-        const bool there = nodes_[other].near.has_value();
-        if (there) {
-            nodes_[other].near->on_watch(id_of(number), next.what);
+        overlay::circles::questions more;
+        if (auto& asked = nodes_[other].near) {
+            const wire::watch_reply reply{asked->on_watch(id_of(number), next.what), {}, false};
             keep_near(other);
+            more = one.near->on_answer(next, reply, now_);
+        } else {
+            more = one.near->on_silence(next, now_);
         }
-        for (auto& further : next.what.over ? overlay::circles::questions()
-                             : there        ? one.near->on_answer(next, true, now_)
-                                            : one.near->on_silent(next.to, now_)) {
-            some.push_back(std::move(further));
-        }
+        some.insert(some.end(), more.begin(), more.end());
     }
 }
 

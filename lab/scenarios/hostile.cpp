@@ -333,6 +333,7 @@ void siege::gather() {
         wire::resolve{"devices", codec::encode(wire::locate{everybody, {hub, a}, 15}), 3});
     add(message_type::publish, wire::publish{{wire::object_id()}, 1800, a});
     add(message_type::presence, wire::presence{{me, me}});
+    add(message_type::presence, wire::presence{{me}, true});
     add(message_type::relay_open, wire::relay_open{a, 0});
     add(message_type::relay_open, wire::relay_open{mine.me.self(), 5});
     add(message_type::relay_data, wire::relay_data{1, bytes(500, 9)});

@@ -322,6 +322,9 @@ private:
             co_return co_await owner_.connections->request(to, type, std::move(payload), limit);
         }
         void close_idle() override { owner_.close_idle_sessions(); }
+        bool is_open(const device_id& to) const override {
+            return owner_.connections->open_to(to) != nullptr;
+        }
         bool tell(const device_id& to, message_type type, byte_view payload) override {
             return owner_.connections->send_open(to, type, payload);
         }

@@ -1,6 +1,7 @@
 #include "overlay/circles.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "overlay/objects.hpp"
 
@@ -45,8 +46,7 @@ circles::questions circles::begin(const std::vector<device_id>& members, instant
             circles_[circle_of(one)].members[one] = now;
         }
     }
-    const std::vector<user_id> all = wanted_.all();
-    users_.insert(all.begin(), all.end());
+    take_wanted();
     questions asked;
     for (circle& one : circles_) {
         choose(one, now, asked);
@@ -55,11 +55,22 @@ circles::questions circles::begin(const std::vector<device_id>& members, instant
     return asked;
 }
 
+void circles::take_wanted() {
+    std::vector<user_id> all = wanted_.all();
+    all.resize(std::min(all.size(), watched_most));
+    users_ = {all.begin(), all.end()};
+}
+
+duration circles::about(duration d) {
+    return d * 9 / 10 + duration(static_cast<std::int64_t>(
+                            entropy_.below(static_cast<std::uint64_t>(d.count() / 5) + 1)));
+}
+
 /// Those who know their circle come first; of them, for each asker another one.
 std::optional<device_id> circles::best_of(const circle& in, instant now) const {
     std::vector<keeper> old, all;
     for (const auto& [device, knows_from] : in.members) {
-        if (!in.silent.contains(device)) {
+        if (!in.passed_over.contains(device)) {
             all.push_back({device, 1});
             if (now >= knows_from) {
                 old.push_back({device, 1});
@@ -76,44 +87,59 @@ void circles::choose(circle& in, instant now, questions& all) {
     if (in.informant || &in == &circles_[circle_of(self_)]) {
         return;
     }
-    in.asking = false;
-    if (const auto best = best_of(in, now)) {
-        ask_everything(in, *best, now, all);
+    in.asking = 0;
+    in.informant = best_of(in, now);
+    if (in.informant) {
+        ++version_;
+        ask_everything(in, now, all);
     } else {
         in.renew_at.reset();
+        in.next_at.reset();
         if (!in.members.empty() && !in.again_at) {
             in.again_at = now + with_.again;
         }
     }
 }
 
-void circles::ask_everything(circle& in, const device_id& whom, instant now, questions& all) {
-    if (in.informant != whom) {
-        ++version_;
-    }
-    in.informant = whom;
+void circles::ask_everything(circle& in, instant now, questions& all) {
     in.users.assign(users_.begin(), users_.end());
     in.devices.clear();
     for (const auto& [device, at] : devices_) {
         in.devices.push_back(device);
     }
-    in.asking = true;
+    in.anew = true;
+    in.at_once = asked_at_once;
+    in.answered = 0;
+    in.queued = wants_;
     // Not all at once; and soon again, whom this one knows only since lately.
-    const duration wait = knows_its_circle(whom, now) ? with_.renew : with_.young;
-    in.renew_at = now + wait * 9 / 10 +
-                  duration(static_cast<std::int64_t>(
-                      entropy_.below(static_cast<std::uint64_t>(wait.count() / 5))));
-    question first = next_part(in);
-    first.what.anew = true;
-    all.push_back(std::move(first));
+    in.renew_at = now + about(knows_its_circle(*in.informant, now) ? with_.renew : with_.young);
+    ask_next(in, now, all);
 }
 
-circles::question circles::next_part(circle& in) {
-    question part;
-    part.to = *in.informant;
-    part.what.users = first_of(in.users, asked_at_once);
-    part.what.devices = first_of(in.devices, asked_at_once - part.what.users.size());
-    return part;
+/// With nothing that waits, whether it watches still.
+void circles::ask_next(circle& in, instant now, questions& all) {
+    question part{*in.informant, {}, ++numbers_};
+    part.what.anew = std::exchange(in.anew, false);
+    part.what.users = first_of(in.users, in.at_once);
+    part.what.devices = first_of(in.devices, in.at_once - part.what.users.size());
+    in.asking = part.number;
+    in.sent = in.users.empty() && in.devices.empty() ? in.queued : in.answered;
+    in.next_at = now + about(with_.check);
+    all.push_back(std::move(part));
+}
+
+void circles::put_back(circle& in, const wire::watch& what) {
+    in.users.insert(in.users.begin(), what.users.begin(), what.users.end());
+    in.devices.insert(in.devices.begin(), what.devices.begin(), what.devices.end());
+}
+
+/// For a while, and another one takes its place.
+void circles::pass_over(circle& in, instant now, questions& all) {
+    in.passed_over.insert(*in.informant);
+    in.informant.reset();
+    in.again_at = in.again_at ? in.again_at : now + with_.again;
+    ++version_;
+    choose(in, now, all);
 }
 
 circles::questions circles::on_member(const device_id& device, bool here, instant now) {
@@ -122,15 +148,11 @@ circles::questions circles::on_member(const device_id& device, bool here, instan
         return all;
     }
     circle& in = circles_[circle_of(device)];
+    in.passed_over.erase(device);
     if (here) {
-        in.silent.erase(device);
         version_ += in.members.try_emplace(device, now + with_.young).second ? 1 : 0;
     } else {
         version_ += in.members.erase(device);
-        in.silent.erase(device);
-        version_ += watchers_.erase(device);
-        watched_users_.drop(device);
-        watched_devices_.drop(device);
         if (in.informant == device) {
             in.informant.reset();
         }
@@ -139,34 +161,35 @@ circles::questions circles::on_member(const device_id& device, bool here, instan
     return all;
 }
 
-circles::questions circles::on_silent(const device_id& device, instant now) {
+circles::questions circles::on_session_over(const device_id& device, instant now) {
     questions all;
-    version_ += watchers_.erase(device);
-    watched_users_.drop(device);
-    watched_devices_.drop(device);
+    stop_watching(device);
+    version_ += plain_.erase(device);
     circle& in = circles_[circle_of(device)];
     if (in.informant == device) {
-        in.informant.reset();
-        in.silent.insert(device);
-        in.again_at = in.again_at ? in.again_at : now + with_.again;
-        choose(in, now, all);
+        pass_over(in, now, all);
     }
     return all;
+}
+
+void circles::stop_watching(const device_id& watcher) {
+    version_ += watchers_.erase(watcher);
+    watched_users_.drop(watcher);
+    watched_devices_.drop(watcher);
 }
 
 circles::questions circles::want(const std::vector<user_id>& users,
                                  const std::vector<device_id>& devices, instant now) {
     std::vector<user_id> new_users;
     for (const user_id& one : users) {
-        if (users_.insert(one).second) {
+        if (users_.size() < watched_most && users_.insert(one).second) {
             new_users.push_back(one);
         }
     }
     std::vector<device_id> new_devices;
     for (const device_id& one : devices) {
         if (devices_.size() < devices_most || devices_.contains(one)) {
-            const bool fresh = devices_.insert_or_assign(one, now).second;
-            if (fresh) {
+            if (devices_.insert_or_assign(one, now).second) {
                 new_devices.push_back(one);
             }
         }
@@ -175,61 +198,104 @@ circles::questions circles::want(const std::vector<user_id>& users,
     if (new_users.empty() && new_devices.empty()) {
         return all;
     }
+    ++wants_;
     for (circle& in : circles_) {
         if (!in.informant) {
             continue;
         }
         in.users.insert(in.users.end(), new_users.begin(), new_users.end());
         in.devices.insert(in.devices.end(), new_devices.begin(), new_devices.end());
-        // What it is asked already is answered first, so that `anew` comes before what it forgets.
-        while (!in.asking && (!in.users.empty() || !in.devices.empty())) {
-            all.push_back(next_part(in));
+        in.queued = wants_;
+        if (in.asking == 0) {
+            ask_next(in, now, all);
         }
     }
     return all;
 }
 
-void circles::forget(const std::vector<user_id>& users, const device_id& device) {
-    for (const user_id& one : users) {
-        users_.erase(one);
-    }
-    devices_.erase(device);
+bool circles::answered(std::uint64_t until) const noexcept {
+    return std::ranges::none_of(circles_, [until](const circle& in) {
+        return in.informant && in.queued >= until && in.answered < until;
+    });
 }
 
-circles::questions circles::on_answer(const question& asked, bool good, instant now) {
-    questions all;
+/// Null for an answer that nobody waits for any more.
+circles::circle* circles::waiting_for(const question& asked) {
     circle& in = circles_[circle_of(asked.to)];
-    if (in.informant != asked.to || asked.what.over) {
+    if (asked.number == 0 || in.asking != asked.number || in.informant != asked.to) {
+        return nullptr;
+    }
+    in.asking = 0;
+    return &in;
+}
+
+circles::questions circles::on_answer(const question& asked, const wire::watch_reply& reply,
+                                      instant now) {
+    questions all;
+    circle* const in = waiting_for(asked);
+    if (in == nullptr) {
         return all;
     }
-    if (!good) {
-        in.informant.reset();
-        in.silent.insert(asked.to);
-        in.again_at = in.again_at ? in.again_at : now + with_.again;
-        ++version_;
-        choose(in, now, all);
-    } else if (in.asking) {
-        in.asking = !in.users.empty() || !in.devices.empty();
-        if (in.asking) {
-            all.push_back(next_part(in));
-        }
+    if (reply.what == verdict::unknown && !asked.what.anew) {
+        ask_everything(*in, now, all);
+        return all;
+    }
+    const bool others = std::ranges::any_of(in->members, [&](const auto& one) {
+        return one.first != asked.to && !in->passed_over.contains(one.first);
+    });
+    if (reply.what == verdict::unknown || (reply.what == verdict::full && others)) {
+        all.push_back({asked.to, {{}, {}, false, true}});
+        pass_over(*in, now, all);
+        return all;
+    }
+    const std::size_t count = asked.what.users.size() + asked.what.devices.size();
+    if (reply.more && count > 1) {
+        put_back(*in, asked.what);
+        in->at_once = count / 2;
+    } else {
+        in->answered = in->sent;
+        in->at_once = std::min(asked_at_once, in->at_once * 2);
+    }
+    if (!in->users.empty() || !in->devices.empty()) {
+        ask_next(*in, now, all);
     }
     return all;
+}
+
+circles::questions circles::on_silence(const question& asked, instant now) {
+    questions all;
+    if (circle* const in = waiting_for(asked)) {
+        pass_over(*in, now, all);
+    }
+    return all;
+}
+
+void circles::on_unsent(const question& asked, instant now) {
+    if (circle* const in = waiting_for(asked)) {
+        put_back(*in, asked.what);
+        in->anew = in->anew || asked.what.anew;
+        in->next_at = now + unsent_again;
+    }
 }
 
 /// What nobody wants any more is not asked for again.
 void circles::renew(circle& in, instant now, questions& all) {
-    const std::vector<user_id> wanted = wanted_.all();
-    users_ = {wanted.begin(), wanted.end()};
-    std::erase_if(devices_, [&](const auto& one) { return now - one.second >= with_.renew; });
-    const auto best = best_of(in, now);
-    if (!best) {
+    if (in.asking != 0) {
+        in.renew_at = now + with_.again;
         return;
     }
-    if (in.informant && in.informant != best) {
-        all.push_back({*in.informant, {{}, {}, false, true}});
+    take_wanted();
+    std::erase_if(devices_, [&](const auto& one) { return now - one.second >= with_.renew; });
+    const auto best = best_of(in, now);
+    if (!best || !in.informant) {
+        return;
     }
-    ask_everything(in, *best, now, all);
+    if (in.informant != best) {
+        all.push_back({*in.informant, {{}, {}, false, true}});
+        in.informant = best;
+        ++version_;
+    }
+    ask_everything(in, now, all);
 }
 
 circles::questions circles::on_time(instant now) {
@@ -237,12 +303,18 @@ circles::questions circles::on_time(instant now) {
     for (circle& in : circles_) {
         if (in.again_at && now >= *in.again_at) {
             in.again_at.reset();
-            in.silent.clear();
+            in.passed_over.clear();
             choose(in, now, all);
         }
         if (in.renew_at && now >= *in.renew_at) {
             in.renew_at.reset();
             renew(in, now, all);
+        }
+        if (in.next_at && now >= *in.next_at) {
+            in.next_at = now + with_.check;
+            if (in.informant && in.asking == 0) {
+                ask_next(in, now, all);
+            }
         }
     }
     return all;
@@ -251,7 +323,7 @@ circles::questions circles::on_time(instant now) {
 std::optional<instant> circles::deadline() const noexcept {
     std::optional<instant> first;
     for (const circle& in : circles_) {
-        for (const auto& at : {in.again_at, in.renew_at}) {
+        for (const auto& at : {in.again_at, in.renew_at, in.next_at}) {
             if (at && (!first || *at < *first)) {
                 first = at;
             }
@@ -260,18 +332,28 @@ std::optional<instant> circles::deadline() const noexcept {
     return first;
 }
 
-void circles::on_watch(const device_id& from, const wire::watch& what) {
-    if (what.anew || what.over) {
+circles::verdict circles::on_watch(const device_id& from, const wire::watch& what) {
+    version_ += plain_.erase(from);
+    if (what.over) {
+        stop_watching(from);
+        return verdict::watching;
+    }
+    if (what.anew) {
         watched_users_.drop(from);
         watched_devices_.drop(from);
-    }
-    if (what.over) {
-        version_ += watchers_.erase(from);
-        return;
+    } else if (!watchers_.contains(from)) {
+        return verdict::unknown;
     }
     version_ += watchers_.insert(from).second ? 1 : 0;
-    watched_users_.add(from, what.users);
-    watched_devices_.add(from, what.devices);
+    const bool users = watched_users_.add(from, what.users);
+    const bool devices = watched_devices_.add(from, what.devices);
+    return users && devices ? verdict::watching : verdict::full;
+}
+
+bool circles::on_plain(const device_id& device) {
+    const bool fresh = device != self_ && plain_.insert(device).second;
+    version_ += fresh ? 1 : 0;
+    return fresh;
 }
 
 std::set<device_id> circles::watching(const wire::location& where) const {
@@ -309,6 +391,16 @@ std::vector<device_id> circles::mates() const {
     return all;
 }
 
+std::vector<device_id> circles::told() const {
+    std::vector<device_id> all = mates();
+    for (const device_id& one : plain_) {
+        if (!is_mate(one)) {
+            all.push_back(one);
+        }
+    }
+    return all;
+}
+
 std::vector<device_id> circles::informants() const {
     std::vector<device_id> all;
     for (const circle& in : circles_) {
@@ -324,6 +416,14 @@ bool circles::is_informant(const device_id& device) const noexcept {
     return circles_[circle_of(device)].informant == device;
 }
 
+bool circles::has_informant(const device_id& rendezvous) const noexcept {
+    return circles_[circle_of(rendezvous)].informant.has_value();
+}
+
+bool circles::is_member(const device_id& device) const noexcept {
+    return circles_[circle_of(device)].members.contains(device);
+}
+
 bool circles::knows_its_circle(const device_id& device, instant now) const noexcept {
     const auto& members = circles_[circle_of(device)].members;
     const auto found = members.find(device);
@@ -331,16 +431,17 @@ bool circles::knows_its_circle(const device_id& device, instant now) const noexc
 }
 
 std::vector<device_id> circles::neighbours() const {
-    std::set<device_id> all = watchers_;
-    for (const auto& some : {mates(), informants()}) {
+    std::set<device_id> all(watchers_);
+    std::erase_if(all, [this](const device_id& one) { return !is_member(one); });
+    for (const auto& some : {told(), informants()}) {
         all.insert(some.begin(), some.end());
     }
     return {all.begin(), all.end()};
 }
 
 bool circles::is_neighbour(const device_id& device) const noexcept {
-    return watchers_.contains(device) || is_informant(device) ||
-           (is_mate(device) && circles_[circle_of(self_)].members.contains(device));
+    return is_plain(device) || is_informant(device) ||
+           (is_member(device) && (is_mate(device) || watchers_.contains(device)));
 }
 
 }  // namespace calbox::overlay

@@ -2,24 +2,36 @@
 
 namespace calbox::overlay {
 
+/// With shares, all together can become twice as much as without.
 template <class Id>
-void interests_in<Id>::add(const device_id& who, const std::vector<Id>& what) {
+bool interests_in<Id>::has_room(std::size_t of_this_one) const noexcept {
+    return of_this_one < of_one_ &&
+           (size_ < in_all_ || (fair_ && of_this_one < in_all_ / of_device_.size()));
+}
+
+template <class Id>
+bool interests_in<Id>::add(const device_id& who, const std::vector<Id>& what) {
     if (what.empty()) {
-        return;
+        return true;
     }
     std::set<Id>& mine = of_device_[who];
+    bool all = true;
     for (const Id& one : what) {
-        if (size_ >= most || mine.size() >= of_one_) {
+        if (mine.contains(one)) {
+            continue;
+        }
+        if (!has_room(mine.size())) {
+            all = false;
             break;
         }
-        if (mine.insert(one).second) {
-            wanting_[one].insert(who);
-            ++size_;
-        }
+        mine.insert(one);
+        wanting_[one].insert(who);
+        ++size_;
     }
     if (mine.empty()) {
         of_device_.erase(who);
     }
+    return all;
 }
 
 template <class Id>

@@ -151,6 +151,7 @@ wire::lease_reply lessor::on_lease(wire::location who, instant now) {
                       before->users != who.users || before->addresses != who.addresses ||
                       before->relay != who.relay;
     leases_[device] = now + with_.heartbeat * missed_beats;
+    elsewhere_.erase(device);
     (void)book_.note(std::move(who));
     if (news) {
         changed(device, now);
@@ -164,6 +165,7 @@ std::optional<wire::heartbeat> lessor::on_heartbeat(const device_id& from, insta
         return std::nullopt;
     }
     held->second = now + with_.heartbeat * missed_beats;
+    elsewhere_.erase(from);
     return wire::heartbeat{edges(), in_ms(failover_spread())};
 }
 
@@ -174,27 +176,31 @@ void lessor::on_interest(const device_id& from, const std::vector<user_id>& user
 }
 
 lessor::effects lessor::on_presence(const device_id& from, const wire::presence& what) {
-    // Where devices lease from another rendezvous is its word alone, or that of one of its circle;
-    // this one's own leases are not touched by it.
-    std::vector<device_id> news, relied;
+    // Where devices lease from another rendezvous is its word alone, or that of this one's
+    // informant for its circle; this one's own leases are not touched by it.
+    std::vector<device_id> news, again;
     for (const wire::location& one : what.changed) {
         if (one.device == self_ || !one.relay || !may_say(from, one)) {
             continue;
         }
         note_backup(one, from);
         if (leases_.contains(one.device)) {
+            if (near_ && !near_->is_mate(*one.relay)) {
+                note_elsewhere(one);
+            }
             continue;
         }
         const auto doubted = doubts_.find(*one.relay);
-        if (doubted != doubts_.end() && one.online) {
-            doubted->second.said_again.insert(one.device);
+        if (doubted != doubts_.end() && one.online &&
+            doubted->second.said_again.insert(one.device).second) {
+            again.push_back(one.device);
         }
         const auto before = book_.find(one.device);
         if (!one.online && before && before->online && before->relay != one.relay) {
             continue;  // it has moved to another rendezvous, which said so before this one noticed
         }
         if (!one.online && before && before->online && rely_on_another(one.device)) {
-            relied.push_back(one.device);
+            again.push_back(one.device);
             continue;
         }
         if (contradicts(one, before)) {
@@ -211,12 +217,17 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
         }
     }
     effects all;
-    tell_watching(relied, false, all);
+    hear_whom_it_tells(from, what, all);
     if (!news.empty()) {
         all.push_back(heard{news});
         spread(news, all);
-        tell_watching(news, false, all);
     }
+    for (const device_id& one : again) {
+        if (std::ranges::find(news, one) == news.end()) {
+            news.push_back(one);
+        }
+    }
+    tell_watching(news, false, all);
     return all;
 }
 
@@ -224,15 +235,16 @@ lessor::effects lessor::on_load(const device_id& from, const std::optional<wire:
                                 instant now) {
     effects all;
     asking_.erase(from);
+    const bool tells_all = !near_ || near_->is_mate(from) || near_->is_plain(from);
     if (what) {
-        gone_.erase(from);
+        (void)is_back(from, now);
         loads_[from] = {from, what->edges, what->edges_max, now};
-        if (!near_ || near_->is_mate(from)) {
+        if (tells_all) {
             all.push_back(tell_leases{from});
         }
     } else {
         loads_.erase(from);
-        if (!near_ || near_->is_mate(from)) {
+        if (tells_all) {
             doubts_.try_emplace(from, now);
         }
     }
@@ -244,8 +256,9 @@ lessor::effects lessor::on_peer_gone(const device_id& device, instant now) {
     effects all;
     end(device, now);
     if (near_) {
-        ask_watches(near_->on_silent(device, now), all);
-        if (!near_->is_mate(device)) {
+        const bool tells_all = near_->is_mate(device) || near_->is_plain(device);
+        ask_watches(near_->on_session_over(device, now), all);
+        if (!tells_all) {
             return all;  // sessions with others are closed when there is nothing to say
         }
     }
@@ -261,8 +274,7 @@ lessor::effects lessor::on_peer_gone(const device_id& device, instant now) {
 lessor::effects lessor::on_member(const device_id& device, member_fate what, instant now) {
     effects all;
     if (what != member_fate::gone) {
-        gone_.erase(device);
-        if (what == member_fate::refuted) {
+        if (!is_back(device, now) && what == member_fate::refuted) {
             doubts_.erase(device);  // its leases went on
         }
         if (near_) {
@@ -278,9 +290,9 @@ lessor::effects lessor::on_member(const device_id& device, member_fate what, ins
     if (gone_.size() >= gone_most) {
         gone_.erase(gone_.begin());
     }
+    in_doubt(device, now);
     gone_.insert(device);
     loads_.erase(device);
-    in_doubt(device, now);
     if (near_) {
         ask_watches(near_->on_member(device, false, now), all);
     }
@@ -300,7 +312,7 @@ void lessor::end(const device_id& device, instant now) {
     came_at_.erase(device);
     if (leases_.erase(device) > 0) {
         wanted_.drop(device);
-        if (!rely_on_another(device)) {
+        if (!rely_on_another(device) && !rely_on_elsewhere(device)) {
             (void)book_.note_offline(device);
         }
         changed(device, now);
@@ -317,7 +329,7 @@ void lessor::changed(const device_id& device, instant now) {
 lessor::effects lessor::on_time(instant now) {
     effects all;
     if (sweep_at_ && now >= *sweep_at_) {
-        sweep(now, all);
+        sweep(now);
         forget_hearsay(now, all);
         sweep_at_ = now + with_.heartbeat / 2;
     }
@@ -327,7 +339,7 @@ lessor::effects lessor::on_time(instant now) {
         changed_.clear();
         all.push_back(heard{news});
         if (auto others = told_of_leases(); !others.empty()) {
-            all.push_back(tell{std::move(others), news, true});
+            all.push_back(tell{std::move(others), news, true, near_.has_value()});
         }
         spread(news, all);
         tell_watching(news, true, all);
@@ -337,7 +349,7 @@ lessor::effects lessor::on_time(instant now) {
         const std::vector<device_id> gone(left_.begin(), left_.end());
         left_.clear();
         if (auto others = told_of_leases(); !others.empty()) {
-            all.push_back(tell{std::move(others), gone, true});
+            all.push_back(tell{std::move(others), gone, true, near_.has_value()});
         }
         tell_watching(gone, true, all);
     }
@@ -359,7 +371,7 @@ lessor::effects lessor::on_time(instant now) {
     return all;
 }
 
-void lessor::sweep(instant now, effects& all) {
+void lessor::sweep(instant now) {
     std::vector<device_id> silent;
     for (const auto& [device, until] : leases_) {
         if (now >= until) {
@@ -368,13 +380,6 @@ void lessor::sweep(instant now, effects& all) {
     }
     for (const device_id& device : silent) {
         end(device, now);
-        if (auto where = near_ ? book_.find(device) : std::nullopt) {
-            // It may have leased elsewhere meanwhile.
-            near_->forget(where->users, device);
-            std::erase_if(where->users,
-                          [this](const user_id& one) { return wanted_.in(one) == nullptr; });
-            ask_watches(near_->want(where->users, {}, now), all);
-        }
     }
     for (auto one = coming_.begin(); one != coming_.end();) {
         one = now >= one->second ? coming_.erase(one) : one + 1;

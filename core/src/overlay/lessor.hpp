@@ -35,6 +35,7 @@ public:
         std::vector<device_id> to;
         std::vector<device_id> about;
         bool of_leases = false;  // of those here alone, wherever else a device has one
+        bool circled = false;    // to rendezvous, by one in a circle; on_untold() where that fails
     };
     /// Another rendezvous gets all of this one's leases.
     struct tell_leases {
@@ -96,16 +97,17 @@ public:
     /// The others say that this one came, or is gone.
     effects on_member(const device_id& device, member_fate what, instant now);
     /// Nobody says so any more: they are few.
-    void forget_members(instant now);
+    effects forget_members(instant now);
     /// Null while they are few.
     const circles* near() const noexcept { return near_ ? &*near_ : nullptr; }
-    /// What must be asked of informants before it can be said where these are.
+    /// Before it can be said where these are, near()->answered() as much as is wanted now.
     effects want(const wire::locate& what, instant now);
-    /// What came of ask_watch.
-    effects on_watched(const circles::question& asked, const wire::locate_reply* reply,
+    /// What came of ask_watch: queue_full is no answer of the other one's.
+    effects on_watched(const circles::question& asked, const result<wire::watch_reply>& reply,
                        instant now);
-    /// Another rendezvous asks this one as its informant. False while this one is in no circle.
-    bool on_watch(const device_id& from, const wire::watch& what);
+    /// Another rendezvous asks this one as its informant. Nothing while this one is in no circle.
+    std::optional<wire::watch_reply> on_watch(const device_id& from, const wire::watch& what);
+    void on_untold(const device_id& watcher);
     /// Other rendezvous that said their load within the last exchanges.
     std::vector<device_id> heard_of() const;
     /// This one stops soon: its edges are to go to `to`, and so is whoever comes.
@@ -140,6 +142,9 @@ public:
     /// Where an edge went is told by its new rendezvous first.
     static constexpr duration left_delay = std::chrono::seconds(2);
     static constexpr std::size_t located_most = 2'000;  // in one answer; more are left out
+    static constexpr std::size_t located_bytes_most = 512 * 1024;
+    /// Of one question, users and devices; others are known or not.
+    static constexpr std::size_t users_wanted = 2'000, devices_wanted = 500;
     static constexpr std::size_t backups_most = 4'000;
     static constexpr std::size_t asked_at_once = 8;
     static constexpr std::size_t gone_most = 4'000;
@@ -161,6 +166,10 @@ private:
     std::vector<device_id> all_rendezvous() const;
     std::vector<device_id> other_rendezvous() const;
     void in_doubt(const device_id& rendezvous, instant now);
+    bool is_back(const device_id& rendezvous, instant now);
+    bool has_slept(const device_id& rendezvous) const;
+    void note_elsewhere(const wire::location& what);
+    bool rely_on_elsewhere(const device_id& edge);
     std::vector<device_id> some(std::vector<device_id> all, std::size_t most);
     void note_backup(const wire::location& what, const device_id& from);
     /// A backup leases from many: where one of its leases ended, the word of another rendezvous
@@ -171,7 +180,7 @@ private:
     void name_loads(wire::lease_reply& in, instant now) const;
     void changed(const device_id& device, instant now);
     void end(const device_id& device, instant now);
-    void sweep(instant now, effects& all);
+    void sweep(instant now);
     void forget_hearsay(instant now, effects& all);
     void begin_exchange(instant now);
     void ask_more(effects& all);
@@ -183,6 +192,9 @@ private:
     std::vector<device_id> asked_for_load();
     bool may_say(const device_id& from, const wire::location& what) const;
     bool contradicts(const wire::location& what, const std::optional<wire::location>& before) const;
+    bool in_circle_of(const device_id& rendezvous, const wire::location& what) const;
+    void hear_whom_it_tells(const device_id& from, const wire::presence& what, effects& all);
+    void note_silence(const circles::question& asked, const wire::watch_reply& reply, effects& all);
     void tell_watching(const std::vector<device_id>& about, bool own, effects& all) const;
     void ask_watches(circles::questions some, effects& all) const;
     void meet(const device_id& mate, effects& all);
@@ -199,12 +211,15 @@ private:
     struct doubt {
         instant since;
         std::set<device_id> said_again;
+        bool slept = false;  // it came back long after it was given up
     };
     std::map<device_id, doubt> doubts_;  // of what a rendezvous that was lost had said
     std::set<device_id> gone_;           // rendezvous, as the other ones say
     std::map<device_id, std::set<device_id>> also_at_;  // backups, and who tells of their leases
     interests wanted_;
     std::optional<circles> near_;
+    std::set<device_id> noted_;  // rendezvous that are online because others know them
+    std::map<device_id, wire::location> elsewhere_;  // leases here; in another circle, it is said
     std::set<device_id> changed_;
     std::set<device_id> left_;  // for a rendezvous of another circle
     std::vector<device_id> to_ask_;

@@ -20,13 +20,28 @@ lessor::effects lessor::begin_circles(const std::vector<device_id>& members, cir
     return all;
 }
 
-/// Everybody hears everything again, as soon as the others can be asked.
-void lessor::forget_members(instant now) {
+/// Everybody hears everything again, as soon as the others can be asked; who is online is their own
+/// word from now on.
+lessor::effects lessor::forget_members(instant now) {
+    effects all;
     gone_.clear();
+    elsewhere_.clear();
+    std::vector<device_id> over;
+    for (const device_id& one : noted_) {
+        if (book_.note_offline(one)) {
+            over.push_back(one);
+        }
+    }
+    noted_.clear();
     if (near_) {
         near_.reset();
         exchange_at_ = now;
     }
+    if (!over.empty()) {
+        all.push_back(heard{over});
+        spread(over, all);
+    }
+    return all;
 }
 
 void lessor::ask_watches(circles::questions some, effects& all) const {
@@ -49,11 +64,12 @@ void lessor::note_here(const device_id& rendezvous) {
         where->online = true;
         where->relay = rendezvous;
         (void)book_.note(std::move(*where));
+        noted_.insert(rendezvous);
     }
 }
 
 std::vector<device_id> lessor::told_of_leases() const {
-    return near_ ? near_->mates() : other_rendezvous();
+    return near_ ? near_->told() : other_rendezvous();
 }
 
 std::vector<device_id> lessor::asked_for_load() {
@@ -62,26 +78,75 @@ std::vector<device_id> lessor::asked_for_load() {
     }
     std::set<device_id> all;
     for (auto&& part :
-         {some(near_->mates(), exchanged_with), some(near_->informants(), informants_asked),
+         {some(near_->told(), exchanged_with), some(near_->informants(), informants_asked),
           some(near_->members(), others_asked)}) {
         all.insert(part.begin(), part.end());
     }
     return {all.begin(), all.end()};
 }
 
-/// Of its own leases; and of those of its circle to whoever is of another one.
-bool lessor::may_say(const device_id& from, const wire::location& what) const {
-    return what.relay == from || (near_ && !near_->is_mate(from) && what.relay != self_ &&
-                                  near_->circle_of(from) == near_->circle_of(*what.relay));
+bool lessor::in_circle_of(const device_id& rendezvous, const wire::location& what) const {
+    return what.relay && near_->circle_of(*what.relay) == near_->circle_of(rendezvous);
 }
 
-/// What an informant has not heard yet: whoever leased from one that is gone has another lease.
+/// Of its own leases; and of those of its circle, if it is this one's informant.
+bool lessor::may_say(const device_id& from, const wire::location& what) const {
+    return what.relay == from ||
+           (near_ && near_->is_informant(from) && what.relay != self_ && in_circle_of(from, what));
+}
+
+/// What an informant has not heard yet, or whoever has slept: whoever leased from one that is gone
+/// has another lease.
 bool lessor::contradicts(const wire::location& what,
                          const std::optional<wire::location>& before) const {
+    if (!near_) {
+        return false;
+    }
     const bool doubtful = gone_.contains(*what.relay) || doubts_.contains(*what.relay);
-    return near_ && !near_->is_mate(*what.relay) && doubtful && what.online && before &&
-           before->online && before->relay && before->relay != what.relay &&
+    return (near_->is_mate(*what.relay) ? has_slept(*what.relay) : doubtful) && what.online &&
+           before && before->online && before->relay && before->relay != what.relay &&
            !gone_.contains(*before->relay);
+}
+
+/// A lease here counts more, as long as its heartbeats come.
+void lessor::note_elsewhere(const wire::location& what) {
+    if (what.online) {
+        elsewhere_[what.device] = what;
+    } else if (const auto said = elsewhere_.find(what.device);
+               said != elsewhere_.end() && said->second.relay == what.relay) {
+        elsewhere_.erase(said);
+    }
+}
+
+bool lessor::rely_on_elsewhere(const device_id& edge) {
+    auto said = elsewhere_.extract(edge);
+    if (said.empty() || gone_.contains(*said.mapped().relay)) {
+        return false;
+    }
+    (void)book_.note(std::move(said.mapped()));
+    return true;
+}
+
+/// Who keeps to no circle tells everybody, and is to be told everything; who does, and tells this
+/// one though it has no reason to, believes that it watches for it, or that this one is in no
+/// circle.
+void lessor::hear_whom_it_tells(const device_id& from, const wire::presence& what, effects& all) {
+    const auto its = [&](const wire::location& one) { return one.relay == from; };
+    if (std::ranges::any_of(what.changed, [&](const wire::location& one) {
+            return one.device == from && its(one);
+        })) {
+        noted_.erase(from);
+    }
+    if (!near_ || near_->is_mate(from) || near_->is_informant(from)) {
+        return;
+    }
+    const auto known = book_.find(from);
+    const bool is_one = known && (known->roles & wire::role::rendezvous) != 0;
+    if (what.circled.value_or(false)) {
+        all.push_back(ask_watch{{from, {{}, {}, false, true}}});
+    } else if (is_one && std::ranges::any_of(what.changed, its) && near_->on_plain(from)) {
+        all.push_back(tell_leases{from});
+    }
 }
 
 /// Who asked this one as the informant of its circle: what is said here of leases in the circle,
@@ -96,8 +161,7 @@ void lessor::tell_watching(const std::vector<device_id>& about, bool own, effect
         if (!where) {
             continue;
         }
-        const bool here =
-            where->relay && near_->circle_of(*where->relay) == near_->circle_of(self_);
+        const bool here = in_circle_of(self_, *where);
         if (!here && !own) {
             continue;
         }
@@ -113,7 +177,7 @@ void lessor::tell_watching(const std::vector<device_id>& about, bool own, effect
             to[std::move(devices)].push_back(whom);
         }
         for (auto& [devices, whom] : to) {
-            all.push_back(tell{std::move(whom), devices, of_leases});
+            all.push_back(tell{std::move(whom), devices, of_leases, true});
         }
     }
 }
@@ -123,42 +187,54 @@ lessor::effects lessor::want(const wire::locate& what, instant now) {
     if (!near_) {
         return all;
     }
+    std::vector<user_id> users = what.users;
+    users.resize(std::min(users.size(), users_wanted));
     std::vector<device_id> devices;
     for (const device_id& one : what.devices) {
         const auto where = book_.find(one);
         const bool by_a_mate =
             where && where->online && where->relay && near_->is_mate(*where->relay);
         const bool is_one = where && (where->roles & wire::role::rendezvous) != 0;
-        if (!leases_.contains(one) && !by_a_mate && !is_one) {
+        if (!leases_.contains(one) && !by_a_mate && !is_one && devices.size() < devices_wanted) {
             devices.push_back(one);
         }
     }
-    ask_watches(near_->want(what.users, devices, now), all);
+    ask_watches(near_->want(users, devices, now), all);
     return all;
 }
 
-lessor::effects lessor::on_watched(const circles::question& asked, const wire::locate_reply* reply,
-                                   instant now) {
+lessor::effects lessor::on_watched(const circles::question& asked,
+                                   const result<wire::watch_reply>& reply, instant now) {
     effects all;
     if (!near_) {
         return all;
     }
-    ask_watches(near_->on_answer(asked, reply != nullptr, now), all);
-    if (reply == nullptr || asked.what.over) {
-        return all;
+    if (!reply && reply.error().code == errc::queue_full) {
+        near_->on_unsent(asked, now);
+    } else if (!reply) {
+        ask_watches(near_->on_silence(asked, now), all);
+    } else {
+        if (near_->is_informant(asked.to)) {
+            all = on_presence(asked.to, {reply->found, true});
+            if (near_->knows_its_circle(asked.to, now)) {
+                note_silence(asked, *reply, all);
+            }
+        }
+        ask_watches(near_->on_answer(asked, *reply, now), all);
     }
-    const effects said = on_presence(asked.to, {reply->found});
-    all.insert(all.end(), said.begin(), said.end());
-    if (!near_->knows_its_circle(asked.to, now) || reply->found.size() >= located_most) {
-        return all;
+    return all;
+}
+
+/// Of whom the informant says nothing, there is no lease in its circle; but of those who tell this
+/// one themselves.
+void lessor::note_silence(const circles::question& asked, const wire::watch_reply& reply,
+                          effects& all) {
+    if (reply.what == circles::verdict::unknown || reply.more) {
+        return;
     }
-    // Of whom it says nothing, there is no lease in its circle.
-    const auto of_its_circle = [&](const wire::location& one) {
-        return one.relay && near_->circle_of(*one.relay) == near_->circle_of(asked.to);
-    };
     std::set<device_id> there;
-    for (const wire::location& one : reply->found) {
-        if (of_its_circle(one)) {
+    for (const wire::location& one : reply.found) {
+        if (in_circle_of(asked.to, one)) {
             there.insert(one.device);
         }
     }
@@ -171,9 +247,9 @@ lessor::effects lessor::on_watched(const circles::question& asked, const wire::l
     std::vector<device_id> over;
     for (const wire::location& one : known) {
         const bool is_one = (one.roles & wire::role::rendezvous) != 0;
-        if (one.online && of_its_circle(one) && !is_one && !there.contains(one.device) &&
-            !leases_.contains(one.device) && !rely_on_another(one.device) &&
-            book_.note_offline(one.device)) {
+        if (one.online && in_circle_of(asked.to, one) && !near_->is_plain(*one.relay) && !is_one &&
+            !there.contains(one.device) && !leases_.contains(one.device) &&
+            !rely_on_another(one.device) && book_.note_offline(one.device)) {
             over.push_back(one.device);
         }
     }
@@ -181,14 +257,50 @@ lessor::effects lessor::on_watched(const circles::question& asked, const wire::l
         all.push_back(heard{over});
         spread(over, all);
     }
-    return all;
 }
 
-bool lessor::on_watch(const device_id& from, const wire::watch& what) {
-    if (near_) {
-        near_->on_watch(from, what);
+/// What leases in this circle, first of all what is asked for.
+std::optional<wire::watch_reply> lessor::on_watch(const device_id& from, const wire::watch& what) {
+    if (!near_) {
+        return std::nullopt;
     }
-    return near_.has_value();
+    wire::watch_reply reply;
+    reply.what = near_->on_watch(from, what);
+    if (what.over || reply.what == circles::verdict::unknown) {
+        return reply;
+    }
+    std::set<device_id> said;
+    std::size_t said_bytes = 0;
+    const auto say = [&](const wire::location& one) {
+        if (!in_circle_of(self_, one) || !said.insert(one.device).second) {
+            return true;
+        }
+        said_bytes += codec::encode(one).size();
+        const bool fits = said.size() <= located_most && said_bytes <= located_bytes_most;
+        if (fits) {
+            reply.found.push_back(one);
+        }
+        return fits;
+    };
+    for (const wire::location& one : book_.of_users(what.users)) {
+        reply.more = !say(one) || reply.more;
+    }
+    for (const wire::location& one : places(what.devices)) {
+        reply.more = !say(one) || reply.more;
+    }
+    if (what.anew) {
+        for (const wire::location& one :
+             places(book_.holders(wire::role::backup | wire::role::registry))) {
+            (void)say(one);
+        }
+    }
+    return reply;
+}
+
+void lessor::on_untold(const device_id& watcher) {
+    if (near_) {
+        near_->on_untold(watcher);
+    }
 }
 
 }  // namespace calbox::overlay

@@ -8,7 +8,23 @@ namespace calbox::overlay {
 
 void lessor::in_doubt(const device_id& rendezvous, instant now) {
     (void)book_.note_offline(rendezvous);
-    doubts_[rendezvous] = {now, {}};  // what it said again since an earlier loss is in doubt, too
+    const bool slept = has_slept(rendezvous);  // and its session ends only now
+    doubts_[rendezvous] = {now, {}, slept};    // what it said again before is in doubt, too
+}
+
+/// Whoever comes back long after it was given up may have slept, and does not know that its edges
+/// are elsewhere. True then.
+bool lessor::is_back(const device_id& rendezvous, instant now) {
+    const bool slept = near_ && has_slept(rendezvous);
+    if (gone_.erase(rendezvous) > 0 && slept) {
+        doubts_[rendezvous] = {now, {}, true};
+    }
+    return slept;
+}
+
+bool lessor::has_slept(const device_id& rendezvous) const {
+    const auto doubt = doubts_.find(rendezvous);
+    return doubt != doubts_.end() ? doubt->second.slept : gone_.contains(rendezvous);
 }
 
 /// Who tells of which backup, beside whose word counts now.
@@ -53,7 +69,7 @@ bool lessor::rely_on_another(const device_id& backup) {
 }
 
 /// Nobody else takes it back: where a device and its rendezvous end together, all others would say
-/// for ever that it is online.
+/// for ever that it is online. Of another circle its informant says it.
 void lessor::forget_hearsay(instant now, effects& all) {
     std::vector<device_id> over;
     for (auto one = doubts_.begin(); one != doubts_.end();) {
@@ -62,7 +78,9 @@ void lessor::forget_hearsay(instant now, effects& all) {
             ++one;
             continue;
         }
-        for (const device_id& device : book_.leased_from(rendezvous)) {
+        const bool others_say = near_ && near_->has_informant(rendezvous);
+        for (const device_id& device :
+             others_say ? std::vector<device_id>() : book_.leased_from(rendezvous)) {
             if (!leases_.contains(device) && !about.said_again.contains(device) &&
                 !rely_on_another(device) && book_.note_offline(device)) {
                 over.push_back(device);

@@ -77,7 +77,7 @@ std::optional<duration> lessor::over_the_rate(const device_id& device, instant n
 wire::offer lessor::on_probe(const device_id& from, const wire::probe& its, instant now) {
     if (its.edges_max != 0 && from != self_) {
         loads_[from] = {from, its.edges, its.edges_max, now};
-        gone_.erase(from);
+        (void)is_back(from, now);
     }
     return on_probe();
 }
@@ -91,6 +91,7 @@ void lessor::on_leave(const device_id& from, const std::optional<device_id>& mov
     // It is online all the same, and the other rendezvous tells of it.
     leases_.erase(from);
     came_at_.erase(from);
+    elsewhere_.erase(from);
     wanted_.drop(from);
     changed_.erase(from);
     ++moved_away_;

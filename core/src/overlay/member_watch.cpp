@@ -56,15 +56,6 @@ void member_watch::look() {
     }
 }
 
-void member_watch::look_at_known() {
-    std::vector<device_id> others = known_.holders(wire::role::rendezvous);
-    std::erase(others, self_);
-    if (!machine_ && !tasks_.stopping() && !began_by_known_ && others.size() + 1 > with_.above) {
-        began_by_known_ = true;
-        begin(others);
-    }
-}
-
 void member_watch::join_in() {
     if (!machine_ && !tasks_.stopping()) {
         if (const auto heard = to_.heard_of(); heard.size() + 1 >= with_.below) {

@@ -18,6 +18,7 @@ public:
     virtual ~rendezvous_mediator();
     virtual task<result<bytes>> request(device_id to, wire::message_type type, bytes payload,
                                         duration limit) = 0;
+    virtual bool is_open(const device_id& to) const = 0;
     /// Only over a session that is open.
     virtual bool tell(const device_id& to, wire::message_type type, byte_view payload) = 0;
     /// This node's own edge hears it, too.
@@ -48,9 +49,6 @@ public:
     /// Others were heard of: begins when they are many. Whoever answers and counts as gone is asked
     /// for its word, by which two sides of a partition that is over find together.
     void look();
-    /// So many are known by their own word. Begins, once in a run, when they are many: a newcomer
-    /// among them has not heard of their loads, and need not get to know them one by one.
-    void look_at_known();
     /// Another one watches already. Begins when there are not too few.
     void join_in();
     /// With whom sessions are kept: they are asked more than others.
@@ -89,7 +87,6 @@ private:
     listener to_;
     settings with_;
     std::optional<membership> machine_;
-    bool began_by_known_ = false;
     task_scope tasks_;
     std::optional<timer_queue::id> timer_;
     /// Ends with this: a handler belongs to its session, and may be left waiting.

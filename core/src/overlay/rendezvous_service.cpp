@@ -1,6 +1,7 @@
 #include "overlay/rendezvous_service.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/limits.hpp"
 
@@ -11,8 +12,8 @@ namespace {
 constexpr duration question_time = std::chrono::seconds(5);
 constexpr std::size_t locations_per_message = 300;  // stays below the limit of a message
 constexpr std::size_t located_most = lessor::located_most;
-constexpr duration informants_time = std::chrono::milliseconds(1500);  // for all of them to answer
-constexpr std::size_t located_bytes_most = 512 * 1024;                 // of advertisements
+constexpr duration informants_time = std::chrono::milliseconds(1500);   // for all of them to answer
+constexpr std::size_t located_bytes_most = lessor::located_bytes_most;  // of advertisements
 constexpr std::size_t loads_most = 2'000;
 
 }  // namespace
@@ -59,13 +60,11 @@ rendezvous_service::rendezvous_service(const environment& env, locations& known,
               [this](const device_id& device, member_fate what) {
                   carry_out(machine_.on_member(device, what, env_.time.now()));
               },
-              [this] {
-                  machine_.forget_members(env_.time.now());
-                  carry_out(lessor::effects());
-              },
-              [this] { return machine_.heard_of(); }},
+              [this] { carry_out(machine_.forget_members(env_.time.now())); },
+              [this] { return heard_of(); }},
              watched),
       in_circles_(watched.in_circles),
+      answered_(std::make_shared<event>(env)),
       tasks_(env, "rendezvous") {}
 
 void rendezvous_service::start() { carry_out(machine_.start(env_.time.now())); }
@@ -95,9 +94,9 @@ void rendezvous_service::carry_out(const lessor::effects& all) {
                     its.relay = self_;
                 }
             }
-            send_all(telling->to, about);
+            send_all(telling->to, about, telling->circled);
         } else if (const auto* const mine = std::get_if<lessor::tell_leases>(&one)) {
-            send_all({mine->to}, places(machine_.leases()));
+            send_all({mine->to}, places(machine_.leases()), machine_.near() != nullptr);
         } else if (const auto* const asking = std::get_if<lessor::ask_load>(&one)) {
             tasks_.spawn("ask the load", ask_load(asking->whom));
         } else if (const auto* const moving = std::get_if<lessor::ask_room>(&one)) {
@@ -157,14 +156,17 @@ std::vector<wire::location> rendezvous_service::places(
 }
 
 void rendezvous_service::send_all(const std::vector<device_id>& to,
-                                  const std::vector<wire::location>& what) {
+                                  const std::vector<wire::location>& what, bool circled) {
+    const auto how = circled ? std::optional(true) : std::nullopt;
     for (std::size_t first = 0; first < what.size(); first += locations_per_message) {
         const auto begin = what.begin() + static_cast<std::ptrdiff_t>(first);
         const auto count =
             static_cast<std::ptrdiff_t>(std::min(locations_per_message, what.size() - first));
-        const bytes payload = codec::encode(wire::presence{{begin, begin + count}});
+        const bytes payload = codec::encode(wire::presence{{begin, begin + count}, how});
         for (const device_id& device : to) {
-            mediator_.tell(device, wire::message_type::presence, payload);
+            if (!mediator_.tell(device, wire::message_type::presence, payload) && circled) {
+                machine_.on_untold(device);
+            }
         }
     }
 }
@@ -244,33 +246,27 @@ task<result<bytes>> rendezvous_service::on_locate(device_id from, wire::locate w
 /// Asks the informants for what is not known here, and waits for those that answer soon. Of what
 /// the others say later, whoever asked hears as of news.
 task<void> rendezvous_service::know(wire::locate what) {
-    const lessor::effects asked = machine_.want(what, env_.time.now());
-    if (asked.empty()) {
-        co_return;
-    }
+    carry_out(machine_.want(what, env_.time.now()));
     const environment& env = env_;  // this may end meanwhile
-    gathering answers(env);
-    for (const lessor::effect& one : asked) {
-        tasks_.spawn("ask an informant",
-                     ask_informant_for(std::get<lessor::ask_watch>(one).what, answers.one()));
+    const std::weak_ptr<const int> here = here_;
+    const instant until = env.time.now() + informants_time;
+    const std::uint64_t wanted = machine_.near()->wanted_until();
+    while (!here.expired() && machine_.near() != nullptr && !machine_.near()->answered(wanted) &&
+           env.time.now() < until) {
+        (void)co_await with_deadline<void>(env, until - env.time.now(),
+                                           [](std::shared_ptr<event> next) -> task<result<void>> {
+                                               co_await next->wait();
+                                               co_return result<void>();
+                                           }(answered_));
     }
-    arm();
-    (void)co_await with_deadline<void>(env, informants_time,
-                                       [](task<void> all) -> task<result<void>> {
-                                           co_await std::move(all);
-                                           co_return result<void>();
-                                       }(answers.wait()));
-}
-
-task<void> rendezvous_service::ask_informant_for(circles::question what, gathering::part) {
-    co_await ask_informant(std::move(what));
 }
 
 task<void> rendezvous_service::ask_informant(circles::question what) {
     const auto answer = co_await mediator_.request(what.to, wire::message_type::watch,
                                                    codec::encode(what.what), question_time);
-    auto found = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
-    carry_out(machine_.on_watched(what, found ? &*found : nullptr, env_.time.now()));
+    const auto reply = answer ? codec::decode<wire::watch_reply>(*answer) : fail(answer.error());
+    carry_out(machine_.on_watched(what, reply, env_.time.now()));
+    std::exchange(answered_, std::make_shared<event>(env_))->set();
 }
 
 task<result<bytes>> rendezvous_service::on_watch(device_id from, wire::watch what) {
@@ -278,14 +274,12 @@ task<result<bytes>> rendezvous_service::on_watch(device_id from, wire::watch wha
         co_return fail(errc::too_large, "too many users and devices at once");
     }
     watch_.join_in();
-    if (!machine_.on_watch(from, what)) {
+    const auto reply = machine_.on_watch(from, what);
+    if (!reply) {
         co_return fail(errc::unavailable, "this rendezvous is in no circle");
     }
     keep_to_neighbours();
-    const std::uint32_t roles = what.anew ? wire::role::backup | wire::role::registry : 0u;
-    co_return codec::encode(
-        what.over ? wire::locate_reply()
-                  : locate_in(known_, {std::move(what.users), std::move(what.devices), roles}));
+    co_return codec::encode(*reply);
 }
 
 bool rendezvous_service::keeps(const device_id& device) const noexcept {
@@ -293,8 +287,28 @@ bool rendezvous_service::keeps(const device_id& device) const noexcept {
            (machine_.near() != nullptr && machine_.near()->is_neighbour(device));
 }
 
+/// Other rendezvous that said their load lately, or have a session with this one: an advertisement
+/// alone may be of one that is switched off for days.
+std::vector<device_id> rendezvous_service::heard_of() const {
+    std::vector<device_id> all = machine_.heard_of();
+    if (watched() > 0) {
+        return all;
+    }
+    for (const device_id& one : known_.holders(wire::role::rendezvous)) {
+        if (one != self_ && mediator_.is_open(one)) {
+            all.push_back(one);
+        }
+    }
+    std::ranges::sort(all);
+    const auto [first, last] = std::ranges::unique(all);
+    all.erase(first, last);
+    return all;
+}
+
 bool rendezvous_service::are_many() {
-    watch_.look_at_known();
+    if (watched() == 0) {
+        watch_.look();
+    }
     return watched() > 0;
 }
 

@@ -2,7 +2,9 @@
 // messages. Owned by the node; core thread only.
 #pragma once
 
-#include "base/gathering.hpp"
+#include <memory>
+
+#include "base/async.hpp"
 #include "net/session.hpp"
 #include "overlay/lessor.hpp"
 #include "overlay/member_watch.hpp"
@@ -46,8 +48,8 @@ public:
     std::size_t watched() const noexcept { return watch_.members(); }
     /// Where they watch each other: is a session with it kept?
     bool keeps(const device_id& device) const noexcept;
-    /// More of them are known by their own word than meet each other one by one. Where they watch
-    /// each other, or do so from now on, nobody needs to meet all.
+    /// More of them are heard of than meet each other one by one: they watch each other, or do so
+    /// from now on, and nobody needs to meet all.
     bool are_many();
     /// This one's load, and those of all the others that are there: of whom nothing was heard, the
     /// mean of those that were.
@@ -62,12 +64,13 @@ private:
     void keep_to_neighbours();
     void arm();
     task<void> ask_informant(circles::question what);
-    task<void> ask_informant_for(circles::question what, gathering::part);
     task<void> know(wire::locate what);
+    std::vector<device_id> heard_of() const;
     task<void> ask_load(device_id whom);
     task<void> ask_room(lessor::ask_room what);
     std::vector<wire::location> places(const std::vector<device_id>& devices) const;
-    void send_all(const std::vector<device_id>& to, const std::vector<wire::location>& what);
+    void send_all(const std::vector<device_id>& to, const std::vector<wire::location>& what,
+                  bool circled = false);
 
     const environment& env_;
     locations& known_;
@@ -76,7 +79,8 @@ private:
     lessor machine_;
     member_watch watch_;
     circles::settings in_circles_;
-    std::uint64_t near_version_ = 0;  // of the neighbours that are kept to
+    std::uint64_t near_version_ = 0;   // of the neighbours that are kept to
+    std::shared_ptr<event> answered_;  // the next answer of an informant
     task_scope tasks_;
     std::optional<timer_queue::id> timer_;
     /// Ends with this: a handler belongs to its session, and may be left waiting.

@@ -478,16 +478,27 @@ struct locate_reply {
     static constexpr auto fields = std::tuple(codec::field<1>(&locate_reply::found));
 };
 /// Between rendezvous, where there are many: locations of the devices of these users, of these
-/// devices, and of those that serve all, as far as they lease in the asked one's circle; answered
-/// by locate_reply, and told by presence from then on.
+/// devices, and of those that serve all, as far as they lease in the asked one's circle; answered,
+/// and told by presence from then on. Without any of them: is what was asked before still watched?
 struct watch {
     std::vector<user_id> users;
     std::vector<device_id> devices;
     bool anew = false;  // in place of what was asked before
-    bool over = false;  // nothing is to be told any more
+    bool over = false;  // nothing is to be told any more, nor that the sender tells everybody
     static constexpr auto fields =
         std::tuple(codec::field<1>(&watch::users), codec::field<2>(&watch::devices),
                    codec::field<3>(&watch::anew), codec::field<4>(&watch::over));
+};
+struct watch_reply {
+    /// `unknown`: nothing was asked before that this could be added to; all is to be asked anew.
+    /// `full`: not all of it will be told.
+    enum class verdict : std::uint8_t { watching = 1, unknown = 2, full = 3 };
+    verdict what = verdict::watching;
+    std::vector<location> found;
+    bool more = false;  // than go into an answer: fewer are to be asked for at once
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&watch_reply::what), codec::field<2>(&watch_reply::found),
+                   codec::field<3>(&watch_reply::more));
 };
 /// A question to whoever handles `handler`, which knows what the body means: "devices" (a locate,
 /// answered by locate_reply) and "objects" (a find_object, answered by object_holders).
@@ -532,10 +543,12 @@ struct object_holders {
 
 /// One-way: these devices came or went. A rendezvous tells an edge of every device with another
 /// role than edge, and of the devices of users that it asked for; other rendezvous of all that
-/// lease from the sender.
+/// lease from the sender, or, where there are many, of what they asked for by `watch`.
 struct presence {
     std::vector<location> changed;
-    static constexpr auto fields = std::tuple(codec::field<1>(&presence::changed));
+    std::optional<bool> circled = std::nullopt;  // true: the sender does not tell everybody
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&presence::changed), codec::field<2>(&presence::circled));
 };
 /// To a rendezvous: open a relayed pipe to `target`. From a rendezvous: `target` is the device that
 /// asks. `pipe` is chosen by the rendezvous in its reply, and told to the target.
@@ -749,8 +762,8 @@ struct needed_files {
 /// device releases for him.
 struct file_needs {
     std::vector<needed_files> needed, released;
-    static constexpr auto fields = std::tuple(codec::field<1>(&file_needs::needed),
-                                              codec::field<2>(&file_needs::released));
+    static constexpr auto fields =
+        std::tuple(codec::field<1>(&file_needs::needed), codec::field<2>(&file_needs::released));
 };
 /// What of this do you hold? Of an event, for who takes part in it, and for backups.
 struct holds {
