@@ -143,5 +143,38 @@ TEST_F(sim_circles, a_friend_of_another_circle_is_seen_to_come_and_go_and_nobody
     }
 }
 
+/// An office of twelve rendezvous where more than eight keep to circles.
+TEST(sim_few_of_many, advertisements_alone_make_nobody_keep_to_a_circle) {
+    world in{settings(6)};
+    in.net.usual.latency = 20ms;
+    device& registry = found_network(in, "registry", wire::role::backup);
+    node::node_settings with;
+    with.watched = {8, 6, {}, {circles_here, 10s, 10min, 2min}};
+    std::vector<std::string> names;
+    const auto come = [&](unsigned count) {
+        for (const auto until = names.size() + count; names.size() < until;) {
+            names.push_back("R" + std::to_string(names.size()));
+            join_network(in, names.back(), wire::role::rendezvous, registry, with);
+        }
+        in.pass(3min);
+    };
+    come(6);
+    for (unsigned i = 2; i < 6; ++i) {
+        in.find(names[i]).stop();
+    }
+    in.pass(4min);  // the last loads that they said are forgotten
+    come(6);
+    for (const std::string& one : names) {
+        if (in.find(one).up()) {
+            EXPECT_EQ(in.find(one).api().overlay.show_overlay().watched, 0U)
+                << one << ": 12 are known, and 8 are on";
+        }
+    }
+    in.find(names[2]).start();
+    in.wait_for(
+        "the ninth makes them watch each other",
+        [&] { return in.find(names[2]).api().overlay.show_overlay().watched == 9; }, 3min);
+}
+
 }  // namespace
 }  // namespace calbox::lab
