@@ -109,8 +109,7 @@ void circles::ask_everything(circle& in, instant now, questions& all) {
     }
     in.anew = true;
     in.at_once = asked_at_once;
-    in.answered = 0;
-    in.queued = wants_;
+    in.queued = wants_;  // what the one before has answered is known still
     // Not all at once; and soon again, whom this one knows only since lately.
     in.renew_at = now + about(knows_its_circle(*in.informant, now) ? with_.renew : with_.young);
     ask_next(in, now, all);

@@ -256,6 +256,11 @@ TEST_F(circles_test, one_question_is_put_at_a_time_and_what_is_wanted_meanwhile_
         << "nobody waits for that any more";
     EXPECT_TRUE(mine.on_answer(second[0], {}, now).empty());
     EXPECT_TRUE(mine.answered(until));
+    (void)mine.on_member(one_of(0, 2), true, now);
+    ASSERT_EQ(mine.on_session_over(one_of(0, 1), now).size(), 1U);
+    EXPECT_TRUE(mine.answered(until)) << "what was known is, whoever comes in his place";
+    (void)mine.want({person(20)}, {}, now);
+    EXPECT_FALSE(mine.answered(mine.wanted_until()));
 }
 
 TEST_F(circles_test, whoever_has_forgotten_what_it_watches_says_so_within_a_minute) {
