@@ -140,7 +140,7 @@ void membership::change(const device_id& device, std::uint64_t life, state what,
     if (what == state::alive) {
         silent_.erase(device);
     } else {
-        silent_.insert(device);
+        silent_.emplace(device, &entry->second);
     }
     if (is && !was) {
         ++alive_;
@@ -193,9 +193,9 @@ void membership::was_late(duration by) {
     feel(1);
     asked_.clear();
     helpers_at_.reset();
-    for (const device_id& device : silent_) {
-        if (member& its = members_.at(device); its.what == state::suspected) {
-            its.since = its.since + by;
+    for (const auto& [device, its] : silent_) {
+        if (its->what == state::suspected) {
+            its->since = its->since + by;
         }
     }
 }
@@ -218,13 +218,13 @@ void membership::end_period(instant now, effects& all) {
     const duration waited = patience();
     std::vector<device_id> over;
     for (auto one = silent_.begin(); one != silent_.end();) {
-        const member& its = members_.at(*one);
-        if (its.what == state::suspected && now - its.since >= waited) {
-            over.push_back(*one);
+        const auto& [device, its] = *one;
+        if (its->what == state::suspected && now - its->since >= waited) {
+            over.push_back(device);
         }
-        const bool forgotten = its.what == state::gone && now - its.since >= gone_kept;
+        const bool forgotten = its->what == state::gone && now - its->since >= gone_kept;
         if (forgotten) {
-            members_.erase(*one);
+            members_.erase(device);
         }
         one = forgotten ? silent_.erase(one) : std::next(one);
     }

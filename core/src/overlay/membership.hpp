@@ -138,8 +138,8 @@ private:
     std::uint64_t life_;
     settings with_;
     std::map<device_id, member> members_;
-    std::size_t alive_ = 0;       // of them
-    std::set<device_id> silent_;  // of them: suspected, or gone
+    std::size_t alive_ = 0;                // of them
+    std::map<device_id, member*> silent_;  // of them: suspected, or gone
     std::map<device_id, passed_on> passing_;
     std::vector<device_id> near_;
     std::vector<device_id> to_ask_;  // in this round, last first: each member once
