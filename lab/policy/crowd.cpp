@@ -279,9 +279,9 @@ void crowd::carry_out(std::uint32_t number, const lessor::effects& all) {
         if (const auto* const telling = std::get_if<lessor::tell>(&effect)) {
             auto about = places(telling->about);
             for (wire::location& its : about) {
-                if (telling->of_leases && !one.leases->holds(its.device)) {
+                if (telling->ended_at || (telling->of_leases && !one.leases->holds(its.device))) {
                     its.online = false;
-                    its.relay = self;
+                    its.relay = telling->ended_at.value_or(self);
                 }
             }
             tell(telling->to, std::move(about), telling->circled);

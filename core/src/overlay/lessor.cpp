@@ -151,7 +151,7 @@ wire::lease_reply lessor::on_lease(wire::location who, instant now) {
                       before->users != who.users || before->addresses != who.addresses ||
                       before->relay != who.relay;
     leases_[device] = now + with_.heartbeat * missed_beats;
-    elsewhere_.erase(device);
+    claims_.erase(device);
     (void)book_.note(std::move(who));
     if (news) {
         changed(device, now);
@@ -165,7 +165,7 @@ std::optional<wire::heartbeat> lessor::on_heartbeat(const device_id& from, insta
         return std::nullopt;
     }
     held->second = now + with_.heartbeat * missed_beats;
-    elsewhere_.erase(from);
+    claims_.erase(from);
     return wire::heartbeat{edges(), in_ms(failover_spread())};
 }
 
@@ -178,7 +178,7 @@ void lessor::on_interest(const device_id& from, const std::vector<user_id>& user
 lessor::effects lessor::on_presence(const device_id& from, const wire::presence& what) {
     // Where devices lease from another rendezvous is its word alone, or that of this one's
     // informant for its circle; this one's own leases are not touched by it.
-    std::vector<device_id> news, again;
+    std::vector<device_id> news, again, ended;
     for (const wire::location& one : what.changed) {
         if (one.device == self_ || !one.relay || !may_say(from, one)) {
             continue;
@@ -186,7 +186,7 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
         note_backup(one, from);
         if (leases_.contains(one.device)) {
             if (near_ && !near_->is_mate(*one.relay)) {
-                note_elsewhere(one);
+                one.online ? keep_claim(one) : (void)drop_claim(one.device, *one.relay);
             }
             continue;
         }
@@ -197,19 +197,32 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
         }
         const auto before = book_.find(one.device);
         if (!one.online && before && before->online && before->relay != one.relay) {
-            continue;  // it has moved to another rendezvous, which said so before this one noticed
+            // It has moved to another rendezvous, which said so before this one noticed.
+            if (drop_claim(one.device, *one.relay)) {
+                ended.push_back(one.device);
+            }
+            continue;
         }
         if (!one.online && before && before->online && rely_on_another(one.device)) {
             again.push_back(one.device);
             continue;
         }
+        if (!one.online && before && before->online && rely_on_claim(one.device)) {
+            ended.push_back(one.device);
+            news.push_back(one.device);
+            continue;
+        }
         if (contradicts(one, before)) {
+            if (!near_->is_mate(*one.relay)) {
+                keep_claim(one);  // a mate repeats it
+            }
             continue;
         }
         if (one.online && (one.roles & wire::role::backup) != 0 && before && before->online &&
             before->relay && before->relay != one.relay && !doubts_.contains(*before->relay)) {
             continue;  // a backup leases from many: one of them is enough, and no news
         }
+        take_over(one, before);
         (void)book_.note(one);
         const auto after = book_.find(one.device);
         if (after && (!before || !same(*before, *after))) {
@@ -228,6 +241,7 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
         }
     }
     tell_watching(news, false, all);
+    tell_ended(ended, from, all);
     return all;
 }
 
@@ -279,6 +293,7 @@ lessor::effects lessor::on_member(const device_id& device, member_fate what, ins
         }
         if (near_) {
             note_here(device);
+            rely_on_claims_of(device, all);
             ask_watches(near_->on_member(device, true, now), all);
             meet(device, all);
         }
@@ -312,7 +327,7 @@ void lessor::end(const device_id& device, instant now) {
     came_at_.erase(device);
     if (leases_.erase(device) > 0) {
         wanted_.drop(device);
-        if (!rely_on_another(device) && !rely_on_elsewhere(device)) {
+        if (!rely_on_another(device) && !rely_on_claim(device)) {
             (void)book_.note_offline(device);
         }
         changed(device, now);

@@ -36,6 +36,8 @@ public:
         std::vector<device_id> about;
         bool of_leases = false;  // of those here alone, wherever else a device has one
         bool circled = false;    // to rendezvous, by one in a circle; on_untold() where that fails
+        /// That they have no lease from this rendezvous any more, wherever else.
+        std::optional<device_id> ended_at = std::nullopt;
     };
     /// Another rendezvous gets all of this one's leases.
     struct tell_leases {
@@ -146,6 +148,7 @@ public:
     /// Of one question, users and devices; others are known or not.
     static constexpr std::size_t users_wanted = 2'000, devices_wanted = 500;
     static constexpr std::size_t backups_most = 4'000;
+    static constexpr std::size_t doubly_said_most = 50'000;  // edges of which several circles speak
     static constexpr std::size_t asked_at_once = 8;
     static constexpr std::size_t gone_most = 4'000;
     static constexpr std::size_t told = 32;  // rendezvous, and backups, in one grant
@@ -168,8 +171,16 @@ private:
     void in_doubt(const device_id& rendezvous, instant now);
     bool is_back(const device_id& rendezvous, instant now);
     bool has_slept(const device_id& rendezvous) const;
-    void note_elsewhere(const wire::location& what);
-    bool rely_on_elsewhere(const device_id& edge);
+    void keep_claim(const wire::location& what);
+    bool drop_claim(const device_id& edge, const device_id& rendezvous);
+    bool rely_on_claim(const device_id& edge);
+    void rely_on_claims_of(const device_id& rendezvous, effects& all);
+    void take_over(const wire::location& what, const std::optional<wire::location>& before);
+    std::vector<device_id> claimed_at(const device_id& rendezvous) const;
+    void drop_claim_of_circle(const device_id& edge, const device_id& rendezvous);
+    std::optional<wire::location> said_in_circle(const wire::location& believed) const;
+    void tell_ended(const std::vector<device_id>& about, const device_id& rendezvous,
+                    effects& all) const;
     std::vector<device_id> some(std::vector<device_id> all, std::size_t most);
     void note_backup(const wire::location& what, const device_id& from);
     /// A backup leases from many: where one of its leases ended, the word of another rendezvous
@@ -219,7 +230,9 @@ private:
     interests wanted_;
     std::optional<circles> near_;
     std::set<device_id> noted_;  // rendezvous that are online because others know them
-    std::map<device_id, wire::location> elsewhere_;  // leases here; in another circle, it is said
+    // What circles say of edges beside the word that counts: one claim of each circle, that it has
+    // not taken back.
+    std::map<device_id, std::map<std::size_t, wire::location>> claims_;
     std::set<device_id> changed_;
     std::set<device_id> left_;  // for a rendezvous of another circle
     std::vector<device_id> to_ask_;

@@ -25,7 +25,7 @@ lessor::effects lessor::begin_circles(const std::vector<device_id>& members, cir
 lessor::effects lessor::forget_members(instant now) {
     effects all;
     gone_.clear();
-    elsewhere_.clear();
+    claims_.clear();
     std::vector<device_id> over;
     for (const device_id& one : noted_) {
         if (book_.note_offline(one)) {
@@ -108,25 +108,6 @@ bool lessor::contradicts(const wire::location& what,
            !gone_.contains(*before->relay);
 }
 
-/// A lease here counts more, as long as its heartbeats come.
-void lessor::note_elsewhere(const wire::location& what) {
-    if (what.online) {
-        elsewhere_[what.device] = what;
-    } else if (const auto said = elsewhere_.find(what.device);
-               said != elsewhere_.end() && said->second.relay == what.relay) {
-        elsewhere_.erase(said);
-    }
-}
-
-bool lessor::rely_on_elsewhere(const device_id& edge) {
-    auto said = elsewhere_.extract(edge);
-    if (said.empty() || gone_.contains(*said.mapped().relay)) {
-        return false;
-    }
-    (void)book_.note(std::move(said.mapped()));
-    return true;
-}
-
 /// Who keeps to no circle tells everybody, and is to be told everything; who does, and tells this
 /// one though it has no reason to, believes that it watches for it, or that this one is in no
 /// circle.
@@ -178,6 +159,26 @@ void lessor::tell_watching(const std::vector<device_id>& about, bool own, effect
         }
         for (auto& [devices, whom] : to) {
             all.push_back(tell{std::move(whom), devices, of_leases, true});
+        }
+    }
+}
+
+/// Who asked is to hear of the end, though this one believes what another circle says.
+void lessor::tell_ended(const std::vector<device_id>& about, const device_id& rendezvous,
+                        effects& all) const {
+    if (!near_ || !near_->is_mate(rendezvous)) {
+        return;
+    }
+    for (const device_id& device : about) {
+        const auto where = book_.find(device);
+        if (!where) {
+            continue;
+        }
+        auto watching = near_->watching(*where);
+        watching.erase(device);
+        if (!watching.empty()) {
+            all.push_back(
+                tell{{watching.begin(), watching.end()}, {device}, false, true, rendezvous});
         }
     }
 }
@@ -246,10 +247,14 @@ void lessor::note_silence(const circles::question& asked, const wire::watch_repl
     }
     std::vector<device_id> over;
     for (const wire::location& one : known) {
+        if (!there.contains(one.device)) {
+            drop_claim_of_circle(one.device, asked.to);
+        }
         const bool is_one = (one.roles & wire::role::rendezvous) != 0;
         if (one.online && in_circle_of(asked.to, one) && !near_->is_plain(*one.relay) && !is_one &&
             !there.contains(one.device) && !leases_.contains(one.device) &&
-            !rely_on_another(one.device) && book_.note_offline(one.device)) {
+            !rely_on_another(one.device) &&
+            (rely_on_claim(one.device) || book_.note_offline(one.device))) {
             over.push_back(one.device);
         }
     }
@@ -272,13 +277,14 @@ std::optional<wire::watch_reply> lessor::on_watch(const device_id& from, const w
     std::set<device_id> said;
     std::size_t said_bytes = 0;
     const auto say = [&](const wire::location& one) {
-        if (!in_circle_of(self_, one) || !said.insert(one.device).second) {
+        auto here = said_in_circle(one);
+        if (!here || !here->online || !said.insert(one.device).second) {
             return true;
         }
-        said_bytes += codec::encode(one).size();
+        said_bytes += codec::encode(*here).size();
         const bool fits = said.size() <= located_most && said_bytes <= located_bytes_most;
         if (fits) {
-            reply.found.push_back(one);
+            reply.found.push_back(std::move(*here));
         }
         return fits;
     };

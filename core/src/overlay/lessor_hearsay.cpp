@@ -68,6 +68,127 @@ bool lessor::rely_on_another(const device_id& backup) {
     return true;
 }
 
+/// Between circles nothing is repeated, so what is not believed now is kept until whoever said it
+/// takes it back: it counts when the word that is believed ends.
+void lessor::keep_claim(const wire::location& what) {
+    constexpr std::uint32_t of_many = wire::role::rendezvous | wire::role::backup;
+    if (!near_ || !what.relay || *what.relay == self_ || (what.roles & of_many) != 0 ||
+        (claims_.size() >= doubly_said_most && !claims_.contains(what.device))) {
+        return;
+    }
+    claims_[what.device][near_->circle_of(*what.relay)] = what;
+}
+
+/// True when it was kept.
+bool lessor::drop_claim(const device_id& edge, const device_id& rendezvous) {
+    const auto known = claims_.find(edge);
+    if (known == claims_.end()) {
+        return false;
+    }
+    const bool dropped = std::erase_if(known->second, [&](const auto& one) {
+                             return one.second.relay == rendezvous;
+                         }) > 0;
+    if (known->second.empty()) {
+        claims_.erase(known);
+    }
+    return dropped;
+}
+
+/// Its informant says nothing of the edge; but of whoever tells everybody it need not know.
+void lessor::drop_claim_of_circle(const device_id& edge, const device_id& rendezvous) {
+    const auto known = claims_.find(edge);
+    if (known == claims_.end()) {
+        return;
+    }
+    const auto its = known->second.find(near_->circle_of(rendezvous));
+    if (its != known->second.end() && !near_->is_plain(*its->second.relay)) {
+        known->second.erase(its);
+    }
+    if (known->second.empty()) {
+        claims_.erase(known);
+    }
+}
+
+/// The edge is believed to lease where it is said now: what was believed counts again when that
+/// ends, and what the same circle said before is over.
+void lessor::take_over(const wire::location& what, const std::optional<wire::location>& before) {
+    if (!near_ || !what.online) {
+        return;
+    }
+    if (const auto known = claims_.find(what.device); known != claims_.end()) {
+        known->second.erase(near_->circle_of(*what.relay));
+        if (known->second.empty()) {
+            claims_.erase(known);
+        }
+    }
+    if (before && before->online && before->relay && !in_circle_of(*what.relay, *before)) {
+        keep_claim(*before);
+    }
+}
+
+/// The word that counted has ended. False when no other circle says that the edge has a lease.
+bool lessor::rely_on_claim(const device_id& edge) {
+    const auto known = claims_.find(edge);
+    if (known == claims_.end()) {
+        return false;
+    }
+    const auto one = std::ranges::find_if(known->second, [this](const auto& claim) {
+        return !gone_.contains(*claim.second.relay) && !has_slept(*claim.second.relay);
+    });
+    if (one == known->second.end()) {
+        return false;
+    }
+    (void)book_.note(std::move(one->second));
+    known->second.erase(one);
+    if (known->second.empty()) {
+        claims_.erase(known);
+    }
+    return true;
+}
+
+/// Of which edges it is said beside what is believed.
+std::vector<device_id> lessor::claimed_at(const device_id& rendezvous) const {
+    std::vector<device_id> edges;
+    for (const auto& [edge, of_circles] : claims_) {
+        if (std::ranges::any_of(of_circles, [&](const auto& one) {
+                return one.second.relay == rendezvous;
+            })) {
+            edges.push_back(edge);
+        }
+    }
+    return edges;
+}
+
+/// It is not gone any more.
+void lessor::rely_on_claims_of(const device_id& rendezvous, effects& all) {
+    std::vector<device_id> news;
+    for (const device_id& edge : claimed_at(rendezvous)) {
+        const auto where = book_.find(edge);
+        if (where && !where->online && rely_on_claim(edge)) {
+            news.push_back(edge);
+        }
+    }
+    if (!news.empty()) {
+        all.push_back(heard{news});
+        spread(news, all);
+        tell_watching(news, false, all);
+    }
+}
+
+/// What this one's circle says, whatever another one does.
+std::optional<wire::location> lessor::said_in_circle(const wire::location& believed) const {
+    if (in_circle_of(self_, believed)) {
+        return believed;
+    }
+    if (const auto known = claims_.find(believed.device); known != claims_.end()) {
+        if (const auto its = known->second.find(near_->circle_of(self_));
+            its != known->second.end()) {
+            return its->second;
+        }
+    }
+    return std::nullopt;
+}
+
 /// Nobody else takes it back: where a device and its rendezvous end together, all others would say
 /// for ever that it is online. Of another circle its informant says it.
 void lessor::forget_hearsay(instant now, effects& all) {
@@ -78,14 +199,28 @@ void lessor::forget_hearsay(instant now, effects& all) {
             ++one;
             continue;
         }
+        std::vector<device_id> ended;
         const bool others_say = near_ && near_->has_informant(rendezvous);
         for (const device_id& device :
              others_say ? std::vector<device_id>() : book_.leased_from(rendezvous)) {
-            if (!leases_.contains(device) && !about.said_again.contains(device) &&
-                !rely_on_another(device) && book_.note_offline(device)) {
+            if (leases_.contains(device) || about.said_again.contains(device) ||
+                rely_on_another(device)) {
+                continue;
+            }
+            if (rely_on_claim(device)) {
+                over.push_back(device);
+                ended.push_back(device);
+            } else if (book_.note_offline(device)) {
                 over.push_back(device);
             }
         }
+        for (const device_id& device :
+             others_say ? std::vector<device_id>() : claimed_at(rendezvous)) {
+            if (!about.said_again.contains(device) && drop_claim(device, rendezvous)) {
+                ended.push_back(device);
+            }
+        }
+        tell_ended(ended, rendezvous, all);
         one = doubts_.erase(one);
     }
     if (!over.empty()) {

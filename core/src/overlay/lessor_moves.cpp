@@ -91,7 +91,7 @@ void lessor::on_leave(const device_id& from, const std::optional<device_id>& mov
     // It is online all the same, and the other rendezvous tells of it.
     leases_.erase(from);
     came_at_.erase(from);
-    elsewhere_.erase(from);
+    claims_.erase(from);
     wanted_.drop(from);
     changed_.erase(from);
     ++moved_away_;

@@ -89,9 +89,9 @@ void rendezvous_service::carry_out(const lessor::effects& all) {
         if (const auto* const telling = std::get_if<lessor::tell>(&one)) {
             auto about = places(telling->about);
             for (wire::location& its : about) {
-                if (telling->of_leases && !machine_.holds(its.device)) {
+                if (telling->ended_at || (telling->of_leases && !machine_.holds(its.device))) {
                     its.online = false;
-                    its.relay = self_;
+                    its.relay = telling->ended_at.value_or(self_);
                 }
             }
             send_all(telling->to, about, telling->circled);

@@ -357,6 +357,107 @@ TEST_F(lessor_circles_test, whoever_slept_for_long_does_not_take_edges_back) {
     }
 }
 
+TEST_F(lessor_circles_test, a_claim_that_was_refused_counts_when_the_believed_one_ends) {
+    lessor machine = circled();
+    const auto [informant, restarted] = settled(machine);
+    (void)machine.on_member(restarted, member_fate::gone, now);
+    (void)machine.on_presence(farther, {{at(7, farther, true)}, true});
+    (void)machine.on_member(restarted, member_fate::here, now);
+    (void)machine.on_presence(informant, {{at(7, restarted, true)}, true});
+    EXPECT_EQ(book.known[device(7)].relay, farther) << "it may be what was said before the restart";
+    (void)machine.on_lease(edge(1, {user(1)}), now);
+    machine.on_interest(device(1), {user(7)});
+    const auto news = machine.on_presence(farther, {{at(7, farther, false)}, true});
+    EXPECT_TRUE(book.known[device(7)].online);
+    EXPECT_EQ(book.known[device(7)].relay, restarted);
+    EXPECT_EQ(told(news), (std::map<device_id, std::size_t>{{device(1), 1}}));
+    (void)machine.on_presence(informant, {{at(7, restarted, false)}, true});
+    EXPECT_FALSE(book.known[device(7)].online) << "nobody says so any more";
+}
+
+TEST_F(lessor_circles_test, a_claim_that_was_replaced_counts_when_the_later_one_ends) {
+    for (const bool by_a_mate : {true, false}) {
+        lessor machine = circled();
+        const auto [informant, its_mate] = settled(machine);
+        const device_id from = by_a_mate ? mate : informant, stale = by_a_mate ? mate : its_mate;
+        book.known.erase(device(7));
+        (void)machine.on_presence(from, {{at(7, stale, true)}, true});
+        (void)machine.on_presence(farther, {{at(7, farther, true)}, true});
+        EXPECT_EQ(book.known[device(7)].relay, farther);
+        // The edge has fallen silent there, and its lease has not ended yet.
+        (void)machine.on_presence(from, {{at(7, stale, true)}, true});
+        (void)machine.on_presence(from, {{at(7, stale, false)}, true});
+        EXPECT_TRUE(book.known[device(7)].online);
+        EXPECT_EQ(book.known[device(7)].relay, farther);
+        (void)machine.on_presence(farther, {{at(7, farther, false)}, true});
+        EXPECT_FALSE(book.known[device(7)].online);
+    }
+}
+
+TEST_F(lessor_circles_test, a_claim_at_a_rendezvous_that_is_gone_counts_when_that_is_back) {
+    lessor machine = circled();
+    const auto [informant, restarted] = settled(machine);
+    (void)machine.on_presence(farther, {{at(7, farther, true)}, true});
+    (void)machine.on_member(restarted, member_fate::gone, now);
+    (void)machine.on_presence(informant, {{at(7, restarted, true)}, true});
+    (void)machine.on_presence(farther, {{at(7, farther, false)}, true});
+    EXPECT_FALSE(book.known[device(7)].online);
+    const auto back = machine.on_member(restarted, member_fate::here, now);
+    EXPECT_EQ(only<lessor::heard>(back).size(), 1U);
+    EXPECT_TRUE(book.known[device(7)].online);
+    EXPECT_EQ(book.known[device(7)].relay, restarted);
+}
+
+TEST_F(lessor_circles_test, an_informant_tells_what_its_circle_says_though_it_believes_another) {
+    for (const bool dies : {false, true}) {
+        lessor machine = circled();
+        (void)settled(machine);
+        book.known.erase(device(7));
+        ASSERT_TRUE(machine.on_watch(far, {{user(7)}, {}, true, false}).has_value());
+        (void)machine.on_presence(mate, {{at(7, mate, true)}, true});
+        EXPECT_TRUE(told(machine.on_presence(farther, {{at(7, farther, true)}, true})).empty())
+            << "its circle says the same as before";
+        const auto reply = machine.on_watch(far, {{user(7)}, {}, false, false});
+        ASSERT_EQ(reply->found.size(), 1U);
+        EXPECT_EQ(reply->found[0].relay, mate);
+        EXPECT_TRUE(reply->found[0].online);
+        lessor::effects after;
+        if (dies) {
+            (void)machine.on_member(mate, member_fate::gone, now);
+            for (const instant end = now + lessor::hearsay_kept + 10s; now < end; now = now + 1s) {
+                const auto some = machine.on_time(now);
+                after.insert(after.end(), some.begin(), some.end());
+            }
+        } else {
+            after = machine.on_presence(mate, {{at(7, mate, false)}, true});
+        }
+        const auto telling = only<lessor::tell>(after);
+        ASSERT_EQ(telling.size(), 1U);
+        EXPECT_EQ(telling[0].to, std::vector{far});
+        EXPECT_EQ(telling[0].about, std::vector{device(7)});
+        EXPECT_EQ(telling[0].ended_at, mate);
+        EXPECT_TRUE(book.known[device(7)].online);
+        EXPECT_TRUE(machine.on_watch(far, {{user(7)}, {}, false, false})->found.empty());
+        (void)machine.on_presence(farther, {{at(7, farther, false)}, true});
+        EXPECT_FALSE(book.known[device(7)].online);
+    }
+}
+
+TEST_F(lessor_circles_test, of_whom_an_answer_says_nothing_no_claim_is_kept) {
+    lessor machine = circled();
+    const auto [informant, its_mate] = settled(machine);
+    (void)machine.on_presence(informant, {{at(7, its_mate, true)}, true});
+    (void)machine.on_presence(farther, {{at(7, farther, true)}, true});
+    for (const auto& one : asked(machine.want({{user(7)}, {}, 0}, now))) {
+        if (one.to == informant) {
+            (void)machine.on_watched(one, wire::watch_reply{watching, {}, false}, now);
+        }
+    }
+    EXPECT_TRUE(book.known[device(7)].online);
+    (void)machine.on_presence(farther, {{at(7, farther, false)}, true});
+    EXPECT_FALSE(book.known[device(7)].online);
+}
+
 TEST_F(lessor_circles_test, when_they_are_few_again_whoever_others_spoke_of_is_not_online) {
     lessor machine = circled();
     (void)settled(machine);
