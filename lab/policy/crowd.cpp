@@ -60,7 +60,11 @@ crowd::crowd(discovery::strategy& strategy, settings with)
         rendezvous_.emplace_back(sorted_).where = any_place(places_);
     }
     for (std::uint32_t i = 0; i < with.rendezvous; ++i) {
-        begin(i);
+        begin(i, 1);
+        event idle;
+        idle.what = kind::idle;
+        idle.to = i;
+        push(faults_.between({}, idle_looked_every), idle);
     }
     for (std::uint32_t i = 0; i < with.edges; ++i) {
         edge& one = edges_.emplace_back();
@@ -76,23 +80,19 @@ crowd::crowd(discovery::strategy& strategy, settings with)
 
 crowd::~crowd() = default;
 
-void crowd::begin(std::uint32_t number) {
+void crowd::begin(std::uint32_t number, std::uint64_t life) {
     meeting_point& one = rendezvous_[number];
     const device_id self = id_of(with_.seed, number, wire::role::rendezvous);
     std::vector<device_id> others = sorted_;
     std::erase(others, self);
     one.leases.emplace(strategy_, chance_, one.book, self, lessor::settings());
-    one.watches.emplace(chance_, self, 1, membership::settings());
+    one.watches.emplace(chance_, self, life, membership::settings());
     for (const device_id& other : others) {
         (void)one.watches->add(other, now_);
     }
     carry_out(number, one.leases->start(now_));
     carry_out(number, one.leases->begin_circles(others, with_.in_circles, now_));
     carry_out(number, one.watches->start(now_));
-    event idle;
-    idle.what = kind::idle;
-    idle.to = number;
-    push(faults_.between({}, idle_looked_every), idle);
 }
 
 void crowd::run_for(duration d) {
@@ -121,6 +121,9 @@ void crowd::happen(const event& what) {
         return arrive(what);
     }
     if (!at.leases) {
+        if (what.what == kind::idle) {
+            push(idle_looked_every, what);
+        }
         return;
     }
     switch (what.what) {

@@ -38,8 +38,13 @@ public:
     crowd& operator=(const crowd&) = delete;
 
     void run_for(duration d);
-    /// As many rendezvous, by chance, are gone without a word.
-    void crash(std::uint32_t count);
+    /// As many rendezvous, by chance, are gone without a word. Which ones.
+    std::vector<std::uint32_t> crash(std::uint32_t count);
+    /// One that is gone runs again, and nobody has a lease from it.
+    void restart(std::uint32_t number);
+    /// From now on each edge leases from another rendezvous so often, in the mean, and the one
+    /// before hears nothing of it.
+    void move_each(duration mean) { moves_ = mean; }
 
     instant now() const noexcept { return now_; }
     std::uint64_t events() const noexcept { return events_; }
@@ -98,7 +103,7 @@ private:
 
     void push(duration after, event what) { heap_.push(now_ + after, what); }
     void happen(const event& what);
-    void begin(std::uint32_t number);
+    void begin(std::uint32_t number, std::uint64_t life);
     void send(std::uint32_t from, std::uint32_t to, letter said);
     void arrive(const event& what);
     void on_failed(const event& what);
@@ -111,6 +116,7 @@ private:
     void edge_turns(const event& what);
     void lease(std::uint32_t edge);
     void beat(const event& what);
+    void seek_another(std::uint32_t edge, duration after);
     duration exponential(duration mean);
 
     settings with_;
@@ -121,6 +127,7 @@ private:
     std::deque<edge> edges_;
     event_heap<event> heap_;
     instant now_{std::chrono::hours(1)};
+    std::optional<duration> moves_;
     std::uint64_t events_ = 0, messages_ = 0, bytes_ = 0, dialled_ = 0;
     std::uint64_t trace_ = 0xcbf29ce484222325ull;
 };

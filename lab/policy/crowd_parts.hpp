@@ -57,6 +57,12 @@ public:
         const auto known = known_.find(device);
         return known != known_.end() && std::exchange(known->second.online, false);
     }
+    /// As after a restart: who was known is known, and nobody is online.
+    void forget_online() {
+        for (auto& [device, where] : known_) {
+            where.online = false;
+        }
+    }
     bool is_online(const device_id& device) const {
         const auto known = known_.find(device);
         return known != known_.end() && known->second.online;

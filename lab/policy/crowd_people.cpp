@@ -16,6 +16,7 @@ constexpr duration seen_within = 37s;  // G22
 constexpr duration told_within = 2s;   // after a lease
 /// From a crash to the next lease, as large worlds have it (G10).
 constexpr duration failover_least = 10s, failover_most = 17s;
+constexpr duration move_least = 1s, move_most = 5s;  // to the next lease
 }  // namespace
 
 duration crowd::exponential(duration mean) {
@@ -84,15 +85,27 @@ void crowd::lease(std::uint32_t number) {
 }
 
 void crowd::beat(const event& what) {
-    const edge& one = edges_[what.from];
+    edge& one = edges_[what.from];
     if (what.to == one.serial && one.at && rendezvous_[*one.at].leases) {
+        if (moves_ && people_.below(static_cast<std::uint64_t>(*moves_ / beat_every)) == 0) {
+            one.at.reset();
+            return seek_another(what.from, people_.between(move_least, move_most));
+        }
         (void)rendezvous_[*one.at].leases->on_heartbeat(
             id_of(with_.seed, what.from, wire::role::edge), now_);
         push(beat_every, what);
     }
 }
 
-void crowd::crash(std::uint32_t count) {
+void crowd::seek_another(std::uint32_t number, duration after) {
+    event again;
+    again.what = kind::edge;
+    again.from = number;
+    again.to = edges_[number].serial;
+    push(after, again);
+}
+
+std::vector<std::uint32_t> crowd::crash(std::uint32_t count) {
     std::vector<std::uint32_t> all;
     for (std::uint32_t i = 0; i < rendezvous_.size(); ++i) {
         if (rendezvous_[i].leases) {
@@ -111,13 +124,26 @@ void crowd::crash(std::uint32_t count) {
                 continue;
             }
             its.at.reset();
-            event again;
-            again.what = kind::edge;
-            again.from = number;
-            again.to = its.serial;
-            push(faults_.between(failover_least, failover_most), again);
+            seek_another(number, faults_.between(failover_least, failover_most));
         }
     }
+    all.resize(std::min<std::size_t>(count, all.size()));
+    return all;
+}
+
+/// Sessions with who ran before break when the new one is asked; so they do here, at once.
+void crowd::restart(std::uint32_t number) {
+    meeting_point& one = rendezvous_[number];
+    for (std::uint32_t other = 0; other < rendezvous_.size(); ++other) {
+        if (rendezvous_[other].leases) {
+            end_session(other, number);
+        }
+    }
+    one.book.forget_online();
+    one.sessions.clear();
+    one.near = 0;
+    one.lessor_armed = one.member_armed = {};
+    begin(number, static_cast<std::uint64_t>(now_.since_start / 1ms));
 }
 
 crowd::seen crowd::look() const {
@@ -185,6 +211,22 @@ result<report> presence_crash(const trial& with) {
     wrong("4min_after");
     cost("later", 10min);
     wrong("at_end");
+    // A new version comes to a tenth of them, one after the other, and edges change their networks.
+    in.move_each(10min);
+    for (std::uint32_t i = 0; i < std::max(1u, with.rendezvous / 10); ++i) {
+        const auto down = in.crash(1);
+        in.run_for(20s);
+        for (const std::uint32_t one : down) {
+            in.restart(one);
+        }
+        in.run_for(10s);
+    }
+    in.run_for(1min);
+    wrong("after_restarts");
+    in.run_for(4min);
+    wrong("moving");
+    cost("moving", 1min);
+    wrong("moving_on");
     return now.ended(in.now() - begun, in.events(), in.trace());
 }
 

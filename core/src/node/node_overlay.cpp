@@ -159,13 +159,15 @@ void node_parts::close_idle_sessions() {
         const bool only_a_rendezvous =
             one.member && one.user_ids.empty() && (one.roles & wire::role::rendezvous) != 0 &&
             (one.roles & (wire::role::backup | wire::role::registry)) == 0;
+        if (!only_a_rendezvous) {
+            continue;
+        }
         const bool carries_others = std::ranges::any_of(all, [&](const net::peer& other) {
             return other.relayed && other.relay == one.device;
         });
         const instant talked = talked_at_.try_emplace(one.device, now).first->second;
-        if (only_a_rendezvous && !carries_others && now - talked >= idle_most &&
-            !rendezvous->keeps(one.device) && edge->lessor() != one.device &&
-            relaying->pipes_of(one.device) == 0) {
+        if (!carries_others && now - talked >= idle_most && !rendezvous->keeps(one.device) &&
+            edge->lessor() != one.device && relaying->pipes_of(one.device) == 0) {
             connections->disconnect(one.device);
         }
     }

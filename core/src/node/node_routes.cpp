@@ -48,13 +48,16 @@ void node_parts::add_routes() {
     // Of a software before there was the resolver.
     decoded(std::type_identity<wire::locate>(), message_type::locate,
             [this](const peer& from, wire::locate what) {
+                talks_to(from.device);
                 return where_devices_are(from.device, std::move(what));
             });
     routes.answer(message_type::resolve, [this](const peer& from, bytes payload) {
+        talks_to(from.device);
         return asks->on_resolve(from, std::move(payload));
     });
     decoded(std::type_identity<wire::publish>(), message_type::publish,
             [this](const peer& from, wire::publish what) {
+                talks_to(from.device);
                 const bool leases =
                     (from.roles & wire::role::rendezvous) != 0 || known.is_promoted(from.device);
                 return objects->on_publish(from, leases, std::move(what));

@@ -21,11 +21,13 @@ std::vector<Id> first_of(std::vector<Id>& all, std::size_t most) {
 
 }  // namespace
 
-circles::circles(random& entropy, const device_id& self, const interests& wanted, settings with)
+circles::circles(random& entropy, const device_id& self, const interests& wanted, settings with,
+                 std::uint64_t numbered)
     : entropy_(entropy),
       self_(self),
       wanted_(wanted),
       with_(with),
+      numbers_(numbered),
       circles_(std::max<std::size_t>(1, with.count)) {}
 
 std::size_t circles::circle_of(const device_id& rendezvous) const noexcept {
@@ -88,6 +90,8 @@ void circles::choose(circle& in, instant now, questions& all) {
         return;
     }
     in.asking = 0;
+    in.forgot_at.reset();
+    in.unsent = 0;
     in.informant = best_of(in, now);
     if (in.informant) {
         ++version_;
@@ -166,6 +170,10 @@ circles::questions circles::on_session_over(const device_id& device, instant now
     version_ += plain_.erase(device);
     circle& in = circles_[circle_of(device)];
     if (in.informant == device) {
+        // It may have been restarted, and knows nothing of its circle then.
+        if (const auto its = in.members.find(device); its != in.members.end()) {
+            its->second = now + with_.young;
+        }
         pass_over(in, now, all);
     }
     return all;
@@ -235,7 +243,10 @@ circles::questions circles::on_answer(const question& asked, const wire::watch_r
     if (in == nullptr) {
         return all;
     }
-    if (reply.what == verdict::unknown && !asked.what.anew) {
+    in->unsent = 0;
+    const bool again = in->forgot_at && now - *in->forgot_at < with_.check / 2;
+    if (reply.what == verdict::unknown && !asked.what.anew && !again) {
+        in->forgot_at = now;
         ask_everything(*in, now, all);
         return all;
     }
@@ -269,12 +280,20 @@ circles::questions circles::on_silence(const question& asked, instant now) {
     return all;
 }
 
-void circles::on_unsent(const question& asked, instant now) {
-    if (circle* const in = waiting_for(asked)) {
-        put_back(*in, asked.what);
-        in->anew = in->anew || asked.what.anew;
-        in->next_at = now + unsent_again;
+circles::questions circles::on_unsent(const question& asked, instant now) {
+    questions all;
+    circle* const in = waiting_for(asked);
+    if (in == nullptr) {
+        return all;
     }
+    if (++in->unsent > unsent_most) {
+        pass_over(*in, now, all);
+        return all;
+    }
+    put_back(*in, asked.what);
+    in->anew = in->anew || asked.what.anew;
+    in->next_at = now + unsent_again;
+    return all;
 }
 
 /// What nobody wants any more is not asked for again.
@@ -430,8 +449,7 @@ bool circles::knows_its_circle(const device_id& device, instant now) const noexc
 }
 
 std::vector<device_id> circles::neighbours() const {
-    std::set<device_id> all(watchers_);
-    std::erase_if(all, [this](const device_id& one) { return !is_member(one); });
+    std::set<device_id> all(watchers_);  // whatever is said of them: they ask
     for (const auto& some : {told(), informants()}) {
         all.insert(some.begin(), some.end());
     }
@@ -439,8 +457,8 @@ std::vector<device_id> circles::neighbours() const {
 }
 
 bool circles::is_neighbour(const device_id& device) const noexcept {
-    return is_plain(device) || is_informant(device) ||
-           (is_member(device) && (is_mate(device) || watchers_.contains(device)));
+    return is_plain(device) || is_informant(device) || watchers_.contains(device) ||
+           (is_member(device) && is_mate(device));
 }
 
 }  // namespace calbox::overlay

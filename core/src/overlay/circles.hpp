@@ -38,8 +38,11 @@ public:
     using questions = std::vector<question>;
     using verdict = wire::watch_reply::verdict;
 
-    /// `wanted`: what this one's edges want to hear of; outlives this.
-    circles(random& entropy, const device_id& self, const interests& wanted, settings with);
+    /// `wanted`: what this one's edges want to hear of; outlives this. `numbered`: so many
+    /// questions were asked before, whose answers may come yet.
+    circles(random& entropy, const device_id& self, const interests& wanted, settings with,
+            std::uint64_t numbered = 0);
+    std::uint64_t numbered() const noexcept { return numbers_; }
 
     std::size_t circle_of(const device_id& rendezvous) const noexcept;
     /// Another one of this one's circle, by its id.
@@ -59,7 +62,7 @@ public:
     // What came of a question: an answer, no answer, or it did not go out.
     questions on_answer(const question& asked, const wire::watch_reply& reply, instant now);
     questions on_silence(const question& asked, instant now);
-    void on_unsent(const question& asked, instant now);
+    questions on_unsent(const question& asked, instant now);
     questions on_time(instant now);
     std::optional<instant> deadline() const noexcept;
 
@@ -96,6 +99,7 @@ public:
     static constexpr std::size_t watched_most = 50'000;  // users by one; others are not told of
     static constexpr std::size_t devices_most = 20'000;  // asked for, and by one
     static constexpr duration unsent_again = std::chrono::seconds(1);
+    static constexpr unsigned unsent_most = 10;  // in a row: then it may be the other one's queue
 
 private:
     struct circle {
@@ -103,10 +107,12 @@ private:
         std::set<device_id> passed_over;       // not to be asked now
         std::optional<device_id> informant;
         std::optional<instant> again_at, renew_at, next_at;
+        std::optional<instant> forgot_at;  // it watched no more, and was asked for everything
         // What its informant has not been asked yet, and is once it has answered what it was.
         std::vector<user_id> users;
         std::vector<device_id> devices;
         bool anew = false;         // so is the next question
+        unsigned unsent = 0;       // since the last answer
         std::uint64_t asking = 0;  // the number of the question that waits for its answer
         std::size_t at_once = asked_at_once;
         std::uint64_t queued = 0, sent = 0, answered = 0;  // of wants_
@@ -129,10 +135,11 @@ private:
     device_id self_;
     const interests& wanted_;
     settings with_;
+    std::uint64_t numbers_;
     std::vector<circle> circles_;
     std::set<user_id> users_;               // that all informants are asked for
     std::map<device_id, instant> devices_;  // and when they were wanted last
-    std::uint64_t wants_ = 0, numbers_ = 0;
+    std::uint64_t wants_ = 0;
     std::set<device_id> watchers_, plain_;
     interests watched_users_{watched_most, true};
     interests_in<device_id> watched_devices_{devices_most, true};

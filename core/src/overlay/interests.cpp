@@ -2,10 +2,10 @@
 
 namespace calbox::overlay {
 
-/// With shares, all together can become twice as much as without.
+/// With shares, all together can become twice as much as without, and no more.
 template <class Id>
 bool interests_in<Id>::has_room(std::size_t of_this_one) const noexcept {
-    return of_this_one < of_one_ &&
+    return of_this_one < of_one_ && size_ < 2 * in_all_ &&
            (size_ < in_all_ || (fair_ && of_this_one < in_all_ / of_device_.size()));
 }
 

@@ -280,7 +280,7 @@ lessor::effects lessor::on_peer_gone(const device_id& device, instant now) {
     if (const auto where = book_.find(device);
         where && (where->roles & wire::role::rendezvous) != 0) {
         in_doubt(device, now);
-        meet(device, all);
+        meet(device, now, all);
     }
     return all;
 }
@@ -295,7 +295,7 @@ lessor::effects lessor::on_member(const device_id& device, member_fate what, ins
             note_here(device);
             rely_on_claims_of(device, all);
             ask_watches(near_->on_member(device, true, now), all);
-            meet(device, all);
+            meet(device, now, all);
         }
         return all;
     }
@@ -409,6 +409,7 @@ void lessor::begin_exchange(instant now) {
     exchange_at_ =
         now + exchange_every * 19 / 20 + std::chrono::milliseconds(entropy_.below(tenth_ms + 1));
     plan_at_ = now + plan_after;
+    std::erase_if(met_, [&](const auto& one) { return now - one.second >= meet_again; });
     for (auto one = loads_.begin(); one != loads_.end();) {
         one = now - one->second.heard > exchange_every * 3 ? loads_.erase(one) : one + 1;
     }

@@ -104,7 +104,7 @@ public:
     const circles* near() const noexcept { return near_ ? &*near_ : nullptr; }
     /// Before it can be said where these are, near()->answered() as much as is wanted now.
     effects want(const wire::locate& what, instant now);
-    /// What came of ask_watch: queue_full is no answer of the other one's.
+    /// What came of ask_watch: queue_full is mostly no answer of the other one's.
     effects on_watched(const circles::question& asked, const result<wire::watch_reply>& reply,
                        instant now);
     /// Another rendezvous asks this one as its informant. Nothing while this one is in no circle.
@@ -138,7 +138,8 @@ public:
     /// not say it again: its edges have gone elsewhere, and it itself would have told all it has.
     static constexpr duration hearsay_kept = exchange_every * 3 / 2;
     static constexpr std::size_t exchanged_with = 64;  // of more, chance takes so many each time
-    static constexpr std::size_t lost_asked = 2;       // of those who are said to be gone
+    static constexpr duration meet_again = std::chrono::seconds(10);
+    static constexpr std::size_t lost_asked = 2;  // of those who are said to be gone
     /// In circles, beside one's own: so many of the informants, and of all.
     static constexpr std::size_t informants_asked = 14, others_asked = 2;
     /// Where an edge went is told by its new rendezvous first.
@@ -208,7 +209,7 @@ private:
     void note_silence(const circles::question& asked, const wire::watch_reply& reply, effects& all);
     void tell_watching(const std::vector<device_id>& about, bool own, effects& all) const;
     void ask_watches(circles::questions some, effects& all) const;
-    void meet(const device_id& mate, effects& all);
+    void meet(const device_id& mate, instant now, effects& all);
     void note_here(const device_id& rendezvous);
 
     discovery::strategy& strategy_;
@@ -229,7 +230,9 @@ private:
     std::map<device_id, std::set<device_id>> also_at_;  // backups, and who tells of their leases
     interests wanted_;
     std::optional<circles> near_;
-    std::set<device_id> noted_;  // rendezvous that are online because others know them
+    std::uint64_t questions_ = 0;       // asked in circles before these
+    std::map<device_id, instant> met_;  // mates that were asked beside the exchange
+    std::set<device_id> noted_;         // rendezvous that are online because others know them
     // What circles say of edges beside the word that counts: one claim of each circle, that it has
     // not taken back.
     std::map<device_id, std::map<std::size_t, wire::location>> claims_;

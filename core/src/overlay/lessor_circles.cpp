@@ -8,14 +8,14 @@ namespace calbox::overlay {
 
 lessor::effects lessor::begin_circles(const std::vector<device_id>& members, circles::settings with,
                                       instant now) {
-    near_.emplace(entropy_, self_, wanted_, with);
+    near_.emplace(entropy_, self_, wanted_, with, questions_);
     effects all;
     for (const device_id& one : members) {
         note_here(one);
     }
     ask_watches(near_->begin(members, now), all);
     for (const device_id& one : near_->mates()) {
-        meet(one, all);
+        meet(one, now, all);
     }
     return all;
 }
@@ -26,6 +26,7 @@ lessor::effects lessor::forget_members(instant now) {
     effects all;
     gone_.clear();
     claims_.clear();
+    met_.clear();
     std::vector<device_id> over;
     for (const device_id& one : noted_) {
         if (book_.note_offline(one)) {
@@ -34,6 +35,7 @@ lessor::effects lessor::forget_members(instant now) {
     }
     noted_.clear();
     if (near_) {
+        questions_ = near_->numbered();
         near_.reset();
         exchange_at_ = now;
     }
@@ -50,10 +52,18 @@ void lessor::ask_watches(circles::questions some, effects& all) const {
     }
 }
 
-/// Both tell the other of their leases when they ask for its load.
-void lessor::meet(const device_id& mate, effects& all) {
-    if (near_ && near_->is_mate(mate) && !gone_.contains(mate) &&
-        std::ranges::find(to_ask_, mate) == to_ask_.end()) {
+/// Both tell the other of their leases when they ask for its load. Whoever closes each session at
+/// once waits for the next exchange.
+void lessor::meet(const device_id& mate, instant now, effects& all) {
+    if (!near_ || !near_->is_mate(mate) || gone_.contains(mate)) {
+        return;
+    }
+    const auto [met, fresh] = met_.try_emplace(mate, now);
+    if (!fresh && now - met->second < meet_again) {
+        return;
+    }
+    met->second = now;
+    if (std::ranges::find(to_ask_, mate) == to_ask_.end()) {
         to_ask_.push_back(mate);
         ask_more(all);
     }
@@ -211,7 +221,7 @@ lessor::effects lessor::on_watched(const circles::question& asked,
         return all;
     }
     if (!reply && reply.error().code == errc::queue_full) {
-        near_->on_unsent(asked, now);
+        ask_watches(near_->on_unsent(asked, now), all);
     } else if (!reply) {
         ask_watches(near_->on_silence(asked, now), all);
     } else {

@@ -150,9 +150,8 @@ bool lessor::rely_on_claim(const device_id& edge) {
 std::vector<device_id> lessor::claimed_at(const device_id& rendezvous) const {
     std::vector<device_id> edges;
     for (const auto& [edge, of_circles] : claims_) {
-        if (std::ranges::any_of(of_circles, [&](const auto& one) {
-                return one.second.relay == rendezvous;
-            })) {
+        if (std::ranges::any_of(of_circles,
+                                [&](const auto& one) { return one.second.relay == rendezvous; })) {
             edges.push_back(edge);
         }
     }

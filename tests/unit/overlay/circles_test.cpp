@@ -278,7 +278,8 @@ TEST_F(circles_test, whoever_has_forgotten_what_it_watches_says_so_within_a_minu
     (void)its.on_member(self, false, now);
     EXPECT_EQ(its.watching(where), std::set{self})
         << "others may be wrong, and its session is open";
-    EXPECT_FALSE(its.is_neighbour(self)) << "which ends when it is idle";
+    EXPECT_TRUE(its.is_neighbour(self));
+    EXPECT_EQ(its.neighbours(), std::vector{self});
     for (const bool untold : {true, false}) {
         if (untold) {
             its.on_untold(self);
@@ -302,12 +303,40 @@ TEST_F(circles_test, whoever_has_forgotten_what_it_watches_says_so_within_a_minu
     }
 }
 
+TEST_F(circles_test, whoever_forgets_at_once_what_it_was_asked_is_passed_over) {
+    circles mine = make(self);
+    wanted.add(phone(1), {person(1)});
+    const auto first = mine.begin({one_of(0, 1), one_of(0, 2)}, now);
+    ASSERT_EQ(first.size(), 1U);
+    EXPECT_TRUE(mine.on_answer(first[0], {}, now).empty());
+    const auto more = mine.want({person(2)}, {}, now);
+    const auto anew = mine.on_answer(more.at(0), {verdict::unknown, {}, false}, now);
+    ASSERT_EQ(anew.size(), 1U);
+    EXPECT_TRUE(anew[0].what.anew);
+    EXPECT_TRUE(mine.on_answer(anew[0], {}, now).empty());
+    const auto next = mine.want({person(3)}, {}, now);
+    const auto left = mine.on_answer(next.at(0), {verdict::unknown, {}, false}, now);
+    ASSERT_EQ(left.size(), 2U);
+    EXPECT_TRUE(left[0].what.over);
+    EXPECT_NE(left[1].to, first[0].to);
+    EXPECT_FALSE(mine.is_informant(first[0].to));
+}
+
+TEST_F(circles_test, whose_session_ended_may_not_know_its_circle) {
+    circles mine = make(self);
+    ASSERT_EQ(mine.begin({one_of(0, 1)}, now).size(), 1U);
+    EXPECT_TRUE(mine.knows_its_circle(one_of(0, 1), now));
+    (void)mine.on_session_over(one_of(0, 1), now);
+    EXPECT_FALSE(mine.knows_its_circle(one_of(0, 1), now));
+    EXPECT_TRUE(mine.knows_its_circle(one_of(0, 1), now + 2min));
+}
+
 TEST_F(circles_test, what_did_not_go_out_goes_a_little_later_and_nobody_is_passed_over) {
     circles mine = make(self);
     wanted.add(phone(1), {person(1)});
     const auto asked = mine.begin({one_of(0, 1), one_of(0, 2)}, now);
     ASSERT_EQ(asked.size(), 1U);
-    mine.on_unsent(asked[0], now);
+    EXPECT_TRUE(mine.on_unsent(asked[0], now).empty());
     EXPECT_TRUE(mine.is_informant(asked[0].to));
     EXPECT_EQ(mine.deadline(), now + circles::unsent_again);
     now = *mine.deadline();
@@ -392,6 +421,20 @@ TEST(interests_test, each_has_its_share_where_all_is_full_and_hears_that_more_wa
     }
     EXPECT_EQ(fair.size(), 15U);
     EXPECT_EQ(plain.size(), 10U);
+}
+
+TEST(interests_test, all_together_are_at_most_twice_as_much_as_without_shares) {
+    interests fair(100, true, 10);
+    for (std::uint8_t n = 0; n < 200; ++n) {
+        device_id who;
+        who.value[0] = n;
+        std::vector<user_id> some(10);
+        for (std::uint8_t i = 0; i < 10; ++i) {
+            some[i].value[0] = i;
+        }
+        (void)fair.add(who, some);
+    }
+    EXPECT_EQ(fair.size(), 20U);
 }
 
 }  // namespace

@@ -529,6 +529,55 @@ TEST_F(lessor_circles_test, a_full_queue_here_is_no_silence_of_the_informant) {
     }
 }
 
+TEST_F(lessor_circles_test, an_informant_whose_own_queue_stays_full_is_passed_over) {
+    lessor machine = circled();
+    (void)settled(machine);
+    const auto informants = machine.near()->informants();
+    auto open = asked(machine.want({{user(7)}, {}, 0}, now));
+    for (unsigned n = 0; n <= circles::unsent_most; ++n) {
+        ASSERT_EQ(open.size(), 2U);
+        EXPECT_EQ(machine.near()->informants(), informants);
+        for (const auto& one : std::exchange(open, {})) {
+            (void)machine.on_watched(one, fail(errc::queue_full), now);
+        }
+        now = now + 1s;
+        open = asked(machine.on_time(now));
+    }
+    EXPECT_NE(machine.near()->informants(), informants);
+}
+
+TEST_F(lessor_circles_test, a_mate_that_closes_each_session_is_met_again_after_a_while) {
+    lessor machine = circled();
+    (void)settled(machine);
+    const auto met = [&] {
+        std::size_t count = 0;
+        for (const auto& one : only<lessor::ask_load>(machine.on_peer_gone(mate, now))) {
+            EXPECT_EQ(one.whom, mate);
+            ++count;
+            (void)machine.on_load(mate, wire::offer{1, 10}, now);
+        }
+        return count;
+    };
+    for (const device_id& one : {mate, far, far_too, farther}) {
+        (void)machine.on_load(one, wire::offer{1, 10}, now);
+    }
+    now = now + lessor::meet_again;
+    EXPECT_EQ(met(), 1U);
+    EXPECT_EQ(met(), 0U);
+    now = now + lessor::meet_again;
+    EXPECT_EQ(met(), 1U);
+}
+
+TEST_F(lessor_circles_test, whoever_is_offline_is_not_named_in_an_answer) {
+    lessor machine = circled();
+    (void)settled(machine);
+    (void)machine.on_presence(mate, {{at(7, mate, true), at(8, mate, true)}});
+    (void)machine.on_presence(mate, {{at(8, mate, false)}});
+    const auto reply = machine.on_watch(far, {{user(7), user(8)}, {}, true, false});
+    ASSERT_EQ(reply->found.size(), 1U);
+    EXPECT_EQ(reply->found[0].device, device(7));
+}
+
 TEST_F(lessor_circles_test, of_a_question_so_many_are_asked_for_and_no_more) {
     lessor machine = circled();
     (void)settled(machine);
