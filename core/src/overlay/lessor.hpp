@@ -172,6 +172,9 @@ private:
     void in_doubt(const device_id& rendezvous, instant now);
     bool is_back(const device_id& rendezvous, instant now);
     bool has_slept(const device_id& rendezvous) const;
+    /// A circle, and in this one's own the rendezvous.
+    using claimant = std::pair<std::size_t, device_id>;
+    claimant claimant_of(const device_id& rendezvous) const;
     void keep_claim(const wire::location& what);
     bool drop_claim(const device_id& edge, const device_id& rendezvous);
     bool rely_on_claim(const device_id& edge);
@@ -233,9 +236,9 @@ private:
     std::uint64_t questions_ = 0;       // asked in circles before these
     std::map<device_id, instant> met_;  // mates that were asked beside the exchange
     std::set<device_id> noted_;         // rendezvous that are online because others know them
-    // What circles say of edges beside the word that counts: one claim of each circle, that it has
-    // not taken back.
-    std::map<device_id, std::map<std::size_t, wire::location>> claims_;
+    // What others say of edges beside the word that counts, and have not taken back: one claim of
+    // each other circle, and of each mate.
+    std::map<device_id, std::map<claimant, wire::location>> claims_;
     std::set<device_id> changed_;
     std::set<device_id> left_;  // for a rendezvous of another circle
     std::vector<device_id> to_ask_;

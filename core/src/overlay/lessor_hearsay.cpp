@@ -76,7 +76,11 @@ void lessor::keep_claim(const wire::location& what) {
         (claims_.size() >= doubly_said_most && !claims_.contains(what.device))) {
         return;
     }
-    claims_[what.device][near_->circle_of(*what.relay)] = what;
+    claims_[what.device][claimant_of(*what.relay)] = what;
+}
+
+lessor::claimant lessor::claimant_of(const device_id& rendezvous) const {
+    return {near_->circle_of(rendezvous), near_->is_mate(rendezvous) ? rendezvous : device_id()};
 }
 
 /// True when it was kept.
@@ -100,7 +104,7 @@ void lessor::drop_claim_of_circle(const device_id& edge, const device_id& rendez
     if (known == claims_.end()) {
         return;
     }
-    const auto its = known->second.find(near_->circle_of(rendezvous));
+    const auto its = known->second.find(claimant_of(rendezvous));
     if (its != known->second.end() && !near_->is_plain(*its->second.relay)) {
         known->second.erase(its);
     }
@@ -110,18 +114,19 @@ void lessor::drop_claim_of_circle(const device_id& edge, const device_id& rendez
 }
 
 /// The edge is believed to lease where it is said now: what was believed counts again when that
-/// ends, and what the same circle said before is over.
+/// ends, and what the same one said before is over.
 void lessor::take_over(const wire::location& what, const std::optional<wire::location>& before) {
     if (!near_ || !what.online) {
         return;
     }
     if (const auto known = claims_.find(what.device); known != claims_.end()) {
-        known->second.erase(near_->circle_of(*what.relay));
+        known->second.erase(claimant_of(*what.relay));
         if (known->second.empty()) {
             claims_.erase(known);
         }
     }
-    if (before && before->online && before->relay && !in_circle_of(*what.relay, *before)) {
+    if (before && before->online && before->relay &&
+        claimant_of(*before->relay) != claimant_of(*what.relay)) {
         keep_claim(*before);
     }
 }
@@ -180,8 +185,8 @@ std::optional<wire::location> lessor::said_in_circle(const wire::location& belie
         return believed;
     }
     if (const auto known = claims_.find(believed.device); known != claims_.end()) {
-        if (const auto its = known->second.find(near_->circle_of(self_));
-            its != known->second.end()) {
+        if (const auto its = known->second.lower_bound({near_->circle_of(self_), device_id()});
+            its != known->second.end() && its->first.first == near_->circle_of(self_)) {
             return its->second;
         }
     }

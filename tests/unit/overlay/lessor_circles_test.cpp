@@ -394,6 +394,20 @@ TEST_F(lessor_circles_test, a_claim_that_was_replaced_counts_when_the_later_one_
     }
 }
 
+TEST_F(lessor_circles_test, of_two_mates_the_one_that_does_not_take_it_back_counts) {
+    const device_id second = in_circle(0, 198);
+    lessor machine = circled();
+    (void)settled(machine);
+    (void)machine.on_presence(mate, {{at(7, mate, true)}, true});
+    (void)machine.on_presence(second, {{at(7, second, true)}, true});
+    (void)machine.on_presence(mate, {{at(7, mate, true)}, true});
+    (void)machine.on_presence(mate, {{at(7, mate, false)}, true});
+    EXPECT_TRUE(book.known[device(7)].online);
+    EXPECT_EQ(book.known[device(7)].relay, second);
+    (void)machine.on_presence(second, {{at(7, second, false)}, true});
+    EXPECT_FALSE(book.known[device(7)].online);
+}
+
 TEST_F(lessor_circles_test, a_claim_at_a_rendezvous_that_is_gone_counts_when_that_is_back) {
     lessor machine = circled();
     const auto [informant, restarted] = settled(machine);
