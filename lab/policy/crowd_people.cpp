@@ -197,7 +197,8 @@ result<report> presence_crash(const trial& with) {
         const auto per_cent = [&](std::uint64_t count) {
             return 100 * static_cast<double>(count) / static_cast<double>(seen.friends);
         };
-        now.note("seen_as_online_" + when, per_cent(seen.as_online), "% of friends, wrongly");
+        now.note("seen_as_online_" + when, per_cent(seen.as_online), "% of friends, wrongly",
+                 goal{"", {}, 0.1, every});
         now.note("seen_as_offline_" + when, per_cent(seen.as_offline), "% of friends, wrongly",
                  goal{"", {}, 0.1, every});
     };
