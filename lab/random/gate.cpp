@@ -57,7 +57,7 @@ void gate_row::found(std::string_view sentence) {
 namespace {
 
 // Of each seed that a trial has played it says a line: this, or what was found.
-constexpr std::string_view held = "held";
+constexpr std::string_view has_held = "held";
 constexpr std::string_view end_of_seeds = "end";
 
 class trial {
@@ -80,7 +80,7 @@ public:
         for (std::string line; std::getline(lines, line) && !ended;) {
             ended = line == end_of_seeds;
             row.played += ended ? 0 : 1;
-            if (!ended && line != held) {
+            if (!ended && line != has_held) {
                 row.found(line);
             }
         }
@@ -120,7 +120,7 @@ private:
                 const bool counts =
                     !violated.empty() && holds_without(make_plan(seed, within), with.run);
                 say(counts ? fmt::format("seed {}, {}", seed, violated[0][1].get<std::string>())
-                           : std::string(held));
+                           : std::string(has_held));
                 found = counts && !with.plays_all;
             }
             if (found) {
