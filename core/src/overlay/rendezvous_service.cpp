@@ -233,7 +233,8 @@ task<result<bytes>> rendezvous_service::on_heartbeat(device_id from) {
 
 task<result<bytes>> rendezvous_service::on_locate(device_id from, wire::locate what) {
     machine_.on_interest(from, what.users);
-    if (machine_.near() != nullptr) {
+    // Whoever has no lease here is told what is known here: he makes nobody ask the others.
+    if (machine_.near() != nullptr && machine_.holds(from)) {
         const std::weak_ptr<const int> here = here_;
         co_await know(what);
         if (here.expired()) {
