@@ -271,7 +271,7 @@ TEST_P(archive, small_files_come_back_in_batches) {
 }
 
 TEST_P(archive, many_tiny_files_are_no_batch_without_end) {
-    constexpr std::size_t files = 6'000, of_one = 1'000;
+    constexpr std::size_t files = 6'000, of_one = 500;
     for (std::size_t n = 0; n < files; n += of_one) {
         numbered_files from(of_one, 1);
         must(net.run(alice->api().file.attach_all(alice->me(), create(*alice, "Photos").id, from)));
