@@ -131,10 +131,9 @@ def files_count_devices(world: World) -> None:
         wait_until(lambda: text in person.do("files", "list", event), f"{person.name}'s calboxctl says {text!r}")
 
     says(alice, "here, on 1 of 1 backups and 1 device\t")
-    # What a backup has it tells whoever has offered it: for him only the devices are sure.
-    says(bob, " backups and 1 device\t")
+    says(bob, "elsewhere, on 1 of 1 backups and 1 device\t")
     bob.get_file(event, "slides.bin", world.path / "copy.bin")
-    says(bob, " backups and 2 devices\t")
+    says(bob, "here, on 1 of 1 backups and 2 devices\t")
     says(alice, "here, on 1 of 1 backups and 2 devices\t")
     expect(alice.ask("files", "list", event)["files"][0]["stored_on"][-1] == "bob", "Bob is not named")
     expect("1 of 1 backups and 2 devices" in alice.do("events", "show", event), "the event is counted in other words")

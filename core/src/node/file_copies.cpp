@@ -19,6 +19,7 @@ bytes copy_key(const file_root& root, const device_id& device) {
 constexpr duration copy_time = std::chrono::seconds(10);
 /// A session that breaks and comes back is no reason to ask for everything again.
 constexpr duration looked_again = std::chrono::minutes(1);
+constexpr duration shown_again = std::chrono::minutes(1);
 constexpr std::size_t offered_at_once = 32;  // to one backup
 
 }  // namespace
@@ -246,6 +247,11 @@ task<void> file_copies::look_after(device_id backup) {
             unsure.push_back(root);
         }
     }
+    for (const auto& [root, copy] : copies_) {
+        if (!fresh && !held_.has(root) && copy.kept.contains(backup)) {
+            unsure.push_back(root);
+        }
+    }
     const bool compared = co_await compare_all(backup, std::move(unsure));
     if (!compared) {
         co_return;
@@ -263,11 +269,24 @@ void file_copies::look(const file_root& root) {
     soon_.begin();
 }
 
+void file_copies::shown(const file_root& root) {
+    const instant now = env_.time.now();
+    if (now - shown_since_ >= shown_again) {
+        shown_.clear();
+        shown_since_ = now;
+    }
+    if (shown_.insert(root).second) {
+        look(root);
+    }
+}
+
 void file_copies::ask_of_new(const std::set<file_root>& some) {
     for (const device_id& backup : mediator_.backups()) {
         std::vector<file_root> unsure;
         for (const file_root& root : some) {
-            if (held_.has(root) && !known(root, backup) && !(is_over && is_over(root))) {
+            const auto has = known(root, backup);
+            const bool unsure_of = held_.has(root) ? !has : has != true;
+            if (unsure_of && !(is_over && is_over(root))) {
                 unsure.push_back(root);
             }
         }
@@ -333,11 +352,16 @@ task<result<void>> file_copies::compare(device_id backup, std::vector<file_root>
     std::vector<file> lacking;
     for (const file_root& root : some) {
         const auto held = held_.all().find(root);
-        if (held == held_.all().end()) {
+        const bool kept = has.contains(root);
+        if (held == held_.all().end() && !kept) {
+            // Others may be about to give it the file, which it will not say here.
+            if (known(root, backup) == true) {
+                copies_[root].kept.erase(backup);
+                writes.erase(replica::record_kind::file, copy_key(root, backup));
+            }
             continue;
         }
         copies& copy = copies_[root];
-        const bool kept = has.contains(root);
         (kept ? copy.owed : copy.kept).erase(backup);
         if ((kept ? copy.kept : copy.owed).insert(backup).second) {
             writes.put(replica::record_kind::file, copy_key(root, backup), codec::encode(kept));

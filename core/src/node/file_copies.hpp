@@ -54,9 +54,10 @@ public:
     task<void> on_kept(device_id from, wire::file_kept what);
     /// The device can be reached.
     void on_peer(const device_id& device);
-    /// The file is here and may count: backups of which it is not known whether they have it are
-    /// asked.
+    /// An event names the file: backups of which it is not known whether they have it are asked.
     void look(const file_root& root);
+    /// Somebody looks at a file that is not here: the same, at most once in a minute.
+    void shown(const file_root& root);
 
     /// Forgets who has those.
     void forget(const std::function<bool(const file_root&)>& which);
@@ -96,6 +97,8 @@ private:
     std::set<std::pair<file_root, device_id>> unwritten_;
     bool writing_ = false;
     std::set<file_root> come_;
+    std::set<file_root> shown_;  // in the minute that began then
+    instant shown_since_{};
     together soon_;
 };
 

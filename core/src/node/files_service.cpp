@@ -61,6 +61,9 @@ std::vector<file_view> files_service::views_of(const user_id& as, const event_id
     }
     std::vector<file_view> views;
     for (const model::attachment& what : some) {
+        if (!held_.has(what.root) && copies_.kept(what.root).empty()) {
+            copies_.shown(what.root);
+        }
         views.push_back(view_of(what, labels, devices));
     }
     return views;

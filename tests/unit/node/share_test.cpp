@@ -279,6 +279,11 @@ TEST_P(share, a_file_counts_the_devices_that_have_it) {
     };
     net.until([&] { return on(bob) == places{"alice"} && on(second) == places{"alice"}; });
     EXPECT_EQ(on(alice), places{"this device"});
+    // What backups have of a file that is not here is asked, too.
+    net.until([&] {
+        const auto files = must(bob.api().file.list(bob.me(), made.id));
+        return files.front().held == "elsewhere" && files.front().owed.empty();
+    });
     must(net.run(bob.api().file.fetch(bob.me(), made.id, "a.bin")));
     net.until([&] {
         return on(bob) == places{"alice", "this device"} &&
