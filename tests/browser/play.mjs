@@ -62,6 +62,8 @@ try {
   await bob.page.getByRole('group', { name: /Your answer/ }).getByRole('button', { name: 'Yes' }).click()
   await alice.page.locator('dialog').getByText('comes', { exact: true }).waitFor()
 
+  // His device tells hers a second later that it has the file, and her page shows it when the event changes next.
+  await alice.page.waitForTimeout(5_000)
   // She edits, and he is locked out (R182), with her name and the time.
   await alice.page.getByRole('button', { name: 'Modify' }).click()
   await alice.page.getByText(/Only you can change it now/).waitFor()
