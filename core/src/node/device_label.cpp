@@ -4,6 +4,8 @@
 
 namespace calbox::node {
 
+std::string backup_label(const device_id& backup) { return "backup " + backup.hex().substr(0, 8); }
+
 device_labels::device_labels(const directory& users, const envelope_header& in,
                              const std::vector<device_id>& backups) {
     const auto add = [&](const user_id& user) {
@@ -24,7 +26,7 @@ device_labels::device_labels(const directory& users, const envelope_header& in,
     }
     add(in.event.organizer);
     for (const device_id& backup : backups) {
-        all_.emplace(backup, "backup " + backup.hex().substr(0, 8));
+        all_.emplace(backup, backup_label(backup));
     }
 }
 

@@ -11,6 +11,9 @@
 
 namespace calbox::node {
 
+/// "backup ab12cd34"
+std::string backup_label(const device_id& backup);
+
 class device_labels {
 public:
     device_labels(const directory& users, const envelope_header& in,

@@ -197,32 +197,23 @@ task<void> file_copies::on_kept(device_id from, wire::file_kept what) {
 /// What comes together is written together. A backup is asked again about what a crash loses here.
 void file_copies::note(const file_root& root, const device_id& backup) {
     unwritten_.emplace(root, backup);
-    if (!std::exchange(writing_, true)) {
-        tasks_.spawn("write", write());
-    }
+    writes_.begin();
 }
 
 task<void> file_copies::write() {
-    const struct ending {
-        bool& writing;
-        ~ending() { writing = false; }
-    } however_it_ends{writing_};
-    while (!unwritten_.empty()) {
-        replica::batch writes;
-        for (const auto& [root, backup] : std::exchange(unwritten_, {})) {
-            // As it is by now: what was noted may have been written over meanwhile.
-            const auto now = known(root, backup);
-            if (now) {
-                writes.put(replica::record_kind::file, copy_key(root, backup), codec::encode(*now));
-            } else {
-                writes.erase(replica::record_kind::file, copy_key(root, backup));
-            }
+    replica::batch writes;
+    for (const auto& [root, backup] : std::exchange(unwritten_, {})) {
+        // As it is by now: what was noted may have been written over meanwhile.
+        const auto now = known(root, backup);
+        if (now) {
+            writes.put(replica::record_kind::file, copy_key(root, backup), codec::encode(*now));
+        } else {
+            writes.erase(replica::record_kind::file, copy_key(root, backup));
         }
-        const auto stored = co_await db_.apply(std::move(writes));
-        if (!stored) {
-            env_.log.write(log_level::warn, "files",
-                           "cannot note a copy: " + stored.error().message());
-        }
+    }
+    const auto stored = co_await db_.apply(std::move(writes));
+    if (!stored) {
+        env_.log.write(log_level::warn, "files", "cannot note a copy: " + stored.error().message());
     }
 }
 
@@ -280,7 +271,8 @@ void file_copies::shown(const file_root& root) {
     }
 }
 
-void file_copies::ask_of_new(const std::set<file_root>& some) {
+task<void> file_copies::ask_of_new() {
+    const auto some = std::exchange(come_, {});
     for (const device_id& backup : mediator_.backups()) {
         std::vector<file_root> unsure;
         for (const file_root& root : some) {
@@ -294,6 +286,7 @@ void file_copies::ask_of_new(const std::set<file_root>& some) {
             tasks_.spawn("ask a backup", ask(backup, std::move(unsure)));
         }
     }
+    co_return;
 }
 
 task<void> file_copies::ask(device_id backup, std::vector<file_root> some) {

@@ -23,7 +23,8 @@ public:
           held_(held),
           mediator_(mediator),
           tasks_(env, "copies"),
-          soon_(env, tasks_, [this] { ask_of_new(std::exchange(come_, {})); }) {}
+          writes_(env, tasks_, duration{}, [this] { return write(); }),
+          soon_(env, tasks_, gathered_for, [this] { return ask_of_new(); }) {}
 
     /// Who may need a file; nothing: this device does not know it. What needs no more copies. And
     /// what a backup is to be told once it has been offered all. Set before anything is offered.
@@ -71,7 +72,7 @@ private:
     /// asked for all just now, since it may have lost something.
     task<void> look_after(device_id backup);
     void took(const device_id& backup, const file_root& root);
-    void ask_of_new(const std::set<file_root>& some);
+    task<void> ask_of_new();
     task<void> ask(device_id backup, std::vector<file_root> some);
     /// In as many questions as it takes. False: it does not say, and is asked when it is met next.
     task<bool> compare_all(device_id backup, std::vector<file_root> all);
@@ -95,7 +96,7 @@ private:
     std::map<device_id, instant> looked_;  // when it had been asked for everything
     std::map<file_root, std::map<device_id, std::string>> refused_;
     std::set<std::pair<file_root, device_id>> unwritten_;
-    bool writing_ = false;
+    together writes_;
     std::set<file_root> come_;
     std::set<file_root> shown_;  // in the minute that began then
     instant shown_since_{};

@@ -11,7 +11,6 @@ namespace {
 constexpr std::string_view holders_suffix = "dev";
 /// A session that breaks again and again, or never answers, makes no more questions than this.
 constexpr duration holder_asked_again = std::chrono::minutes(1);
-constexpr duration holders_written = std::chrono::seconds(3);
 constexpr std::size_t events_in_turn = 20;
 
 bytes holders_key(const file_root& root) {
@@ -60,7 +59,7 @@ task<result<void>> file_holders::load() {
 
 task<void> file_holders::join() {
     co_await tasks_.join();
-    co_await write_now();
+    co_await write();
 }
 
 std::vector<device_id> file_holders::of(const file_root& root) const {
@@ -85,13 +84,13 @@ std::set<device_id> file_holders::connected() const {
 void file_holders::changed(const file_root& root) {
     if (loaded_ && !with_.is_backup) {
         changed_.insert(root);
-        begin_work();
+        soon_.begin();
     }
 }
 
 void file_holders::look(const event_id& which) {
     events_.insert(which);
-    begin_work();
+    soon_.begin();
 }
 
 void file_holders::shown(const event_id& which) {
@@ -104,25 +103,15 @@ void file_holders::on_peer(const device_id& device) {
     if (!looked_.empty() || !events_.empty()) {
         const auto last = asked_.find(device);
         due_[device] = last == asked_.end() ? env_.time.now() : last->second + holder_asked_again;
-        begin_work();
+        soon_.begin();
     }
 }
 
-void file_holders::begin_work() {
-    if (!tasks_.stopping() && !std::exchange(working_, true)) {
-        tasks_.spawn("tell and ask", work());
-    }
-}
-
-task<void> file_holders::work() {
-    const struct ending {
-        bool& working;
-        ~ending() { working = false; }
-    } however_it_ends{working_};
-    while (!changed_.empty() || !events_.empty() || !due_.empty()) {
-        co_await sleep_for(env_, gathered_for);
-        co_await tell();
-        co_await ask_all();
+task<void> file_holders::tell_and_ask() {
+    co_await tell();
+    co_await ask_all();
+    if (!changed_.empty() || !due_.empty()) {
+        soon_.begin();
     }
 }
 
@@ -228,7 +217,7 @@ task<void> file_holders::ask(device_id device, std::vector<file_root> which) {
         if (!answered) {
             if (answered.error().code != errc::unsupported) {
                 due_[device] = env_.time.now() + holder_asked_again;
-                begin_work();
+                soon_.begin();
             }
             co_return;
         }
@@ -332,26 +321,10 @@ task<void> file_holders::clean() {
 /// What comes together is written together. What a crash loses is asked again.
 void file_holders::write_later(const file_root& root) {
     unwritten_.insert(root);
-    if (!tasks_.stopping() && !std::exchange(writing_, true)) {
-        tasks_.spawn("write", write());
-    }
+    writes_.begin();
 }
 
 task<void> file_holders::write() {
-    const struct ending {
-        bool& writing;
-        ~ending() { writing = false; }
-    } however_it_ends{writing_};
-    while (!unwritten_.empty()) {
-        co_await sleep_for(env_, holders_written);
-        const bool written = co_await write_now();
-        if (!written) {
-            co_return;
-        }
-    }
-}
-
-task<bool> file_holders::write_now() {
     replica::batch writes;
     const auto taken = std::exchange(unwritten_, {});
     for (const file_root& root : taken) {
@@ -363,7 +336,7 @@ task<bool> file_holders::write_now() {
         }
     }
     if (writes.empty()) {
-        co_return true;
+        co_return;
     }
     const auto stored = co_await db_.apply(std::move(writes));
     if (!stored) {
@@ -371,7 +344,6 @@ task<bool> file_holders::write_now() {
                        "cannot note who has a file: " + stored.error().message());
         unwritten_.insert(taken.begin(), taken.end());  // with what is noted next
     }
-    co_return stored.has_value();
 }
 
 }  // namespace calbox::node

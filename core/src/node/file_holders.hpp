@@ -40,7 +40,12 @@ public:
     static constexpr std::size_t told_at_once = 500;
 
     file_holders(const environment& env, replica::database& db, parts with)
-        : env_(env), db_(db), with_(std::move(with)), tasks_(env, "holders") {}
+        : env_(env),
+          db_(db),
+          with_(std::move(with)),
+          soon_(env, tasks_, gathered_for, [this] { return tell_and_ask(); }),
+          writes_(env, tasks_, written_after, [this] { return write(); }),
+          tasks_(env, "holders") {}
 
     task<result<void>> load();
     void request_stop() noexcept { tasks_.request_stop(); }
@@ -66,6 +71,7 @@ public:
     task<void> clean();
 
 private:
+    static constexpr duration written_after = std::chrono::seconds(3);
     struct holder {
         device_id device;
         bool is_named = true;  // since clean() has begun to look
@@ -80,8 +86,7 @@ private:
     std::set<device_id> connected() const;
     std::set<device_id> take_due(const std::set<device_id>& there);
     task<void> leave_turn(std::size_t looked);
-    void begin_work();
-    task<void> work();
+    task<void> tell_and_ask();
     task<void> tell();
     task<void> ask_all();
     task<void> ask(device_id device, std::vector<file_root> which);
@@ -89,7 +94,6 @@ private:
     void note(const file_root& root, const device_id& device, bool has_it);
     void write_later(const file_root& root);
     task<void> write();
-    task<bool> write_now();
 
     const environment& env_;
     replica::database& db_;
@@ -102,7 +106,8 @@ private:
     std::map<device_id, instant> asked_;  // about all of those, in the last minute
     std::map<device_id, asking> asking_;
     roots unwritten_;
-    bool loaded_ = false, working_ = false, writing_ = false;
+    bool loaded_ = false;
+    together soon_, writes_;
     task_scope tasks_;
 };
 

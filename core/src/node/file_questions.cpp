@@ -7,25 +7,6 @@
 
 namespace calbox::node {
 
-void together::begin() {
-    come_ = true;
-    if (!tasks_.stopping() && !std::exchange(waiting_, true)) {
-        tasks_.spawn("gather", wait());
-    }
-}
-
-task<void> together::wait() {
-    const struct ending {
-        bool& waiting;
-        ~ending() { waiting = false; }
-    } however_it_ends{waiting_};
-    while (come_) {
-        co_await sleep_for(env_, gathered_for);
-        come_ = false;
-        handle_();
-    }
-}
-
 std::vector<std::vector<file_root>> questions_of(const std::vector<file_root>& all) {
     std::vector<std::vector<file_root>> pieces;
     for (auto at = all.begin(); at != all.end();) {

@@ -86,7 +86,7 @@ file_view files_service::view_of(const model::attachment& what, const device_lab
         view.stored_on.push_back("this device");
     }
     for (const device_id& device : copies_.kept(what.root)) {
-        view.stored_on.push_back("backup " + device.hex().substr(0, 8));
+        view.stored_on.push_back(backup_label(device));
     }
     for (const device_id& device : holders_.of(what.root)) {
         if (std::ranges::binary_search(devices, device)) {
@@ -94,10 +94,10 @@ file_view files_service::view_of(const model::attachment& what, const device_lab
         }
     }
     for (const device_id& device : copies_.lacking(what.root)) {
-        view.owed.push_back("backup " + device.hex().substr(0, 8));
+        view.owed.push_back(backup_label(device));
     }
     for (const auto& [device, why] : copies_.refused(what.root)) {
-        view.refused.push_back("backup " + device.hex().substr(0, 8) + ": " + why);
+        view.refused.push_back(backup_label(device) + ": " + why);
     }
     return view;
 }

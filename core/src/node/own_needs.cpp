@@ -152,25 +152,16 @@ void own_needs::add(const place& where, const envelope_header& in) {
 
 void own_needs::note(const place& where) {
     unwritten_.insert(where);
-    if (!std::exchange(writing_, true)) {
-        tasks_.spawn("write", write());
-    }
+    writes_.begin();
 }
 
 /// What comes together is written together. What a crash loses here is found again before anything
 /// is released.
 task<void> own_needs::write() {
-    const struct ending {
-        bool& writing;
-        ~ending() { writing = false; }
-    } however_it_ends{writing_};
-    while (!unwritten_.empty()) {
-        const auto written = co_await write_now();
-        if (!written) {
-            env_.log.write(log_level::warn, "files",
-                           "cannot note who needs a file: " + written.error().message());
-            co_return;
-        }
+    const auto written = co_await write_now();
+    if (!written) {
+        env_.log.write(log_level::warn, "files",
+                       "cannot note who needs a file: " + written.error().message());
     }
 }
 
@@ -361,8 +352,7 @@ task<std::optional<own_needs::findings>> own_needs::everything_named(user_id use
 }
 
 /// False: the user takes part in a version and cannot read it, or the fate of an edit is unknown.
-task<result<bool>> own_needs::note_named(event_id which, user_id user,
-                                         std::set<file_root>& named) {
+task<result<bool>> own_needs::note_named(event_id which, user_id user, std::set<file_root>& named) {
     const auto read = [&](const replica::held_event& version) {
         if (version.header.kind != envelope_kind::put || !version.header.involves(user)) {
             return true;
@@ -530,9 +520,8 @@ void own_needs::forget_old() {
             with_.held.lost().contains(where.first)) {
             continue;
         }
-        const bool all_told = std::ranges::all_of(backups, [&](const device_id& one) {
-            return std::ranges::count(what.told, one) > 0;
-        });
+        const bool all_told = std::ranges::all_of(
+            backups, [&](const device_id& one) { return std::ranges::count(what.told, one) > 0; });
         if (all_told || now.ms - what.over->ms >= grace + told_for) {
             const place gone = where;
             all_.erase(here);

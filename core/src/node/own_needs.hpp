@@ -15,6 +15,7 @@
 #include "node/held_files.hpp"
 #include "node/opened_events.hpp"
 #include "node/readiness.hpp"
+#include "node/together.hpp"
 #include "replica/file_needs.hpp"
 
 namespace calbox::node {
@@ -54,7 +55,11 @@ public:
     static constexpr std::size_t events_most = 64;  // that name one file
 
     own_needs(const environment& env, replica::database& db, parts with)
-        : env_(env), db_(db), with_(std::move(with)), tasks_(env, "needs") {}
+        : env_(env),
+          db_(db),
+          with_(std::move(with)),
+          writes_(env, tasks_, duration{}, [this] { return write(); }),
+          tasks_(env, "needs") {}
 
     /// An event names the file for the first time, or does so again. Set before load().
     std::function<void(const file_root&)> newly_needed;
@@ -105,7 +110,7 @@ private:
     };
     struct telling {
         std::map<place, digest> known;  // the users that it was told of since the start
-        std::optional<instant> all;                 // when it was told everything
+        std::optional<instant> all;     // when it was told everything
     };
 
     void add(const place& where, const envelope_header& in);
@@ -135,13 +140,13 @@ private:
     const parts with_;
     notes all_;
     std::set<place> unwritten_;
-    bool writing_ = false;
+    together writes_;
     std::map<device_id, telling> told_;
     std::set<device_id> telling_;
     std::map<place, timestamp> named_until_;  // by an earlier version, which is kept so long
-    std::set<user_id> looked_through_;  // everything of theirs that was here has been noted
-    std::set<user_id> unmarked_;  // of whom the disk still says so
-    std::uint64_t changes_ = 0;   // of who is signed in
+    std::set<user_id> looked_through_;        // everything of theirs that was here has been noted
+    std::set<user_id> unmarked_;              // of whom the disk still says so
+    std::uint64_t changes_ = 0;               // of who is signed in
     bool looking_ = false;
     task_scope tasks_;
 };
