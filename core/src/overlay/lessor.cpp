@@ -231,10 +231,7 @@ lessor::effects lessor::on_presence(const device_id& from, const wire::presence&
     }
     effects all;
     hear_whom_it_tells(from, what, all);
-    if (!news.empty()) {
-        all.push_back(heard{news});
-        spread(news, all);
-    }
+    hear(news, all);
     for (const device_id& one : again) {
         if (std::ranges::find(news, one) == news.end()) {
             news.push_back(one);
@@ -426,6 +423,14 @@ void lessor::ask_more(effects& all) {
         if (asking_.insert(next).second) {
             all.push_back(ask_load{next});
         }
+    }
+}
+
+/// The node hears of them, and then the edges.
+void lessor::hear(const std::vector<device_id>& news, effects& all) const {
+    if (!news.empty()) {
+        all.push_back(heard{news});
+        spread(news, all);
     }
 }
 

@@ -202,6 +202,7 @@ private:
     void plan_moves(instant now, effects& all);
     std::vector<device_id> movable(std::size_t most, std::set<device_id>& taken, instant now);
     void move_some(instant now, effects& all);
+    void hear(const std::vector<device_id>& news, effects& all) const;
     void spread(const std::vector<device_id>& about, effects& all) const;
     std::vector<device_id> told_of_leases() const;
     std::vector<device_id> asked_for_load();

@@ -39,10 +39,7 @@ lessor::effects lessor::forget_members(instant now) {
         near_.reset();
         exchange_at_ = now;
     }
-    if (!over.empty()) {
-        all.push_back(heard{over});
-        spread(over, all);
-    }
+    hear(over, all);
     return all;
 }
 
@@ -268,10 +265,7 @@ void lessor::note_silence(const circles::question& asked, const wire::watch_repl
             over.push_back(one.device);
         }
     }
-    if (!over.empty()) {
-        all.push_back(heard{over});
-        spread(over, all);
-    }
+    hear(over, all);
 }
 
 /// What leases in this circle, first of all what is asked for.

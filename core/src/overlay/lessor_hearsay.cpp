@@ -6,6 +6,29 @@
 
 namespace calbox::overlay {
 
+namespace {
+
+/// Takes out the first claim about the edge that `which` picks; nothing where there is none.
+template <class Claims, class Which>
+std::optional<wire::location> take_claim(Claims& claims, const device_id& edge, Which which) {
+    const auto known = claims.find(edge);
+    if (known == claims.end()) {
+        return std::nullopt;
+    }
+    const auto one = std::ranges::find_if(known->second, which);
+    if (one == known->second.end()) {
+        return std::nullopt;
+    }
+    auto taken = std::move(one->second);
+    known->second.erase(one);
+    if (known->second.empty()) {
+        claims.erase(known);
+    }
+    return taken;
+}
+
+}  // namespace
+
 void lessor::in_doubt(const device_id& rendezvous, instant now) {
     (void)book_.note_offline(rendezvous);
     const bool slept = has_slept(rendezvous);  // and its session ends only now
@@ -83,34 +106,18 @@ lessor::claimant lessor::claimant_of(const device_id& rendezvous) const {
     return {near_->circle_of(rendezvous), near_->is_mate(rendezvous) ? rendezvous : device_id()};
 }
 
-/// True when it was kept.
+/// True when it was kept. One rendezvous has one claim about an edge.
 bool lessor::drop_claim(const device_id& edge, const device_id& rendezvous) {
-    const auto known = claims_.find(edge);
-    if (known == claims_.end()) {
-        return false;
-    }
-    const bool dropped = std::erase_if(known->second, [&](const auto& one) {
-                             return one.second.relay == rendezvous;
-                         }) > 0;
-    if (known->second.empty()) {
-        claims_.erase(known);
-    }
-    return dropped;
+    return take_claim(claims_, edge,
+                      [&](const auto& one) { return one.second.relay == rendezvous; })
+        .has_value();
 }
 
 /// Its informant says nothing of the edge; but of whoever tells everybody it need not know.
 void lessor::drop_claim_of_circle(const device_id& edge, const device_id& rendezvous) {
-    const auto known = claims_.find(edge);
-    if (known == claims_.end()) {
-        return;
-    }
-    const auto its = known->second.find(claimant_of(rendezvous));
-    if (its != known->second.end() && !near_->is_plain(*its->second.relay)) {
-        known->second.erase(its);
-    }
-    if (known->second.empty()) {
-        claims_.erase(known);
-    }
+    (void)take_claim(claims_, edge, [&, its = claimant_of(rendezvous)](const auto& one) {
+        return one.first == its && !near_->is_plain(*one.second.relay);
+    });
 }
 
 /// The edge is believed to lease where it is said now: what was believed counts again when that
@@ -119,35 +126,22 @@ void lessor::take_over(const wire::location& what, const std::optional<wire::loc
     if (!near_ || !what.online) {
         return;
     }
-    if (const auto known = claims_.find(what.device); known != claims_.end()) {
-        known->second.erase(claimant_of(*what.relay));
-        if (known->second.empty()) {
-            claims_.erase(known);
-        }
-    }
-    if (before && before->online && before->relay &&
-        claimant_of(*before->relay) != claimant_of(*what.relay)) {
+    const claimant by = claimant_of(*what.relay);
+    (void)take_claim(claims_, what.device, [&](const auto& one) { return one.first == by; });
+    if (before && before->online && before->relay && claimant_of(*before->relay) != by) {
         keep_claim(*before);
     }
 }
 
 /// The word that counted has ended. False when no other circle says that the edge has a lease.
 bool lessor::rely_on_claim(const device_id& edge) {
-    const auto known = claims_.find(edge);
-    if (known == claims_.end()) {
-        return false;
-    }
-    const auto one = std::ranges::find_if(known->second, [this](const auto& claim) {
-        return !gone_.contains(*claim.second.relay) && !has_slept(*claim.second.relay);
+    auto kept = take_claim(claims_, edge, [this](const auto& one) {
+        return !gone_.contains(*one.second.relay) && !has_slept(*one.second.relay);
     });
-    if (one == known->second.end()) {
+    if (!kept) {
         return false;
     }
-    (void)book_.note(std::move(one->second));
-    known->second.erase(one);
-    if (known->second.empty()) {
-        claims_.erase(known);
-    }
+    (void)book_.note(std::move(*kept));
     return true;
 }
 
@@ -172,11 +166,8 @@ void lessor::rely_on_claims_of(const device_id& rendezvous, effects& all) {
             news.push_back(edge);
         }
     }
-    if (!news.empty()) {
-        all.push_back(heard{news});
-        spread(news, all);
-        tell_watching(news, false, all);
-    }
+    hear(news, all);
+    tell_watching(news, false, all);
 }
 
 /// What this one's circle says, whatever another one does.
@@ -227,11 +218,8 @@ void lessor::forget_hearsay(instant now, effects& all) {
         tell_ended(ended, rendezvous, all);
         one = doubts_.erase(one);
     }
-    if (!over.empty()) {
-        all.push_back(heard{over});
-        spread(over, all);
-        tell_watching(over, false, all);
-    }
+    hear(over, all);
+    tell_watching(over, false, all);
 }
 
 }  // namespace calbox::overlay
