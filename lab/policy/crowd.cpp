@@ -16,32 +16,10 @@ namespace {
 constexpr std::size_t frame_around = 12 + 22;  // frame, and TLS record
 constexpr duration answer_time = 5s, idle_most = 30s, idle_looked_every = 5s;
 constexpr std::size_t said_at_once = 300;  // as rendezvous_service's
-
-void add_to(std::uint64_t& trace, std::uint64_t value) {
-    trace = (trace ^ value) * 0x9e3779b97f4a7c15ull;
-    trace ^= trace >> 29;
-}
 }  // namespace
 
-device_id crowd::id_of(std::uint64_t seed, std::uint32_t number, std::uint32_t role) {
-    device_id id;
-    seeded spread(seed ^ (std::uint64_t{role} << 40 | number));
-    spread.fill(std::span(id.value).first(28));
-    for (int i = 0; i < 4; ++i) {
-        id.value[28 + static_cast<std::size_t>(i)] =
-            static_cast<std::uint8_t>(number >> (24 - 8 * i));
-    }
-    return id;
-}
-
-std::uint32_t crowd::number_of(const device_id& device) noexcept {
-    const auto& value = device.value;
-    return std::uint32_t{value[28]} << 24 | std::uint32_t{value[29]} << 16 |
-           std::uint32_t{value[30]} << 8 | value[31];
-}
-
 user_id crowd::user_of(std::uint32_t edge) const {
-    const device_id id = id_of(with_.seed, edge, 64);
+    const device_id id = made_up_id(with_.seed, edge, 64);
     return *user_id::from_bytes(id.view().first(user_id::size));
 }
 
@@ -53,7 +31,7 @@ crowd::crowd(discovery::strategy& strategy, settings with)
       people_(with.seed, "people"),
       faults_(with.seed, "faults") {
     for (std::uint32_t i = 0; i < with.rendezvous; ++i) {
-        sorted_.push_back(id_of(with.seed, i, wire::role::rendezvous));
+        sorted_.push_back(made_up_id(with.seed, i, wire::role::rendezvous));
     }
     std::ranges::sort(sorted_);
     for (std::uint32_t i = 0; i < with.rendezvous; ++i) {
@@ -82,7 +60,7 @@ crowd::~crowd() = default;
 
 void crowd::begin(std::uint32_t number, std::uint64_t life) {
     meeting_point& one = rendezvous_[number];
-    const device_id self = id_of(with_.seed, number, wire::role::rendezvous);
+    const device_id self = made_up_id(with_.seed, number, wire::role::rendezvous);
     std::vector<device_id> others = sorted_;
     std::erase(others, self);
     one.leases.emplace(strategy_, chance_, one.book, self, lessor::settings());
@@ -183,7 +161,7 @@ void crowd::send(std::uint32_t from, std::uint32_t to, letter said) {
 
 void crowd::arrive(const event& what) {
     meeting_point& at = rendezvous_[what.to];
-    const device_id from = id_of(with_.seed, what.from, wire::role::rendezvous);
+    const device_id from = made_up_id(with_.seed, what.from, wire::role::rendezvous);
     if (!at.leases) {
         event failed = what;
         std::swap(failed.from, failed.to);
@@ -214,7 +192,8 @@ void crowd::arrive(const event& what) {
         carry_out(what.to,
                   at.watches->on_answer(from, answered->about, true, answered->what.said, now_));
         if (answered->origin != what.to) {
-            const device_id origin = id_of(with_.seed, answered->origin, wire::role::rendezvous);
+            const device_id origin =
+                made_up_id(with_.seed, answered->origin, wire::role::rendezvous);
             send(what.to, answered->origin,
                  members_answered{
                      answered->about, answered->origin, {true, at.watches->news_for(origin)}});
@@ -238,7 +217,7 @@ void crowd::arrive(const event& what) {
 
 void crowd::on_failed(const event& what) {
     meeting_point& at = rendezvous_[what.to];
-    const device_id to = id_of(with_.seed, what.from, wire::role::rendezvous);
+    const device_id to = made_up_id(with_.seed, what.from, wire::role::rendezvous);
     if (std::holds_alternative<wire::probe>(*what.said)) {
         carry_out(what.to, at.leases->on_load(to, std::nullopt, now_));
     } else if (const auto* const watch = std::get_if<watch_asked>(&*what.said)) {
@@ -277,7 +256,7 @@ void crowd::carry_out(std::uint32_t number, const lessor::effects& all) {
         }
         return found;
     };
-    const device_id self = id_of(with_.seed, number, wire::role::rendezvous);
+    const device_id self = made_up_id(with_.seed, number, wire::role::rendezvous);
     for (const lessor::effect& effect : all) {
         if (const auto* const telling = std::get_if<lessor::tell>(&effect)) {
             auto about = places(telling->about);
@@ -341,7 +320,7 @@ void crowd::close_idle(std::uint32_t number) {
     meeting_point& one = rendezvous_[number];
     std::vector<std::uint32_t> idle;
     for (const auto& [other, talked] : one.sessions) {
-        const device_id id = id_of(with_.seed, other, wire::role::rendezvous);
+        const device_id id = made_up_id(with_.seed, other, wire::role::rendezvous);
         if (now_ - talked >= idle_most && !one.leases->near()->is_neighbour(id)) {
             idle.push_back(other);
         }
@@ -361,7 +340,7 @@ void crowd::close_idle(std::uint32_t number) {
 void crowd::end_session(std::uint32_t one, std::uint32_t other) {
     meeting_point& at = rendezvous_[one];
     if (at.sessions.erase(other) > 0) {
-        const device_id id = id_of(with_.seed, other, wire::role::rendezvous);
+        const device_id id = made_up_id(with_.seed, other, wire::role::rendezvous);
         carry_out(one, at.leases->on_peer_gone(id, now_));
     }
 }

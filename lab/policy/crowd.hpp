@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lab/policy/event_heap.hpp"
+#include "lab/policy/made_up.hpp"
 #include "lab/policy/plane.hpp"
 #include "lab/sim/chance.hpp"
 #include "overlay/lessor.hpp"
@@ -97,8 +98,6 @@ private:
     struct meeting_point;
     struct edge;
 
-    static device_id id_of(std::uint64_t seed, std::uint32_t number, std::uint32_t role);
-    static std::uint32_t number_of(const device_id& device) noexcept;
     user_id user_of(std::uint32_t edge) const;
 
     void push(duration after, event what) { heap_.push(now_ + after, what); }

@@ -42,7 +42,7 @@ void crowd::edge_turns(const event& what) {
         lease(what.from);
     } else if (const auto at = std::exchange(one.at, std::nullopt);
                at && rendezvous_[*at].leases && !people_.happens(with_.vanish_per_mille)) {
-        rendezvous_[*at].leases->on_leave(id_of(with_.seed, what.from, wire::role::edge),
+        rendezvous_[*at].leases->on_leave(made_up_id(with_.seed, what.from, wire::role::edge),
                                           std::nullopt, now_);
         carry_out(*at, lessor::effects());
     }
@@ -60,7 +60,7 @@ void crowd::lease(std::uint32_t number) {
         }
     }
     const std::uint32_t at = running[static_cast<std::size_t>(people_.below(running.size()))];
-    const device_id device = id_of(with_.seed, number, wire::role::edge);
+    const device_id device = made_up_id(with_.seed, number, wire::role::edge);
     lessor& by = *rendezvous_[at].leases;
     const auto reply =
         by.on_lease({device, wire::role::edge, {}, {}, true, {user_of(number)}}, now_);
@@ -92,7 +92,7 @@ void crowd::beat(const event& what) {
             return seek_another(what.from, people_.between(move_least, move_most));
         }
         (void)rendezvous_[*one.at].leases->on_heartbeat(
-            id_of(with_.seed, what.from, wire::role::edge), now_);
+            made_up_id(with_.seed, what.from, wire::role::edge), now_);
         push(beat_every, what);
     }
 }
@@ -155,7 +155,7 @@ crowd::seen crowd::look() const {
         const notes& book = rendezvous_[*one.at].book;
         for (const std::uint32_t number : one.friends) {
             const edge& other = edges_[number];
-            const bool online = book.is_online(id_of(with_.seed, number, wire::role::edge));
+            const bool online = book.is_online(made_up_id(with_.seed, number, wire::role::edge));
             ++all.friends;
             if (online != other.online && now_ - other.turned >= seen_within) {
                 ++(online ? all.as_online : all.as_offline);

@@ -27,22 +27,7 @@ members::members(settings with)
     }
 }
 
-device_id members::id_of(std::uint32_t number) const {
-    device_id id;
-    seeded spread(with_.seed ^ (std::uint64_t{1} << 40 | number));
-    spread.fill(std::span(id.value).first(28));
-    for (int i = 0; i < 4; ++i) {
-        id.value[28 + static_cast<std::size_t>(i)] =
-            static_cast<std::uint8_t>(number >> (24 - 8 * i));
-    }
-    return id;
-}
-
-std::uint32_t members::number_of(const device_id& device) noexcept {
-    const auto& value = device.value;
-    return std::uint32_t{value[28]} << 24 | std::uint32_t{value[29]} << 16 |
-           std::uint32_t{value[30]} << 8 | value[31];
-}
+device_id members::id_of(std::uint32_t number) const { return made_up_id(with_.seed, number, 1); }
 
 void members::come(std::uint32_t count, duration d) {
     for (const std::uint32_t until = came_ + count; came_ < until; ++came_) {
@@ -67,8 +52,7 @@ void members::happen(event what) {
          {static_cast<std::uint64_t>(now_.since_start.count()),
           std::uint64_t{what.from} << 32 | what.to, std::uint64_t{what.about} << 32 | what.origin,
           static_cast<std::uint64_t>(what.what) << 32 | what.said.size()}) {
-        trace_ = (trace_ ^ value) * 0x9e3779b97f4a7c15ull;
-        trace_ ^= trace_ >> 29;
+        add_to(trace_, value);
     }
     node& at = nodes_[what.to];
     if (what.what == kind::arrival) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lab/policy/event_heap.hpp"
+#include "lab/policy/made_up.hpp"
 #include "lab/policy/plane.hpp"
 #include "lab/sim/chance.hpp"
 #include "overlay/circles.hpp"
@@ -71,7 +72,6 @@ private:
     };
 
     device_id id_of(std::uint32_t number) const;
-    static std::uint32_t number_of(const device_id& device) noexcept;
     void happen(event what);
     void arrive(std::uint32_t number);
     void send(event what);

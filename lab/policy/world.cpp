@@ -65,10 +65,7 @@ void world::run_for(duration d) {
 
 void world::happen(const event& what) {
     ++tally_.events;
-    const auto mix = [this](std::uint64_t value) {
-        trace_ = (trace_ ^ value) * 0x9e3779b97f4a7c15ull;
-        trace_ ^= trace_ >> 29;
-    };
+    const auto mix = [this](std::uint64_t value) { add_to(trace_, value); };
     mix(static_cast<std::uint64_t>(now_.since_start.count()));
     mix(std::uint64_t{what.edge} << 32 | what.serial);
     mix(std::uint64_t{what.rendezvous} << 32 | what.number);
@@ -160,7 +157,7 @@ void world::lose_lessors(const std::vector<std::uint32_t>& which, bool with_rese
     for (std::uint32_t slot = 0; slot < edges_.size(); ++slot) {
         edge& one = edges_[slot];
         const auto lessor = one.machine ? one.machine->lessor() : std::nullopt;
-        const std::uint32_t at = lessor ? town_->number_of(*lessor) : 0;
+        const std::uint32_t at = lessor ? number_of(*lessor) : 0;
         if (!lessor || !ended[at]) {
             continue;
         }

@@ -100,7 +100,7 @@ void world::ask(std::uint32_t slot, const device_id& whom, message about, durati
     asking.about = about;
     asking.edge = slot;
     asking.serial = one.serial;
-    asking.rendezvous = town_->number_of(whom);
+    asking.rendezvous = number_of(whom);
     asking.life = one.session_life;
     asking.number = number;
     asking.sent = now_.since_start.count();
@@ -129,8 +129,7 @@ void world::carry_out(std::uint32_t slot, const bootstrap::effects& all) {
             ask(slot, beating->to, message::heartbeat, beating->limit);
         } else if (const auto* const leaving = std::get_if<bootstrap::leave>(&effect)) {
             const auto& to = leaving->moved_to;
-            ask(slot, leaving->from, message::leave, duration{},
-                to ? town_->number_of(*to) + 1 : 0);
+            ask(slot, leaving->from, message::leave, duration{}, to ? number_of(*to) + 1 : 0);
         } else if (std::get_if<bootstrap::moved>(&effect) != nullptr) {
             ++tally_.moves;
             tally_.moved_again +=
@@ -145,7 +144,7 @@ void world::carry_out(std::uint32_t slot, const bootstrap::effects& all) {
                 one.lost_at.reset();
             }
         } else if (const auto* const lost = std::get_if<bootstrap::lost>(&effect)) {
-            note_lost(one, town_->number_of(lost->from));
+            note_lost(one, number_of(lost->from));
         }
     }
     arm_edge(slot);

@@ -2,6 +2,7 @@
 // share. For world's own sources. One thread.
 #pragma once
 
+#include "lab/policy/made_up.hpp"
 #include "lab/policy/world.hpp"
 #include "overlay/opener.hpp"
 
@@ -52,11 +53,6 @@ public:
     }
     const device_id& rendezvous(std::uint32_t number) const { return ids_.at(number); }
     device_id edge(std::uint32_t serial) const { return id_of(serial, wire::role::edge); }
-    static std::uint32_t number_of(const device_id& device) noexcept {
-        const auto& value = device.value;
-        return std::uint32_t{value[28]} << 24 | std::uint32_t{value[29]} << 16 |
-               std::uint32_t{value[30]} << 8 | value[31];
-    }
 
     std::optional<wire::location> find(const device_id& device) const override {
         const std::uint32_t role = device.value[27];

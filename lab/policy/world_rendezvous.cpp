@@ -65,7 +65,7 @@ world::event world::between(std::uint32_t from, const device_id& to, message abo
     question.about = about;
     question.edge = from;
     question.serial = one.life;
-    question.rendezvous = town_->number_of(to);
+    question.rendezvous = number_of(to);
     question.sent = now_.since_start.count();
     question.limit_ms = static_cast<std::uint32_t>(between_time / std::chrono::milliseconds(1));
     const duration way = travel(one.where, rendezvous_[question.rendezvous].where, with_.wraps);
@@ -117,10 +117,10 @@ void world::carry_out_at(std::uint32_t rendezvous, const lessor::effects& all) {
         } else if (const auto* const goes = std::get_if<lessor::move>(&effect)) {
             event telling;
             telling.what = kind::move;
-            telling.serial = town_->number_of(goes->edge);
+            telling.serial = number_of(goes->edge);
             telling.edge = slots_.at(telling.serial);
             telling.rendezvous = rendezvous;
-            telling.number = town_->number_of(goes->to);
+            telling.number = number_of(goes->to);
             ++tally_.edge_messages;
             push(travel(one.where, edges_[telling.edge].where, with_.wraps), telling);
         } else if (std::get_if<lessor::tell_leases>(&effect) != nullptr) {
