@@ -215,6 +215,19 @@ TEST_F(etcd_answers, without_any_answer_a_lock_is_given_up) {
     EXPECT_NE(known.at("trouble").get<std::string>().find("nobody leads"), std::string::npos);
 }
 
+TEST_F(etcd_answers, the_cause_is_told_though_the_deadline_cuts_the_last_question_short) {
+    const auto id = acquire(0, consensus::intent::create);
+    while (refusal_of(id) == nullptr) {
+        ASSERT_FALSE(asked_.empty());
+        const duration most = asked_[0].most;
+        const bool last = most < 1s;
+        now_ = now_ + (last ? most : 700ms);
+        answer(0, last ? "timed_out" : "hostname mismatch");
+        pass(200ms);
+    }
+    EXPECT_TRUE(says(id, "hostname mismatch")) << refusal_of(id)->message();
+}
+
 TEST_F(etcd_answers, a_renewal_that_is_refused_or_late_is_none) {
     edit(0);
     const auto id = acquire(1);

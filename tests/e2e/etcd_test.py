@@ -101,8 +101,12 @@ def secured(world: World) -> None:
         hub = world.hub(**with_etcd)
         alice = world.edge("alice", hub, **with_etcd).person("alice").register()
         event = wait_until(lambda: alice.add_event("Lecture", "2031-06-01 10:00+60m"), "the members decide", PATIENCE)
-        alice.edit_event(event, place="Room 9")
-        expect(alice.event(event)["place"] == "Room 9", "the edit is not seen")
+
+        def edited(place: str) -> None:
+            wait_until(lambda: alice.ctl("events", "edit", event, "--place", place).returncode == 0, "the members decide", PATIENCE)
+            expect(alice.event(event)["place"] == place, "the edit is not seen")
+
+        edited("Room 9")
 
         def with_tls(members, **files) -> None:
             alice.daemon.terminate()
@@ -117,7 +121,7 @@ def secured(world: World) -> None:
         mine = {"ca": authority.certificate, "certificate": certificate, "key": key}
         with_tls([one.replace("127.0.0.1", "localhost") for one in cluster.clients], **mine)
         alice.daemon.start()
-        alice.edit_event(event, place="Room 10")
+        edited("Room 10")
         with_tls([one.replace("127.0.0.1", "127.1") for one in cluster.clients], **mine)  # found, and no name of theirs
         refused("hostname mismatch")
         with_tls(cluster.clients, **{**mine, "ca": Authority(world, "stranger").certificate})

@@ -250,7 +250,7 @@ void etcd::looked(errand of, const answer& what, const context& where, effects_t
         if (of.kind == errand_kind::read) {
             refuse(of, what.why, effects);
         } else {
-            give_up(std::move(of), what, where, effects);
+            give_up(std::move(of), what.why.detail, where, effects);
         }
         return;
     }
@@ -292,7 +292,7 @@ void etcd::write(errand of, const std::optional<kept_event>& base, const context
 void etcd::wrote(errand of, const answer& what, const context& where, effects_type& effects) {
     if (what.what == answer::kind::refused) {
         if (of.failures > 0) {  // of an earlier try nothing is known
-            give_up(std::move(of), what, where, effects);
+            give_up(std::move(of), what.why.detail, where, effects);
             return;
         }
         forget(of.operation, of.event, where, effects);
@@ -381,8 +381,9 @@ void etcd::noticed(errand of, verdict came, effects_type& effects) {
     }
 }
 
-void etcd::give_up(errand of, const answer& last, const context& where, effects_type& effects) {
-    const std::string why = last.why.detail.empty() ? "no answer" : last.why.detail;
+void etcd::give_up(errand of, std::string_view trouble, const context& where,
+                   effects_type& effects) {
+    const std::string why(trouble.empty() ? "no answer" : trouble);
     switch (of.kind) {
         case errand_kind::acquire:
             revoke(of.event, of.lease, where, effects);

@@ -181,9 +181,7 @@ void etcd::on(const timer& what, const context& where, effects_type& effects) {
     if (where.now < next.deadline) {
         ask_again(std::move(next), where, effects);
     } else {
-        answer none;
-        none.why.detail = trouble_;
-        give_up(std::move(next), none, where, effects);
+        give_up(std::move(next), trouble_, where, effects);
     }
 }
 
@@ -257,13 +255,16 @@ void etcd::on(const http_response& what, const context& where, effects_type& eff
         answered(std::move(of), read, where, effects);
         return;
     }
-    trouble_ = read.why.detail;
+    const bool over = where.now >= of.deadline;
+    if (!over || trouble_.empty()) {  // what the deadline cut short tells less than what was before
+        trouble_ = read.why.detail;
+    }
     if (endpoint_ == of.endpoint) {
         endpoint_ = (endpoint_ + 1) % with_.endpoints.size();
     }
     ++of.failures;
-    if (where.now >= of.deadline) {
-        give_up(std::move(of), read, where, effects);
+    if (over) {
+        give_up(std::move(of), trouble_, where, effects);
     } else if (of.failures % with_.endpoints.size() == 0) {
         put_off(std::move(of), pause_between_rounds, effects);
     } else {

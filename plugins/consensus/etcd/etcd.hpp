@@ -138,7 +138,8 @@ private:
     void judged(errand of, verdict came, const answer& what, const context& where,
                 effects_type& effects);
     void noticed(errand of, verdict came, effects_type& effects);
-    void give_up(errand of, const answer& last, const context& where, effects_type& effects);
+    void give_up(errand of, std::string_view trouble, const context& where,
+                 effects_type& effects);
     void refuse(const errand& of, error why, effects_type& effects) const;
     static verdict judge(const answer& seen, const operation_id& edit, version_number expect);
     void deliver(const event_id& event, const kept_event& found, const context& where,
