@@ -13,7 +13,7 @@ std::uint64_t sectors_of(std::uint64_t length) {
     return (length + sector_bytes - 1) / sector_bytes;
 }
 
-constexpr std::size_t part_bytes = std::size_t{1} << 16;
+constexpr std::size_t part_bytes = 4096;
 
 /// The parts that [offset, offset + length) lies in, in turn: which, where in it, how much of it.
 template <class Use>
@@ -30,14 +30,21 @@ void each_part(std::size_t offset, std::size_t length, const Use& use) {
 }  // namespace
 
 void growing_bytes::resize(std::size_t length) {
-    parts_.resize((length + part_bytes - 1) / part_bytes);
-    if (!parts_.empty()) {
-        for (std::size_t number = size_ / part_bytes; number + 1 < parts_.size(); ++number) {
-            parts_[number].resize(part_bytes);
-        }
-        parts_.back().resize(length - (parts_.size() - 1) * part_bytes);
+    const std::size_t parts = (length + part_bytes - 1) / part_bytes;
+    if (length < size_ && length % part_bytes != 0) {
+        bytes& last = parts_[parts - 1];
+        std::fill(last.begin() + static_cast<std::ptrdiff_t>(length % part_bytes), last.end(),
+                  std::uint8_t{0});
+    }
+    parts_.resize(std::min(parts, parts_.size()));
+    while (parts_.size() < parts) {
+        parts_.emplace_back(part_bytes);
     }
     size_ = length;
+}
+
+byte_view growing_bytes::used_of(std::size_t part) const noexcept {
+    return byte_view(parts_[part]).first(std::min(part_bytes, size_ - part * part_bytes));
 }
 
 void growing_bytes::read(std::size_t offset, std::span<std::uint8_t> into) const noexcept {
@@ -55,10 +62,29 @@ void growing_bytes::write(std::size_t offset, byte_view data) noexcept {
     });
 }
 
+bool growing_bytes::contains(std::string_view text) const {
+    const std::size_t most = text.empty() ? 0 : text.size() - 1;
+    std::string before;  // the end of what was searched, in which it may begin
+    for (std::size_t number = 0; number < parts_.size(); ++number) {
+        const std::string_view part = as_text(used_of(number));
+        before += part.substr(0, most);
+        if (before.find(text) != std::string::npos || part.find(text) != std::string_view::npos) {
+            return true;
+        }
+        if (part.size() >= most) {
+            before = part.substr(part.size() - most);
+        } else {
+            before.erase(0, before.size() - std::min(before.size(), most));
+        }
+    }
+    return text.empty();
+}
+
 bytes growing_bytes::joined() const {
     bytes whole;
     whole.reserve(size_);
-    for (const bytes& part : parts_) {
+    for (std::size_t number = 0; number < parts_.size(); ++number) {
+        const byte_view part = used_of(number);
         whole.insert(whole.end(), part.begin(), part.end());
     }
     return whole;
@@ -252,7 +278,7 @@ bool cached_bytes::durable() const noexcept {
     return unsynced_.empty() && platter_length_ == now_.size() && shortest_ == now_.size();
 }
 
-bytes cached_bytes::platter() const {
+growing_bytes cached_bytes::platter() const {
     cached_bytes copy = *this;
     copy.now_.resize(
         static_cast<std::size_t>(std::max<std::uint64_t>(now_.size(), platter_length_)));
@@ -260,12 +286,11 @@ bytes cached_bytes::platter() const {
         copy.put(number, one.before.empty() ? sector{} : one.before.front());
     }
     copy.now_.resize(static_cast<std::size_t>(platter_length_));
-    return copy.contents();
+    return copy.now_;
 }
 
 bool cached_bytes::contains(std::string_view text) const {
-    const auto has = [&](const bytes& all) { return as_text(all).find(text) != std::string_view::npos; };
-    return has(contents()) || (!durable() && has(platter()));
+    return now_.contains(text) || (!durable() && platter().contains(text));
 }
 
 }  // namespace calbox::lab

@@ -22,10 +22,13 @@ public:
     /// Both stay within size().
     void read(std::size_t offset, std::span<std::uint8_t> into) const noexcept;
     void write(std::size_t offset, byte_view data) noexcept;
+    bool contains(std::string_view text) const;
     bytes joined() const;
 
 private:
-    std::vector<bytes> parts_;  // each as long as a part may be, but for the last
+    byte_view used_of(std::size_t part) const noexcept;
+
+    std::vector<bytes> parts_;  // of one length each; zeros behind size()
     std::size_t size_ = 0;
 };
 
@@ -70,7 +73,7 @@ private:
     void about_to_change(std::uint64_t first, std::uint64_t last);
     std::uint64_t cut_length(random& chance);
     static sector torn(sector later, const sector& earlier, random& chance);
-    bytes platter() const;
+    growing_bytes platter() const;
 
     growing_bytes now_;
     std::uint64_t platter_length_ = 0;
