@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace calbox::plugins {
@@ -19,42 +20,42 @@ tl::unexpected<error> cut_short() {
     return fail(errc::malformed, "it is an ELF file that is damaged or cut short");
 }
 
-/// The part of `file` at [offset, offset + length), or nothing when it is not wholly inside.
-std::optional<byte_view> part(byte_view file, std::uint64_t offset, std::uint64_t length) {
-    if (offset > file.size() || length > file.size() - offset) {
-        return std::nullopt;
+/// The part of `file` at [offset, offset + count); cut_short when it is not wholly inside.
+result<bytes> part(const file_parts& file, std::uint64_t offset, std::uint64_t count) {
+    if (offset > file.length || count > file.length - offset) {
+        return cut_short();
     }
-    return file.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(length));
+    return file.read(offset, static_cast<std::size_t>(count));
 }
 
 /// Copies a structure out, since nothing says that the file's offsets are aligned.
 template <class T>
-std::optional<T> structure(byte_view file, std::uint64_t offset) {
-    const auto where = part(file, offset, sizeof(T));
-    if (!where) {
-        return std::nullopt;
-    }
+T structure(byte_view table, std::size_t number) {
     T value;
-    std::memcpy(&value, where->data(), sizeof value);
+    std::memcpy(&value, table.subspan(number * sizeof(T), sizeof(T)).data(), sizeof value);
     return value;
 }
 
-result<Elf64_Ehdr> header_of(byte_view file) {
-    if (file.size() < SELFMAG || std::memcmp(file.data(), ELFMAG, SELFMAG) != 0) {
+result<Elf64_Ehdr> header_of(const file_parts& file) {
+    const auto start = part(file, 0, std::min<std::uint64_t>(file.length, sizeof(Elf64_Ehdr)));
+    if (!start) {
+        return fail(start.error());
+    }
+    if (start->size() < SELFMAG || std::memcmp(start->data(), ELFMAG, SELFMAG) != 0) {
         return fail(errc::malformed, "it is not an ELF shared library");
     }
-    const auto header = structure<Elf64_Ehdr>(file, 0);
-    if (!header) {
+    if (start->size() < sizeof(Elf64_Ehdr)) {
         return cut_short();
     }
-    if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
-        header->e_type != ET_DYN) {
+    const auto header = structure<Elf64_Ehdr>(*start, 0);
+    if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
+        header.e_type != ET_DYN) {
         return fail(errc::malformed, "it is not a 64-bit little-endian shared library");
     }
-    if (header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shstrndx >= header->e_shnum) {
+    if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shstrndx >= header.e_shnum) {
         return cut_short();
     }
-    return *header;
+    return header;
 }
 
 /// A section's name: the text at `at` in the table of names, which must end inside of it.
@@ -70,59 +71,64 @@ std::optional<std::string_view> name_at(byte_view names, std::uint32_t at) {
     return rest.substr(0, end);
 }
 
-/// Whether every segment that would be mapped lies in the file: dlopen of a shortened one can die
-/// by SIGBUS.
-bool segments_are_inside(byte_view file, const Elf64_Ehdr& header) {
+/// Fails unless every segment that would be mapped lies in the file: dlopen of a shortened one can
+/// die by SIGBUS.
+result<void> segments_are_inside(const file_parts& file, const Elf64_Ehdr& header) {
     if (header.e_phnum == 0 || header.e_phentsize != sizeof(Elf64_Phdr)) {
-        return false;
+        return cut_short();
     }
-    for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
-        const auto table =
-            part(file, header.e_phoff, std::uint64_t{header.e_phnum} * sizeof(Elf64_Phdr));
-        const auto segment = table ? structure<Elf64_Phdr>(*table, i * sizeof(Elf64_Phdr))
-                                   : std::optional<Elf64_Phdr>();
-        if (!segment || !part(file, segment->p_offset, segment->p_filesz)) {
-            return false;
+    const auto table =
+        part(file, header.e_phoff, std::uint64_t{header.e_phnum} * sizeof(Elf64_Phdr));
+    if (!table) {
+        return fail(table.error());
+    }
+    for (std::size_t i = 0; i < header.e_phnum; ++i) {
+        const auto segment = structure<Elf64_Phdr>(*table, i);
+        if (segment.p_offset > file.length || segment.p_filesz > file.length - segment.p_offset) {
+            return cut_short();
         }
     }
-    return true;
+    return {};
 }
 
 }  // namespace
 
-result<std::string_view> find_meta_section(byte_view file) {
+result<std::string> find_meta_section(const file_parts& file) {
     const auto header = header_of(file);
     if (!header) {
         return fail(header.error());
     }
     const auto table =
         part(file, header->e_shoff, std::uint64_t{header->e_shnum} * sizeof(Elf64_Shdr));
-    if (!table || !segments_are_inside(file, *header)) {
-        return cut_short();
+    if (!table) {
+        return fail(table.error());
     }
-    const auto names_section =
-        structure<Elf64_Shdr>(*table, std::uint64_t{header->e_shstrndx} * sizeof(Elf64_Shdr));
-    const auto names = names_section ? part(file, names_section->sh_offset, names_section->sh_size)
-                                     : std::optional<byte_view>();
+    if (auto inside = segments_are_inside(file, *header); !inside) {
+        return fail(std::move(inside.error()));
+    }
+    const auto of_names = structure<Elf64_Shdr>(*table, header->e_shstrndx);
+    const auto names = part(file, of_names.sh_offset, of_names.sh_size);
     if (!names) {
-        return cut_short();
+        return fail(names.error());
     }
-    for (std::uint64_t i = 0; i < header->e_shnum; ++i) {
-        const auto section = structure<Elf64_Shdr>(*table, i * sizeof(Elf64_Shdr));
-        const auto name =
-            section ? name_at(*names, section->sh_name) : std::optional<std::string_view>();
+    for (std::size_t i = 0; i < header->e_shnum; ++i) {
+        const auto section = structure<Elf64_Shdr>(*table, i);
+        const auto name = name_at(*names, section.sh_name);
         if (!name) {
             return cut_short();
         }
         if (*name != section_name) {
             continue;
         }
-        const auto body = part(file, section->sh_offset, section->sh_size);
-        if (section->sh_type == SHT_NOBITS || section->sh_size > meta_bytes_max || !body) {
+        if (section.sh_type == SHT_NOBITS || section.sh_size > meta_bytes_max) {
             return cut_short();
         }
+        const auto body = part(file, section.sh_offset, section.sh_size);
+        if (!body) {
+            return fail(body.error());
+        }
         const std::string_view text = as_text(*body);
-        return text.substr(0, text.find('\0'));
+        return std::string(text.substr(0, text.find('\0')));
     }
     return fail(
         errc::unsupported,

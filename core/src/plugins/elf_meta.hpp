@@ -3,6 +3,7 @@
 // checked against it. Values; any thread.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -17,10 +18,17 @@ struct plugin_meta {
     std::string traits, summary;  // may be empty
 };
 
-/// The section's text, up to its first NUL. `file` is a whole ELF64 little-endian shared object.
-/// Fails with malformed (not such a file, or cut short) or unsupported (no such section: not a
-/// plugin).
-result<std::string_view> find_meta_section(byte_view file);
+/// A file of which only some parts are looked at. `read` is asked for parts inside of `length`
+/// only, and gives all of such a part or why it cannot be read.
+struct file_parts {
+    std::uint64_t length = 0;
+    std::function<result<bytes>(std::uint64_t offset, std::size_t count)> read;
+};
+
+/// The section's text, up to its first NUL. `file` is an ELF64 little-endian shared object. Fails
+/// with malformed (not such a file, or cut short), unsupported (no such section: not a plugin), or
+/// with what reading fails with.
+result<std::string> find_meta_section(const file_parts& file);
 
 /// Reads "CBMETA1\nname=...\n..."; name, version, kind, api and abi must be there; no key twice.
 result<plugin_meta> parse_meta(std::string_view text);

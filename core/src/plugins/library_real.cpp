@@ -74,15 +74,12 @@ result<int> open_directory(const std::string& path) {
     return owner.release();
 }
 
-result<bytes> read_all(int file, std::uint64_t length) {
-    if (length > file_bytes_max) {
-        return fail(errc::too_large, "it is larger than 256 MiB");
-    }
-    bytes contents(static_cast<std::size_t>(length));
+result<bytes> read_part(int file, std::uint64_t offset, std::size_t count) {
+    bytes contents(count);
     std::size_t at = 0;
     while (at < contents.size()) {
-        const ssize_t got =
-            ::pread(file, contents.data() + at, contents.size() - at, static_cast<off_t>(at));
+        const ssize_t got = ::pread(file, contents.data() + at, contents.size() - at,
+                                    static_cast<off_t>(offset + at));
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -116,11 +113,11 @@ mapped_libraries& mapped() {
 }  // namespace
 
 plugin_file::plugin_file(plugin_file&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), contents_(std::move(other.contents_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), length_(other.length_) {}
 
 plugin_file& plugin_file::operator=(plugin_file&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
-    std::swap(contents_, other.contents_);
+    std::swap(length_, other.length_);
     return *this;
 }
 
@@ -168,12 +165,17 @@ result<plugin_file> plugin_file::open(const std::string& directory, const std::s
     if (auto fine = only_ours(about, "it"); !fine) {
         return fail(std::move(fine.error()));
     }
-    auto contents = read_all(opened, static_cast<std::uint64_t>(about.st_size));
-    if (!contents) {
-        return fail(std::move(contents.error()));
+    file.length_ = static_cast<std::uint64_t>(about.st_size);
+    if (file.length_ > file_bytes_max) {
+        return fail(errc::too_large, "it is larger than 256 MiB");
     }
-    file.contents_ = std::move(*contents);
     return file;
+}
+
+file_parts plugin_file::parts() const {
+    return {length_, [file = descriptor_](std::uint64_t offset, std::size_t count) {
+                return read_part(file, offset, count);
+            }};
 }
 
 result<void*> plugin_file::load(const char* symbol) {

@@ -1,16 +1,17 @@
-// A plugin's file on this machine: opened without following links, judged by owner and mode, read,
-// and mapped. What is mapped stays for the life of the process. Callable from any thread.
+// A plugin's file on this machine: opened without following links, judged by owner and mode, read
+// in parts, and mapped. What is mapped stays for the life of the process. Callable from any thread.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include <calbox/bytes.hpp>
 #include <calbox/error.hpp>
+
+#include "plugins/elf_meta.hpp"
 
 namespace calbox::plugins {
 
-/// An open, trusted file and what it holds. Owns the descriptor. Move-only.
+/// An open, trusted file. Owns the descriptor. Move-only.
 class plugin_file {
 public:
     plugin_file(plugin_file&& other) noexcept;
@@ -23,7 +24,8 @@ public:
     static result<plugin_file> open(const std::string& directory, const std::string& kind,
                                     const std::string& name);
 
-    byte_view contents() const noexcept { return contents_; }
+    /// For as long as the file is open. Reading fails with io_failed.
+    file_parts parts() const;
 
     /// Maps the library and returns the address of `symbol`. Fails with unsupported and the
     /// linker's sentence. The same file (not path) gives the same library, as the dynamic linker
@@ -33,7 +35,7 @@ public:
 private:
     explicit plugin_file(int descriptor) noexcept : descriptor_(descriptor) {}
     int descriptor_ = -1;
-    bytes contents_;
+    std::uint64_t length_ = 0;  // when it was opened
 };
 
 /// Names of the files <directory>/<kind>/*.so, without the suffix, sorted. Empty when there is no

@@ -63,7 +63,8 @@ std::string api_sentence(const std::string& theirs) {
            "; rebuild it";
 }
 
-result<plugin_meta> judge(byte_view file, const std::string& kind, const std::string& name) {
+result<plugin_meta> judge(const file_parts& file, const std::string& kind,
+                          const std::string& name) {
     const auto text = find_meta_section(file);
     if (!text) {
         return fail(text.error());
@@ -185,7 +186,7 @@ result<plugin_host::made> plugin_host::make(calbox_plugin_kind kind, std::string
     if (!file) {
         return refuse(file.error());
     }
-    const auto meta = judge(file->contents(), kind_text, wanted);
+    const auto meta = judge(file->parts(), kind_text, wanted);
     if (!meta) {
         return refuse(meta.error());
     }
@@ -255,7 +256,7 @@ std::vector<plugin_status> plugin_host::list() const {
                 one.name = name;
                 one.file = path_of(directory, kind, name);
                 const auto file = plugin_file::open(directory, kind, name);
-                auto meta = file ? judge(file->contents(), kind, name)
+                auto meta = file ? judge(file->parts(), kind, name)
                                  : result<plugin_meta>(fail(file.error()));
                 if (!meta) {
                     one.status = "refused: " + meta.error().message();

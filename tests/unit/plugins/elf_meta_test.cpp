@@ -15,12 +15,20 @@ using calbox::byte_view;
 using calbox::bytes;
 using calbox::errc;
 using calbox::plugins::abi_difference;
-using calbox::plugins::find_meta_section;
 using calbox::plugins::parse_meta;
 
 bytes good_library() {
     std::ifstream in(CALBOX_BROKEN_PLUGINS "/good.so", std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Of a file in memory; each part is a copy, so that a sanitizer sees any reading beyond it.
+calbox::result<std::string> find_meta_section(const bytes& file) {
+    return calbox::plugins::find_meta_section(
+        {file.size(), [&](std::uint64_t offset, std::size_t count) -> calbox::result<bytes> {
+             const byte_view part = byte_view(file).subspan(offset, count);
+             return bytes(part.begin(), part.end());
+         }});
 }
 
 TEST(elf_meta, reads_what_the_macro_wrote) {
@@ -41,7 +49,6 @@ TEST(elf_meta, refuses_every_truncation) {
     const bytes file = good_library();
     ASSERT_GT(file.size(), 1000U);
     for (std::size_t length = 0; length < file.size(); ++length) {
-        // A copy of exactly this length, so that a sanitizer sees any reading beyond it.
         const bytes part(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(length));
         const auto text = find_meta_section(part);
         ASSERT_FALSE(text) << length;
