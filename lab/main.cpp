@@ -1,4 +1,7 @@
 // calbox-lab: whole CalendarBox networks in one process, with a simulated clock, network and disks.
+#include <unistd.h>
+
+#include <cstdlib>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -27,6 +30,16 @@ docs/lab.md says what is simulated, and how a scenario is written.)";
 
 constexpr lab::make_command commands[] = {lab::list_command, lab::run_command, lab::random_command,
                                           lab::mutants_command};
+
+/// Begins again with large pages for malloc, which looks for that wish when a program begins. A
+/// world touches tens of megabytes, and a page fault for every 4 KiB of them took a fifth of its
+/// time. Where it cannot, it goes on as it is.
+void begin_with_large_pages(char** words) {
+    constexpr const char* tunables = "GLIBC_TUNABLES";
+    if (std::getenv(tunables) == nullptr && ::setenv(tunables, "glibc.malloc.hugetlb=1", 1) == 0) {
+        ::execv("/proc/self/exe", words);
+    }
+}
 
 int run(int count, char** words) {
     CLI::App app(about, "calbox-lab");
@@ -57,6 +70,7 @@ int run(int count, char** words) {
 }  // namespace
 
 int main(int count, char** words) {
+    begin_with_large_pages(words);
     try {
         return run(count, words);
     } catch (const std::exception& problem) {

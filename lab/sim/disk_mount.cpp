@@ -158,10 +158,11 @@ private:
 
 }  // namespace
 
-result<std::unique_ptr<storage::store>> mounted_disk::open_store(storage::durability durable) {
+result<std::unique_ptr<storage::store>> mounted_disk::open_store(
+    const storage::store_settings& with) {
     const std::uint64_t seed = from_.draw();
     const seeded_sqlite seeded(static_cast<std::uint32_t>(seed >> 32) | 1U);
-    auto opened = storage::sqlite_store::open(*this, disk::home, durable);
+    auto opened = storage::sqlite_store::open(*this, disk::home, with);
     if (!opened) {
         return opened;
     }

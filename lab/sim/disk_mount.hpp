@@ -19,10 +19,9 @@ public:
     void revoke() noexcept { view_.revoke(); }
     bool revoked() const noexcept { return view_.revoked(); }
 
-    /// The store in the disk's home, by the code of the storage plugin. `durable` other than full
-    /// is for tests of the tests.
-    result<std::unique_ptr<storage::store>> open_store(
-        storage::durability durable = storage::durability::full);
+    /// The store in the disk's home, by the code of the storage plugin. Less durable than that is
+    /// for tests of the tests.
+    result<std::unique_ptr<storage::store>> open_store(const storage::store_settings& with = {});
 
     result<std::unique_ptr<storage::file>> open(const std::string& path, opening how) override;
     result<std::unique_ptr<storage::file>> lock(const std::string& path) override;

@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::size_t lines_kept = 2'000;
 constexpr std::size_t errors_kept = 100;
+/// Of stores on simulated disks. With those of real ones every write is eight times as much to
+/// copy, and the log of a short life never comes to a checkpoint.
+constexpr unsigned page_bytes = 1024;
 constexpr duration stop_time = std::chrono::seconds(5);       // as docs/operations.md promises
 constexpr duration hand_over_time = std::chrono::seconds(2);  // of those, as the daemon has it
 
@@ -302,10 +305,12 @@ void device::reseed(std::uint64_t seed) {
 }
 
 std::unique_ptr<storage::store> device::open_store() {
-    const bool careless = mutant_is_set("storage.not_durable");
-    auto store = drive_ ? life_->mounted->open_store(careless ? storage::durability::normal
-                                                              : storage::durability::full)
-                        : storing_->open(name_);
+    storage::store_settings with;
+    with.page_bytes = page_bytes;
+    if (mutant_is_set("storage.not_durable")) {
+        with.durable = storage::durability::normal;
+    }
+    auto store = drive_ ? life_->mounted->open_store(with) : storing_->open(name_);
     if (!store) {
         throw failure(name_ + ": " + store.error().message());
     }

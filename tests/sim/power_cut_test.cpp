@@ -368,7 +368,7 @@ bool device::open() {
     careless_ = std::make_unique<careless_files>(*mount_, with_.careless);
     auto opened = with_.careless == left_out::nothing ? mount_->open_store()
                   : with_.careless == left_out::syncing_batches
-                      ? mount_->open_store(durability::normal)
+                      ? mount_->open_store({.durable = durability::normal})
                       : storage::sqlite_store::open(*careless_, disk::home);
     if (!opened) {
         failed(opened.error(), "opening");

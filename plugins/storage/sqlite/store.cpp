@@ -70,7 +70,7 @@ result<void> check_records(SQLite::Database& database, const std::string& path) 
 }
 
 result<void> set_up(SQLite::Database& database, file_system& files, const std::string& path,
-                    bool killed, durability durable) {
+                    bool killed, const store_settings& with) {
     // A newer store is refused before anything of it is changed, closing it included.
     sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     database.exec("PRAGMA trusted_schema = OFF");
@@ -83,9 +83,7 @@ result<void> set_up(SQLite::Database& database, file_system& files, const std::s
             return sound;
         }
     }
-    // Of a new database. A record of an event, of some 1,100 bytes, would have a page of 4 KiB of
-    // its own beside its row.
-    database.exec("PRAGMA page_size = 8192");
+    database.exec("PRAGMA page_size = " + std::to_string(with.page_bytes));
     if (database.execAndGet("PRAGMA user_version").getInt() <= layout_version) {
         // It answers before it writes: only exec(), which runs to the end, tells whether it failed.
         database.exec("PRAGMA journal_mode = WAL");
@@ -95,8 +93,8 @@ result<void> set_up(SQLite::Database& database, file_system& files, const std::s
                         "the store " + path + " cannot have a write-ahead log on this file system");
         }
     }
-    database.exec(durable == durability::full ? "PRAGMA synchronous = FULL"
-                                              : "PRAGMA synchronous = NORMAL");
+    database.exec(with.durable == durability::full ? "PRAGMA synchronous = FULL"
+                                                   : "PRAGMA synchronous = NORMAL");
     if (auto done = migrate(database, files, path); !done) {
         return done;
     }
@@ -107,7 +105,7 @@ result<void> set_up(SQLite::Database& database, file_system& files, const std::s
 }  // namespace
 
 result<std::unique_ptr<store>> sqlite_store::open(file_system& files, const std::string& directory,
-                                                  durability durable) {
+                                                  const store_settings& with) {
     auto lock = files.lock(directory + "/lock");
     if (!lock) {
         return fail(lock.error().code != errc::busy
@@ -132,7 +130,7 @@ result<std::unique_ptr<store>> sqlite_store::open(file_system& files, const std:
         SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOFOLLOW, 0,
                                   files.database_vfs() == nullptr ? "" : files.database_vfs());
         try {
-            if (auto done = set_up(database, files, path, *killed, durable); !done) {
+            if (auto done = set_up(database, files, path, *killed, with); !done) {
                 return fail(std::move(done.error()));
             }
         } catch (const SQLite::Exception& problem) {

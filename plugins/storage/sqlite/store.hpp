@@ -16,11 +16,18 @@ namespace calbox::storage {
 /// setting leads there, and it is for tests that must see such a store fail.
 enum class durability : std::uint8_t { full, normal };
 
+struct store_settings {
+    durability durable = durability::full;
+    /// Of a new database, in bytes: a power of two from 512 on. A record of an event, of some 1,100
+    /// bytes, would have a page of 4 KiB of its own beside its row.
+    unsigned page_bytes = 8192;
+};
+
 class sqlite_store final : public store {
 public:
     /// `files` outlives the store. Otherwise as strategy::open.
     static result<std::unique_ptr<store>> open(file_system& files, const std::string& directory,
-                                               durability durable = durability::full);
+                                               const store_settings& with = {});
 
     sqlite_store(file_system& files, const std::string& directory, std::unique_ptr<file> lock,
                  SQLite::Database database);
