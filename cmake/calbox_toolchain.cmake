@@ -2,7 +2,7 @@
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+add_compile_options(-fPIC) # programs too, so that what is precompiled serves both
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 # Installed programs find libcalbox beside them, wherever the prefix is.
 set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
@@ -27,11 +27,20 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_link_options(-fuse-ld=lld)
 endif()
 
-# Headers that are compiled once for a target: up to half of the time that its sources take. No source relies on it:
-# ./check --release builds without (CMAKE_DISABLE_PRECOMPILE_HEADERS).
-function(precompile_headers target)
-  target_precompile_headers(${target} PRIVATE ${ARGN})
-  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>)
+# Headers that are compiled once, for all targets that are compiled alike: up to half of the time that their sources take. No
+# source relies on it: ./check --release builds without (CMAKE_DISABLE_PRECOMPILE_HEADERS). precompiled_headers(NAME HEADERS...)
+# makes a target of them, to which the caller gives what they need; use_precompiled_headers(TARGET NAME) begins with them.
+set(same_in_each_build $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>)
+function(precompiled_headers name)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "")
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${source})
+  target_precompile_headers(${name} PRIVATE ${ARGN})
+  target_compile_options(${name} PRIVATE ${same_in_each_build})
+endfunction()
+function(use_precompiled_headers target name)
+  target_precompile_headers(${target} REUSE_FROM ${name})
+  target_compile_options(${target} PRIVATE ${same_in_each_build})
 endfunction()
 
 # With CALBOX_TOGETHER several sources of a target are compiled as one, which reads every header and instantiates every template

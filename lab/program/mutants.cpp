@@ -16,7 +16,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr const char* footer = R"(Example, from a build directory with tests:
+constexpr const char* mutants_footer = R"(Example, from a build directory with tests:
   LD_LIBRARY_PATH=build/check/mutants build/check/bin/calbox-lab mutants --seeds 1-1000 --jobs 2
 
 Each fault is switched on in turn, and random worlds are played until something that must hold does
@@ -24,7 +24,7 @@ not. The installed libcalbox has no faults in it: LD_LIBRARY_PATH leads to the o
 
 Exit status: 0 every fault was found, 1 one was not, 2 wrong usage.)";
 
-struct wishes {
+struct mutants_wishes {
     campaign_settings with;
     std::string seeds = "1-1000";
     std::vector<std::string> names, plugins;
@@ -46,7 +46,7 @@ nlohmann::ordered_json json_of(const std::vector<gate_row>& rows) {
     return {{"faults", all}};
 }
 
-int run(wishes what) {
+int play_mutants(mutants_wishes what) {
     if (!has_mutants()) {
         return complain(
             "this libcalbox has no faults in it; LD_LIBRARY_PATH must lead to the one of the "
@@ -70,7 +70,7 @@ int run(wishes what) {
 }  // namespace
 
 command mutants_command(CLI::App& into) {
-    const auto what = std::make_shared<wishes>();  // shared with what runs after parsing
+    const auto what = std::make_shared<mutants_wishes>();  // shared with what runs after parsing
     CLI::App* const parsed =
         into.add_subcommand("mutants", "whether the random worlds find every known fault");
     parsed->add_option("NAME", what->names, "faults; all when none is named");
@@ -84,8 +84,8 @@ command mutants_command(CLI::App& into) {
         ->check(CLI::Range(1, 256))
         ->capture_default_str();
     parsed->add_flag("--json", what->as_json, "for programs");
-    parsed->footer(footer);
-    return {parsed, [what] { return run(std::move(*what)); }};
+    parsed->footer(mutants_footer);
+    return {parsed, [what] { return play_mutants(std::move(*what)); }};
 }
 
 }  // namespace calbox::lab

@@ -15,7 +15,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr const char* footer = R"(Examples:
+constexpr const char* random_footer = R"(Examples:
   calbox-lab random --seeds 1-1000 --jobs 2
   calbox-lab random --consensus naive --seeds 41-41 --log 41.txt
   calbox-lab random --replay naive-41.json
@@ -26,14 +26,14 @@ written to a file of --keep, and can be replayed from there.
 
 Exit status: 0 all that is promised held, 1 something broke, 2 wrong usage.)";
 
-struct wishes {
+struct random_wishes {
     campaign_settings with;
     std::string seeds = "1-100", replay;
     std::vector<std::string> plugins;
     bool as_json = false;
 };
 
-nlohmann::ordered_json json_of(const wishes& what, const campaign_report& came) {
+nlohmann::ordered_json json_of(const random_wishes& what, const campaign_report& came) {
     return {{"consensus", what.with.within.consensus},
             {"seeds", came.seeds},
             {"failed", came.failed},
@@ -50,7 +50,7 @@ nlohmann::ordered_json json_of(const wishes& what, const campaign_report& came) 
             {"kept", came.kept}};
 }
 
-int run(wishes what) {
+int play_random(random_wishes what) {
     what.with.run.plugin_directories = plugins::plugin_directories(what.plugins);
     if (!what.replay.empty()) {
         const auto good = replay(what.replay, what.with.run, std::cerr);
@@ -73,7 +73,7 @@ int run(wishes what) {
 }  // namespace
 
 command random_command(CLI::App& into) {
-    const auto what = std::make_shared<wishes>();  // shared with what runs after parsing
+    const auto what = std::make_shared<random_wishes>();  // shared with what runs after parsing
     CLI::App* const parsed = into.add_subcommand("random", "plays random worlds, and judges them");
     parsed->add_option("--seeds", what->seeds, "one, or FIRST-LAST")->capture_default_str();
     parsed
@@ -101,8 +101,8 @@ command random_command(CLI::App& into) {
                        "a file for all that happens, a line each; what the daemons logged is\n"
                        "beside it in a second one, .daemons; for one world");
     parsed->add_flag("--json", what->as_json, "for programs");
-    parsed->footer(footer);
-    return {parsed, [what] { return run(std::move(*what)); }};
+    parsed->footer(random_footer);
+    return {parsed, [what] { return play_random(std::move(*what)); }};
 }
 
 }  // namespace calbox::lab

@@ -15,7 +15,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr const char* footer = R"(Examples:
+constexpr const char* run_footer = R"(Examples:
   calbox-lab run report-6.7
   calbox-lab run report-6.3 report-6.4 --seed 7 --report html=failures.html
   calbox-lab run hostile-peer --size 1000000
@@ -31,7 +31,7 @@ The same seed and strategies play the same run, byte for byte.
 
 Exit status: 0 every step is ok or unclaimed, 1 one is not, 2 wrong usage.)";
 
-struct wishes {
+struct run_wishes {
     std::vector<std::string> names, plugins;
     scenario_options with;
     std::string report;
@@ -68,7 +68,7 @@ int write_page(const std::vector<report>& runs, const std::string& file, int sta
     return out ? status : complain(file + " cannot be written", something_failed);
 }
 
-int run(wishes what) {
+int play_scenarios(run_wishes what) {
     const bool page = what.report == "html" || what.report.starts_with("html=");
     if (!what.report.empty() && !page) {
         return complain("--report is html or html=FILE", wrong_usage);
@@ -118,7 +118,7 @@ int run(wishes what) {
 }  // namespace
 
 command run_command(CLI::App& into) {
-    const auto what = std::make_shared<wishes>();  // shared with what runs after parsing
+    const auto what = std::make_shared<run_wishes>();  // shared with what runs after parsing
     CLI::App* const parsed = into.add_subcommand("run", "plays scenarios and says what holds");
     parsed->add_option("NAME", what->names, "scenarios, as `calbox-lab list` names them, or: all")
         ->required();
@@ -142,8 +142,8 @@ command run_command(CLI::App& into) {
                        "html: one page instead of the text; html=FILE: beside it");
     parsed->add_flag("--json", what->as_json, "for programs");
     parsed->add_flag("--log", what->with.keep_log, "what the devices logged, down to debug");
-    parsed->footer(footer);
-    return {parsed, [what] { return run(std::move(*what)); }};
+    parsed->footer(run_footer);
+    return {parsed, [what] { return play_scenarios(std::move(*what)); }};
 }
 
 }  // namespace calbox::lab
