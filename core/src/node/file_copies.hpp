@@ -23,8 +23,8 @@ public:
           held_(held),
           mediator_(mediator),
           tasks_(env, "copies"),
-          writes_(env, tasks_, duration{}, [this] { return write(); }),
-          soon_(env, tasks_, gathered_for, [this] { return ask_of_new(); }) {}
+          writes_(env, tasks_, "write", duration{}, [this] { return write(); }),
+          soon_(env, tasks_, "ask", gathered_for, [this] { return ask_of_new(); }) {}
 
     /// Who may need a file; nothing: this device does not know it. What needs no more copies. And
     /// what a backup is to be told once it has been offered all. Set before anything is offered.

@@ -1,6 +1,7 @@
 #include "node/file_holders.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "crypto/primitives.hpp"
 

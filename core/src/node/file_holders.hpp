@@ -43,8 +43,8 @@ public:
         : env_(env),
           db_(db),
           with_(std::move(with)),
-          soon_(env, tasks_, gathered_for, [this] { return tell_and_ask(); }),
-          writes_(env, tasks_, written_after, [this] { return write(); }),
+          soon_(env, tasks_, "tell and ask", gathered_for, [this] { return tell_and_ask(); }),
+          writes_(env, tasks_, "write", written_after, [this] { return write(); }),
           tasks_(env, "holders") {}
 
     task<result<void>> load();

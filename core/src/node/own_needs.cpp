@@ -1,6 +1,7 @@
 #include "node/own_needs.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/limits.hpp"
 

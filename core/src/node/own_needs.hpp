@@ -58,7 +58,7 @@ public:
         : env_(env),
           db_(db),
           with_(std::move(with)),
-          writes_(env, tasks_, duration{}, [this] { return write(); }),
+          writes_(env, tasks_, "write", duration{}, [this] { return write(); }),
           tasks_(env, "needs") {}
 
     /// An event names the file for the first time, or does so again. Set before load().

@@ -7,7 +7,7 @@ namespace calbox::node {
 void together::begin() {
     come_ = true;
     if (!tasks_.stopping() && !std::exchange(working_, true)) {
-        tasks_.spawn("gather", work());
+        tasks_.spawn(name_, work());
     }
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <utility>
 
 #include "base/task_scope.hpp"
 
@@ -12,10 +14,14 @@ namespace calbox::node {
 /// meanwhile, after that. The tasks end before this does.
 class together {
 public:
-    /// `wait`: zero for at once.
-    together(const environment& env, task_scope& tasks, duration wait,
+    /// `name`: of the task, in the log. `wait`: zero for at once.
+    together(const environment& env, task_scope& tasks, std::string name, duration wait,
              std::function<task<void>()> handle)
-        : env_(env), tasks_(tasks), wait_(wait), handle_(std::move(handle)) {}
+        : env_(env),
+          tasks_(tasks),
+          name_(std::move(name)),
+          wait_(wait),
+          handle_(std::move(handle)) {}
 
     /// Something has come.
     void begin();
@@ -25,6 +31,7 @@ private:
 
     const environment& env_;
     task_scope& tasks_;
+    const std::string name_;
     const duration wait_;
     const std::function<task<void>()> handle_;
     bool come_ = false, working_ = false;

@@ -256,7 +256,8 @@ void etcd::on(const http_response& what, const context& where, effects_type& eff
         return;
     }
     const bool over = where.now >= of.deadline;
-    if (!over || trouble_.empty()) {  // what the deadline cut short tells less than what was before
+    // What the deadline cut short tells less than how the same question failed before.
+    if (!over || of.failures == 0 || trouble_.empty()) {
         trouble_ = read.why.detail;
     }
     if (endpoint_ == of.endpoint) {
