@@ -17,9 +17,9 @@ namespace {
 
 constexpr std::size_t lines_kept = 2'000;
 constexpr std::size_t errors_kept = 100;
-/// Of stores on simulated disks. With those of real ones every write is eight times as much to
-/// copy, and the log of a short life never comes to a checkpoint.
-constexpr unsigned page_bytes = 1024;
+/// Of stores on simulated disks, but for those of backups. With real ones every write is eight
+/// times as much to copy, and the log of a short life never comes to a checkpoint.
+constexpr unsigned small_page_bytes = 1024;
 constexpr duration stop_time = std::chrono::seconds(5);       // as docs/operations.md promises
 constexpr duration hand_over_time = std::chrono::seconds(2);  // of those, as the daemon has it
 
@@ -306,7 +306,9 @@ void device::reseed(std::uint64_t seed) {
 
 std::unique_ptr<storage::store> device::open_store() {
     storage::store_settings with;
-    with.page_bytes = page_bytes;
+    if ((settings.roles & wire::role::backup) == 0) {
+        with.page_bytes = small_page_bytes;
+    }
     if (mutant_is_set("storage.not_durable")) {
         with.durable = storage::durability::normal;
     }
