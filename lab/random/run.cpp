@@ -400,6 +400,16 @@ private:
         seen_.end(present());
     }
 
+    /// Whoever was left out of a later version may not have been told yet: where somebody stays
+    /// away, rest does not wait for it.
+    bool nobody_sees_later(const node::event_view& than) const {
+        const auto place = claims::shown_version(than).place();
+        return std::ranges::none_of(present(), [&](const person* other) {
+            const auto theirs = other->sees(than.id);
+            return theirs && claims::shown_version(*theirs).place() > place;
+        });
+    }
+
     /// Everybody reads everything: after agreement, what each sees is the newest, unless somebody
     /// who stays away may have a newer one.
     void look_around() {
@@ -412,7 +422,7 @@ private:
                                             std::ranges::count(names, people_[i].name()) != 0;
                     all_there = all_there && !(takes_part && stays_away(i));
                 }
-                if (all_there) {
+                if (all_there && nobody_sees_later(one)) {
                     seen_.confirmed(*who, one);
                 }
             }
