@@ -18,11 +18,6 @@ bool same(const node::event_view& left, const node::event_view& right) {
     return one.place() == other.place() && one.content == other.content;
 }
 
-bool takes_part(const person& who, const node::event_view& in) {
-    return who.name() == in.organizer ||
-           std::ranges::count(in.content.participants, who.name()) != 0;
-}
-
 /// The later version was made without whoever sees the earlier one. Its author tells him so; or
 /// nobody does, where the author stays away (docs/promises.md).
 bool removed_by_it(const sight& one, const sight& other) {
@@ -59,6 +54,19 @@ std::string disagreement(const std::vector<const person*>& people, bool everybod
 }
 
 }  // namespace
+
+bool takes_part(const person& who, const node::event_view& in) {
+    return who.name() == in.organizer ||
+           std::ranges::count(in.content.participants, who.name()) != 0;
+}
+
+bool nobody_sees_later(const std::vector<const person*>& people, const node::event_view& than) {
+    const auto place = claims::shown_version(than).place();
+    return std::ranges::none_of(people, [&](const person* who) {
+        const auto theirs = who->sees(than.id);
+        return theirs && claims::shown_version(*theirs).place() > place;
+    });
+}
 
 std::string unrest(const std::vector<const person*>& people, bool everybody, bool owes) {
     for (const person* const who : people) {

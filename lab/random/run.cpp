@@ -400,29 +400,17 @@ private:
         seen_.end(present());
     }
 
-    /// Whoever was left out of a later version may not have been told yet: where somebody stays
-    /// away, rest does not wait for it.
-    bool nobody_sees_later(const node::event_view& than) const {
-        const auto place = claims::shown_version(than).place();
-        return std::ranges::none_of(present(), [&](const person* other) {
-            const auto theirs = other->sees(than.id);
-            return theirs && claims::shown_version(*theirs).place() > place;
-        });
-    }
-
     /// Everybody reads everything: after agreement, what each sees is the newest, unless somebody
     /// who stays away may have a newer one.
     void look_around() {
-        for (const person* const who : present()) {
+        const auto there = present();
+        for (const person* const who : there) {
             for (const auto& one : who->sees_all()) {
                 bool all_there = true;
                 for (std::size_t i = 0; i < people_.size(); ++i) {
-                    const auto& names = one.content.participants;
-                    const bool takes_part = people_[i].name() == one.organizer ||
-                                            std::ranges::count(names, people_[i].name()) != 0;
-                    all_there = all_there && !(takes_part && stays_away(i));
+                    all_there = all_there && !(takes_part(people_[i], one) && stays_away(i));
                 }
-                if (all_there && nobody_sees_later(one)) {
+                if (all_there && nobody_sees_later(there, one)) {
                     seen_.confirmed(*who, one);
                 }
             }

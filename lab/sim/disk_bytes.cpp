@@ -66,16 +66,11 @@ bool growing_bytes::contains(std::string_view text) const {
     const std::size_t most = text.empty() ? 0 : text.size() - 1;
     std::string before;  // the end of what was searched, in which it may begin
     for (std::size_t number = 0; number < parts_.size(); ++number) {
-        const std::string_view part = as_text(used_of(number));
-        before += part.substr(0, most);
-        if (before.find(text) != std::string::npos || part.find(text) != std::string_view::npos) {
+        before += as_text(used_of(number));
+        if (before.find(text) != std::string::npos) {
             return true;
         }
-        if (part.size() >= most) {
-            before = part.substr(part.size() - most);
-        } else {
-            before.erase(0, before.size() - std::min(before.size(), most));
-        }
+        before.erase(0, before.size() - std::min(before.size(), most));
     }
     return text.empty();
 }
