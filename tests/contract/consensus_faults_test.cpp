@@ -27,11 +27,10 @@ protected:
 };
 
 std::uint64_t storms() {
-#if __has_feature(address_sanitizer)
-    return 20;
-#else
+    if (test::sanitized) {
+        return 20;
+    }
     return std::getenv("CALBOX_CHECK_RELEASE") != nullptr ? 20'000 : 1'000;
-#endif
 }
 
 /// Both ask in the same moment and save when they may.

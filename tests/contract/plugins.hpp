@@ -9,19 +9,12 @@
 #include <vector>
 
 #include "plugins/loader.hpp"
+#include "support/seeds.hpp"
 #include "support/test_environment.hpp"
 
 namespace calbox::contract {
 
-/// How many of `all` seeds are played. The sanitizers look at how the code reaches memory, for
-/// which a few do, and take twenty times as long.
-constexpr std::uint64_t seeds(std::uint64_t all) {
-#if __has_feature(address_sanitizer)
-    return all / 5;
-#else
-    return all;
-#endif
-}
+using test::seeds;
 
 inline std::vector<std::string> names() {
     std::istringstream words(CALBOX_PLUGIN_NAMES);

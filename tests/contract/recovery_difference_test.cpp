@@ -68,6 +68,9 @@ protected:
 TEST_P(recovery_difference, bytes_and_rounds_for_any_number_missing) {
     constexpr std::uint32_t all = 10'000;
     for (const std::uint32_t missing : {0U, 1U, 10U, 100U, 1'000U, 10'000U}) {
+        if (test::sanitized && missing == 10'000) {
+            break;
+        }
         auto w = missing_some(all, missing);
         const auto wanted = w.newest_of({ann_, bob_, backup_});
         const auto end = w.run({ann_, bob_}, {backup_});
@@ -213,7 +216,7 @@ TEST_P(recovery_difference, who_promises_what_he_does_not_have_delays_and_withho
 }
 
 TEST_P(recovery_difference, messages_changed_on_their_way_harm_only_what_they_said) {
-    for (std::uint64_t seed = 1; seed < 60; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds(60); ++seed) {
         auto w = world(seed);
         for (std::uint32_t n = 0; n < 300; ++n) {
             give(w.mine, n, 1, 20);

@@ -6,6 +6,7 @@
 
 #include "model/characters.hpp"
 #include "model/event.hpp"
+#include "support/seeds.hpp"
 #include "unit/model/sample.hpp"
 
 namespace calbox::model {
@@ -150,7 +151,7 @@ TEST_F(body_test, comes_back_with_random_text) {
         }
         return made;
     };
-    for (int round = 0; round < 300; ++round) {
+    for (std::uint64_t round = 0; round < test::seeds(300); ++round) {
         event_content content = sample_content();
         content.title = "t" + text(250, false);
         content.info = text(2000, true);
@@ -471,8 +472,8 @@ TEST_F(body_test, survives_any_bytes) {
         "\r\n",           "\r\n ", ":", ";",  "=", "\"",          "BEGIN:VEVENT\r\n",
         "END:VEVENT\r\n", "^",     "%", "\\", "T", "99999999999", "-"};
     std::mt19937 random(42);
-    int read = 0;
-    for (int round = 0; round < 5'000; ++round) {
+    std::uint64_t read = 0;
+    for (std::uint64_t round = 0; round < test::seeds(5'000); ++round) {
         bytes body = good;
         const int changes = 1 + static_cast<int>(random() % 4);
         for (int i = 0; i < changes && !body.empty(); ++i) {
@@ -512,7 +513,7 @@ TEST_F(body_test, survives_any_bytes) {
             EXPECT_EQ(parse_body(*again), content);
         }
     }
-    EXPECT_GT(read, 500);
+    EXPECT_GT(read, test::seeds(500));
     EXPECT_LT(read, 4'500);
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "model/event.hpp"
+#include "support/seeds.hpp"
 
 namespace calbox::model {
 namespace {
@@ -153,11 +154,15 @@ TEST_F(time_test, knows_the_past_and_the_far_future) {
 }
 
 TEST_F(time_test, every_hour_of_a_year_comes_back) {
+    constexpr std::int64_t of_2026 = 1'767'225'600, of_2090 = 3'786'912'000;
     for (const char* const zone :
          {"Europe/Berlin", "America/New_York", "Pacific/Auckland", "Australia/Lord_Howe",
           "America/Nuuk", "Africa/Casablanca", "Asia/Gaza"}) {
-        for (const std::int64_t year :
-             {std::int64_t{1'767'225'600}, std::int64_t{3'786'912'000}}) {  // 2026, 2090
+        for (const std::int64_t year : {of_2026, of_2090}) {
+            // Far ahead, where a rule goes on, with sanitizers in one zone alone.
+            if (test::sanitized && year == of_2090 && zone != std::string_view("Europe/Berlin")) {
+                continue;
+            }
             for (std::int64_t hour = 0; hour < 366 * 24; ++hour) {
                 const timestamp at{(year + hour * 3600) * 1000};
                 const local_time there = to_local(at, zone);
