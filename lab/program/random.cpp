@@ -8,6 +8,7 @@
 
 #include "lab/program/command.hpp"
 #include "lab/program/seeds.hpp"
+#include "lab/program/strategies.hpp"
 #include "lab/random/campaign.hpp"
 #include "plugins/directories_real.hpp"
 
@@ -64,6 +65,12 @@ int play_random(random_wishes what) {
     }
     if (!what.with.run.log.empty() && what.with.first != what.with.last) {
         return complain("--log is for one seed, or with --replay", wrong_usage);
+    }
+    scenario_options strategies;
+    strategies.consensus = what.with.within.consensus;
+    strategies.plugin_directories = what.with.run.plugin_directories;
+    if (const auto why = strategies_missing(strategies)) {
+        return complain(*why, wrong_usage);
     }
     const auto came = run_campaign(what.with, std::cerr);
     print(what.as_json ? json_of(what, came).dump(2) + "\n" : text_of(what.with, came));

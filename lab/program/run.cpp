@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "lab/program/command.hpp"
+#include "lab/program/strategies.hpp"
 #include "lab/scenarios/render.hpp"
-#include "lab/sim/silent_logger.hpp"
 #include "plugins/directories_real.hpp"
 
 namespace calbox::lab {
@@ -37,24 +37,6 @@ struct run_wishes {
     std::string report;
     bool as_json = false;
 };
-
-/// Nothing, or why one of the strategies cannot be had.
-std::optional<std::string> strategies_missing(const scenario_options& with) {
-    silent_logger nothing;
-    plugins::plugin_host host(with.plugin_directories, nothing);
-    const auto consensus = host.consensus(with.consensus, "");
-    const auto discovery = host.discovery(with.discovery, "");
-    const auto recovery = host.recovery(with.recovery, "");
-    const auto storage = host.storage("memory", "");
-    for (const error* const one :
-         {consensus ? nullptr : &consensus.error(), discovery ? nullptr : &discovery.error(),
-          recovery ? nullptr : &recovery.error(), storage ? nullptr : &storage.error()}) {
-        if (one != nullptr) {
-            return one->message();
-        }
-    }
-    return std::nullopt;
-}
 
 int write_page(const std::vector<report>& runs, const std::string& file, int status) {
     const std::string page = html_of(runs);

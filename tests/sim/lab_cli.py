@@ -74,7 +74,8 @@ class Lab(unittest.TestCase):
                                 (("run", "report-6.2", "--recovery", "nonsense"), "nonsense"),
                                 (("run", "report-6.2", "--report", "pdf"), "--report is html or html=FILE"),
                                 (("run", "report-6.2", "--seed", "many"), "--seed"),
-                                (("random", "--size", "tiny"), "--size"), (("random", "--seeds", "none"), "--seeds"),
+                                (("random", "--size", "tiny"), "--size"),
+                                (("random", "--consensus", "nonsense"), "nonsense"), (("random", "--seeds", "none"), "--seeds"),
                                 (("run",), "NAME is required"), (("dance",), "subcommand"), ((), "subcommand")):
             said = run(*words)
             self.assertEqual(said.returncode, 2, words)
