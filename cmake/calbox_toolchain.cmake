@@ -46,9 +46,9 @@ endfunction()
 # With CALBOX_TOGETHER several sources of a target are compiled as one, which reads every header and instantiates every template
 # once for all of them: a build from nothing takes half as long, that of one change longer. ./check builds so; ./check --release
 # builds each for itself. Names in the anonymous namespaces of what is shipped differ within a folder, so that up to 24 are one.
-# What is optimised inlines only what is small then, which halves that time once more: ./check compiles with -O1 so, and what it
-# builds takes a seventh longer for a random world. What is installed and what ./check --release tests is the preset release.
-# Nor is each access asked whether its pointer is null or misaligned, which takes a sixth of the sanitizers' build.
+# An optimised build inlines only what is small then: with -O1, which ./check takes, that halves the time of a source once more,
+# and a random world takes a seventh longer. The sanitizers do not ask of each access whether its pointer is null or misaligned,
+# a sixth of their build. What is installed, and what ./check --release tests, is built without all that.
 option(CALBOX_TOGETHER "Compile sources of a target together, for builds from nothing" OFF)
 if(CALBOX_TOGETHER AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_compile_options("$<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:SHELL:-mllvm -inline-threshold=25>")

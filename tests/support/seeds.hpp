@@ -6,9 +6,9 @@ namespace calbox::test {
 
 /// Whether this program looks at how the code reaches memory, which makes it some twenty times as
 /// slow.
-constexpr bool sanitized = __has_feature(address_sanitizer);
+inline constexpr bool sanitized = __has_feature(address_sanitizer);
 
-/// How many of `all` seeds, or random rounds, are played: with sanitizers a few do.
+/// How many of `all` seeds, or random rounds, are played.
 constexpr std::uint64_t seeds(std::uint64_t all) { return sanitized ? all / 5 : all; }
 
 }  // namespace calbox::test
