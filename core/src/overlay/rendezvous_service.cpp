@@ -321,7 +321,8 @@ std::vector<discovery::load> rendezvous_service::loads_of_all() const {
         room += one.edges_max;
     }
     const std::uint64_t heard = all.size();
-    for (const device_id& other : watch_.alive()) {
+    // Few say their loads each minute, and have sessions from the first moment.
+    for (const device_id& other : watched() > 0 ? watch_.alive() : heard_of()) {
         const auto at = std::ranges::lower_bound(all, other, {}, &discovery::load::device);
         if (at == all.end() || at->device != other) {
             all.insert(at, {other, static_cast<std::uint32_t>(edges / heard),
