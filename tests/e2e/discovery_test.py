@@ -235,8 +235,7 @@ def lost_one_is_replaced(world: World) -> None:
     script.chmod(0o755)
     place = Place(world, 2, rendezvous__heartbeat_s=1, discovery__profile="lan-test", rendezvous__min=2,
                   rendezvous__open_command=[str(script)])
-    # Each may have asked before it had heard of the other, or when that one had no processor for a second: this profile is impatient.
-    # Whoever went on asking would do so each 4.5 s, which is what a new one has to come.
+    # The first one may have asked while it was alone. Whoever went on asking would do so each 4.5 s, which is what a new one has to come.
     def nobody_asks() -> bool:
         asked.unlink(missing_ok=True)
         time.sleep(6)

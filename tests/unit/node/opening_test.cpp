@@ -12,11 +12,6 @@ using test::test_network;
 
 class opening : public ::testing::Test {
 protected:
-    ~opening() override {
-        for (test_network::device* const one : both) {
-            net.stop(*one);
-        }
-    }
     node::node_settings with_roles(std::uint32_t roles) {
         node::node_settings with;
         with.roles = roles;
@@ -30,7 +25,6 @@ protected:
     }
     test_network::device& join(const std::string& name) {
         auto& one = net.add(name, with_roles(wire::role::rendezvous));
-        both.push_back(&one);
         must(net.run(
             one.api().network.join(must(net.run(registry.api().network.invite({"rendezvous"}))))));
         return one;
@@ -39,7 +33,6 @@ protected:
     std::uint32_t asked = 0;
     test_network net;
     test_network::device& registry = net.add("registry", with_roles(wire::role::registry));
-    std::vector<test_network::device*> both;
 };
 
 /// They say their loads each minute, and look whether they are enough before.
