@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lab/random/own_pages.hpp"
 #include "lab/world/world.hpp"
 
 namespace calbox::lab {
@@ -38,9 +39,11 @@ run_report crashed() {
 /// In a process of its own. A plan whose copy cannot be made or ends without a word has crashed.
 void play_all(const std::vector<plan>& plans, const run_settings& with, int to) {
     founded_world founded(plans.front(), with);
+    const std::span<std::byte> shared = heap();
     for (const plan& one : plans) {
         const pid_t copy = ::fork();
         if (copy == 0) {
+            own(shared);
             tell(to, one.seed, founded.play(one));
             ::_exit(0);
         }
