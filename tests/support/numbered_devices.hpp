@@ -7,9 +7,12 @@
 
 namespace calbox {
 
-/// The device whose id is that byte, 32 times.
-inline device_id device(std::uint8_t number) {
-    return *device_id::from_bytes(bytes(device_id::size, number));
+/// The device whose id begins with that number, and is zero else: ids are ordered as the numbers.
+inline device_id device(std::uint16_t number) {
+    device_id id;
+    id.value[0] = static_cast<std::uint8_t>(number >> 8);
+    id.value[1] = static_cast<std::uint8_t>(number);
+    return id;
 }
 
 }  // namespace calbox

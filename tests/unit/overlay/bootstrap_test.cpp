@@ -5,6 +5,7 @@
 
 #include <numeric>
 
+#include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
 
 namespace calbox::overlay {
@@ -13,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Asks in the order given and takes the least loaded offer.
-class plain final : public discovery::strategy {
+class least_loaded final : public discovery::strategy {
 public:
     std::vector<std::size_t> order(const std::vector<discovery::candidate>& all,
                                    discovery::context) override {
@@ -37,17 +38,11 @@ public:
     std::vector<discovery::candidate> seen;
 };
 
-device_id device(std::uint8_t n) {
-    device_id id;
-    id.value[0] = n;
-    return id;
-}
-
 class bootstrap_test : public testing::Test {
 protected:
     void add(int count) {
         for (int i = 1; i <= count; ++i) {
-            (void)machine.add(device(static_cast<std::uint8_t>(i)), false, now);
+            (void)machine.add(device(static_cast<std::uint16_t>(i)), false, now);
         }
     }
     template <class Effect>
@@ -87,7 +82,7 @@ protected:
     }
 
     test::seeded_random entropy{7};
-    plain strategy;
+    least_loaded strategy;
     bootstrap machine{strategy, entropy};
     instant now{1h};
 };
@@ -274,9 +269,7 @@ TEST_F(bootstrap_test, a_lessor_that_forgot_grants_again_while_it_is_suspected) 
 
 TEST_F(bootstrap_test, many_candidates_are_bounded_and_one_that_fails_makes_room) {
     for (unsigned i = 0; i < 2 * bootstrap::candidates_most; ++i) {
-        device_id one = device(static_cast<std::uint8_t>(i));
-        one.value[1] = static_cast<std::uint8_t>(i >> 8);
-        (void)machine.add(one, i == 0, now);
+        (void)machine.add(device(static_cast<std::uint16_t>(i)), i == 0, now);
     }
     EXPECT_EQ(machine.candidates(), bootstrap::candidates_most);
     (void)machine.start(now);

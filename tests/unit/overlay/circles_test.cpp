@@ -69,7 +69,6 @@ protected:
     const device_id self = one_of(2, 9);
     instant now{1h};
 };
-using verdict = circles::verdict;
 
 TEST_F(circles_test, each_tells_its_circle_and_has_one_informant_in_each_other_one) {
     circles mine = make(self);
@@ -252,7 +251,7 @@ TEST_F(circles_test, one_question_is_put_at_a_time_and_what_is_wanted_meanwhile_
     ASSERT_EQ(second.size(), 1U);
     EXPECT_EQ(second[0].what.users.size() + second[0].what.devices.size(), 16U);
     EXPECT_FALSE(mine.answered(until));
-    EXPECT_TRUE(mine.on_answer(first[0], {verdict::unknown, {}, false}, now).empty())
+    EXPECT_TRUE(mine.on_answer(first[0], {circles::verdict::unknown, {}, false}, now).empty())
         << "nobody waits for that any more";
     EXPECT_TRUE(mine.on_answer(second[0], {}, now).empty());
     EXPECT_TRUE(mine.answered(until));
@@ -310,12 +309,12 @@ TEST_F(circles_test, whoever_forgets_at_once_what_it_was_asked_is_passed_over) {
     ASSERT_EQ(first.size(), 1U);
     EXPECT_TRUE(mine.on_answer(first[0], {}, now).empty());
     const auto more = mine.want({person(2)}, {}, now);
-    const auto anew = mine.on_answer(more.at(0), {verdict::unknown, {}, false}, now);
+    const auto anew = mine.on_answer(more.at(0), {circles::verdict::unknown, {}, false}, now);
     ASSERT_EQ(anew.size(), 1U);
     EXPECT_TRUE(anew[0].what.anew);
     EXPECT_TRUE(mine.on_answer(anew[0], {}, now).empty());
     const auto next = mine.want({person(3)}, {}, now);
-    const auto left = mine.on_answer(next.at(0), {verdict::unknown, {}, false}, now);
+    const auto left = mine.on_answer(next.at(0), {circles::verdict::unknown, {}, false}, now);
     ASSERT_EQ(left.size(), 2U);
     EXPECT_TRUE(left[0].what.over);
     EXPECT_NE(left[1].to, first[0].to);
@@ -351,13 +350,13 @@ TEST_F(circles_test, whoever_is_full_is_left_for_another_one_where_there_is_one)
     circles mine = make(self);
     wanted.add(phone(1), {person(1)});
     const auto first = mine.begin({one_of(0, 1), one_of(0, 2)}, now);
-    const auto next = mine.on_answer(first.at(0), {verdict::full, {}, false}, now);
+    const auto next = mine.on_answer(first.at(0), {circles::verdict::full, {}, false}, now);
     ASSERT_EQ(next.size(), 2U);
     EXPECT_EQ(next[0].to, first[0].to);
     EXPECT_TRUE(next[0].what.over);
     EXPECT_NE(next[1].to, first[0].to);
     EXPECT_TRUE(next[1].what.anew);
-    EXPECT_TRUE(mine.on_answer(next[1], {verdict::full, {}, false}, now).empty());
+    EXPECT_TRUE(mine.on_answer(next[1], {circles::verdict::full, {}, false}, now).empty());
     EXPECT_TRUE(mine.is_informant(next[1].to)) << "it tells of a part";
 }
 
@@ -379,7 +378,7 @@ TEST_F(circles_test, an_answer_that_was_cut_is_asked_for_in_smaller_parts) {
         if (!cut) {
             answered.insert(its.begin(), its.end());
         }
-        asked = mine.on_answer(asked[0], {verdict::watching, {}, cut}, now);
+        asked = mine.on_answer(asked[0], {circles::verdict::watching, {}, cut}, now);
     }
     EXPECT_EQ(answered.size(), 100U);
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
 
 namespace calbox::overlay {
@@ -13,11 +14,6 @@ using verdict = wire::lease_reply::verdict;
 
 class further_leases_test : public testing::Test {
 protected:
-    static device_id device(unsigned n) {
-        device_id id;
-        id.value[0] = static_cast<std::uint8_t>(n);
-        return id;
-    }
     static std::vector<device_id> devices(unsigned count) {
         std::vector<device_id> all;
         for (unsigned n = 1; n <= count; ++n) {

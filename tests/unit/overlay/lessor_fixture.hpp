@@ -7,18 +7,13 @@
 
 #include <algorithm>
 
+#include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
 
 namespace calbox::overlay {
 
 using namespace std::chrono_literals;
 
-inline device_id device(unsigned n) {
-    device_id id;
-    id.value[0] = static_cast<std::uint8_t>(n >> 8);
-    id.value[1] = static_cast<std::uint8_t>(n);
-    return id;
-}
 inline user_id user(unsigned n) {
     user_id id;
     id.value[0] = static_cast<std::uint8_t>(n >> 8);

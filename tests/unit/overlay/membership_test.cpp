@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
 
 namespace calbox::overlay {
@@ -10,12 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using state = membership::state;
-
-device_id device(std::uint8_t n) {
-    device_id id;
-    id.value[0] = n;
-    return id;
-}
 
 template <class Effect>
 std::vector<Effect> only(const membership::effects& all) {

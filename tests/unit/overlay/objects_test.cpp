@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-device_id device(std::uint32_t n) {
+device_id scattered_device(std::uint32_t n) {
     const bytes text = to_bytes("device " + std::to_string(n));
     return *device_id::from_bytes(crypto::sha256(text).view());
 }
@@ -26,7 +26,7 @@ object_id object(std::uint32_t n) {
 std::vector<keeper> keepers(std::uint32_t count, std::uint32_t weight = 1) {
     std::vector<keeper> all;
     for (std::uint32_t i = 0; i < count; ++i) {
-        all.push_back({device(i), weight});
+        all.push_back({scattered_device(i), weight});
     }
     return all;
 }
@@ -84,7 +84,8 @@ TEST(objects, only_the_share_of_who_comes_moves) {
         for (const device_id& one : is) {
             if (!old.contains(one)) {
                 ++moved;
-                EXPECT_EQ(one, device(10)) << "an old one takes nothing from another old one";
+                EXPECT_EQ(one, scattered_device(10))
+                    << "an old one takes nothing from another old one";
             }
         }
     }
@@ -100,15 +101,15 @@ TEST(objects, an_event_and_a_file_are_different_objects) {
 TEST(object_index, knows_holders_until_their_time_is_over) {
     object_index index;
     const instant now{1h};
-    EXPECT_TRUE(index.put(object(1), device(1), now + 10s));
-    EXPECT_TRUE(index.put(object(1), device(2), now + 20s));
-    EXPECT_TRUE(index.put(object(1), device(1), now + 5s)) << "the longer time counts";
+    EXPECT_TRUE(index.put(object(1), scattered_device(1), now + 10s));
+    EXPECT_TRUE(index.put(object(1), scattered_device(2), now + 20s));
+    EXPECT_TRUE(index.put(object(1), scattered_device(1), now + 5s)) << "the longer time counts";
     EXPECT_EQ(index.holders(object(1), now + 9s).size(), 2u);
-    EXPECT_EQ(index.holders(object(1), now + 10s), std::vector{device(2)});
+    EXPECT_EQ(index.holders(object(1), now + 10s), std::vector{scattered_device(2)});
     index.sweep(now + 10s);
     EXPECT_EQ(index.entries(), 1u);
-    index.erase(object(1), device(2));
-    index.erase(object(1), device(2));
+    index.erase(object(1), scattered_device(2));
+    index.erase(object(1), scattered_device(2));
     EXPECT_EQ(index.entries(), 0u);
     EXPECT_EQ(index.objects(), 0u);
 }
@@ -117,14 +118,14 @@ TEST(object_index, is_bounded_for_each_object_and_each_device) {
     object_index index;
     const instant until{1h};
     for (std::uint32_t i = 0; i < object_index::holders_most; ++i) {
-        EXPECT_TRUE(index.put(object(1), device(i), until));
+        EXPECT_TRUE(index.put(object(1), scattered_device(i), until));
     }
-    EXPECT_FALSE(index.put(object(1), device(object_index::holders_most), until));
+    EXPECT_FALSE(index.put(object(1), scattered_device(object_index::holders_most), until));
     for (std::uint32_t i = 2; i < 20'001; ++i) {
-        ASSERT_TRUE(index.put(object(i), device(0), until));
+        ASSERT_TRUE(index.put(object(i), scattered_device(0), until));
     }
-    EXPECT_FALSE(index.put(object(20'001), device(0), until));
-    EXPECT_TRUE(index.put(object(20'001), device(1), until));
+    EXPECT_FALSE(index.put(object(20'001), scattered_device(0), until));
+    EXPECT_TRUE(index.put(object(20'001), scattered_device(1), until));
 }
 
 /// Every owner's list after one has died: each object is at its owners again, and each move was
@@ -136,7 +137,7 @@ TEST(object_index, lists_are_whole_again_when_one_dies_and_when_one_comes) {
     std::map<device_id, object_index> at;
     for (std::uint32_t i = 0; i < all; ++i) {
         for (const device_id& owner : owners_of(object(i), now, object_index::copies)) {
-            at[owner].put(object(i), device(1000), until);
+            at[owner].put(object(i), scattered_device(1000), until);
         }
     }
     const auto change_to = [&](std::vector<keeper> next) {
@@ -165,10 +166,10 @@ TEST(object_index, lists_are_whole_again_when_one_dies_and_when_one_comes) {
     };
     auto fewer = now;
     fewer.erase(fewer.begin() + 2);
-    at.erase(device(2));
+    at.erase(scattered_device(2));
     EXPECT_NEAR(static_cast<double>(change_to(fewer)), 3.0 * all / count, 100);
     auto more = fewer;
-    more.push_back({device(77), 10});
+    more.push_back({scattered_device(77), 10});
     EXPECT_NEAR(static_cast<double>(change_to(more)), 3.0 * all / count, 100);
 }
 

@@ -3,16 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "support/numbered_devices.hpp"
+
 namespace calbox::overlay {
 namespace {
 
 using namespace std::chrono_literals;
-
-device_id device(std::uint8_t n) {
-    device_id id;
-    id.value[0] = n;
-    return id;
-}
 
 class opener_test : public testing::Test {
 protected:
@@ -83,8 +79,10 @@ TEST_F(opener_test, a_crowd_is_seen_to_come_and_what_was_opened_for_it_is_not_op
     }
     // 5 come in a second: what is free lasts for another 90 s from 55 on; two looks are needed.
     ASSERT_GE(asked.size(), 2u);
-    EXPECT_EQ(asked[0], (std::pair{60u, 2u})) << "600, 50 since that was heard, and 150 before those serve, of 70 each";
-    EXPECT_EQ(asked[1], (std::pair{80u, 3u})) << "15 for 1,000, of whom 50 came since, and 12 are there or come";
+    EXPECT_EQ(asked[0], (std::pair{60u, 2u}))
+        << "600, 50 since that was heard, and 150 before those serve, of 70 each";
+    EXPECT_EQ(asked[1], (std::pair{80u, 3u}))
+        << "15 for 1,000, of whom 50 came since, and 12 are there or come";
 }
 
 TEST_F(opener_test, only_the_first_one_asks) {

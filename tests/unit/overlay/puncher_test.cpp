@@ -4,19 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "overlay/port_mapping.hpp"
+#include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
 
 namespace calbox::overlay {
 namespace {
 
 using namespace std::chrono_literals;
-
-device_id device(std::uint16_t n) {
-    device_id id;
-    id.value[0] = static_cast<std::uint8_t>(n >> 8);
-    id.value[1] = static_cast<std::uint8_t>(n);
-    return id;
-}
 
 class puncher_test : public testing::Test {
 protected:

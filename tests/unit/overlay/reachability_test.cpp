@@ -3,17 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "support/numbered_devices.hpp"
+
 namespace calbox::overlay {
 namespace {
 
 using namespace std::chrono_literals;
-
-device_id device(std::uint16_t n) {
-    device_id id;
-    id.value[0] = static_cast<std::uint8_t>(n >> 8);
-    id.value[1] = static_cast<std::uint8_t>(n);
-    return id;
-}
 
 TEST(reachability, dials_only_the_host_that_asks) {
     EXPECT_EQ(address_to_dial("192.0.2.7:51234", 7320), "192.0.2.7:7320");

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
 #include "wire/limits.hpp"
 
@@ -10,12 +11,6 @@ namespace calbox::overlay {
 namespace {
 
 using wire::message_type;
-
-device_id device(std::uint8_t n) {
-    device_id id;
-    id.value[0] = n;
-    return id;
-}
 
 class resolver_test : public testing::Test {
 protected:

@@ -3,16 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "support/numbered_devices.hpp"
+
 namespace calbox::overlay {
 namespace {
 
 using namespace std::chrono_literals;
-
-device_id device(std::uint8_t n) {
-    device_id id;
-    id.value[0] = n;
-    return id;
-}
 
 class retirer_test : public testing::Test {
 protected:

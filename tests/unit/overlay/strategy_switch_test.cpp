@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "overlay/bootstrap.hpp"
+#include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
 
 namespace calbox::overlay {
@@ -35,12 +36,6 @@ public:
     std::size_t chosen = 0;
     int learned = 0;
 };
-
-device_id device(std::uint8_t n) {
-    device_id id;
-    id.value[0] = n;
-    return id;
-}
 
 TEST(strategy_switch, mends_what_is_not_there) {
     told strategy;
