@@ -29,9 +29,9 @@ async function enter(permission) {
 }
 const notice = (page) => page.locator('.toast', { hasText: 'Tea' })
 const taken = (page) => page.waitForResponse((one) => one.url().endsWith('/v1/reminders/take')).then((one) => one.json())
-/** Reminds her in a second. */
+/** Reminds her in one to two seconds, at a whole one. */
 const remind = (page) => page.evaluate(async (path) => {
-  const at = new Date(Date.now() + 1000).toISOString().slice(0, 19) + 'Z'
+  const at = new Date(Date.now() + 2000).toISOString().slice(0, 19) + 'Z'
   const answer = await fetch(path, { method: 'PUT', headers: { 'Calbox-Page': '1', 'Content-Type': 'application/json' }, body: JSON.stringify({ minutes: [], at: [at] }) })
   if (!answer.ok) throw new Error(await answer.text())
 }, `/v1/events/${event}/reminders`)
