@@ -13,10 +13,20 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LAST = 209
 STATES = {"shown", "part", "later", "deviation"}
+
+
+def listed(build: str, *some: str) -> str:
+    """What ctest says of the tests of a build directory, in JSON. Asked from another one, since ctest empties its log at each start,
+    and another may be running there, as when this is one of its tests."""
+    with tempfile.TemporaryDirectory() as beside:
+        (pathlib.Path(beside) / "CTestTestfile.cmake").write_text(f'subdirs("{pathlib.Path(build).resolve()}")\n', encoding="utf-8")
+        return subprocess.run(["ctest", "--show-only=json-v1", "--test-dir", beside, *some], capture_output=True, text=True,
+                              check=False).stdout
 
 
 def known_tests(builds: list[str]) -> set[str]:
@@ -25,9 +35,7 @@ def known_tests(builds: list[str]) -> set[str]:
     names = set()
     for build in builds:
         some = [] if build == builds[0] else ["-L", "unit|contract"]
-        listed = subprocess.run(["ctest", "--show-only=json-v1", "--test-dir", build, *some], capture_output=True, text=True,
-                                check=False).stdout
-        for test in json.loads(listed or "{}").get("tests", []):
+        for test in json.loads(listed(build, *some) or "{}").get("tests", []):
             many = re.fullmatch(r"(.*\.)\w+_tests_0", test["name"])
             if many and "command" in test:
                 names |= {many[1] + name for name in tests_of(test["command"][0])}
@@ -36,9 +44,9 @@ def known_tests(builds: list[str]) -> set[str]:
 
 
 def tests_of(program: str) -> set[str]:
-    listed = subprocess.run([program, "--gtest_list_tests"], capture_output=True, text=True, check=False).stdout
+    told = subprocess.run([program, "--gtest_list_tests"], capture_output=True, text=True, check=False).stdout
     suite, names = "", set()
-    for line in listed.splitlines():
+    for line in told.splitlines():
         word = line.split("#")[0].strip()
         if line.startswith("  "):
             names.add(suite + word)
