@@ -38,10 +38,10 @@ TEST_P(sim_scenario, passes) {
 std::vector<setting> all_settings() {
     std::vector<setting> all;
     for (const scenario& one : all_scenarios()) {
-        for (const std::uint64_t seed : {1, 2, 3}) {
-            all.push_back({&one, seed, "naive"});
+        all.push_back({&one, 1, "naive"});
+        for (const std::uint64_t seed : {1, 2}) {
+            all.push_back({&one, seed, "views"});
         }
-        all.push_back({&one, 1, "views"});
         if (one.name == "report-6.7" || one.name == "strategy-change") {
             all.push_back({&one, 1, "etcd"});
             all.push_back({&one, 1, "organizer"});
@@ -128,8 +128,10 @@ TEST_F(sim_script, a_failed_wait_says_what_it_waited_for_and_shows_the_log) {
     const report came = run([](script& on) {
         world& in = on.fresh_world();
         found_network(in, "hub", wire::role::rendezvous);
-        on.step("wait", {1},
-                [&] { in.wait_for("pigs fly", [] { return false; }, std::chrono::seconds(90)); });
+        on.step("wait", {1}, [&] {
+            in.wait_for(
+                "pigs fly", [] { return false; }, std::chrono::seconds(90));
+        });
     });
     EXPECT_EQ(came.steps.at(0).sentence, "waited in vain: pigs fly");
     EXPECT_FALSE(came.steps.at(0).log.empty());
