@@ -138,6 +138,9 @@ task<void> member_watch::ask(membership::ask what) {
                                        {what.about, std::move(what.said), what.compared});
     if (machine_ && what.about == what.to && is_mute(reply, known_, what.to)) {
         carry_out(machine_->on_mute(what.to, env_.time.now()), std::nullopt);
+    } else if (machine_ && what.about == what.to && !reply &&
+               reply.error().code == errc::queue_full) {
+        machine_->on_crowded(what.about);
     } else if (reply && machine_) {
         const auto said = believable(what.to, std::move(reply->said));
         carry_out(machine_->on_answer(what.to, what.about, reply->alive, said, env_.time.now()),

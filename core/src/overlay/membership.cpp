@@ -54,6 +54,13 @@ membership::effects membership::on_mute(const device_id& from, instant now) {
     return all;
 }
 
+void membership::on_crowded(const device_id& about) {
+    if (asked_.erase(about) > 0) {
+        --asked_now_;
+        feel(1);
+    }
+}
+
 std::vector<membership::news> membership::news_for(const device_id& to) {
     std::vector<news> said;
     add_suspicion(to, said);

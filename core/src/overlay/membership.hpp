@@ -80,6 +80,9 @@ public:
     /// `from` has answered that it does not know the question, as software from before there was
     /// this one: it lives, and cannot say so itself.
     effects on_mute(const device_id& from, instant now);
+    /// The question about `about` came to nothing by what waits between here and there, so that it
+    /// says nothing of whether `about` is alive.
+    void on_crowded(const device_id& about);
     /// deadline() has passed.
     effects on_time(instant now);
     /// With whom sessions are open anyway: they are asked, and asked to ask, and beside them one in

@@ -203,6 +203,18 @@ TEST_F(membership_test, who_was_held_up_accuses_nobody_of_it) {
     EXPECT_EQ(said_of(7, 9), std::nullopt) << "its answer may, too";
 }
 
+TEST_F(membership_test, who_has_too_much_to_send_accuses_nobody_of_it) {
+    know(10);
+    until_asked(4);
+    machine.on_crowded(device(4));
+    EXPECT_TRUE(std::ranges::none_of(only<membership::ask>(next()), [](const auto& one) {
+        return one.about == device(4) && one.to != device(4);
+    })) << "others need not ask in its place";
+    (void)next();
+    EXPECT_EQ(said_of(4, 9), std::nullopt) << "no news";
+    machine.on_crowded(device(5));  // whom it does not ask now
+}
+
 TEST_F(membership_test, whom_nobody_answers_waits_longer_and_no_more_than_eight_times) {
     know(100);
     instant before = now;
