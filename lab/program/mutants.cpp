@@ -9,6 +9,7 @@
 
 #include "lab/program/command.hpp"
 #include "lab/program/seeds.hpp"
+#include "lab/program/strategies.hpp"
 #include "lab/random/gate.hpp"
 #include "plugins/directories_real.hpp"
 
@@ -62,6 +63,16 @@ int play_mutants(mutants_wishes what) {
         return complain("--seeds is a number or FIRST-LAST, from 1", wrong_usage);
     }
     what.with.run.plugin_directories = plugins::plugin_directories(what.plugins);
+    for (const fault& one : known_faults()) {
+        if (!what.names.empty() && std::ranges::count(what.names, one.name) == 0) {
+            continue;
+        }
+        strategy_names played = strategies_of(what.with.within);
+        played.consensus = one.consensus;
+        if (const auto why = strategies_missing(played, what.with.run.plugin_directories)) {
+            return complain(*why, wrong_usage);
+        }
+    }
     const auto rows = run_gate(what.with, what.names);
     print(what.as_json ? json_of(rows).dump(2) + "\n" : text_of(rows));
     return all_found(rows) ? all_well : something_failed;

@@ -53,12 +53,18 @@ nlohmann::ordered_json json_of(const random_wishes& what, const campaign_report&
 
 int play_random(random_wishes what) {
     what.with.run.plugin_directories = plugins::plugin_directories(what.plugins);
+    const auto missing = [&](const auto& of) {
+        return strategies_missing(strategies_of(of), what.with.run.plugin_directories);
+    };
     if (!what.replay.empty()) {
-        const auto good = replay(what.replay, what.with.run, std::cerr);
-        if (!good) {
-            return complain(good.error().message(), wrong_usage);
+        const auto read = read_plan(what.replay);
+        if (!read) {
+            return complain(read.error().message(), wrong_usage);
         }
-        return *good ? all_well : something_failed;
+        if (const auto why = missing(*read)) {
+            return complain(*why, wrong_usage);
+        }
+        return replay(*read, what.with.run, std::cerr) ? all_well : something_failed;
     }
     if (!read_seeds(what.seeds, what.with)) {
         return complain("--seeds is a number or FIRST-LAST, from 1", wrong_usage);
@@ -66,10 +72,7 @@ int play_random(random_wishes what) {
     if (!what.with.run.log.empty() && what.with.first != what.with.last) {
         return complain("--log is for one seed, or with --replay", wrong_usage);
     }
-    scenario_options strategies;
-    strategies.consensus = what.with.within.consensus;
-    strategies.plugin_directories = what.with.run.plugin_directories;
-    if (const auto why = strategies_missing(strategies)) {
+    if (const auto why = missing(what.with.within)) {
         return complain(*why, wrong_usage);
     }
     const auto came = run_campaign(what.with, std::cerr);

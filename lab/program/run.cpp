@@ -72,7 +72,8 @@ int play_scenarios(run_wishes what) {
         }
     }
     what.with.plugin_directories = plugins::plugin_directories(what.plugins);
-    if (const auto why = strategies_missing(what.with)) {
+    if (const auto why =
+            strategies_missing(strategies_of(what.with), what.with.plugin_directories)) {
         return complain(*why, wrong_usage);
     }
     std::vector<report> runs;

@@ -5,12 +5,13 @@
 
 namespace calbox::lab {
 
-std::optional<std::string> strategies_missing(const scenario_options& with) {
+std::optional<std::string> strategies_missing(const strategy_names& which,
+                                              const std::vector<std::string>& directories) {
     silent_logger nothing;
-    plugins::plugin_host host(with.plugin_directories, nothing);
-    const auto consensus = host.consensus(with.consensus, "");
-    const auto discovery = host.discovery(with.discovery, "");
-    const auto recovery = host.recovery(with.recovery, "");
+    plugins::plugin_host host(directories, nothing);
+    const auto consensus = host.consensus(which.consensus, "");
+    const auto discovery = host.discovery(which.discovery, "");
+    const auto recovery = host.recovery(which.recovery, "");
     const auto storage = host.storage("memory", "");
     for (const error* const one :
          {consensus ? nullptr : &consensus.error(), discovery ? nullptr : &discovery.error(),

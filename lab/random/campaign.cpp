@@ -132,19 +132,23 @@ campaign_report run_campaign(const campaign_settings& with, std::ostream& out) {
     return sum;
 }
 
-result<bool> replay(const std::string& file, const run_settings& with, std::ostream& out) {
+result<plan> read_plan(const std::string& file) {
     std::ifstream from(file);
     if (!from) {
         return fail(errc::not_found, "cannot read " + file);
     }
     std::stringstream text;
     text << from.rdbuf();
-    const auto what = plan_from_json(text.str());
+    auto what = plan_from_json(text.str());
     if (!what) {
         return fail(what.error().code, file + ": " + what.error().message());
     }
-    const auto report = run_plan(*what, with);
-    tell_failure(line_of(what->seed, report), out);
+    return what;
+}
+
+bool replay(const plan& what, const run_settings& with, std::ostream& out) {
+    const auto report = run_plan(what, with);
+    tell_failure(line_of(what.seed, report), out);
     return report.good();
 }
 

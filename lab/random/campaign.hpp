@@ -40,7 +40,9 @@ std::string text_of(const campaign_settings& with, const campaign_report& what);
 /// Prints failures to `out` as they come, with the command that replays each.
 campaign_report run_campaign(const campaign_settings& with, std::ostream& out);
 
-/// Plays one plan from a file, and prints what was violated. False when something was.
-result<bool> replay(const std::string& file, const run_settings& with, std::ostream& out);
+/// From a file. not_found, or malformed with what is wrong.
+result<plan> read_plan(const std::string& file);
+/// Plays one plan, and prints what was violated. False when something was.
+bool replay(const plan& what, const run_settings& with, std::ostream& out);
 
 }  // namespace calbox::lab

@@ -76,11 +76,22 @@ class Lab(unittest.TestCase):
                                 (("run", "report-6.2", "--seed", "many"), "--seed"),
                                 (("random", "--size", "tiny"), "--size"),
                                 (("random", "--consensus", "nonsense"), "nonsense"), (("random", "--seeds", "none"), "--seeds"),
+                                (("random", "--discovery", "nonsense"), "nonsense"), (("random", "--replay", "no/such/plan"), "no/such/plan"),
                                 (("run",), "NAME is required"), (("dance",), "subcommand"), ((), "subcommand")):
             said = run(*words)
             self.assertEqual(said.returncode, 2, words)
             self.assertIn(sentence, said.stderr, words)
             self.assertEqual(said.stdout, "", words)
+
+    def test_a_plan_whose_strategy_cannot_be_had_is_told_so(self):
+        plan = json.loads(next((pathlib.Path(__file__).parent / "regressions").glob("*.json")).read_text(encoding="utf-8"))
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "plan.json"
+            file.write_text(json.dumps({**plan, "consensus": "nonsense"}), encoding="utf-8")
+            said = run("random", "--replay", str(file))
+        self.assertEqual(said.returncode, 2)
+        self.assertIn("nonsense", said.stderr)
+        self.assertNotIn("bug", said.stderr)
 
     def test_help_and_manual(self):
         for words, text in ((("--help",), "calbox-lab run report-6.7"), (("run", "--help"), "surprise"),
