@@ -18,25 +18,42 @@ bool same(const node::event_view& left, const node::event_view& right) {
     return one.place() == other.place() && one.content == other.content;
 }
 
-/// The later version was made without whoever sees the earlier one. Its author tells him so; or
-/// nobody does, where the author stays away (docs/promises.md).
-bool removed_by_it(const sight& one, const sight& other) {
-    const bool later =
+/// For one question; what it refers to is the caller's.
+struct company {
+    const std::vector<const person*>& present;
+    bool everybody = false;  // nobody stays away
+    bool owes = false;       // a device is lost, with what it had to tell or was to be told
+
+    bool has(const std::string& name) const {
+        return std::ranges::count(present, name, &person::name) != 0;
+    }
+};
+
+/// The later version was made without whoever sees the earlier one, and nobody who is there has to
+/// tell him so. Its author does, who may stay away (docs/promises.md); of versions between it is
+/// not known here who made them.
+bool need_not_agree(const sight& one, const sight& other, const company& who) {
+    const bool one_is_later =
         claims::shown_version(one.what).place() > claims::shown_version(other.what).place();
-    return !takes_part(later ? *other.whose : *one.whose, later ? one.what : other.what);
+    const sight& later = one_is_later ? one : other;
+    const sight& earlier = one_is_later ? other : one;
+    const bool next = later.what.generation == earlier.what.generation &&
+                      later.what.version == earlier.what.version.next();
+    const bool somebody_must_tell =
+        who.everybody || (next && !who.owes && who.has(later.what.written_by));
+    return !somebody_must_tell && !takes_part(*earlier.whose, later.what);
 }
 
 /// Where two see an event, they see one version of it, and whoever takes part in it sees it.
-std::string disagreement(const std::vector<const person*>& people, bool everybody) {
+std::string disagreement(const company& all) {
     std::map<event_id, sight> first;
     std::map<const person*, std::set<event_id>> seen;
-    for (const person* const who : people) {
+    for (const person* const who : all.present) {
         for (auto& one : who->sees_all()) {
             seen[who].insert(one.id);
             const auto [known, fresh] = first.try_emplace(one.id, sight{who, one});
             const sight& other = known->second;
-            if (!fresh && !same(one, other.what) &&
-                (everybody || !removed_by_it({who, one}, other))) {
+            if (!fresh && !same(one, other.what) && !need_not_agree({who, one}, other, all)) {
                 return fmt::format("{} has version {} of {}, and {} version {}", who->name(),
                                    one.version.value, one.id_text, other.whose->name(),
                                    other.what.version.value);
@@ -44,7 +61,7 @@ std::string disagreement(const std::vector<const person*>& people, bool everybod
         }
     }
     for (const auto& [event, sight] : first) {
-        for (const person* const who : people) {
+        for (const person* const who : all.present) {
             if (takes_part(*who, sight.what) && !seen[who].contains(event)) {
                 return who->name() + " does not see " + sight.what.id_text;
             }
@@ -79,7 +96,7 @@ std::string unrest(const std::vector<const person*>& people, bool everybody, boo
             return fmt::format("{} still owes {} updates", who->name(), status.outbox);
         }
     }
-    return disagreement(people, everybody);
+    return disagreement({people, everybody, owes});
 }
 
 std::string lost_from(const std::vector<node::event_view>& seen, const person& who) {

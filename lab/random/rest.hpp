@@ -12,11 +12,12 @@ namespace calbox::lab {
 bool takes_part(const person& who, const node::event_view& in);
 
 /// Whoever was left out of a later version may not have been told yet: where somebody stays away,
-/// rest does not wait for it.
+/// rest waits for it only when that is the next version and its author is there.
 bool nobody_sees_later(const std::vector<const person*>& people, const node::event_view& than);
 
 /// What keeps these people from it, in words; empty when nothing does. `everybody`: nobody is away,
-/// to whom something may still be owed. `owes`: to a device that is lost, say.
+/// to whom something may still be owed. `owes`: a device is lost, with what it had to tell or was
+/// to be told.
 std::string unrest(const std::vector<const person*>& people, bool everybody, bool owes = false);
 
 /// What he does not see any more of what he saw, in words; empty when he sees all of it.
