@@ -10,8 +10,9 @@ namespace calbox::lab {
 /// system does not say.
 std::span<std::byte> heap();
 
-/// In a copy: gives it pages of its own all at once. A world writes to two of three, and a page
-/// fault for each costs twice as much. Where the system cannot (Linux before 5.14), those come.
+/// In a copy: gives it pages of its own, all at once. A world writes to two thirds of them, and a
+/// page fault for each of those costs more. Where the kernel cannot (before 5.14), they come one by
+/// one.
 void own(std::span<std::byte> memory) noexcept;
 
 }  // namespace calbox::lab

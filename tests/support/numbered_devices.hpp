@@ -7,7 +7,8 @@
 
 namespace calbox {
 
-/// The device whose id begins with that number, and is zero else: ids are ordered as the numbers.
+/// The device whose id begins with that number, its higher byte first, and is zero after it: ids
+/// are ordered as their numbers.
 inline device_id device(std::uint16_t number) {
     device_id id;
     id.value[0] = static_cast<std::uint8_t>(number >> 8);

@@ -9,8 +9,8 @@ namespace {
 using test::must;
 using test::test_network;
 
-constexpr auto first = "a long password of alice";
-constexpr auto second = "tundra quilt 7 harbour";
+constexpr auto first_password = "a long password of alice";
+constexpr auto second_password = "tundra quilt 7 harbour";
 
 template <class T>
 std::shared_ptr<std::optional<T>> in_the_background(test_network& net, task<T> work) {
@@ -33,7 +33,8 @@ TEST(accounts, devices_that_sign_in_at_the_same_moment_get_numbers_of_their_own)
         devices.push_back(&net.add_edge(name, hub));
     }
     for (auto* const one : devices) {
-        coming.push_back(in_the_background(net, one->api().account.sign_in("alice", first, false)));
+        coming.push_back(
+            in_the_background(net, one->api().account.sign_in("alice", first_password, false)));
     }
     net.until(
         [&] { return std::ranges::all_of(coming, [](auto& one) { return one->has_value(); }); });
@@ -51,21 +52,22 @@ TEST(accounts, another_password_is_the_one_from_then_on) {
     auto& phone = net.add_edge("phone", hub);
     auto& tablet = net.add_edge("tablet", hub);
     desk.sign_in("alice");
-    must(net.run(phone.api().account.sign_in("alice", first, false)));
+    must(net.run(phone.api().account.sign_in("alice", first_password, false)));
     const auto change = [&](std::string old, std::string fresh) {
         return net.run(desk.api().account.change_password(desk.me(), old, fresh));
     };
-    EXPECT_EQ(change("not her password", second).error().code, errc::unauthorised);
-    EXPECT_EQ(change(first, "password123").error().code, errc::invalid_argument);
-    EXPECT_EQ(change(first, "alice alice").error().code, errc::invalid_argument);
+    EXPECT_EQ(change("not her password", second_password).error().code, errc::unauthorised);
+    EXPECT_EQ(change(first_password, "password123").error().code, errc::invalid_argument);
+    EXPECT_EQ(change(first_password, "alice alice").error().code, errc::invalid_argument);
     const auto sign_in = [&](const char* password) {
         return net.run(tablet.api().account.sign_in("alice", password, false));
     };
-    EXPECT_EQ(sign_in(second).error().code, errc::unauthorised) << "nothing has changed so far";
-    must(change(first, second));
-    EXPECT_EQ(sign_in(first).error().code, errc::unauthorised);
-    EXPECT_EQ(must(sign_in(second)).id, desk.me()) << "the same keys";
-    EXPECT_EQ(change(first, second).error().code, errc::unauthorised);
+    EXPECT_EQ(sign_in(second_password).error().code, errc::unauthorised)
+        << "nothing has changed so far";
+    must(change(first_password, second_password));
+    EXPECT_EQ(sign_in(first_password).error().code, errc::unauthorised);
+    EXPECT_EQ(must(sign_in(second_password)).id, desk.me()) << "the same keys";
+    EXPECT_EQ(change(first_password, second_password).error().code, errc::unauthorised);
     // The registry and the devices that were signed in before know it after a restart, too.
     for (auto* const one : {&hub, &phone}) {
         net.stop(*one);
@@ -73,10 +75,10 @@ TEST(accounts, another_password_is_the_one_from_then_on) {
     }
     net.until([&] { return phone.api().info.status().state == "connected"; });
     EXPECT_EQ(phone.api().account.signed_in().size(), 1U);
-    EXPECT_EQ(sign_in(first).error().code, errc::unauthorised);
-    must(sign_in(second));
-    must(change(second, first));
-    must(sign_in(first));
+    EXPECT_EQ(sign_in(first_password).error().code, errc::unauthorised);
+    must(sign_in(second_password));
+    must(change(second_password, first_password));
+    must(sign_in(first_password));
 }
 
 TEST(accounts, a_password_can_be_guessed_by_nobody_who_changes_it) {
@@ -87,7 +89,7 @@ TEST(accounts, a_password_can_be_guessed_by_nobody_who_changes_it) {
     error last;
     for (int i = 0; i < 10; ++i) {
         last = net.run(desk.api().account.change_password(desk.me(), "guess " + std::to_string(i),
-                                                          second))
+                                                          second_password))
                    .error();
     }
     EXPECT_EQ(last.code, errc::queue_full) << last.message();

@@ -10,9 +10,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class mediator final : public consensus_mediator {
+class other_parts final : public consensus_mediator {
 public:
-    explicit mediator(event_store& store) : store_(store) {}
+    explicit other_parts(event_store& store) : store_(store) {}
     bool takes_part(const device_id&, const event_id&) const override { return true; }
     bool is_shared(const event_id&) const override { return true; }
     bool acceptable(const event_id&, byte_view) const override { return true; }
@@ -58,7 +58,7 @@ protected:
     test::faulty_store store;
     database db{in.env, store};
     event_store events{in.env, db};
-    mediator rest{events};
+    other_parts rest{events};
     scripted_strategy strategy;
     consensus_host host{in.env, db, strategy, rest, device_id()};
 };
