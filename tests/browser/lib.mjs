@@ -33,13 +33,13 @@ export async function open(browser, { real_clock = false, ...options } = {}) {
   return { context, page, complaints }
 }
 
-/** What axe-core calls serious or critical, by all of its rules or by those of some tags. By CDP, which the page's policy does not bind. */
-export async function check_accessibility(page, where, tags = null) {
+/** What axe-core calls serious or critical, by all of its rules or by those that are named. By CDP, which the page's policy does not bind. */
+export async function check_accessibility(page, where, rules = null) {
   await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished.catch(() => {}))))
   const session = await page.context().newCDPSession(page)
   const evaluate = (expression) => session.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true })
   if ((await evaluate('typeof axe')).result.value === 'undefined') await evaluate(axe)
-  const options = JSON.stringify({ resultTypes: ['violations'], ...(tags ? { runOnly: tags } : {}) })
+  const options = JSON.stringify({ resultTypes: ['violations'], ...(rules ? { runOnly: rules } : {}) })
   const { result } = await evaluate(`axe.run(document, ${options}).then((found) => JSON.stringify(found.violations
     .filter((one) => one.impact === 'serious' || one.impact === 'critical').map((one) => [one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))])))`)
   await session.detach()

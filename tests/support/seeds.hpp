@@ -9,6 +9,6 @@ namespace calbox::test {
 inline constexpr bool sanitized = __has_feature(address_sanitizer);
 
 /// How many of `all` seeds, or random rounds, are played.
-constexpr std::uint64_t seeds(std::uint64_t all) { return sanitized ? all / 5 : all; }
+constexpr std::uint64_t seeds(std::uint64_t all) { return sanitized ? all / 10 : all; }
 
 }  // namespace calbox::test
