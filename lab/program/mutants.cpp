@@ -1,6 +1,7 @@
 // calbox-lab mutants: whether the random worlds find every known fault.
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include <calbox/mutant.hpp>
 
@@ -63,12 +64,13 @@ int play_mutants(mutants_wishes what) {
         return complain("--seeds is a number or FIRST-LAST, from 1", wrong_usage);
     }
     what.with.run.plugin_directories = plugins::plugin_directories(what.plugins);
-    for (const fault& one : known_faults()) {
-        if (!what.names.empty() && std::ranges::count(what.names, one.name) == 0) {
-            continue;
-        }
-        strategy_names played = strategies_of(what.with.within);
-        played.consensus = one.consensus;
+    std::set<std::string_view> consensus;
+    for (const fault& one : faults_named(what.names)) {
+        consensus.insert(one.consensus);
+    }
+    strategy_names played = strategies_of(what.with.within);
+    for (const std::string_view one : consensus) {
+        played.consensus = one;
         if (const auto why = strategies_missing(played, what.with.run.plugin_directories)) {
             return complain(*why, wrong_usage);
         }

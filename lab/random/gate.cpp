@@ -136,6 +136,14 @@ private:
 
 }  // namespace
 
+std::vector<fault> faults_named(const std::vector<std::string>& names) {
+    std::vector<fault> all = known_faults();
+    std::erase_if(all, [&](const fault& one) {
+        return !names.empty() && std::ranges::count(names, one.name) == 0;
+    });
+    return all;
+}
+
 std::vector<gate_row> run_gate(const campaign_settings& with,
                                const std::vector<std::string>& only) {
     std::vector<gate_row> rows;
@@ -144,10 +152,7 @@ std::vector<gate_row> run_gate(const campaign_settings& with,
         rows.push_back(running.front()->outcome());
         running.pop_front();
     };
-    for (const fault& one : known_faults()) {
-        if (!only.empty() && std::ranges::count(only, one.name) == 0) {
-            continue;
-        }
+    for (const fault& one : faults_named(only)) {
         if (running.size() >= std::max(with.jobs, 1u)) {
             finish_first();
         }

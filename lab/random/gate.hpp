@@ -19,6 +19,8 @@ struct fault {
 };
 /// All of them; a test holds the list against the sources.
 const std::vector<fault>& known_faults();
+/// Those of that name, or all where none is named.
+std::vector<fault> faults_named(const std::vector<std::string>& names);
 
 struct gate_row {
     fault of;

@@ -2,7 +2,7 @@
 
     random_worlds.py calbox-lab PLUGINS STRATEGY SHARE SHARES
 
-1,000 seeds in all shares together, with CALBOX_CHECK_RELEASE=1 200,000, and 100 of naive. Nothing that the
+1,000 seeds in all shares together, 100 of naive; with CALBOX_CHECK_RELEASE=1 200,000 of each. Nothing that the
 strategy promises may break. One that does not promise linearizability must be seen to lack it: worlds in which nothing can go wrong show
 nothing.
 """

@@ -136,12 +136,15 @@ std::vector<wire::member_news> member_watch::news_for(const device_id& to) {
 task<void> member_watch::ask(membership::ask what) {
     auto reply = co_await put_question(mediator_, what.to,
                                        {what.about, std::move(what.said), what.compared});
-    if (machine_ && what.about == what.to && is_mute(reply, known_, what.to)) {
+    if (!machine_) {
+        co_return;
+    }
+    const bool of_itself = what.about == what.to;
+    if (of_itself && is_mute(reply, known_, what.to)) {
         carry_out(machine_->on_mute(what.to, env_.time.now()), std::nullopt);
-    } else if (machine_ && what.about == what.to && !reply &&
-               reply.error().code == errc::queue_full) {
-        machine_->on_crowded(what.about);
-    } else if (reply && machine_) {
+    } else if (of_itself && !reply && reply.error().code == errc::queue_full) {
+        machine_->on_crowded(what.to);
+    } else if (reply) {
         const auto said = believable(what.to, std::move(reply->said));
         carry_out(machine_->on_answer(what.to, what.about, reply->alive, said, env_.time.now()),
                   what.to);
