@@ -5,6 +5,7 @@
 
 #include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
+#include "unit/overlay/effects.hpp"
 
 namespace calbox::overlay {
 namespace {
@@ -27,16 +28,6 @@ protected:
         made.heartbeat_ms = 10'000;
         made.retry_after_ms = retry_after_ms;
         return made;
-    }
-    template <class Effect>
-    static std::vector<Effect> only(const further_leases::effects& all) {
-        std::vector<Effect> found;
-        for (const auto& one : all) {
-            if (const auto* const fits = std::get_if<Effect>(&one)) {
-                found.push_back(*fits);
-            }
-        }
-        return found;
     }
     further_leases::effects next() {
         now = *machine.deadline();

@@ -9,6 +9,7 @@
 
 #include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
+#include "unit/overlay/effects.hpp"
 
 namespace calbox::overlay {
 
@@ -115,16 +116,6 @@ protected:
     }
     void rendezvous(unsigned n) {
         book.known[device(n)] = {device(n), wire::role::rendezvous, {}, device(n), true, {}};
-    }
-    template <class Effect>
-    static std::vector<Effect> only(const lessor::effects& all) {
-        std::vector<Effect> found;
-        for (const auto& one : all) {
-            if (const auto* const fits = std::get_if<Effect>(&one)) {
-                found.push_back(*fits);
-            }
-        }
-        return found;
     }
     /// How many pieces of news go to whom.
     static std::map<device_id, std::size_t> told(const lessor::effects& all) {

@@ -5,23 +5,13 @@
 
 #include "support/numbered_devices.hpp"
 #include "support/test_environment.hpp"
+#include "unit/overlay/effects.hpp"
 
 namespace calbox::overlay {
 namespace {
 
 using namespace std::chrono_literals;
 using state = membership::state;
-
-template <class Effect>
-std::vector<Effect> only(const membership::effects& all) {
-    std::vector<Effect> found;
-    for (const auto& one : all) {
-        if (const auto* const fits = std::get_if<Effect>(&one)) {
-            found.push_back(*fits);
-        }
-    }
-    return found;
-}
 
 class membership_test : public testing::Test {
 protected:
