@@ -136,7 +136,7 @@ replica::verified_envelope invitation(std::uint32_t n, std::uint64_t version,
 
 /// The events of one device.
 struct holder {
-    explicit holder(bool is_backup) : shown(events, is_backup) {
+    explicit holder(bool is_backup) : shown(events, is_backup, [] { return std::vector{guest}; }) {
         events.numbers().ours = [](const user_id& user) { return user == guest; };
     }
     test::test_environment in;

@@ -220,13 +220,7 @@ void node_parts::make_services(std::string listen_rather) {
     prints.emplace(
         env, replica->events(),
         fingerprints::parts{plays(wire::role::backup), [this] { return connections->peers(); },
-                            [this] {
-                                std::vector<user_id> mine;
-                                for (const account_view& one : accounts->signed_in()) {
-                                    mine.push_back(one.id);
-                                }
-                                return mine;
-                            },
+                            [this] { return local_users(); },
                             [this](const device_id& to, wire::recovery_message what) {
                                 send(to, wire::message_type::recovery, codec::encode(what));
                             },

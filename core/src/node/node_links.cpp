@@ -213,6 +213,7 @@ private:
         bool is_local(const user_id& user) const override {
             return owner_.accounts->identity_of(user) != nullptr;
         }
+        std::vector<user_id> local_users() const override { return owner_.local_users(); }
         bool is_online(const std::vector<device_id>& recipients) const override {
             return owner_.edge->lessor().has_value() ||
                    std::ranges::any_of(recipients, [this](const device_id& device) {

@@ -31,6 +31,15 @@ std::vector<std::string> node_parts::addresses() const {
     return mine;
 }
 
+std::vector<user_id> node_parts::local_users() const {
+    std::vector<user_id> all;
+    for (const account_view& one : accounts->signed_in()) {
+        all.push_back(one.id);
+    }
+    std::ranges::sort(all);
+    return all;
+}
+
 std::vector<device_id> node_parts::devices_of(const user_id& user) const {
     std::set<device_id> found;
     if (const user_info* const who = users->known(user)) {
@@ -349,10 +358,7 @@ task<void> node_parts::catch_up() {
             continue;
         }
         behind_ = false;  // whoever comes meanwhile makes it true again
-        std::vector<user_id> mine;
-        for (const account_view& one : accounts->signed_in()) {
-            mine.push_back(one.id);
-        }
+        auto mine = local_users();
         if (!mine.empty()) {
             (void)co_await edge->locate({mine, {}, wire::role::backup});
         }

@@ -97,6 +97,7 @@ public:
     std::vector<std::string> addresses() const;
     std::vector<user_id> interests() const;
     std::vector<device_id> devices_of(const user_id& user) const;
+    std::vector<user_id> local_users() const;  // in order
 
     // News from the other rooms (the adapters call these).
     void came(const net::peer& who);

@@ -170,11 +170,12 @@ const held_event* event_store::find(const event_id& event) const noexcept {
 namespace {
 
 /// Is `next` the version by which `who` takes himself out of the event, and changes nothing else
-/// that a header shows?
+/// that a header shows? Or the notice of it, for another device of his?
 bool leaves(const user_id& who, const envelope_header& before, const envelope_header& next) {
     std::vector<user_id> rest = before.participants;
-    return std::erase(rest, who) == 1 && next.kind == envelope_kind::put &&
-           next.participants == rest && next.guests_may == before.guests_may;
+    const bool of_that_kind =
+        next.kind == envelope_kind::put || next.kind == envelope_kind::removed_you;
+    return std::erase(rest, who) == 1 && of_that_kind && next.participants == rest && next.guests_may == before.guests_may;
 }
 
 }  // namespace
@@ -406,23 +407,19 @@ task<result<void>> event_store::begin_numbers(user_id organizer, device_number d
     co_return stored;
 }
 
-static bool involves_any(const envelope_header& header,
-                         const std::vector<user_id>& users) noexcept {
-    return std::ranges::any_of(users, [&](const user_id& user) { return header.involves(user); });
-}
-
 bool store_view::visible(const held_event& held) const noexcept {
     if (held.header.kind == envelope_kind::removed_you) {
         return false;  // between the author and whom he removed
     }
-    return friends_ != nullptr || everything_ || involves_any(held.header, users_);
+    return friends_ != nullptr || everything_ ||
+           shown_lists::shows({users_, others_}, held.header);
 }
 
 recovery::listing_ptr store_view::list() const {
     if (friends_ != nullptr || everything_) {
         return store_.list({});
     }
-    return store_.list({users_, std::nullopt, true});
+    return store_.list({users_, others_, true});
 }
 
 recovery::listing_ptr store_view::list_with(const device_id& peer) const {

@@ -134,10 +134,15 @@ using users_of_device = std::map<device_id, std::vector<user_id>>;
 class store_view final : public recovery::view {
 public:
     /// `friends`, for an initiator: the devices that may hold only what their users take part in.
-    /// It must outlive the view.
+    /// It must outlive the view. `others`, for a responder: only what one of them takes part in.
     store_view(const event_store& store, std::vector<user_id> users, bool everything,
-               const users_of_device* friends = nullptr)
-        : store_(store), users_(std::move(users)), everything_(everything), friends_(friends) {}
+               const users_of_device* friends = nullptr,
+               std::optional<std::vector<user_id>> others = {})
+        : store_(store),
+          users_(std::move(users)),
+          everything_(everything),
+          friends_(friends),
+          others_(std::move(others)) {}
     recovery::listing_ptr list() const override;
     recovery::listing_ptr list_with(const device_id& peer) const override;
     std::optional<envelope_order> find(const event_id& event) const override;
@@ -153,6 +158,7 @@ private:
     std::vector<user_id> users_;
     bool everything_;
     const users_of_device* friends_;
+    std::optional<std::vector<user_id>> others_;
 };
 
 bytes event_key(const event_id& event);

@@ -16,7 +16,12 @@ std::unique_ptr<recovery::view> event_set::to_ask(const recovery_peers& peers) c
 
 std::unique_ptr<recovery::view> event_set::to_answer(std::vector<user_id> users,
                                                      bool everything) const {
-    return std::make_unique<store_view>(store_, std::move(users), everything);
+    if (is_backup_ || everything) {
+        return std::make_unique<store_view>(store_, std::move(users), everything);
+    }
+    // Of an event that somebody here has left, his last version is here, and what came after is
+    // not.
+    return std::make_unique<store_view>(store_, std::move(users), false, nullptr, ours_());
 }
 
 recovery_source* recovery_report::source(const device_id& device) {

@@ -78,7 +78,10 @@ public:
 /// The events of a store. A backup asks for all of them, others for those of their users.
 class event_set final : public recovery_set {
 public:
-    event_set(const event_store& store, bool is_backup) : store_(store), is_backup_(is_backup) {}
+    /// `ours`: the users of this device, in order.
+    event_set(const event_store& store, bool is_backup,
+              std::function<std::vector<user_id>()> ours)
+        : store_(store), is_backup_(is_backup), ours_(std::move(ours)) {}
     std::unique_ptr<recovery::view> to_ask(const recovery_peers& peers) const override;
     std::unique_ptr<recovery::view> to_answer(std::vector<user_id> users,
                                               bool everything) const override;
@@ -86,6 +89,7 @@ public:
 private:
     const event_store& store_;
     bool is_backup_;
+    std::function<std::vector<user_id>()> ours_;
 };
 
 class recovery_driver {

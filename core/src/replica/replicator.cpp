@@ -129,7 +129,7 @@ replicator::replicator(const environment& env, database& db, parts with, replica
               {with_.self, with_.strategy_of,
                [this](network_epoch epoch) { return std::make_unique<voting>(*this, epoch); }}),
       outbox_(env, db, store_, *effects_),
-      recovered_(store_, with_.is_backup),
+      recovered_(store_, with_.is_backup, [this] { return mediator_.local_users(); }),
       recovery_(env, recovered_, with_.recovery, *effects_) {
     store_.numbers().ours = [this](const user_id& user) { return mediator_.is_local(user); };
 }

@@ -42,6 +42,7 @@ public:
     virtual const crypto::identity* identity_of(const user_id& user) const = 0;
     virtual std::optional<author> author_of(const user_id& user) const = 0;
     virtual bool is_local(const user_id& user) const = 0;  // has an account on this device
+    virtual std::vector<user_id> local_users() const = 0;  // in order
     /// A lease, or a session with a co-participant or a backup (design decision 10).
     virtual bool is_online(const std::vector<device_id>& recipients) const = 0;
     virtual task<result<bytes>> request(device_id to, wire::message_type type, bytes payload) = 0;

@@ -423,9 +423,10 @@ std::optional<author> may_remove(const replica_mediator& here, const envelope_he
 
 }  // namespace
 
-/// Whom `next` removes is told so by the device that wrote it; and where versions before it were
-/// missed, by whoever is here and may remove, since one of those may be this device's own, which a
-/// crash hid from it. Returns the devices of the removed.
+/// Whom `next` removes is told so by the device that wrote it; and by whoever is here and may
+/// remove, where somebody left, since a crash may have hid from his device what it wrote, or where
+/// versions before it were missed, since one of those may be this device's own, which a crash hid
+/// from it. Returns the devices of the removed.
 result<std::vector<device_id>> replicator::write_removals(batch& writes,
                                                           const envelope_header& next) {
     std::vector<device_id> told;
@@ -436,8 +437,10 @@ result<std::vector<device_id>> replicator::write_removals(batch& writes,
     envelope_header shape = next;
     if (crypto::device_of(next.by.device_key) != with_.self) {
         const held_event& held = *store_.find(next.event);
-        auto teller =
-            next.previous == held.order.hash ? std::nullopt : may_remove(mediator_, held.header);
+        const auto author = crypto::author_user(next.by);
+        const bool left = author && std::ranges::count(gone, *author) != 0;
+        const bool author_tells = next.previous == held.order.hash && !left;
+        auto teller = author_tells ? std::nullopt : may_remove(mediator_, held.header);
         if (!teller) {
             return told;
         }

@@ -183,6 +183,10 @@ TEST_F(event_store_test, a_guest_does_what_he_has_the_right_to) {
     auto leaves = by_bob();
     leaves.participants.clear();
     EXPECT_EQ(refused(leaves, bob), errc::ok);
+    leaves.kind = envelope_kind::removed_you;
+    EXPECT_EQ(refused(leaves, bob), errc::ok) << "of which he tells his other devices";
+    leaves.kind = envelope_kind::void_number;
+    EXPECT_EQ(refused(leaves, bob), errc::forbidden);
 
     hold(first(guest_right::standard | guest_right::invite | guest_right::remove));
     const auto with_rights = [&](envelope_header header) {
@@ -232,6 +236,10 @@ TEST_F(event_store_test, a_view_shows_what_somebody_takes_part_in_and_no_notice)
     const auto count = [](const store_view& view) { return view.list()->events.size(); };
     EXPECT_EQ(count({events, {bob.id}, false}), 2U);
     EXPECT_EQ(count({events, {eve.id}, false}), 0U);
+    const store_view by_eve(events, {bob.id}, false, nullptr, std::vector{eve.id});
+    EXPECT_EQ(count(by_eve), 0U) << "who takes part in neither, and may have left them";
+    EXPECT_FALSE(by_eve.load(which));
+    EXPECT_EQ(count({events, {bob.id}, false, nullptr, std::vector{alice.id}}), 2U);
     const store_view everything(events, {}, true);
     EXPECT_EQ(count(everything), 2U);
     EXPECT_FALSE(everything.find(third) || everything.load(third));

@@ -107,7 +107,7 @@ protected:
     test::faulty_store store_;
     database db_{in_.env, store_};
     event_store events_{in_.env, db_};
-    event_set set_{events_, false};
+    event_set set_{events_, false, [] { return std::vector<user_id>(); }};
     one_question naive_{1}, better_{2};
     wire_between ours_{device(1)}, of_old_{device(2)}, of_new_{device(3)};
     recovery_driver asks_{

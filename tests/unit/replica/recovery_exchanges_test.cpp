@@ -88,7 +88,7 @@ protected:
     scripted_recovery strategy;
     links by;
     recovery_strategies known{{{"scripted", &strategy}}, "scripted"};
-    event_set all{events, false};
+    event_set all{events, false, [] { return std::vector<user_id>(); }};
     recovery_driver driver{in.env, all, known, by};
     std::vector<recovery_report> ends;
 };

@@ -1,6 +1,8 @@
 // The replicator over stores that fail, strategies that are wrong, and versions that were missed.
 #include "replica/replicator.hpp"
 
+#include <ranges>
+
 #include <gtest/gtest.h>
 
 #include "unit/replica/replica_bench.hpp"
@@ -52,6 +54,10 @@ public:
         return found == here.end() ? std::nullopt : std::optional(found->second->by);
     }
     bool is_local(const user_id& user) const override { return here.contains(user); }
+    std::vector<user_id> local_users() const override {
+        const auto users = here | std::views::keys;
+        return {users.begin(), users.end()};
+    }
     bool is_online(const std::vector<device_id>&) const override { return online; }
     task<result<bytes>> request(device_id to, wire::message_type type, bytes payload) override {
         if (type == wire::message_type::earlier) {
@@ -327,6 +333,18 @@ TEST_F(replicator_test, a_removal_that_was_not_missed_is_told_by_its_author_alon
     ASSERT_TRUE(in.run(replica->receive(sign(second, bob, in.entropy))));
     in.settle();
     EXPECT_TRUE(told_carol().empty());
+}
+
+TEST_F(replicator_test, whoever_left_is_told_so_by_the_organizer_too) {
+    at_alice();
+    const envelope one = begin();
+    ASSERT_TRUE(in.run(replica->receive(
+        sign(header_of(which, carol, 2, {bob.id}, order_of(one)), carol, in.entropy))));
+    in.settle();
+    const auto told = told_carol();  // whose device may have crashed before it had that
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].kind, envelope_kind::removed_you);
+    EXPECT_EQ(crypto::author_user(told[0].by), alice.id);
 }
 
 TEST_F(replicator_test, who_may_not_remove_tells_nobody) {
