@@ -48,6 +48,22 @@ task<result<void>> set_operations::apply(user_id as, event_id which, operation w
     }
 }
 
+/// Whether that is the newest version, which a device cannot know by itself. Whoever holds the lock
+/// does; where no strategy promises locks, none promises an order either.
+task<set_operations::trial> set_operations::confirm(user_id as, envelope_header seen) {
+    if (!locks_.session_of(as, seen.event).empty()) {
+        co_return trial{};
+    }
+    const auto held = co_await replica_.lock(as, seen.event);
+    if (!held) {
+        co_return held.error().code == errc::unsupported ? trial{}
+                                                         : trial{fail(held.error()), false};
+    }
+    replica_.unlock(*held);
+    const bool newest = held->version == seen.version && held->generation == seen.generation;
+    co_return newest ? trial{} : trial{fail(errc::conflict), false};
+}
+
 task<set_operations::trial> set_operations::attempt(user_id as, event_id which,
                                                     const operation& what) {
     const auto opened = opened_.open(which, as);
@@ -61,7 +77,7 @@ task<set_operations::trial> set_operations::attempt(user_id as, event_id which,
         co_return trial{fail(changes.error())};
     }
     if (!*changes) {
-        co_return trial{};
+        co_return co_await confirm(as, newest.header);
     }
     if (auto fits = model::validate(next.content); !fits) {
         co_return trial{std::move(fits)};

@@ -40,7 +40,7 @@ public:
         std::vector<user_id> participants;  // sorted, as in the header
     };
     /// Makes the next version out of the newest. False: the event is so already, and nothing is
-    /// written. Refuses what this version does not allow. Called once for every try.
+    /// written, once it is sure that it was the newest. Refuses what this version does not allow. Called once for every try.
     using operation = std::function<result<bool>(const opened_event& newest, next_version& next)>;
 
     set_operations(const environment& env, replica::replicator& replica, opened_events& opened,
@@ -58,6 +58,7 @@ private:
         bool final = true;
     };
     task<trial> attempt(user_id as, event_id which, const operation& what);
+    task<trial> confirm(user_id as, envelope_header seen);
 
     const environment& env_;
     replica::replicator& replica_;

@@ -232,6 +232,19 @@ TEST_P(crowd, wait_for_whoever_edits) {
     EXPECT_EQ(files_seen_by(alice()), std::set<std::string>{"photo.jpg"});
 }
 
+TEST_P(crowd, answer_once_more_and_nothing_is_written_once_it_is_sure) {
+    must(answer(bob(), participation::accepted));
+    wait_for_version(version_number(2));
+    EXPECT_EQ(must(answer(bob(), participation::accepted)).version, version_number(2));
+    must(net.run(alice().api().lock.begin(alice().me(), which)));
+    const auto again =
+        begin(net, bob().api().events.answer(bob().me(), which, participation::accepted));
+    net.world.advance(5s);
+    EXPECT_FALSE(again->has_value()) << "what she saves might say something else";
+    must(alice().api().lock.release(alice().me(), which));
+    EXPECT_EQ(ended(again).version, version_number(2));
+}
+
 TEST_P(crowd, are_told_who_edits_when_they_have_waited_for_a_minute) {
     must(net.run(alice().api().lock.begin(alice().me(), which)));
     const auto waiting = begin_attach(bob(), "photo.jpg");
