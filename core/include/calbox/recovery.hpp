@@ -43,7 +43,8 @@ struct listing {
 using listing_ptr = std::shared_ptr<const listing>;
 
 /// What is held, and may be shown to the other side: on a responder the host has already left out
-/// every event that none of the asking users takes part in.
+/// every event that none of the asking users takes part in, or, unless one of the two devices is a
+/// backup, none of its own.
 class view {
 public:
     virtual ~view();

@@ -250,6 +250,12 @@ std::string lock_service::session_of(const user_id& as, const event_id& which) c
     return found == sessions_.end() ? std::string() : found->first;
 }
 
+bool lock_service::holds(const user_id& as, const event_id& which) const {
+    const auto found = sessions_.find(session_of(as, which));
+    return found != sessions_.end() && !found->second->in_use &&
+           env_.time.now() < found->second->lease_ends;
+}
+
 task<void> lock_service::go_on(std::string id, errc outcome) {
     const auto found = sessions_.find(id);
     if (found == sessions_.end() || !found->second->in_use) {

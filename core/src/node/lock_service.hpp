@@ -54,6 +54,8 @@ public:
     void used(const std::string& session, errc outcome);
     /// The session that this user has on the event here; empty: none.
     std::string session_of(const user_id& as, const event_id& which) const;
+    /// Whether that session has the lock now, and no edit is under way that will end it.
+    bool holds(const user_id& as, const event_id& which) const;
     /// What came of a change under its lock after which its editor stays open: the session gets
     /// another lock, or ends where somebody else was faster.
     task<void> go_on(std::string session, errc outcome);

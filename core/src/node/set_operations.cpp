@@ -51,7 +51,7 @@ task<result<void>> set_operations::apply(user_id as, event_id which, operation w
 /// Whether that is the newest version, which a device cannot know by itself. Whoever holds the lock
 /// does; where no strategy promises locks, none promises an order either.
 task<set_operations::trial> set_operations::confirm(user_id as, envelope_header seen) {
-    if (!locks_.session_of(as, seen.event).empty()) {
+    if (locks_.holds(as, seen.event)) {
         co_return trial{};
     }
     const auto held = co_await replica_.lock(as, seen.event);

@@ -39,8 +39,9 @@ public:
         model::event_content content;
         std::vector<user_id> participants;  // sorted, as in the header
     };
-    /// Makes the next version out of the newest. False: the event is so already, and nothing is
-    /// written, once it is sure that it was the newest. Refuses what this version does not allow. Called once for every try.
+    /// Makes the next version out of the newest. False: the event is so already, and no version is
+    /// made; apply() then ends once it is sure that this was the newest. Refuses what this version
+    /// does not allow. Called once for every try.
     using operation = std::function<result<bool>(const opened_event& newest, next_version& next)>;
 
     set_operations(const environment& env, replica::replicator& replica, opened_events& opened,

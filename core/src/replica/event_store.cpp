@@ -175,10 +175,20 @@ bool leaves(const user_id& who, const envelope_header& before, const envelope_he
     std::vector<user_id> rest = before.participants;
     const bool of_that_kind =
         next.kind == envelope_kind::put || next.kind == envelope_kind::removed_you;
-    return std::erase(rest, who) == 1 && of_that_kind && next.participants == rest && next.guests_may == before.guests_may;
+    return std::erase(rest, who) == 1 && of_that_kind && next.participants == rest &&
+           next.guests_may == before.guests_may;
 }
 
 }  // namespace
+
+bool event_store::is_current(const held_event& held) const {
+    const envelope_header& header = held.header;
+    if (header.kind == envelope_kind::removed_you) {
+        return false;
+    }
+    return is_backups || !streams_.ours || streams_.ours(header.event.organizer) ||
+           std::ranges::any_of(header.participants, streams_.ours);
+}
 
 result<void> event_store::permitted(const verified_envelope& next) const {
     const envelope_header& header = next.header;
@@ -197,7 +207,18 @@ result<void> event_store::permitted(const verified_envelope& next) const {
     if (held != nullptr && held->header.type != header.type) {
         return fail(errc::forbidden, "an event stays of the kind that it was made as");
     }
-    if (held == nullptr) {
+    if (held != nullptr && header.generation == held->header.generation &&
+        header.version > held->header.version && header.next_in < held->header.next_in) {
+        return fail(errc::mismatch, "a version of an epoch that the event has left");
+    }
+    const auto place = [](const envelope_header& of) {
+        return std::pair(of.generation, of.version);
+    };
+    // Who was out may be invited again, by somebody who came since.
+    const bool invited_again = held != nullptr && !is_current(*held) &&
+                               header.kind == envelope_kind::put &&
+                               place(header) > place(held->header);
+    if (held == nullptr || invited_again) {
         if (header.version == version_number(1) && !by_organizer) {
             return fail(errc::forbidden, "only its organizer creates an event");
         }
@@ -209,10 +230,6 @@ result<void> event_store::permitted(const verified_envelope& next) const {
             return fail(errc::forbidden, "the author does not take part in this event");
         }
         return {};
-    }
-    if (header.generation == held->header.generation && header.version > held->header.version &&
-        header.next_in < held->header.next_in) {
-        return fail(errc::mismatch, "a version of an epoch that the event has left");
     }
     if (by_organizer || leaves(*author, held->header, header)) {
         return {};
@@ -411,15 +428,14 @@ bool store_view::visible(const held_event& held) const noexcept {
     if (held.header.kind == envelope_kind::removed_you) {
         return false;  // between the author and whom he removed
     }
-    return friends_ != nullptr || everything_ ||
-           shown_lists::shows({users_, others_}, held.header);
+    return friends_ != nullptr || everything_ || shown_lists::shows(answered_, held.header);
 }
 
 recovery::listing_ptr store_view::list() const {
     if (friends_ != nullptr || everything_) {
         return store_.list({});
     }
-    return store_.list({users_, others_, true});
+    return store_.list(answered_);
 }
 
 recovery::listing_ptr store_view::list_with(const device_id& peer) const {

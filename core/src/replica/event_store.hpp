@@ -58,6 +58,9 @@ public:
     /// Told of each change before it is made: what is held and what will be; one may be null.
     std::function<void(const held_event*, const held_event*)> changing;
 
+    /// A backup's; else only what its users take part in is to be held.
+    bool is_backups = true;
+
     /// Events whose current version was damaged, and has not come again.
     const std::set<event_id>& lost() const noexcept { return lost_; }
     /// Its current version is damaged, in memory too, and no record of it is left.
@@ -67,6 +70,9 @@ public:
     task<result<std::optional<held_event>>> earlier(event_id event, generation_number generation,
                                                     version_number version) const;
 
+    /// Does it say who takes part now? Not a notice of removal, nor a version that the last user of
+    /// this device left with: what came after them is not known here.
+    bool is_current(const held_event& held) const;
     /// May `next` follow what is held? The first version comes from its organizer; a guest changes
     /// or deletes only with the right to. forbidden says which rule was broken.
     result<void> permitted(const verified_envelope& next) const;
@@ -134,7 +140,8 @@ using users_of_device = std::map<device_id, std::vector<user_id>>;
 class store_view final : public recovery::view {
 public:
     /// `friends`, for an initiator: the devices that may hold only what their users take part in.
-    /// It must outlive the view. `others`, for a responder: only what one of them takes part in.
+    /// It must outlive the view. `others`, for a responder: the users of this device; only what one
+    /// of them takes part in, too.
     store_view(const event_store& store, std::vector<user_id> users, bool everything,
                const users_of_device* friends = nullptr,
                std::optional<std::vector<user_id>> others = {})
@@ -142,7 +149,7 @@ public:
           users_(std::move(users)),
           everything_(everything),
           friends_(friends),
-          others_(std::move(others)) {}
+          answered_{users_, std::move(others), true} {}
     recovery::listing_ptr list() const override;
     recovery::listing_ptr list_with(const device_id& peer) const override;
     std::optional<envelope_order> find(const event_id& event) const override;
@@ -158,7 +165,7 @@ private:
     std::vector<user_id> users_;
     bool everything_;
     const users_of_device* friends_;
-    std::optional<std::vector<user_id>> others_;
+    shown_lists::choice answered_;  // of a responder
 };
 
 bytes event_key(const event_id& event);

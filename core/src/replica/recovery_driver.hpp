@@ -70,7 +70,8 @@ public:
     virtual ~recovery_set();
     /// What this device holds, for an exchange that it begins. `peers` outlive the view.
     virtual std::unique_ptr<recovery::view> to_ask(const recovery_peers& peers) const = 0;
-    /// What a device with these users may be told of. `everything`: it is a backup.
+    /// What a device with these users may be told of. `everything`: it is a backup. Of events, only
+    /// what somebody here takes part in, unless this device or that one is a backup.
     virtual std::unique_ptr<recovery::view> to_answer(std::vector<user_id> users,
                                                       bool everything) const = 0;
 };
@@ -79,8 +80,7 @@ public:
 class event_set final : public recovery_set {
 public:
     /// `ours`: the users of this device, in order.
-    event_set(const event_store& store, bool is_backup,
-              std::function<std::vector<user_id>()> ours)
+    event_set(const event_store& store, bool is_backup, std::function<std::vector<user_id>()> ours)
         : store_(store), is_backup_(is_backup), ours_(std::move(ours)) {}
     std::unique_ptr<recovery::view> to_ask(const recovery_peers& peers) const override;
     std::unique_ptr<recovery::view> to_answer(std::vector<user_id> users,

@@ -132,6 +132,7 @@ replicator::replicator(const environment& env, database& db, parts with, replica
       recovered_(store_, with_.is_backup, [this] { return mediator_.local_users(); }),
       recovery_(env, recovered_, with_.recovery, *effects_) {
     store_.numbers().ours = [this](const user_id& user) { return mediator_.is_local(user); };
+    store_.is_backups = with_.is_backup;
 }
 
 replicator::~replicator() = default;
@@ -261,10 +262,17 @@ bool replicator::involves_us(const envelope_header& header) const {
     // A notice has the number of a version and is none: it is for whom it names, and never stands
     // where somebody has the version itself. The organizer's stands also where nothing is held yet,
     // since a version from before may still be on its way by others.
-    const bool known = store_.find(header.event) != nullptr ||
-                       crypto::author_user(header.by) == header.event.organizer;
-    return !takes_part && known &&
-           std::ranges::any_of(header.streams, [&](const auto& s) { return for_us(s.first); });
+    // Nor where he has written himself that he left.
+    const held_event* const held = store_.find(header.event);
+    if (held == nullptr && crypto::author_user(header.by) != header.event.organizer) {
+        return false;
+    }
+    const auto tells = [&](const user_id& user) {
+        return for_us(user) && (held == nullptr || held->header.involves(user) ||
+                                held->header.kind == envelope_kind::removed_you);
+    };
+    return !takes_part &&
+           std::ranges::any_of(header.streams, [&](const auto& one) { return tells(one.first); });
 }
 
 /// What is for this device and signed by whom it names; whether it may follow is another question.

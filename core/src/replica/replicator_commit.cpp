@@ -423,10 +423,10 @@ std::optional<author> may_remove(const replica_mediator& here, const envelope_he
 
 }  // namespace
 
-/// Whom `next` removes is told so by the device that wrote it; and by whoever is here and may
-/// remove, where somebody left, since a crash may have hid from his device what it wrote, or where
-/// versions before it were missed, since one of those may be this device's own, which a crash hid
-/// from it. Returns the devices of the removed.
+/// Whom `next` removes is told so by the device that wrote it; who left also by the organizer's,
+/// since a crash may have hidden from his own what it wrote; and where versions before it were
+/// missed, by whoever is here and may remove, since one of those may be this device's own, which a
+/// crash hid from it. Returns the devices of the removed.
 result<std::vector<device_id>> replicator::write_removals(batch& writes,
                                                           const envelope_header& next) {
     std::vector<device_id> told;
@@ -439,8 +439,10 @@ result<std::vector<device_id>> replicator::write_removals(batch& writes,
         const held_event& held = *store_.find(next.event);
         const auto author = crypto::author_user(next.by);
         const bool left = author && std::ranges::count(gone, *author) != 0;
-        const bool author_tells = next.previous == held.order.hash && !left;
-        auto teller = author_tells ? std::nullopt : may_remove(mediator_, held.header);
+        const bool missed = next.previous != held.order.hash;
+        auto teller = missed ? may_remove(mediator_, held.header)
+                      : left ? mediator_.author_of(next.event.organizer)
+                             : std::nullopt;
         if (!teller) {
             return told;
         }

@@ -245,6 +245,26 @@ TEST_P(crowd, answer_once_more_and_nothing_is_written_once_it_is_sure) {
     EXPECT_EQ(ended(again).version, version_number(2));
 }
 
+TEST(crowd_without_locks, answers_once_more_by_what_is_shown) {
+    test_network net(1, "naive");
+    auto& hub = net.add_hub();
+    auto& alice = net.add_edge("alice", hub);
+    auto& bob = net.add_edge("bob", hub);
+    alice.sign_in("alice");
+    bob.sign_in("bob");
+    node::event_draft draft;
+    draft.title = "lecture";
+    draft.start = "2026-05-04 14:00";
+    draft.participants = std::vector<std::string>{"bob"};
+    const auto id = must(net.run(alice.api().events.create(alice.me(), draft))).id;
+    net.until([&] { return bob.api().events.show(bob.me(), id).has_value(); });
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(
+            must(net.run(bob.api().events.answer(bob.me(), id, participation::accepted))).version,
+            version_number(2));
+    }
+}
+
 TEST_P(crowd, are_told_who_edits_when_they_have_waited_for_a_minute) {
     must(net.run(alice().api().lock.begin(alice().me(), which)));
     const auto waiting = begin_attach(bob(), "photo.jpg");

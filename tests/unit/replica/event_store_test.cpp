@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "replica/recovery_driver.hpp"
 #include "unit/replica/replica_bench.hpp"
 
 namespace calbox::replica {
@@ -197,6 +198,32 @@ TEST_F(event_store_test, a_guest_does_what_he_has_the_right_to) {
     EXPECT_EQ(refused(with_rights(deletes), bob), errc::ok);
 }
 
+TEST_F(event_store_test, whoever_was_removed_is_asked_again_by_those_who_came_since) {
+    auto notice = header_of(which, alice, 2, {});
+    notice.kind = envelope_kind::removed_you;
+    hold(sign(notice, alice, in.entropy));
+    auto again = header_of(which, eve, 4, {bob.id, eve.id});
+    EXPECT_EQ(refused(again, eve), errc::ok);
+    again.kind = envelope_kind::removed_you;
+    EXPECT_EQ(refused(again, eve), errc::forbidden)
+        << "what is no version of it is not hers to say";
+    EXPECT_EQ(refused(header_of(which, eve, 4, {bob.id}), eve), errc::forbidden);
+    again = header_of(which, eve, 2, {bob.id, eve.id});
+    EXPECT_EQ(refused(again, eve), errc::forbidden) << "beside the removal, and not after it";
+}
+
+TEST_F(event_store_test, whoever_left_is_asked_again_by_those_who_came_since) {
+    hold(first());
+    auto left = by_bob();
+    left.participants.clear();
+    hold(sign(left, bob, in.entropy));
+    events.numbers().ours = [&](const user_id& user) { return user == bob.id; };
+    const auto again = header_of(which, eve, 4, {bob.id, eve.id});
+    EXPECT_EQ(refused(again, eve), errc::forbidden) << "a backup knows who takes part";
+    events.is_backups = false;
+    EXPECT_EQ(refused(again, eve), errc::ok);
+}
+
 TEST_F(event_store_test, bringing_back_needs_the_right_to_delete) {
     for (const bool may : {false, true}) {
         hold(first(guest_right::standard | (may ? guest_right::remove : 0U)));
@@ -223,6 +250,18 @@ TEST_F(event_store_test, another_line_is_judged_by_what_it_says_of_itself) {
     taken.kind = envelope_kind::put;
     taken.guests_may = guest_right::attach;
     EXPECT_EQ(refused(taken, bob), errc::forbidden);
+}
+
+TEST_F(event_store_test, whoever_asks_is_answered_by_those_who_take_part) {
+    hold(first());
+    const auto given = [&](bool is_backup, const user_id& ours, bool to_backup) {
+        const event_set all(events, is_backup, [&] { return std::vector{ours}; });
+        return all.to_answer({bob.id}, to_backup)->list()->events.size();
+    };
+    EXPECT_EQ(given(false, alice.id, false), 1U);
+    EXPECT_EQ(given(false, eve.id, false), 0U) << "who may have left it";
+    EXPECT_EQ(given(false, eve.id, true), 1U);
+    EXPECT_EQ(given(true, eve.id, false), 1U);
 }
 
 TEST_F(event_store_test, a_view_shows_what_somebody_takes_part_in_and_no_notice) {

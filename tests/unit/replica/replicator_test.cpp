@@ -347,6 +347,25 @@ TEST_F(replicator_test, whoever_left_is_told_so_by_the_organizer_too) {
     EXPECT_EQ(crypto::author_user(told[0].by), alice.id);
 }
 
+TEST_F(replicator_test, a_notice_never_stands_where_somebody_wrote_himself_that_he_left) {
+    at_alice();
+    auto header = header_of(which, bob, 1, {alice.id, carol.id});
+    header.event.organizer = bob.id;
+    const event_id his = header.event;
+    ASSERT_TRUE(in.run(replica->receive(sign(header, bob, in.entropy))));
+    auto leaves = by_alice({carol.id});
+    leaves.event = his;
+    ASSERT_TRUE(in.run(replica->commit(leaves)));
+    header.version = version_number(9);  // later than hers, however their hashes compare
+    header.participants = {carol.id};
+    header.kind = envelope_kind::removed_you;
+    header.streams = {{alice.id, stream_number(0)}};
+    EXPECT_EQ(in.run(replica->receive(sign(header, bob, in.entropy))).error().code,
+              errc::forbidden);
+    EXPECT_EQ(replica->events().find(his)->header.kind, envelope_kind::put)
+        << "which carol may still be owed";
+}
+
 TEST_F(replicator_test, who_may_not_remove_tells_nobody) {
     for (const std::uint32_t rights : {0U, guest_right::invite}) {
         end();
