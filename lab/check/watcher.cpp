@@ -76,6 +76,25 @@ version_of shown_version(const node::event_view& view) {
     return {view.id, view.generation, view.version, content_digest(view.content, view.guests_may)};
 }
 
+std::string value_of(const field& what, const node::event_view& in) {
+    const auto there = [](bool is) { return std::string(is ? field_there : field_gone); };
+    switch (what.what) {
+        case field::kind::file:
+            return there(std::ranges::count(in.content.files, what.of, &model::attachment::name) !=
+                         0);
+        case field::kind::part:
+            return there(std::ranges::count(in.content.participants, what.of) != 0);
+        case field::kind::answer: {
+            const auto said = in.content.answers.find(what.of);
+            return said == in.content.answers.end() ? "none"
+                                                    : std::string(model::to_string(said->second));
+        }
+        case field::kind::title:
+            return in.content.title;
+    }
+    return {};
+}
+
 version_of sealed_version(const envelope_header& header) {
     return {header.event, header.generation, header.version, {}};
 }
@@ -95,7 +114,7 @@ void watcher::begun(const operation_id& what, const viewer& author, instant at) 
 
 void watcher::acknowledged(const operation_id& what, const version_of& made, bool deleted,
                            std::set<user_id> taking_part, const viewer& author, instant at) {
-    fates.observe_outcome(what, known_fate::outcome::acknowledged, at);
+    acknowledged(what, at);
     edits.observe_acknowledged(made, author, at);
     decisions_seen.observe_decided(made, at);
     ending.observe_newest(made, deleted, std::move(taking_part), author.where);
@@ -103,10 +122,12 @@ void watcher::acknowledged(const operation_id& what, const version_of& made, boo
 
 void watcher::acknowledged(const operation_id& what, instant at) {
     fates.observe_outcome(what, known_fate::outcome::acknowledged, at);
+    fields.observe_acknowledged(what, at);
 }
 
 void watcher::refused(const operation_id& what, instant at) {
     fates.observe_outcome(what, known_fate::outcome::refused, at);
+    fields.observe_refused(what);
 }
 
 void watcher::unknown(const operation_id& what, const version_of& made, instant at) {
@@ -199,10 +220,10 @@ void watcher::note(operation what) {
 
 std::vector<violation> watcher::violations() const {
     std::vector<violation> all;
-    for (const auto& some :
-         {edits.violations(), decisions_seen.violations(), contents.violations(),
-          order.violations(), ending.violations(), fates.violations(), held.violations(),
-          attached.violations(), secrets.violations(), counters.violations(), failures.first()}) {
+    for (const auto& some : {edits.violations(), decisions_seen.violations(), contents.violations(),
+                             order.violations(), ending.violations(), fates.violations(),
+                             held.violations(), attached.violations(), fields.violations(),
+                             secrets.violations(), counters.violations(), failures.first()}) {
         all.insert(all.end(), some.begin(), some.end());
     }
     const auto judged = check_history(history_);

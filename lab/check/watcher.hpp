@@ -6,6 +6,7 @@
 
 #include "lab/check/data_claims.hpp"
 #include "lab/check/ending_claims.hpp"
+#include "lab/check/field_claims.hpp"
 #include "lab/check/history.hpp"
 #include "lab/check/lock_claims.hpp"
 #include "lab/check/version_claims.hpp"
@@ -16,6 +17,9 @@ namespace calbox::lab::claims {
 /// Of everything that people see of an event's content.
 digest content_digest(const model::event_content& content, std::uint32_t guests_may);
 version_of shown_version(const node::event_view& view);
+/// As lasting::observe_newest() wants it: `field_there` or `field_gone`, an answer, or the title.
+std::string value_of(const field& what, const node::event_view& in);
+inline constexpr std::string_view field_there = "there", field_gone = "gone";
 /// `content` is not told: it is sealed.
 version_of sealed_version(const envelope_header& header);
 std::set<user_id> people_of(const envelope_header& header);
@@ -78,6 +82,7 @@ public:
     known_fate fates{people};
     locks held{people};
     files attached{people};
+    lasting fields{people};
     secrecy secrets;
     growth counters{people};
     findings failures;

@@ -316,12 +316,23 @@ world_watcher::ticket world_watcher::removes(const person& who, const node::even
     return made;
 }
 
+world_watcher::ticket world_watcher::sets(const person& who, const node::event_view& in) {
+    ticket made = changes(who, in);
+    made.asked.expect.reset();
+    return made;
+}
+
 world_watcher::ticket world_watcher::attaches(const person& who, const node::event_view& to,
                                               const std::string& file, const digest& content) {
-    ticket made = changes(who, to);
-    made.asked.expect.reset();
+    ticket made = sets(who, to);
     claims.attached.observe_attaching(to.id, file, content);
+    would_set(made, {field::kind::file, file}, std::string(field_there));
     return made;
+}
+
+void world_watcher::would_set(const ticket& by, const field& what,
+                              std::optional<std::string> value) {
+    claims.fields.observe_asked(by.id, by.would_make->event, what, std::move(value), world_.now());
 }
 
 void world_watcher::unknown(ticket& what) {
@@ -348,7 +359,9 @@ bool world_watcher::unanswered(ticket& what, const error* why) {
         unknown(what);
         return true;
     }
-    const bool conflict = why->code == errc::conflict;
+    // Whoever expects no version meets none: he is refused for another reason.
+    const bool meets = what.asked.op != operation_kind::cas || what.asked.expect;
+    const bool conflict = why->code == errc::conflict && meets;
     what.asked.res = conflict ? operation_result::conflict : operation_result::fail;
     if (what.would_make) {
         claims.note(what.asked);
@@ -359,8 +372,7 @@ bool world_watcher::unanswered(ticket& what, const error* why) {
 
 /// The answer shows the event as it is now, which may be later than the version that was made.
 void world_watcher::answered(ticket what, const answer<node::event_view>& how) {
-    const error lost(errc::closed);
-    if (unanswered(what, !how ? &lost : (*how ? nullptr : &how->error()))) {
+    if (unanswered(what, how)) {
         return;
     }
     const node::event_view& seen = **how;
@@ -385,8 +397,7 @@ void world_watcher::answered(ticket what, const answer<node::event_view>& how) {
 }
 
 void world_watcher::answered(ticket what, const answer<void>& how) {
-    const error lost(errc::closed);
-    if (unanswered(what, !how ? &lost : (*how ? nullptr : &how->error()))) {
+    if (unanswered(what, how)) {
         return;
     }
     what.asked.version = *what.asked.expect + 1;
@@ -394,12 +405,7 @@ void world_watcher::answered(ticket what, const answer<void>& how) {
     claims.acknowledged(what.id, *what.would_make, true, {}, what.author, world_.now());
 }
 
-/// The answer does not tell which version names the file, so that in the history it may be any.
-void world_watcher::answered(ticket what, const answer<node::file_view>& how) {
-    const error lost(errc::closed);
-    if (unanswered(what, !how ? &lost : (*how ? nullptr : &how->error()))) {
-        return;
-    }
+void world_watcher::done_somehow(ticket what) {
     what.asked.res = operation_result::unknown;
     claims.note(what.asked);
     claims.acknowledged(what.id, world_.now());
@@ -429,6 +435,9 @@ void world_watcher::confirmed(const person& who, const node::event_view& what) {
     look.value = shown_version(what).content.hex().substr(0, 16);
     look.version = what.version.value;
     claims.note(std::move(look));
+    claims.fields.observe_newest(
+        viewer_of(who.at().name(), who.id()), what.id,
+        [&](const field& one) { return value_of(one, what); }, world_.now());
 }
 
 /// Whoever was not told that his event was created does not know which it is. Each that there is,

@@ -48,21 +48,31 @@ public:
     /// `seen`: the view that he acts on, whose version he expects.
     ticket changes(const person& who, const node::event_view& seen);
     ticket removes(const person& who, const node::event_view& seen);
-    /// Whichever version is the newest then is replaced.
+    /// A set operation: whichever version is the newest then is replaced.
+    ticket sets(const person& who, const node::event_view& in);
     ticket attaches(const person& who, const node::event_view& to, const std::string& file,
                     const digest& content);
+    /// What the operation makes of a part of the event that it changes; nothing: whatever it likes.
+    void would_set(const ticket& by, const field& what, std::optional<std::string> value);
     /// No answer: the daemon that owed it ended, and whether it happened is unknown. For a removal
     /// by the organizer; what a guest takes from his own calendar is no version of the event.
     void answered(ticket what, const answer<node::event_view>& how);
     void answered(ticket what, const answer<void>& how);
-    void answered(ticket what, const answer<node::file_view>& how);
+    /// Of a set operation. It does not tell which version was made, so that in the history it may
+    /// be any.
+    template <class T>
+    void answered_set(ticket what, const answer<T>& how) {
+        if (!unanswered(what, how)) {
+            done_somehow(std::move(what));
+        }
+    }
 
     /// He read all of a file.
     void read(const person& who, const node::event_view& in, const std::string& file,
               const digest& content);
     void unreadable(const person& who, const node::event_view& in, const std::string& file,
                     const std::string& why);
-    /// That what he sees of this event now was confirmed as the newest.
+    /// That what he sees of this event now was confirmed as the newest; at the end.
     void confirmed(const person& who, const node::event_view& what);
 
     /// How much there is of something that must not grow; `device` may be empty, for the world's.
@@ -104,6 +114,12 @@ private:
     void passed(const std::string& from, const std::string& to, byte_view data);
     void found_on_disk(const std::string& device, byte_view data);
     bool unanswered(ticket& what, const error* why);
+    template <class T>
+    bool unanswered(ticket& what, const answer<T>& how) {
+        const error lost(errc::closed);
+        return unanswered(what, !how ? &lost : (*how ? nullptr : &how->error()));
+    }
+    void done_somehow(ticket what);
     void unknown(ticket& what);
     void settle_creations();
     void takes_part(const event_id& event, const std::set<user_id>& people);

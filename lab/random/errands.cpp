@@ -9,6 +9,9 @@ namespace calbox::lab {
 namespace {
 
 constexpr std::uint64_t file_bytes_most = 200'000;
+constexpr std::uint64_t thinking_most_ms = 20'000;
+constexpr std::optional<std::uint32_t> every_right =
+    guest_right::standard | guest_right::invite | guest_right::remove;
 
 std::vector<std::string> names_of(const std::vector<const person*>& people) {
     std::vector<std::string> names;
@@ -37,10 +40,13 @@ bool errands::waiting::ended() const {
     return has_ended(view) || has_ended(plain) || has_ended(attached);
 }
 
-std::vector<const person*> errands::guests_of(const person& host, std::uint64_t bits) const {
+std::vector<const person*> errands::guests_of(const user_id& organizer, std::uint64_t bits) const {
     std::vector<const person*> guests;
     for (std::size_t i = 0; i < people_.size(); ++i) {
-        if (((bits >> i) & 1) != 0 && people_[i].name() != host.name()) {
+        const std::string& name = people_[i].name();
+        const bool invited =
+            std::ranges::any_of(guests, [&](const person* one) { return one->name() == name; });
+        if (((bits >> i) & 1) != 0 && people_[i].id() != organizer && !invited) {
             guests.push_back(&people_[i]);
         }
     }
@@ -57,65 +63,131 @@ void errands::begin(person& who, const action& what) {
         return;
     }
     const node::event_view& seen = all[static_cast<std::size_t>(what.which % all.size())];
-    if (what.what == action_kind::attach) {
+    const bool guest = seen.id.organizer != who.id();
+    if (what.what == action_kind::detach && !seen.content.files.empty()) {
+        const auto& files = seen.content.files;
+        detach(who, seen, files[static_cast<std::size_t>(what.number % files.size())].name);
+    } else if (what.what == action_kind::attach || what.what == action_kind::detach) {
         attach(who, seen);
+    } else if (guest && (what.what == action_kind::answer ||
+                         (what.what == action_kind::leave && guests_change_))) {
+        set_own_part(who, what, seen);
     } else {
         change(who, what, seen);
     }
+}
+
+void errands::wait_for(waiting one) {
+    waiting_.push_back(std::move(one));
+    ++counts_.asked;
 }
 
 void errands::create(person& who, const action& what) {
     waiting one;
     one.who = &who;
     one.marker = seen_.claims.secrets.marker(who.id());
-    const auto guests = guests_of(who, what.number);
+    const auto guests = guests_of(who.id(), what.number);
     for (const person* guest : guests) {
         seen_.claims.secrets.allow(one.marker, guest->id());
     }
     one.what = seen_.creates(who);
-    one.view = who.begin_create(one.marker, names_of(guests));
-    waiting_.push_back(std::move(one));
-    ++counts_.asked;
+    const bool all = (what.number & guests_may_all) != 0 && guests_change_;
+    one.view = who.begin_create(one.marker, names_of(guests), all ? every_right : std::nullopt);
+    wait_for(std::move(one));
+}
+
+errands::waiting errands::set_operation(const person& who, const node::event_view& in) {
+    waiting one;
+    one.who = &who;
+    one.event = in.id;
+    one.of_newest = true;
+    return one;
 }
 
 void errands::attach(person& who, const node::event_view& to) {
-    waiting one;
-    one.who = &who;
-    one.event = to.id;
+    waiting one = set_operation(who, to);
     one.marker = seen_.claims.secrets.marker(who.id());
     one.file = one.marker + ".bin";
     seen_.writes(one.marker, to.id);
     bytes content = content_of(one.file);
     one.what = seen_.attaches(who, to, one.file, crypto::sha256(content));
     one.attached = who.begin_attach(to.id, one.file, std::move(content));
-    waiting_.push_back(std::move(one));
-    ++counts_.asked;
+    wait_for(std::move(one));
+}
+
+void errands::detach(person& who, const node::event_view& from, const std::string& file) {
+    waiting one = set_operation(who, from);
+    one.what = seen_.sets(who, from);
+    seen_.would_set(one.what, {claims::field::kind::file, file}, std::string(claims::field_gone));
+    one.plain = who.begin_detach(from.id, file);
+    wait_for(std::move(one));
+}
+
+void errands::set_own_part(person& who, const action& what, const node::event_view& in) {
+    waiting one = set_operation(who, in);
+    one.what = seen_.sets(who, in);
+    const claims::field his_answer{claims::field::kind::answer, who.name()};
+    if (what.what == action_kind::answer) {
+        constexpr model::participation words[] = {model::participation::accepted,
+                                                  model::participation::tentative,
+                                                  model::participation::declined};
+        const auto said = words[what.number % std::size(words)];
+        seen_.would_set(one.what, his_answer, std::string(model::to_string(said)));
+        one.view = who.begin_answer(in.id, said);
+    } else {
+        seen_.would_set(one.what, {claims::field::kind::part, who.name()},
+                        std::string(claims::field_gone));
+        seen_.would_set(one.what, his_answer, std::nullopt);
+        one.plain = who.begin_leave(in.id);
+    }
+    wait_for(std::move(one));
+}
+
+void errands::changes_guests(const ticket& by, const node::event_view& of,
+                             const std::vector<const person*>& to) {
+    for (const person& one : people_) {
+        if (one.id() == of.id.organizer) {
+            continue;  // who always takes part
+        }
+        const bool invited = std::ranges::any_of(
+            to, [&](const person* guest) { return guest->name() == one.name(); });
+        seen_.would_set(by, {claims::field::kind::part, one.name()},
+                        std::string(invited ? claims::field_there : claims::field_gone));
+        seen_.would_set(by, {claims::field::kind::answer, one.name()}, std::nullopt);
+    }
 }
 
 void errands::change(person& who, const action& what, const node::event_view& seen) {
     waiting one;
     one.who = &who;
     one.event = seen.id;
-    const bool his = seen.id.organizer == who.id();
-    if (what.what == action_kind::remove && his) {
+    const auto may = [&](std::uint32_t right) {
+        return seen.id.organizer == who.id() || (guests_change_ && (seen.guests_may & right) != 0);
+    };
+    if (what.what == action_kind::remove && may(guest_right::remove)) {
         one.what = seen_.removes(who, seen);
         one.plain = who.begin_remove(seen.id, seen.version);
     } else {
         one.marker = seen_.claims.secrets.marker(who.id());
         seen_.writes(one.marker, seen.id);
-        one.what = seen_.changes(who, seen);
-        if (what.what == action_kind::invite && his && guests_change_) {
-            const auto guests = guests_of(who, what.number);
+        one.of_newest = what.what == action_kind::edit;  // that it has locked
+        one.what = one.of_newest ? seen_.sets(who, seen) : seen_.changes(who, seen);
+        seen_.would_set(one.what, {claims::field::kind::title, {}}, one.marker);
+        if (what.what == action_kind::edit) {
+            one.view = who.begin_edit(seen.id, one.marker,
+                                      std::chrono::milliseconds(what.number % thinking_most_ms));
+        } else if (what.what == action_kind::invite && may(guest_right::invite) && guests_change_) {
+            const auto guests = guests_of(seen.id.organizer, what.number);
             for (const person* guest : guests) {
                 seen_.claims.secrets.allow(one.marker, guest->id());
             }
+            changes_guests(one.what, seen, guests);
             one.view = who.begin_invite(seen.id, one.marker, names_of(guests), seen.version);
         } else {
             one.view = who.begin_change(seen.id, one.marker, seen.version);
         }
     }
-    waiting_.push_back(std::move(one));
-    ++counts_.asked;
+    wait_for(std::move(one));
 }
 
 void errands::collect() {
@@ -154,16 +226,24 @@ void errands::count(const answer<T>& how) {
 void errands::write_down(waiting& one) {
     if (one.view) {
         count(one.view->value);
+        if (one.of_newest) {
+            seen_.answered_set(std::move(one.what), one.view->value);
+            return;
+        }
         seen_.answered(std::move(one.what), one.view->value);
         if (one.view->value && *one.view->value) {
             seen_.writes(one.marker, (*one.view->value)->id);
         }
     } else if (one.plain) {
         count(one.plain->value);
-        seen_.answered(std::move(one.what), one.plain->value);
+        if (one.of_newest) {
+            seen_.answered_set(std::move(one.what), one.plain->value);
+        } else {
+            seen_.answered(std::move(one.what), one.plain->value);
+        }
     } else {
         count(one.attached->value);
-        seen_.answered(std::move(one.what), one.attached->value);
+        seen_.answered_set(std::move(one.what), one.attached->value);
         if (one.attached->value && *one.attached->value) {
             attached_[{one.event, one.file}] = one.who->name();
         }

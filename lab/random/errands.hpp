@@ -18,9 +18,10 @@ public:
         std::uint64_t asked = 0, acknowledged = 0, refused = 0, unknown = 0;
     };
 
-    /// `people` does not move any more. `guests_change`: people are invited to events that there
-    /// are, and taken from them. Where two may change an event at once, each side then refuses what
-    /// the other may not do by its own version, and nothing makes the two agree.
+    /// `people` does not move any more; who has two devices is in it twice. `guests_change`: people
+    /// are invited to events that there are, and taken from them or leave them. Where two may
+    /// change an event at once, each side then refuses what the other may not do by its own
+    /// version, and nothing makes the two agree.
     errands(const std::vector<person>& people, claims::world_watcher& seen, bool guests_change)
         : people_(people), seen_(seen), guests_change_(guests_change) {}
 
@@ -46,15 +47,23 @@ private:
         const person* who = nullptr;
         std::string marker, file;
         event_id event;
+        bool of_newest = false;  // changes whichever version that is then
         std::shared_ptr<outcome<result<node::event_view>>> view;
         std::shared_ptr<outcome<result<void>>> plain;
         std::shared_ptr<outcome<result<node::file_view>>> attached;
         bool ended() const;
     };
-    std::vector<const person*> guests_of(const person& host, std::uint64_t bits) const;
+    static waiting set_operation(const person& who, const node::event_view& in);
+    void wait_for(waiting one);
+    /// Of somebody's event; he himself is none.
+    std::vector<const person*> guests_of(const user_id& organizer, std::uint64_t bits) const;
     void create(person& who, const action& what);
     void attach(person& who, const node::event_view& to);
+    void detach(person& who, const node::event_view& from, const std::string& file);
+    void set_own_part(person& who, const action& what, const node::event_view& in);
     void change(person& who, const action& what, const node::event_view& seen);
+    void changes_guests(const ticket& by, const node::event_view& of,
+                        const std::vector<const person*>& to);
     void write_down(waiting& one);
     template <class T>
     void count(const answer<T>& how);

@@ -30,6 +30,8 @@ const std::vector<fault>& known_faults() {
         {"event_store.ignores_hash",
          "of two versions with one number each device keeps the one that came first", "naive"},
         {"opened_events.keeps_old", "an opened event is not opened again when it changes", "naive"},
+        {"set_operations.overwrites",
+         "a set operation takes the place of the edit that came in between", "views"},
         {"consensus_host.answers_early", "an edit is acknowledged before it is on the disk",
          "naive"},
         {"replicator.acknowledges_unstored",

@@ -13,7 +13,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 22> kind_names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 27> kind_names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -36,6 +36,11 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 22> kind_names{{
     {action_kind::copy_disk, "copy_disk"},
     {action_kind::restore_disk, "restore_disk"},
     {action_kind::wipe_disk, "wipe_disk"},
+    {action_kind::change_strategy, "change_strategy"},
+    {action_kind::detach, "detach"},
+    {action_kind::answer, "answer"},
+    {action_kind::leave, "leave"},
+    {action_kind::edit, "edit"},
 }};
 
 /// Founding a network costs as much as what then happens in it. So many in a row share one for each
@@ -44,8 +49,9 @@ constexpr std::uint64_t seeds_of_a_founding = 1'000;
 
 constexpr std::uint64_t all_invited = 0xffff;
 
-/// How often each kind is chosen, of the sum; what happens to disks only is chosen apart. A world
-/// has a temper: in some only people act, in some the machines fail, in some the network does.
+/// How often each kind is chosen, of the sum; what happens to disks, and the last kinds, are chosen
+/// apart. A world has a temper: in some only people act, in some the machines fail, in some the
+/// network does.
 struct temper {
     std::string_view name;
     unsigned in_dense;                 // how often it is drawn for a dense world; else all alike
@@ -122,27 +128,63 @@ std::uint64_t number_for(action_kind what, seeded& chance) {
     }
 }
 
+void add(plan& to, std::int64_t at, action_kind what, std::uint32_t who) {
+    const action one{at, what, who, 0, 0};
+    to.actions.insert(std::ranges::upper_bound(to.actions, at, {}, &action::at_ms), one);
+}
+
 /// A copy of a machine's disk is made, and later it is put back; or a disk is lost.
 void add_disk_faults(plan& to, seeded& chance) {
-    const auto add = [&](std::int64_t at, action_kind what, std::uint32_t who) {
-        const action one{at, what, who, 0, 0};
-        to.actions.insert(std::ranges::upper_bound(to.actions, at, {}, &action::at_ms), one);
-    };
     const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
     if (chance.below(3) == 0) {
         const auto who = static_cast<std::uint32_t>(chance.below(16));
         const auto copied = static_cast<std::int64_t>(chance.below(end));
         const auto left = end - static_cast<std::uint64_t>(copied);
-        add(copied, action_kind::copy_disk, who);
-        add(copied + static_cast<std::int64_t>(chance.below(left)), action_kind::restore_disk, who);
+        add(to, copied, action_kind::copy_disk, who);
+        add(to, copied + static_cast<std::int64_t>(chance.below(left)), action_kind::restore_disk,
+            who);
     }
     if (chance.below(4) == 0) {
-        add(static_cast<std::int64_t>(chance.below(end)), action_kind::wipe_disk,
+        add(to, static_cast<std::int64_t>(chance.below(end)), action_kind::wipe_disk,
             static_cast<std::uint32_t>(chance.below(16)));
     }
 }
 
+/// In some worlds the network goes over to another strategy, and perhaps back.
+void add_strategy_changes(plan& to, seeded& chance) {
+    if (to.consensus == "naive" || chance.below(8) != 0) {
+        return;
+    }
+    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    for (std::uint64_t left = 1 + chance.below(2); left > 0; --left) {
+        add(to, static_cast<std::int64_t>(chance.below(end)), action_kind::change_strategy, 0);
+    }
+}
+
+/// In some worlds a part of the changes are set operations, or made under a lock, and some guests
+/// have all rights.
+void vary_changes(plan& in, seeded& chance) {
+    if (chance.below(2) == 0) {
+        return;
+    }
+    for (action& one : in.actions) {
+        constexpr action_kind instead[] = {action_kind::detach, action_kind::answer,
+                                           action_kind::answer, action_kind::leave,
+                                           action_kind::edit,   action_kind::edit};
+        if (one.what == action_kind::change && chance.below(4) == 0) {
+            one.what = instead[chance.below(std::size(instead))];
+            one.number = chance.draw() & 0xffff;
+        } else if (one.what == action_kind::create && chance.below(3) == 0) {
+            one.number |= guests_may_all;
+        }
+    }
+}
+
 }  // namespace
+
+bool done_by_people(action_kind what) noexcept {
+    return what <= action_kind::look || what >= action_kind::detach;
+}
 
 std::string_view to_string(action_kind what) noexcept {
     const auto found =
@@ -206,13 +248,22 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     if (made.absent == 0 && losses.below(size.loses_device_one_of) == 0) {
         made.loses_device = static_cast<std::uint32_t>(1 + losses.below(made.people));
     }
+    seeded variety(seed, "variety");
+    vary_changes(made, variety);
+    seeded epochs(seed, "epochs");
+    add_strategy_changes(made, epochs);
+    seeded devices(seed, "devices");
+    // In few shapes of worlds, since each is to be founded.
+    if (made.rendezvous == 1 && made.absent == 0 && devices.below(2) == 0) {
+        made.second_devices = 1;
+    }
     return made;
 }
 
 bool begin_alike(const plan& one, const plan& other) noexcept {
     const auto beginning = [](const plan& of) {
-        return std::tie(of.consensus, of.discovery, of.recovery, of.storage, of.people, of.backups,
-                        of.rendezvous);
+        return std::tie(of.consensus, of.discovery, of.recovery, of.storage, of.people,
+                        of.second_devices, of.backups, of.rendezvous);
     };
     return one.founding && one.founding == other.founding && beginning(one) == beginning(other);
 }
@@ -238,6 +289,9 @@ std::string to_json(const plan& what) {
                                 {"lost_per_mille", what.lost_per_mille},
                                 {"trouble_ms", what.trouble_ms},
                                 {"absent", what.absent}};
+    if (what.second_devices != 0) {
+        head["second_devices"] = what.second_devices;
+    }
     if (what.loses_device != 0) {
         head["loses_device"] = what.loses_device;
     }
@@ -272,6 +326,7 @@ result<plan> plan_from_json(std::string_view text) {
             made.founding = read.at("founding").get<std::uint64_t>();
         }
         read.at("people").get_to(made.people);
+        made.second_devices = read.value("second_devices", 0u);
         read.at("backups").get_to(made.backups);
         read.at("rendezvous").get_to(made.rendezvous);
         read.at("latency_ms").get_to(made.latency_ms);
@@ -294,6 +349,9 @@ result<plan> plan_from_json(std::string_view text) {
             }
             one.what = found->first;
             made.actions.push_back(one);
+        }
+        if (made.second_devices > made.people) {
+            return fail(errc::malformed, "there are more second devices than people");
         }
         if (made.people == 0 || made.people > 16 || made.rendezvous == 0 || made.rendezvous > 8 ||
             made.backups > 8) {

@@ -16,7 +16,7 @@ namespace calbox::lab {
 
 enum class action_kind : std::uint8_t {
     // What people do.
-    create,  // `number`: whom to invite, as bits
+    create,  // `number`: whom to invite, as bits; `guests_may_all`
     change,
     remove,
     attach,
@@ -40,7 +40,17 @@ enum class action_kind : std::uint8_t {
     copy_disk,     // as it is now, for later
     restore_disk,  // the machine ends, and has the last copy, if there is one
     wipe_disk,     // the machine ends, and has an empty one
+    // Of the network: its operator goes over to another strategy, or back.
+    change_strategy,
+    // What people do besides: set operations, which wait for each other, and edits under a lock.
+    detach,  // `number`: which file; where there is none, one is attached
+    answer,  // a guest; `number`: what
+    leave,   // a guest takes no part any more
+    edit,    // under a lock, held for `number` ms first, less than 20 s
 };
+
+/// In the number of a create: its guests may do what the organizer may.
+inline constexpr std::uint64_t guests_may_all = 1u << 16;
 
 struct action {
     std::int64_t at_ms = 0;
@@ -59,6 +69,7 @@ struct plan {
     std::string consensus = "views", discovery = "random", recovery = "auto";
     std::string storage = "memory";  // or "sqlite", on simulated disks
     std::uint32_t people = 3, backups = 1, rendezvous = 1;
+    std::uint32_t second_devices = 0;  // so many of the people, from the first on, have another one
     std::uint32_t latency_ms = 5, jitter_ms = 0, lost_per_mille = 0;
     std::int64_t trouble_ms = 60'000;  // then everything is healed, and must come to rest
     std::uint32_t absent = 0;          // people, as bits, who do not come back after it
@@ -89,6 +100,8 @@ std::string to_json(const plan& what);
 /// malformed, with what is wrong.
 result<plan> plan_from_json(std::string_view text);
 
+/// Not something that goes wrong.
+bool done_by_people(action_kind what) noexcept;
 std::string_view to_string(action_kind what) noexcept;
 std::string_view to_string(world_size what) noexcept;
 

@@ -106,12 +106,21 @@ private:
         for (std::uint32_t i = 0; i < plan_.people; ++i) {
             const std::string name =
                 i < std::size(names) ? std::string(names[i]) : fmt::format("person{}", i);
-            auto& edge = join_network(world_, name, wire::role::edge, registry);
-            machines_.push_back(&edge);
-            people_.emplace_back(edge, name);
-            people_.back().sign_up();
+            add_person(name, name).sign_up();
             seen_.knows(people_.back());
         }
+        for (std::uint32_t i = 0; i < plan_.second_devices; ++i) {
+            const std::string name = people_[i].name();
+            add_person(name, name + "-two").sign_in();
+            seen_.knows(people_.back());
+        }
+    }
+
+    /// Somebody at a device of his, who has to sign in there.
+    person& add_person(const std::string& name, const std::string& device) {
+        auto& edge = join_network(world_, device, wire::role::edge, *registry_);
+        machines_.push_back(&edge);
+        return people_.emplace_back(edge, name);
     }
 
     void begin() {
@@ -133,7 +142,7 @@ private:
 
     void act(const action& what) {
         person& who = people_[what.who % people_.size()];
-        if (what.what <= action_kind::look) {
+        if (done_by_people(what.what)) {
             if (who.up()) {
                 errands_.begin(who, what);
             }
@@ -248,9 +257,21 @@ private:
             case action_kind::wipe_disk:
                 harm_disk(what);
                 break;
+            case action_kind::change_strategy:
+                change_strategy();
+                break;
             default:
                 harm_network(what, machine);
         }
+    }
+
+    /// To one that promises as much. It may be refused, since the last change is not over, say.
+    void change_strategy() {
+        const auto& network = registry_->api().network;
+        const bool away = network.strategies().back().name != plan_.consensus;
+        const std::string other = plan_.consensus == "views" ? "organizer" : "views";
+        (void)registry_->begin(registry_->api().network.change_strategy(
+            {away ? plan_.consensus : other, {}, std::chrono::seconds(0)}));
     }
 
     void harm_network(const action& what, device& machine) {

@@ -58,13 +58,14 @@ private:
             while (best_.*part > (part == &plan::people ? 2u : 1u)) {
                 plan other = best_;
                 --(other.*part);
+                other.second_devices = std::min(other.second_devices, other.people);
                 if (!try_instead(std::move(other))) {
                     break;
                 }
             }
         }
-        for (auto part :
-             {&plan::lost_per_mille, &plan::jitter_ms, &plan::absent, &plan::loses_device}) {
+        for (auto part : {&plan::lost_per_mille, &plan::jitter_ms, &plan::absent,
+                          &plan::loses_device, &plan::second_devices}) {
             plan other = best_;
             other.*part = 0;
             try_instead(std::move(other));

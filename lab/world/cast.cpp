@@ -45,6 +45,22 @@ public:
 };
 
 // Coroutines own what they were given, since they may outlive the call that began them.
+task<result<node::event_view>> edit_under_lock(node::services api, const environment& env,
+                                               user_id as, event_id which, std::string title,
+                                               duration thinking) {
+    const auto session = co_await api.lock.begin(as, which);
+    if (!session) {
+        co_return fail(session.error());
+    }
+    co_await sleep_for(env, thinking);
+    node::event_draft change;
+    change.title = std::move(title);
+    auto made =
+        co_await api.events.modify(as, which, std::move(change), {session->version, session->id});
+    api.lock.end(session->id);
+    co_return made;
+}
+
 task<result<node::file_view>> attach_from(node::services api, user_id as, event_id which,
                                           std::string name, bytes content, bool replace) {
     piecewise from(std::move(content));
@@ -126,8 +142,11 @@ node::event_draft person::draft(const std::string& title, const std::vector<std:
 }
 
 std::shared_ptr<outcome<result<node::event_view>>> person::begin_create(
-    const std::string& title, const std::vector<std::string>& guests) {
-    return at_->begin(at_->api().events.create(id_, draft(title, guests, ++made_)));
+    const std::string& title, const std::vector<std::string>& guests,
+    std::optional<std::uint32_t> guests_may) {
+    auto one = draft(title, guests, ++made_);
+    one.guests_may = guests_may;
+    return at_->begin(at_->api().events.create(id_, std::move(one)));
 }
 
 std::shared_ptr<outcome<result<node::event_view>>> person::begin_change(
@@ -135,6 +154,13 @@ std::shared_ptr<outcome<result<node::event_view>>> person::begin_change(
     node::event_draft change;
     change.title = title;
     return at_->begin(at_->api().events.modify(id_, which, std::move(change), expect));
+}
+
+std::shared_ptr<outcome<result<node::event_view>>> person::begin_edit(const event_id& which,
+                                                                      const std::string& title,
+                                                                      duration thinking) {
+    return at_->begin(
+        edit_under_lock(at_->api(), at_->surroundings(), id_, which, title, thinking));
 }
 
 std::shared_ptr<outcome<result<node::event_view>>> person::begin_invite(
@@ -151,10 +177,24 @@ std::shared_ptr<outcome<result<void>>> person::begin_remove(const event_id& whic
     return at_->begin(at_->api().events.remove(id_, which, expect));
 }
 
+std::shared_ptr<outcome<result<node::event_view>>> person::begin_answer(const event_id& which,
+                                                                        model::participation what) {
+    return at_->begin(at_->api().events.answer(id_, which, what));
+}
+
+std::shared_ptr<outcome<result<void>>> person::begin_leave(const event_id& which) {
+    return at_->begin(at_->api().events.leave(id_, which));
+}
+
 std::shared_ptr<outcome<result<node::file_view>>> person::begin_attach(const event_id& which,
                                                                        const std::string& file,
                                                                        bytes content) {
     return at_->begin(attach_from(at_->api(), id_, which, file, std::move(content), false));
+}
+
+std::shared_ptr<outcome<result<void>>> person::begin_detach(const event_id& which,
+                                                            const std::string& file) {
+    return at_->begin(at_->api().file.detach(id_, which, file));
 }
 
 answer<node::event_view> person::create(const std::string& title,

@@ -43,19 +43,28 @@ public:
 
     // Beginning an operation; many may run at once.
     std::shared_ptr<outcome<result<node::event_view>>> begin_create(
-        const std::string& title, const std::vector<std::string>& guests);
+        const std::string& title, const std::vector<std::string>& guests,
+        std::optional<std::uint32_t> guests_may = {});
     std::shared_ptr<outcome<result<node::event_view>>> begin_change(
         const event_id& which, const std::string& title, std::optional<version_number> expect = {});
     /// Title and guests at once.
     std::shared_ptr<outcome<result<node::event_view>>> begin_invite(
         const event_id& which, const std::string& title, const std::vector<std::string>& guests,
         std::optional<version_number> expect = {});
+    /// Under a lock, which is held for so long first.
+    std::shared_ptr<outcome<result<node::event_view>>> begin_edit(const event_id& which,
+                                                                  const std::string& title,
+                                                                  duration thinking);
     std::shared_ptr<outcome<result<void>>> begin_remove(const event_id& which,
                                                         std::optional<version_number> expect = {});
-
+    std::shared_ptr<outcome<result<node::event_view>>> begin_answer(const event_id& which,
+                                                                    model::participation what);
+    std::shared_ptr<outcome<result<void>>> begin_leave(const event_id& which);
     std::shared_ptr<outcome<result<node::file_view>>> begin_attach(const event_id& which,
                                                                    const std::string& file,
                                                                    bytes content);
+    std::shared_ptr<outcome<result<void>>> begin_detach(const event_id& which,
+                                                        const std::string& file);
 
     // The same, waited for.
     answer<node::event_view> create(const std::string& title,

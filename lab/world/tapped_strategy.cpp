@@ -51,7 +51,8 @@ void tapped_strategy::note(const consensus::input& what) {
 void tapped_strategy::ended(const event_id& event, const operation_id& operation,
                             consensus::token held) {
     watching_->released(device_, event, operation);
-    edits_.erase(operation);
+    // With what may still be answered to its renewals.
+    std::erase_if(edits_, [&](const auto& one) { return one.second.second == operation; });
     holders_.erase({event, held});
 }
 

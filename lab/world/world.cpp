@@ -450,6 +450,8 @@ node::services device::api() {
     return life_->running->api();
 }
 
+const environment& device::surroundings() const { return life_->env; }
+
 void device::spawn(task<void> work) { life_->people.spawn("person", std::move(work)); }
 
 void device::follow(const user_id& user) {

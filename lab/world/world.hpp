@@ -136,6 +136,7 @@ public:
 
     /// Of the daemon that runs.
     node::services api();
+    const environment& surroundings() const;
     /// Begins something that a client of this daemon asks for. It is given up when the daemon ends.
     template <class T>
     std::shared_ptr<outcome<T>> begin(task<T> work);

@@ -71,6 +71,37 @@ TEST(random_worlds, are_of_the_size_that_is_asked_for) {
     EXPECT_GE(larger, 100u);
 }
 
+TEST(random_worlds, some_have_two_devices_set_operations_rights_and_other_strategies) {
+    std::size_t doubled = 0, setting = 0, changing = 0, open = 0;
+    for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+        const plan made = make_plan(seed);
+        doubled += made.second_devices;
+        setting += std::ranges::any_of(
+            made.actions, [](const action& one) { return one.what >= action_kind::detach; });
+        changing += std::ranges::count(made.actions, action_kind::change_strategy, &action::what);
+        open += std::ranges::any_of(made.actions, [](const action& one) {
+            return one.what == action_kind::create && (one.number & guests_may_all) != 0;
+        });
+        EXPECT_TRUE(made.second_devices == 0 || made.absent == 0);
+        auto alone = made;
+        alone.second_devices = 0;
+        EXPECT_EQ(begin_alike(made, alone), made.second_devices == 0);
+    }
+    EXPECT_GE(doubled, 60u);
+    EXPECT_GE(setting, 100u);
+    EXPECT_GE(changing, 40u);
+    EXPECT_GE(open, 60u);
+    plan_limits naive;
+    naive.consensus = "naive";
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        const plan made = make_plan(seed, naive);
+        EXPECT_EQ(std::ranges::count(made.actions, action_kind::change_strategy, &action::what), 0);
+    }
+    plan more = make_plan(1);
+    more.second_devices = more.people + 1;
+    EXPECT_FALSE(plan_from_json(to_json(more)));
+}
+
 TEST(random_worlds, one_seed_is_one_run) {
     for (const plan& made : {make_plan(1), make_plan(2), make_plan(3), make_plan(4), make_plan(8),
                              of_size(world_size::small, 5), of_size(world_size::middle, 6)}) {

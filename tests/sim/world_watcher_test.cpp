@@ -132,6 +132,12 @@ TEST_F(watched_world, finds_every_kind_of_wrong) {
     watching.read(bob, with_file, "map.pdf", wrong);
     const std::string secret = claims.secrets.marker(alice.id());
     in.net.tap("A", "B", as_bytes(secret));
+    // Lasting: Bob was told that he left, and takes part.
+    const auto leaving = watching.sets(bob, lunch);
+    watching.would_set(leaving, {field::kind::part, "bob"}, std::string(field_gone));
+    watching.answered_set(leaving, answer<void>(result<void>()));
+    in.pass(1s);
+    watching.confirmed(bob, lunch);
     watching.counts("A", "outbox", 1);
     watching.failed("a device that does not start");
     // U2: Bob is not shown version 2. Convergence: what a third sees is something else again.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <calbox/mutant.hpp>
+
 #include "node/drafts.hpp"
 
 namespace calbox::node {
@@ -90,6 +92,9 @@ task<set_operations::trial> set_operations::attempt(user_id as, event_id which,
     replica::change change = change_of(newest.header, as);
     change.participants = std::move(next.participants);
     change.body = std::move(*body);
+    if (mutant("set_operations.overwrites")) {
+        change.expect.reset();
+    }
     const std::string session = locks_.session_of(as, which);
     change.held = locks_.use(session, as, which);
     const bool under_lock = change.held.has_value();
