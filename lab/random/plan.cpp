@@ -253,8 +253,9 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     seeded epochs(seed, "epochs");
     add_strategy_changes(made, epochs);
     seeded devices(seed, "devices");
-    // In few shapes of worlds, since each is to be founded.
-    if (made.rendezvous == 1 && made.absent == 0 && devices.below(2) == 0) {
+    // In few shapes of worlds, since each is to be founded; of somebody who does not stay away with
+    // one of his devices only.
+    if (made.rendezvous == 1 && (made.absent & 1) == 0 && devices.below(2) == 0) {
         made.second_devices = 1;
     }
     return made;

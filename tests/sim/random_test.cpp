@@ -56,17 +56,18 @@ plan of_size(world_size size, std::uint64_t seed) {
 TEST(random_worlds, are_of_the_size_that_is_asked_for) {
     unsigned larger = 0;  // than any small one
     for (std::uint64_t seed = 1; seed <= 300; ++seed) {
-        // The two that a disk's copy takes, and one for its loss, come with any number of actions.
+        // The two that a disk's copy takes, one for its loss, and two changes of the strategy come
+        // with any number of actions.
         const plan small = of_size(world_size::small, seed);
         EXPECT_LE(small.people, 3u);
         EXPECT_EQ(small.backups + small.rendezvous, 2u);
         EXPECT_GE(small.actions.size(), 6u);
-        EXPECT_LE(small.actions.size(), 19u);
+        EXPECT_LE(small.actions.size(), 21u);
         const plan middle = of_size(world_size::middle, seed);
         EXPECT_GE(middle.actions.size(), 12u);
-        EXPECT_LE(middle.actions.size(), 33u);
+        EXPECT_LE(middle.actions.size(), 35u);
         EXPECT_EQ(make_plan(seed), of_size(world_size::large, seed));
-        larger += middle.actions.size() > 19 ? 1 : 0;
+        larger += middle.actions.size() > 21 ? 1 : 0;
     }
     EXPECT_GE(larger, 100u);
 }
@@ -82,7 +83,7 @@ TEST(random_worlds, some_have_two_devices_set_operations_rights_and_other_strate
         open += std::ranges::any_of(made.actions, [](const action& one) {
             return one.what == action_kind::create && (one.number & guests_may_all) != 0;
         });
-        EXPECT_TRUE(made.second_devices == 0 || made.absent == 0);
+        EXPECT_TRUE(made.second_devices == 0 || (made.absent & 1) == 0);
         auto alone = made;
         alone.second_devices = 0;
         EXPECT_EQ(begin_alike(made, alone), made.second_devices == 0);
