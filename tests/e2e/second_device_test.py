@@ -39,6 +39,11 @@ def second_device(world: World) -> None:
     alice.daemon.start()
     alice.wait_event(fresh)
 
+    # Whoever leaves an event on one device has left it on the other.
+    tablet.do("events", "leave", received)
+    for device in (tablet, alice):
+        device.wait_no_event(received)
+
 
 def wrong_passwords(world: World) -> None:
     hub = world.hub()
