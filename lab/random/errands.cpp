@@ -43,9 +43,7 @@ bool errands::waiting::ended() const {
 std::vector<const person*> errands::guests_of(const user_id& organizer, std::uint64_t bits) const {
     std::vector<const person*> guests;
     for (std::size_t i = 0; i < people_.size(); ++i) {
-        const std::string& name = people_[i].name();
-        const bool invited =
-            std::ranges::any_of(guests, [&](const person* one) { return one->name() == name; });
+        const bool invited = std::ranges::count(guests, people_[i].id(), &person::id) != 0;
         if (((bits >> i) & 1) != 0 && people_[i].id() != organizer && !invited) {
             guests.push_back(&people_[i]);
         }
@@ -149,8 +147,7 @@ void errands::changes_guests(const ticket& by, const node::event_view& of,
         if (one.id() == of.id.organizer) {
             continue;  // who always takes part
         }
-        const bool invited = std::ranges::any_of(
-            to, [&](const person* guest) { return guest->name() == one.name(); });
+        const bool invited = std::ranges::count(to, one.id(), &person::id) != 0;
         seen_.would_set(by, {claims::field::kind::part, one.name()},
                         std::string(invited ? claims::field_there : claims::field_gone));
         seen_.would_set(by, {claims::field::kind::answer, one.name()}, std::nullopt);

@@ -267,11 +267,10 @@ private:
 
     /// To one that promises as much. It may be refused, since the last change is not over, say.
     void change_strategy() {
-        const auto& network = registry_->api().network;
+        auto& network = registry_->api().network;
         const bool away = network.strategies().back().name != plan_.consensus;
         const std::string other = plan_.consensus == "views" ? "organizer" : "views";
-        (void)registry_->begin(registry_->api().network.change_strategy(
-            {away ? plan_.consensus : other, {}, std::chrono::seconds(0)}));
+        (void)registry_->begin(network.change_strategy({away ? plan_.consensus : other, {}, 0s}));
     }
 
     void harm_network(const action& what, device& machine) {

@@ -17,10 +17,6 @@ constexpr unsigned differs_for_good = 2;
 constexpr duration asked_again_least = std::chrono::minutes(5);
 constexpr duration asked_again_most = std::chrono::hours(1);
 
-bool involves_any(const envelope_header& header, const std::vector<user_id>& users) noexcept {
-    return std::ranges::any_of(users, [&](const user_id& one) { return header.involves(one); });
-}
-
 std::uint64_t item_of(const replica::held_event& held) noexcept {
     std::uint64_t item = 0;
     for (std::size_t i = 0; i < sizeof item; ++i) {
@@ -44,28 +40,22 @@ task<void> fingerprints::keep_comparing() {
     }
 }
 
-bool fingerprints::is_shared(const replica::held_event& held, const peer_state& state) const {
-    return held.header.kind != envelope_kind::removed_you &&
-           (with_.is_backup || involves_any(held.header, state.ours)) &&
-           (state.of_a_backup || involves_any(held.header, state.theirs));
-}
-
 /// Of the versions of events that both sides are to hold.
 const fingerprints::print& fingerprints::print_with(const net::peer& who, peer_state& state) const {
-    std::vector<user_id> ours = with_.is_backup ? std::vector<user_id>() : with_.ours();
-    const bool of_a_backup = (who.roles & wire::role::backup) != 0;
-    std::vector<user_id> theirs = of_a_backup ? std::vector<user_id>() : who.user_ids;
-    if (state.summed_up && state.of_a_backup == of_a_backup && state.ours == ours &&
-        state.theirs == theirs) {
+    replica::shown_lists::choice shared;
+    if (!with_.is_backup) {
+        shared.users = with_.ours();
+    }
+    if ((who.roles & wire::role::backup) == 0) {
+        shared.others = who.user_ids;
+    }
+    if (state.summed_up == shared) {
         return state.sum;
     }
-    state.summed_up = true;
-    state.of_a_backup = of_a_backup;
-    state.ours = std::move(ours);
-    state.theirs = std::move(theirs);
+    state.summed_up = std::move(shared);
     state.sum = {};
     for (const auto& [id, held] : events_.all()) {
-        if (is_shared(held, state)) {
+        if (replica::shown_lists::shows(*state.summed_up, held.header)) {
             ++state.sum.count;
             state.sum.sum += item_of(held);
         }
@@ -74,15 +64,16 @@ const fingerprints::print& fingerprints::print_with(const net::peer& who, peer_s
 }
 
 void fingerprints::changing(const replica::held_event* before, const replica::held_event* next) {
+    using replica::shown_lists;
     for (auto& [device, state] : peers_) {
         if (!state.summed_up) {
             continue;
         }
-        if (before != nullptr && is_shared(*before, state)) {
+        if (before != nullptr && shown_lists::shows(*state.summed_up, before->header)) {
             --state.sum.count;
             state.sum.sum -= item_of(*before);
         }
-        if (next != nullptr && is_shared(*next, state)) {
+        if (next != nullptr && shown_lists::shows(*state.summed_up, next->header)) {
             ++state.sum.count;
             state.sum.sum += item_of(*next);
         }

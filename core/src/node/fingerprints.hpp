@@ -42,9 +42,7 @@ private:
     };
     struct peer_state {
         // What is summed up, and of what; changes go into it as they come.
-        bool summed_up = false;
-        bool of_a_backup = false;
-        std::vector<user_id> ours, theirs;
+        std::optional<replica::shown_lists::choice> summed_up;
         print sum;
         std::optional<print> asked, agreed;
         instant agreed_at, not_before;  // when it is asked what is lacking here, again
@@ -52,7 +50,6 @@ private:
         unsigned differed = 0;    // comparisons, one after the other
         bool knows_none = false;  // an older program
     };
-    bool is_shared(const replica::held_event& held, const peer_state& state) const;
     const print& print_with(const net::peer& who, peer_state& state) const;
     void compare(const net::peer& who);
     void answered(const device_id& who, peer_state& state, bool same);

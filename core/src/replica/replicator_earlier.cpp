@@ -60,13 +60,11 @@ task<result<bytes>> replicator::on_earlier(std::vector<user_id> users, bool is_b
         }
         const auto version = co_await earlier_.read(what.event, order);
         auto whole = version ? codec::decode<envelope>(version->encoded) : fail(version.error());
-        if (version && version->header.kind == envelope_kind::removed_you) {
-            continue;  // no version
-        }
-        const bool may_have =
-            is_backup || (version && std::ranges::any_of(users, [&](const user_id& one_of) {
-                              return version->header.involves(one_of);
-                          }));
+        // A notice of removal is no version.
+        const bool may_have = version && version->header.kind != envelope_kind::removed_you &&
+                              (is_backup || std::ranges::any_of(users, [&](const user_id& one_of) {
+                                   return version->header.involves(one_of);
+                               }));
         if (!whole || !may_have) {
             continue;
         }

@@ -422,6 +422,12 @@ TEST_F(replicator_test, a_notice_that_comes_before_the_event_keeps_it_away) {
     const auto again = sign(header_of(which, alice, 3, {bob.id, carol.id}), alice, in.entropy);
     ASSERT_TRUE(in.run(replica->receive(again))) << "she is invited again";
     EXPECT_EQ(replica->events().find(which)->header.kind, envelope_kind::put);
+    for (const bool to_backup : {false, true}) {
+        const auto answer =
+            in.run(replica->on_earlier({bob.id}, to_backup, {which, order_of(first)}));
+        EXPECT_TRUE(codec::decode<wire::earlier_reply>(*answer)->versions.empty())
+            << "what is kept of the notice is no version";
+    }
 }
 
 // Stores
