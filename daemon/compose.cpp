@@ -164,6 +164,11 @@ private:
         api_ = std::make_unique<api>(
             env_, node_->api(), *pages_, [this] { begin_to_stop(); },
             [this] { return folder_->view(); });
+        // The doors first: who is answered on the socket finds all that is configured.
+        web_ = std::make_unique<web_doors>(env_, with_, node_->api(), *pages_, *api_);
+        if (auto opened = co_await web_->start(); !opened) {
+            co_return opened;
+        }
         http::server_settings settings;
         settings.socket = with_.socket;
         server_ = std::make_unique<http::server>(env_, std::move(settings), *api_);
@@ -171,8 +176,7 @@ private:
             server_.reset();
             co_return fail(listening.error().code, "socket: " + listening.error().message());
         }
-        web_ = std::make_unique<web_doors>(env_, with_, node_->api(), *pages_, *api_);
-        co_return co_await web_->start();
+        co_return result<void>();
     }
 
     /// A signal during the start ends it.

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import os
 import pathlib
 import ssl
 import sys
@@ -38,6 +39,25 @@ def hosted(world: World, hub: harness.Daemon, **config) -> harness.Daemon:
     host.join(hub.invite("edge"))
     host.wait_connected()
     return host
+
+
+def restart_slowly(host: harness.Daemon) -> None:
+    """Where the disk is slow to give the door's sessions: nobody is answered on the socket before the door is there."""
+    kept = pathlib.Path(host.config["data_dir"]) / "web.door.sessions"
+    sessions = kept.read_bytes()
+    kept.unlink()
+    os.mkfifo(kept)  # whoever reads it waits for a writer
+    host.launch()
+    pipe = wait_until(lambda: os.open(kept, os.O_WRONLY | os.O_NONBLOCK), "the host reads the door's sessions")
+    try:
+        status, _ = host.api("GET", "/health", timeout=5)
+        raise harness.Failure(f"answered on the socket without a door: {status}")
+    except OSError:
+        pass  # nobody listens
+    finally:
+        os.write(pipe, sessions)
+        os.close(pipe)
+    host.wait_ready()
 
 
 def door(world: World) -> None:
@@ -99,7 +119,7 @@ def door(world: World) -> None:
     # Over a restart the certificate stays, and so do the sessions, where the port is a chosen one.
     host.config["web.door.listen"] = f"127.0.0.1:{port}"
     host.terminate()
-    host.start()
+    restart_slowly(host)
     expect(host.person("operator").ask("web", "--door") == shown, "the door is another one after a restart")
     expect(one.ask("GET", "/v1/events")[0] == 200, "a restart ended a session")
 
