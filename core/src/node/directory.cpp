@@ -52,6 +52,14 @@ const user_info* directory::known_name(const std::string& name) const noexcept {
     return found == names_.end() ? nullptr : known(found->second);
 }
 
+bool directory::knows(const device_id& device) const {
+    return std::ranges::any_of(users_, [&](const auto& one) {
+        return std::ranges::any_of(one.second.info.devices, [&](const author& his) {
+            return crypto::device_of(his.device_key) == device;
+        });
+    });
+}
+
 const wire::user_entry* directory::entry_of(const user_id& id) const noexcept {
     const auto found = users_.find(id);
     return found == users_.end() ? nullptr : &found->second.raw;

@@ -223,6 +223,11 @@ task<result<envelope_order>> replicator::deliver(device_id to, event_id which) {
             return entry.first.first == which &&
                    std::ranges::count(mediator_.devices_of(entry.first.second), to) > 0;
         });
+        if (notice == removals_.end() && !mediator_.is_lost(to) && !mediator_.knows(to)) {
+            // It was, when this was owed to it; a crash can take that away, and the network says it
+            // again.
+            co_return fail(errc::unavailable, "nothing is known of this device yet");
+        }
         if (notice == removals_.end()) {
             co_return fail(errc::not_found, "this device takes no part in the event any more");
         }

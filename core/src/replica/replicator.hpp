@@ -29,6 +29,8 @@ public:
     virtual std::vector<device_id> backups() const = 0;
     /// It will not come back, as far as can be told here: it takes part in nothing any more.
     virtual bool is_lost(const device_id& device) const = 0;
+    /// Whose it is, or what it does in the network, has been heard here, and was not forgotten.
+    virtual bool knows(const device_id& device) const = 0;
     /// The device that created the event; zero when it is not known here.
     virtual device_id organizer_device(const event_id& which) const = 0;
     /// For people: the user's name, or which backup it is.

@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 class mediator final : public replica_mediator {
 public:
     std::map<user_id, const person*> known, here;
+    std::set<device_id> strangers;  // nothing is known of them at the moment
+    std::vector<device_id> backing;
     std::vector<std::pair<device_id, envelope>> delivered;
     std::vector<std::pair<wire::message_type, device_id>> sent;
     std::vector<envelope_header> shown;
@@ -36,7 +38,8 @@ public:
         return found == known.end() ? std::vector<device_id>() : std::vector{found->second->on};
     }
     bool is_lost(const device_id&) const override { return false; }
-    std::vector<device_id> backups() const override { return {}; }
+    bool knows(const device_id& device) const override { return !strangers.contains(device); }
+    std::vector<device_id> backups() const override { return backing; }
     device_id organizer_device(const event_id&) const override { return {}; }
     std::string label_of(const device_id& device) const override {
         return device.hex().substr(0, 4);
@@ -529,6 +532,44 @@ TEST_F(replicator_test, what_is_owed_of_an_event_that_is_gone_is_given_up) {
     outbox::write_to(writes, {bob.on}, gone, {});
     ASSERT_TRUE(in.run(db.apply(std::move(writes))));
     at_alice();
+    in.settle();
+    EXPECT_TRUE(rest.delivered.empty());
+    EXPECT_EQ(replica->outbox_size(), 0U);
+}
+
+TEST_F(replicator_test, what_is_owed_to_a_device_that_a_crash_made_unknown_waits) {
+    at_alice();
+    const device_id backup = bob.on;
+    rest.backing = {backup};
+    rest.reply.reset();
+    ASSERT_TRUE(in.run(replica->commit(by_alice({}))));
+    in.settle();
+    end();
+    rest.delivered.clear();
+    rest.backing.clear();
+    rest.strangers = {backup};
+    rest.reply = codec::encode(wire::update_reply{});
+    at_alice();
+    in.settle();
+    EXPECT_TRUE(rest.delivered.empty());
+    EXPECT_EQ(replica->outbox_size(), 1U);
+    rest.backing = {backup};
+    rest.strangers.clear();
+    replica->on_reachable(backup);
+    in.settle();
+    EXPECT_EQ(rest.delivered.size(), 1U);
+    EXPECT_EQ(replica->outbox_size(), 0U);
+}
+
+TEST_F(replicator_test, what_is_owed_to_a_backup_that_is_none_any_more_is_given_up) {
+    at_alice();
+    rest.backing = {bob.on};
+    rest.reply.reset();
+    ASSERT_TRUE(in.run(replica->commit(by_alice({}))));
+    in.settle();
+    rest.backing.clear();
+    rest.delivered.clear();
+    replica->on_reachable(bob.on);
     in.settle();
     EXPECT_TRUE(rest.delivered.empty());
     EXPECT_EQ(replica->outbox_size(), 0U);
