@@ -45,6 +45,7 @@ public:
 private:
     static task<void> wait(std::shared_ptr<state> of) {
         if (of->awaited > 0) {
+            of->over.reset();  // the first may have ended before the second was begun
             co_await of->over.wait();
         }
     }

@@ -365,28 +365,23 @@ task<std::optional<wire::location>> edge_service::find(device_id device) {
 
 task<result<void>> edge_service::locate(wire::locate what) {
     // Who does not know one of the devices may be asked about after others who do.
-    const auto enough = [devices = what.devices](const std::vector<resolver::answer>& answers) {
-        return std::ranges::all_of(devices, [&](const device_id& device) {
-            return std::ranges::any_of(answers, [&](const resolver::answer& one) {
-                const auto reply = codec::decode<wire::locate_reply>(one.body);
-                return reply &&
-                       std::ranges::count(reply->found, device, &wire::location::device) != 0;
-            });
+    std::set<device_id> missing(what.devices.begin(), what.devices.end());
+    co_return co_await asks_.ask(
+        "devices", codec::encode(what), [this, &what, &missing](const resolver::answer& one) {
+            auto reply = codec::decode<wire::locate_reply>(one.body);
+            if (!reply) {
+                return false;
+            }
+            for (const wire::location& found : reply->found) {
+                missing.erase(found.device);
+            }
+            if (machine_.lessor() == one.by || known_.is_rendezvous(one.by)) {
+                on_presence({std::move(reply->found)});
+            } else {
+                hear_from_a_member(what, std::move(reply->found));
+            }
+            return missing.empty();
         });
-    };
-    auto answers = co_await asks_.ask("devices", codec::encode(what), enough);
-    if (!answers) {
-        co_return fail(std::move(answers.error()));
-    }
-    for (const resolver::answer& one : *answers) {
-        auto reply = codec::decode<wire::locate_reply>(one.body);
-        if (reply && (machine_.lessor() == one.by || known_.is_rendezvous(one.by))) {
-            on_presence({std::move(reply->found)});
-        } else if (reply) {
-            hear_from_a_member(what, std::move(reply->found));
-        }
-    }
-    co_return result<void>();
 }
 
 /// Hearsay: it says nothing of who is online, and nothing against what is known already.

@@ -123,22 +123,17 @@ task<result<std::uint32_t>> object_service::tell(std::vector<object_id> some, bo
 }
 
 task<result<std::vector<device_id>>> object_service::find(object_id object) {
-    const auto devices_in = [](const std::vector<resolver::answer>& answers) {
-        std::set<device_id> found;
-        for (const resolver::answer& one : answers) {
+    std::set<device_id> found;
+    const auto answered = co_await asks_.ask(
+        "objects", codec::encode(wire::find_object{object}), [&found](const resolver::answer& one) {
             if (const auto reply = codec::decode<wire::object_holders>(one.body)) {
                 found.insert(reply->devices.begin(), reply->devices.end());
             }
-        }
-        return found;
-    };
-    const auto answers = co_await asks_.ask(
-        "objects", codec::encode(wire::find_object{object}),
-        [devices_in](const auto& so_far) { return !devices_in(so_far).empty(); });
-    if (!answers) {
-        co_return fail(answers.error());
+            return !found.empty();
+        });
+    if (!answered) {
+        co_return fail(answered.error());
     }
-    auto found = devices_in(*answers);
     found.erase(self_);
     co_return std::vector<device_id>(found.begin(), found.end());
 }

@@ -12,7 +12,8 @@ resolver_mediator::~resolver_mediator() = default;
 struct resolver::round {
     std::string handler;
     bytes body;
-    std::vector<answer> answers;
+    listener hear;  // none when whoever asked does not wait any more
+    bool answered = false, enough = false;
     std::optional<error> first_problem;
 };
 
@@ -49,34 +50,39 @@ task<result<bytes>> resolver::ask_one(device_id whom, std::string handler, bytes
 
 task<void> resolver::ask_in(std::shared_ptr<round> all, device_id whom, gathering::part) {
     auto body = co_await ask_one(whom, all->handler, all->body, 1);
-    if (body) {
-        all->answers.push_back({whom, std::move(*body)});
-    } else if (!all->first_problem) {
+    if (body && all->hear) {
+        all->answered = true;
+        all->enough = all->hear({whom, std::move(*body)}) || all->enough;
+    } else if (!body && !all->first_problem) {
         all->first_problem = std::move(body.error());
     }
 }
 
-task<result<std::vector<resolver::answer>>> resolver::ask(std::string handler, bytes body,
-                                                          judge enough) {
+task<result<void>> resolver::ask(std::string handler, bytes body, listener hear) {
     // Shared with those who are asked, and may be asked still when this is cancelled.
     const auto all = std::make_shared<round>();
     all->handler = std::move(handler);
     all->body = std::move(body);
+    all->hear = std::move(hear);
+    const struct guard {
+        round& of;
+        ~guard() { of.hear = nullptr; }
+    } ending{*all};
     for (const std::vector<device_id>& whom : rounds()) {
         gathering answers(env_);
         for (const device_id& one : whom) {
             tasks_.spawn("ask", ask_in(all, one, answers.one()));
         }
         co_await answers.wait();
-        if (!all->answers.empty() && enough(all->answers)) {
+        if (all->enough) {
             break;
         }
     }
-    if (all->answers.empty()) {
+    if (!all->answered) {
         co_return fail(all->first_problem.value_or(
             error(errc::offline, "this device is not connected to a rendezvous")));
     }
-    co_return std::move(all->answers);
+    co_return result<void>();
 }
 
 task<result<bytes>> resolver::on_resolve(const net::peer& from, bytes payload) {

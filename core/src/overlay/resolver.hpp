@@ -39,8 +39,10 @@ public:
     /// awaitable completes.
     using handler =
         std::function<task<result<bytes>>(const net::peer& from, bytes body, std::uint32_t hops)>;
-    /// True when what was answered so far will do, so that nobody else is asked.
-    using judge = std::function<bool(const std::vector<answer>&)>;
+    /// Told of each answer when it comes, and of none after the asking: who is slow, or away, holds
+    /// nothing back until it is old. True when what came so far will do, so that nobody else is
+    /// asked.
+    using listener = std::function<bool(const answer&)>;
 
     resolver(const environment& env, resolver_policy policy, resolver_mediator& mediator)
         : env_(env), policy_(policy), mediator_(mediator), tasks_(env, "resolver") {}
@@ -49,8 +51,9 @@ public:
 
     /// Before anything arrives.
     void handle(std::string name, handler with) { handlers_[std::move(name)] = std::move(with); }
-    /// offline: there is nobody to ask. Else the first error, when nobody answered.
-    task<result<std::vector<answer>>> ask(std::string handler, bytes body, judge enough);
+    /// Returns when all who were asked have answered, or will not. offline: there is nobody to ask.
+    /// Else the first error, when nobody answered.
+    task<result<void>> ask(std::string handler, bytes body, listener hear);
     /// Of one device alone.
     task<result<bytes>> ask_one(device_id whom, std::string handler, bytes body,
                                 std::uint32_t hops);

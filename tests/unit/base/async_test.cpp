@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/gathering.hpp"
 #include "base/task_scope.hpp"
 #include "support/test_environment.hpp"
 
@@ -115,6 +116,34 @@ TEST(task_scope, says_nothing_of_a_deadline_that_is_cancelled) {
     scope.request_stop();
     world.run(scope.join());
     EXPECT_TRUE(world.log.lines.empty());
+}
+
+task<void> part_of(const environment& env, duration takes, gathering::part) {
+    if (takes > 0s) {
+        co_await sleep_for(env, takes);
+    }
+}
+task<void> gather(const environment& env, task_scope& scope, std::vector<duration> all,
+                  instant& over) {
+    gathering parts(env);
+    for (const duration takes : all) {
+        scope.spawn("part", part_of(env, takes, parts.one()));
+    }
+    co_await parts.wait();
+    over = env.time.now();
+}
+
+TEST(gathering, waits_for_the_last_also_where_the_first_ends_before_the_second_begins) {
+    test_environment world;
+    task_scope scope(world.env, "test");
+    const instant begun = world.env.time.now();
+    instant over{};
+    world.run(gather(world.env, scope, {0s, 3s, 0s, 1s}, over));
+    EXPECT_EQ(over, begun + 3s);
+    world.run(gather(world.env, scope, {0s, 0s}, over));
+    EXPECT_EQ(over, begun + 3s);
+    world.run(gather(world.env, scope, {}, over));
+    EXPECT_EQ(over, begun + 3s);
 }
 
 TEST(random, below_stays_below) {

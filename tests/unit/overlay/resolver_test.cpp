@@ -21,6 +21,9 @@ protected:
             const auto what = codec::decode<wire::resolve>(payload);
             EXPECT_EQ(what->handler, "weather");
             asked.push_back(to);
+            if (to == slow) {
+                co_await sleep_for(*env, std::chrono::seconds(3));
+            }
             const auto known = knows.find(to);
             if (known == knows.end()) {
                 co_return fail(errc::unavailable, "it is away");
@@ -37,20 +40,21 @@ protected:
         std::vector<device_id> members{device(1), device(2), device(3)};
         std::map<device_id, std::string> knows;
         std::vector<device_id> asked;
+        device_id slow{};
+        const environment* env = nullptr;
     };
+    resolver_test() { peers.env = &world.env; }
     /// What came of asking; "" where nobody knows.
     std::string ask(resolver_policy policy) {
         resolver one(world.env, policy, peers);
         peers.asked.clear();
-        const auto answers = world.run(one.ask("weather", {}, [](const auto& all) {
-            return std::ranges::any_of(all, [](const auto& it) { return !it.body.empty(); });
-        }));
-        if (!answers) {
-            return "error " + std::string(to_string_of(answers.error().code));
-        }
         std::string best;
-        for (const auto& it : *answers) {
+        const auto answered = world.run(one.ask("weather", {}, [&](const auto& it) {
             best = std::max(best, std::string(as_text(it.body)));
+            return !best.empty();
+        }));
+        if (!answered) {
+            return "error " + std::string(to_string_of(answered.error().code));
         }
         std::ranges::sort(peers.asked);
         return best;
@@ -98,6 +102,21 @@ TEST_F(resolver_test, hybrid_asks_members_where_the_rendezvous_does_not_know) {
     peers.holds_lease.reset();
     peers.members = {device(2)};
     EXPECT_EQ(ask(resolver_policy::hybrid), "sun");
+}
+
+TEST_F(resolver_test, an_answer_is_heard_when_it_comes_and_not_after_who_is_slow) {
+    peers.knows = {{device(2), "sun"}, {device(3), "rain"}};
+    peers.slow = device(2);
+    resolver one(world.env, resolver_policy::decentralised, peers);
+    std::vector<std::pair<device_id, instant>> heard;
+    const instant begun = world.env.time.now();
+    EXPECT_TRUE(world.run(one.ask("weather", {}, [&](const resolver::answer& it) {
+        heard.emplace_back(it.by, world.env.time.now());
+        return true;
+    })));
+    using namespace std::chrono_literals;
+    EXPECT_EQ(heard, (std::vector<std::pair<device_id, instant>>{{device(3), begun},
+                                                                 {device(2), begun + 3s}}));
 }
 
 TEST_F(resolver_test, invalid_questions_are_dropped_and_counted) {
