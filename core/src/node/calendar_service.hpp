@@ -53,7 +53,7 @@ public:
 
     /// The answer to a change that was saved: the event, or that time of it. If others have deleted
     /// it by now, or taken this user from it, it is shown as he could read it last: the change did
-    /// happen. Error `timed_out` where no such version is kept.
+    /// happen. Error `timed_out` where no such version is kept, or he has signed out by now.
     task<result<event_view>> show_saved(user_id as, event_id which,
                                         std::string occurrence = {}) const;
 

@@ -303,6 +303,10 @@ task<result<event_view>> calendar_service::show_saved(user_id as, event_id which
             co_return seen;
         }
     }
+    if (people_.accounts().identity_of(as) == nullptr) {
+        co_return fail(errc::timed_out,
+                       "the change was saved, and you have signed out on this device since");
+    }
     auto seen = show(as, which);
     if (seen || seen.error().code != errc::not_found) {
         co_return seen;

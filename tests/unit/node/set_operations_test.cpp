@@ -403,5 +403,33 @@ TEST_P(crowd, that_replace_one_file_at_once_keep_both) {
     EXPECT_EQ(refusal(begin_attach(bob(), "plan.pdf")), errc::already_exists);
 }
 
+TEST_P(crowd, who_signs_out_amid_his_edit_is_told_whether_it_was_saved) {
+    std::map<errc, int> answers;
+    for (std::size_t turns = 0; turns < 300 && answers[errc::ok] == 0; turns += 1 + turns / 8) {
+        net.world.advance(1min);  // the registry lets nobody sign in all the time
+        node::event_draft draft;
+        draft.title = "edit " + std::to_string(turns);
+        const auto edit = begin(net, alice().api().events.modify(alice().me(), which, draft, {}));
+        for (std::size_t turn = 0; turn < turns; ++turn) {
+            if (net.world.context.poll_one() == 0) {
+                net.world.advance(1ms);
+            }
+        }
+        const auto left = begin(net, alice().api().account.sign_out(alice().me()));
+        net.until([&] { return edit->has_value() && left->has_value(); });
+        must(net.run(alice().api().account.sign_in("alice", "a long password of alice", false)));
+        net.until([&] { return alice().api().events.show(alice().me(), which).has_value(); });
+        net.world.advance(1s);
+        const errc answer = **edit ? errc::ok : (**edit).error().code;
+        const bool saved = answer == errc::ok || answer == errc::timed_out;
+        EXPECT_EQ(seen_by(alice()).content.title == *draft.title, saved) << to_string(answer);
+        ++answers[answer];
+    }
+    EXPECT_EQ(answers.size(), 3u);
+    EXPECT_GT(answers[errc::ok], 0);
+    EXPECT_GT(answers[errc::timed_out], 0);
+    EXPECT_GT(answers[errc::unauthorised], 0);
+}
+
 }  // namespace
 }  // namespace calbox
