@@ -272,9 +272,15 @@ bool replicator::involves_us(const envelope_header& header) const {
     if (held == nullptr && crypto::author_user(header.by) != header.event.organizer) {
         return false;
     }
+    // Who has signed out here hears of it, too: his events stay, and nobody would tell him again.
+    const bool left_behind = held != nullptr && !with_.is_backup &&
+                             !for_us(header.event.organizer) &&
+                             std::ranges::none_of(held->header.participants, for_us);
     const auto tells = [&](const user_id& user) {
-        return for_us(user) && (held == nullptr || held->header.involves(user) ||
-                                held->header.kind == envelope_kind::removed_you);
+        const bool involved = held != nullptr && held->header.involves(user);
+        return (left_behind && involved) ||
+               (for_us(user) &&
+                (held == nullptr || involved || held->header.kind == envelope_kind::removed_you));
     };
     return !takes_part &&
            std::ranges::any_of(header.streams, [&](const auto& one) { return tells(one.first); });

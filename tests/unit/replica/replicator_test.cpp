@@ -350,6 +350,22 @@ TEST_F(replicator_test, whoever_left_is_told_so_by_the_organizer_too) {
     EXPECT_EQ(crypto::author_user(told[0].by), alice.id);
 }
 
+TEST_F(replicator_test, who_has_signed_out_here_hears_that_he_was_removed) {
+    rest.here = {{bob.id, &bob}};
+    at_alice();
+    const envelope first = begin();
+    rest.here.clear();
+    auto header = header_of(which, alice, 2, {carol.id}, order_of(first));
+    header.kind = envelope_kind::removed_you;
+    header.streams = {{bob.id, stream_number(0)}};
+    const envelope notice = sign(header, alice, in.entropy);
+    header.streams = {{dave.id, stream_number(0)}};
+    const envelope of_a_stranger = sign(header, alice, in.entropy);
+    EXPECT_FALSE(in.run(replica->receive(of_a_stranger)));
+    EXPECT_TRUE(in.run(replica->receive(notice)));
+    EXPECT_EQ(replica->events().find(which)->header.kind, envelope_kind::removed_you);
+}
+
 TEST_F(replicator_test, a_notice_never_stands_where_somebody_wrote_himself_that_he_left) {
     at_alice();
     auto header = header_of(which, bob, 1, {alice.id, carol.id});
