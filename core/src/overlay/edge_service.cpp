@@ -234,6 +234,9 @@ task<void> edge_service::beat(device_id to, duration limit) {
         // It restarted, or this device was silent for too long: lease again.
         co_await ask_lease(to);
     }
+    if (answer && !untold_.empty()) {
+        tasks_.spawn("care about", care_about({untold_.begin(), untold_.end()}));
+    }
     carry_out(machine_.on_beat(to, answer || forgotten, env_.time.now()));
     if (forgotten && machine_.lessor() == to) {
         begin_lease(to);
@@ -248,6 +251,7 @@ void edge_service::begin_lease(const device_id& rendezvous) {
 
 task<void> edge_service::after_lease(device_id rendezvous) {
     told_.clear();
+    untold_.clear();
     confirmed_.clear();
     const std::uint64_t lease = ++lease_number_;
     // Roles first, so that the backups are known when somebody asks for them.
@@ -292,15 +296,19 @@ task<void> edge_service::care_about(std::vector<user_id> users) {
     // Without a lease there is nobody to tell: after the next one, all interests are told.
     const auto by = machine_.lessor();
     std::erase_if(users, [this](const user_id& user) { return told_.contains(user); });
+    untold_.insert(users.begin(), users.end());
     for (std::size_t first = 0; by && first < users.size(); first += ids_per_question) {
         const auto begin = users.begin() + static_cast<std::ptrdiff_t>(first);
         const auto count = std::min(ids_per_question, users.size() - first);
-        const auto end = begin + static_cast<std::ptrdiff_t>(count);
-        const auto asked = co_await locate({{begin, end}, {}, 0});
-        if (!asked || machine_.lessor() != by) {
-            co_return;
+        const std::vector<user_id> some(begin, begin + static_cast<std::ptrdiff_t>(count));
+        const auto answered = co_await ask_where({some, {}, 0});
+        if (!answered || !answered->contains(*by) || machine_.lessor() != by) {
+            co_return;  // others may have answered: it is told when it is heard again
         }
-        told_.insert(begin, end);
+        for (const user_id& user : some) {
+            told_.insert(user);
+            untold_.erase(user);
+        }
     }
 }
 
@@ -364,24 +372,35 @@ task<std::optional<wire::location>> edge_service::find(device_id device) {
 }
 
 task<result<void>> edge_service::locate(wire::locate what) {
+    const auto answered = co_await ask_where(std::move(what));
+    co_return answered ? result<void>() : fail(answered.error());
+}
+
+task<result<std::set<device_id>>> edge_service::ask_where(wire::locate what) {
     // Who does not know one of the devices may be asked about after others who do.
     std::set<device_id> missing(what.devices.begin(), what.devices.end());
-    co_return co_await asks_.ask(
-        "devices", codec::encode(what), [this, &what, &missing](const resolver::answer& one) {
-            auto reply = codec::decode<wire::locate_reply>(one.body);
-            if (!reply) {
-                return false;
-            }
-            for (const wire::location& found : reply->found) {
-                missing.erase(found.device);
-            }
-            if (machine_.lessor() == one.by || known_.is_rendezvous(one.by)) {
-                on_presence({std::move(reply->found)});
-            } else {
-                hear_from_a_member(what, std::move(reply->found));
-            }
-            return missing.empty();
-        });
+    std::set<device_id> answered;
+    const auto hear = [&](const resolver::answer& one) {
+        answered.insert(one.by);
+        auto reply = codec::decode<wire::locate_reply>(one.body);
+        if (!reply) {
+            return false;
+        }
+        for (const wire::location& found : reply->found) {
+            missing.erase(found.device);
+        }
+        if (machine_.lessor() == one.by || known_.is_rendezvous(one.by)) {
+            on_presence({std::move(reply->found)});
+        } else {
+            hear_from_a_member(what, std::move(reply->found));
+        }
+        return missing.empty();
+    };
+    const auto asked = co_await asks_.ask("devices", codec::encode(what), hear);
+    if (!asked) {
+        co_return fail(asked.error());
+    }
+    co_return answered;
 }
 
 /// Hearsay: it says nothing of who is online, and nothing against what is known already.

@@ -66,7 +66,7 @@ public:
     /// Asks whom the resolver's policy says; takes the answers into what is known.
     task<result<void>> locate(wire::locate what);
     /// From now on the rendezvous tells of these users' devices; when this ends, where they are now
-    /// is known.
+    /// is known, unless it could not be asked: it is again when it answers a heartbeat.
     task<void> care_about(std::vector<user_id> users);
     /// The same, and nobody waits.
     void hear_of(const std::vector<user_id>& users);
@@ -103,6 +103,8 @@ private:
     void begin_lease(const device_id& rendezvous);
     task<void> after_lease(device_id rendezvous);
     task<void> doubt_hearsay(std::uint64_t lease);
+    /// As locate(): who has answered.
+    task<result<std::set<device_id>>> ask_where(wire::locate what);
     void hear_from_a_member(const wire::locate& asked, std::vector<wire::location> said);
     task<void> look_for_rendezvous();
     void consider(std::vector<device_id> rendezvous, bool seed);
@@ -119,6 +121,7 @@ private:
     std::optional<timer_queue::id> timer_;
     std::set<device_id> helpers_;
     std::set<user_id> told_;         // the rendezvous tells of them while this lease lasts
+    std::set<user_id> untold_;       // of whom it is to tell, and does not know that yet
     std::set<device_id> confirmed_;  // online, as was said since the last lease began
     std::uint64_t lease_number_ = 0;
     std::optional<device_id> settled_at_;
