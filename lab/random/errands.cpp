@@ -52,6 +52,16 @@ std::vector<const person*> errands::guests_of(const user_id& organizer, std::uin
 }
 
 void errands::begin(person& who, const action& what) {
+    if (!who.signed_in() || what.what == action_kind::sign_in) {
+        if (what.what == action_kind::sign_in) {
+            sign_in(who);
+        }
+        return;
+    }
+    if (what.what == action_kind::sign_out) {
+        sign_out(who);
+        return;
+    }
     if (what.what == action_kind::create) {
         create(who, what);
         return;
@@ -70,9 +80,23 @@ void errands::begin(person& who, const action& what) {
     } else if (guest && (what.what == action_kind::answer ||
                          (what.what == action_kind::leave && guests_change_))) {
         set_own_part(who, what, seen);
+    } else if (what.what == action_kind::restore && seen.version > version_number(1)) {
+        restore(who, what, seen);
     } else {
         change(who, what, seen);
     }
+}
+
+void errands::sign_in(const person& who) {
+    if (!who.signed_in() && std::ranges::count(visits_, &who, &visit::who) == 0) {
+        seen_.note(happening::call, who.at().name(), "signs in");
+        visits_.push_back({&who, who.begin_sign_in(), nullptr});
+    }
+}
+
+void errands::sign_out(const person& who) {
+    seen_.note(happening::call, who.at().name(), "signs out");
+    visits_.push_back({&who, nullptr, who.begin_sign_out()});
 }
 
 void errands::wait_for(waiting one) {
@@ -106,6 +130,7 @@ void errands::attach(person& who, const node::event_view& to) {
     waiting one = set_operation(who, to);
     one.marker = seen_.claims.secrets.marker(who.id());
     one.file = one.marker + ".bin";
+    files_[to.id].insert(one.file);
     seen_.writes(one.marker, to.id);
     bytes content = content_of(one.file);
     one.what = seen_.attaches(who, to, one.file, crypto::sha256(content));
@@ -187,6 +212,20 @@ void errands::change(person& who, const action& what, const node::event_view& se
     wait_for(std::move(one));
 }
 
+void errands::restore(person& who, const action& what, const node::event_view& seen) {
+    waiting one;
+    one.who = &who;
+    one.event = seen.id;
+    one.what = seen_.changes(who, seen);
+    seen_.would_set(one.what, {claims::field::kind::title, {}}, std::nullopt);
+    for (const std::string& file : files_[seen.id]) {
+        seen_.would_set(one.what, {claims::field::kind::file, file}, std::nullopt);
+    }
+    const version_number earlier(1 + what.number % (seen.version.value - 1));
+    one.view = who.begin_restore(seen.id, earlier, seen.version);
+    wait_for(std::move(one));
+}
+
 void errands::collect() {
     std::erase_if(waiting_, [&](waiting& one) {
         const bool ended = one.ended();
@@ -195,9 +234,16 @@ void errands::collect() {
         }
         return ended;
     });
+    std::erase_if(visits_, [](const visit& one) {
+        if (has_ended(one.in) && one.in->value && *one.in->value) {
+            one.who->at().follow(one.who->id());
+        }
+        return has_ended(one.in) || has_ended(one.out);
+    });
 }
 
 void errands::lose(const device& at) {
+    std::erase_if(visits_, [&](const visit& one) { return &one.who->at() == &at; });
     std::erase_if(waiting_, [&](waiting& one) {
         if (&one.who->at() != &at) {
             return false;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,9 @@ public:
     void collect();
     /// The daemon ends without a word: what was asked of it and is not collected has no answer.
     void lose(const device& at);
-    bool open() const noexcept { return !waiting_.empty(); }
+    bool open() const noexcept { return !waiting_.empty() || !visits_.empty(); }
+    /// Somebody who has signed out, and does not sign in yet. His device runs.
+    void sign_in(const person& who);
     const counts& counted() const noexcept { return counts_; }
 
     /// Whether the file can be asked for while only these people are there.
@@ -53,6 +56,12 @@ private:
         std::shared_ptr<outcome<result<node::file_view>>> attached;
         bool ended() const;
     };
+    struct visit {
+        const person* who = nullptr;
+        std::shared_ptr<outcome<result<node::account_view>>> in;
+        std::shared_ptr<outcome<result<void>>> out;
+    };
+    void sign_out(const person& who);
     static waiting set_operation(const person& who, const node::event_view& in);
     void wait_for(waiting one);
     /// Of somebody's event; he himself is none.
@@ -62,6 +71,7 @@ private:
     void detach(person& who, const node::event_view& from, const std::string& file);
     void set_own_part(person& who, const action& what, const node::event_view& in);
     void change(person& who, const action& what, const node::event_view& seen);
+    void restore(person& who, const action& what, const node::event_view& seen);
     void changes_guests(const ticket& by, const node::event_view& of,
                         const std::vector<const person*>& to);
     void write_down(waiting& one);
@@ -72,8 +82,10 @@ private:
     claims::world_watcher& seen_;
     bool guests_change_;
     std::vector<waiting> waiting_;
+    std::vector<visit> visits_;
     counts counts_;
     std::map<std::pair<event_id, std::string>, std::string> attached_;  // and acknowledged: by whom
+    std::map<event_id, std::set<std::string>> files_;  // that somebody wanted to attach
 };
 
 }  // namespace calbox::lab

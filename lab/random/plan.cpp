@@ -13,7 +13,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 27> kind_names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 31> kind_names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -37,11 +37,36 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 27> kind_names{{
     {action_kind::restore_disk, "restore_disk"},
     {action_kind::wipe_disk, "wipe_disk"},
     {action_kind::change_strategy, "change_strategy"},
+    {action_kind::reboot_box, "reboot_box"},
     {action_kind::detach, "detach"},
     {action_kind::answer, "answer"},
     {action_kind::leave, "leave"},
     {action_kind::edit, "edit"},
+    {action_kind::sign_out, "sign_out"},
+    {action_kind::sign_in, "sign_in"},
+    {action_kind::restore, "restore"},
 }};
+
+constexpr std::array<std::pair<nat_kind, std::string_view>, 4> nat_names{{
+    {nat_kind::full_cone, "full_cone"},
+    {nat_kind::restricted, "restricted"},
+    {nat_kind::port_restricted, "port_restricted"},
+    {nat_kind::symmetric, "symmetric"},
+}};
+constexpr std::string_view no_nat = "none";
+
+template <class Names, class Value>
+std::string_view name_in(const Names& names, Value what) {
+    const auto found = std::ranges::find(names, what, [](const auto& one) { return one.first; });
+    return found == names.end() ? "?" : found->second;
+}
+
+template <class Value, std::size_t Count>
+std::optional<Value> named_in(const std::array<std::pair<Value, std::string_view>, Count>& names,
+                              std::string_view name) {
+    const auto found = std::ranges::find(names, name, [](const auto& one) { return one.second; });
+    return found == names.end() ? std::nullopt : std::optional(found->first);
+}
 
 /// Founding a network costs as much as what then happens in it. So many in a row share one for each
 /// number of machines and people; the next have other keys, and with them another order of ids.
@@ -150,6 +175,37 @@ void add_disk_faults(plan& to, seeded& chance) {
     }
 }
 
+/// What is a part of the shape, and not drawn for each world, since each shape is to be founded.
+seeded chance_of_shape(const plan& in, std::string_view what) {
+    const std::uint64_t shape[] = {*in.founding, in.people, in.backups, in.rendezvous,
+                                   in.second_devices};
+    return seeded(shape[0], fmt::format("{} {}", what, fmt::join(shape, " ")));
+}
+
+/// In half of the shapes there are people behind NATs.
+void put_behind_nats(plan& in) {
+    seeded chance = chance_of_shape(in, "nats");
+    if (chance.below(2) == 0) {
+        return;
+    }
+    for (std::uint32_t i = 0; i < in.people; ++i) {
+        const auto kind = static_cast<std::size_t>(chance.below(nat_names.size() + 1));
+        in.nats.push_back(kind < nat_names.size() ? std::optional(nat_names[kind].first)
+                                                  : std::nullopt);
+    }
+}
+
+void add_reboots(plan& to, seeded& chance) {
+    if (to.nats.empty() || chance.below(3) != 0) {
+        return;
+    }
+    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    for (std::uint64_t left = 1 + chance.below(3); left > 0; --left) {
+        add(to, static_cast<std::int64_t>(chance.below(end)), action_kind::reboot_box,
+            static_cast<std::uint32_t>(chance.below(to.people)));
+    }
+}
+
 /// In some worlds the network goes over to another strategy, and perhaps back.
 void add_strategy_changes(plan& to, seeded& chance) {
     if (to.consensus == "naive" || chance.below(8) != 0) {
@@ -158,6 +214,49 @@ void add_strategy_changes(plan& to, seeded& chance) {
     const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
     for (std::uint64_t left = 1 + chance.below(2); left > 0; --left) {
         add(to, static_cast<std::int64_t>(chance.below(end)), action_kind::change_strategy, 0);
+    }
+}
+
+/// In half of the shapes with second devices nobody has signed in there before the trouble; in some
+/// shapes a device is used by two, neither of whom stays away or loses it.
+void choose_who_signs_in_where(plan& in, seeded& visits) {
+    seeded chance = chance_of_shape(in, "accounts");
+    in.newcomers = in.second_devices != 0 && chance.below(2) == 0;
+    in.shared_device = chance.below(4) == 0;
+    if (in.shared_device) {
+        in.absent = 0;
+        in.loses_device = 0;
+    }
+    const auto end = static_cast<std::uint64_t>(in.actions.back().at_ms) + 1;
+    for (std::uint32_t i = 0; in.newcomers && i < in.second_devices; ++i) {
+        add(in, static_cast<std::int64_t>(visits.below(end)), action_kind::sign_in, in.people + i);
+    }
+}
+
+/// In some worlds people sign out at a device and, most of them in the midst of it all, in again.
+void add_visits(plan& to, seeded& chance) {
+    if (chance.below(6) != 0) {
+        return;
+    }
+    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    for (std::uint64_t left = 1 + chance.below(3); left > 0; --left) {
+        const auto who = static_cast<std::uint32_t>(chance.below(16));
+        const auto out = static_cast<std::int64_t>(chance.below(end));
+        add(to, out, action_kind::sign_out, who);
+        add(to, out + static_cast<std::int64_t>(chance.below(end)), action_kind::sign_in, who);
+    }
+}
+
+/// In some worlds earlier versions come back.
+void restore_some(plan& in, seeded& chance) {
+    if (chance.below(4) != 0) {
+        return;
+    }
+    for (action& one : in.actions) {
+        if (one.what == action_kind::change && chance.below(6) == 0) {
+            one.what = action_kind::restore;
+            one.number = chance.draw() & 0xffff;
+        }
     }
 }
 
@@ -186,11 +285,7 @@ bool done_by_people(action_kind what) noexcept {
     return what <= action_kind::look || what >= action_kind::detach;
 }
 
-std::string_view to_string(action_kind what) noexcept {
-    const auto found =
-        std::ranges::find(kind_names, what, [](const auto& one) { return one.first; });
-    return found == kind_names.end() ? "?" : found->second;
-}
+std::string_view to_string(action_kind what) noexcept { return name_in(kind_names, what); }
 
 std::string_view to_string(world_size what) noexcept {
     return sizes[static_cast<std::size_t>(what)].name;
@@ -252,19 +347,33 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     vary_changes(made, variety);
     seeded epochs(seed, "epochs");
     add_strategy_changes(made, epochs);
+    seeded visits(seed, "visits");
+    add_visits(made, visits);
     seeded devices(seed, "devices");
     // In few shapes of worlds, since each is to be founded; of somebody who does not stay away with
     // one of his devices only.
     if (made.rendezvous == 1 && (made.absent & 1) == 0 && devices.below(2) == 0) {
         made.second_devices = 1;
     }
+    put_behind_nats(made);
+    choose_who_signs_in_where(made, visits);
+    seeded restores(seed, "restores");
+    restore_some(made, restores);
+    seeded boxes(seed, "boxes");
+    add_reboots(made, boxes);
     return made;
+}
+
+std::optional<std::string> box_of(const plan& in, std::size_t person) {
+    const bool has_one = person < in.nats.size() && in.nats[person];
+    return has_one ? std::optional(fmt::format("box{}", person)) : std::nullopt;
 }
 
 bool begin_alike(const plan& one, const plan& other) noexcept {
     const auto beginning = [](const plan& of) {
         return std::tie(of.consensus, of.discovery, of.recovery, of.storage, of.people,
-                        of.second_devices, of.backups, of.rendezvous);
+                        of.second_devices, of.newcomers, of.shared_device, of.nats, of.backups,
+                        of.rendezvous);
     };
     return one.founding && one.founding == other.founding && beginning(one) == beginning(other);
 }
@@ -272,7 +381,7 @@ bool begin_alike(const plan& one, const plan& other) noexcept {
 bool has_partitions(const plan& what) noexcept {
     return std::ranges::any_of(what.actions, [](const action& one) {
         return one.what == action_kind::split || one.what == action_kind::one_way ||
-               one.what == action_kind::silence;
+               one.what == action_kind::silence || one.what == action_kind::reboot_box;
     });
 }
 
@@ -292,6 +401,15 @@ std::string to_json(const plan& what) {
                                 {"absent", what.absent}};
     if (what.second_devices != 0) {
         head["second_devices"] = what.second_devices;
+    }
+    if (what.newcomers) {
+        head["newcomers"] = true;
+    }
+    if (what.shared_device) {
+        head["shared_device"] = true;
+    }
+    for (const auto& kind : what.nats) {
+        head["nats"].push_back(kind ? name_in(nat_names, *kind) : no_nat);
     }
     if (what.loses_device != 0) {
         head["loses_device"] = what.loses_device;
@@ -328,6 +446,15 @@ result<plan> plan_from_json(std::string_view text) {
         }
         read.at("people").get_to(made.people);
         made.second_devices = read.value("second_devices", 0u);
+        made.newcomers = read.value("newcomers", false);
+        made.shared_device = read.value("shared_device", false);
+        for (const auto& word : read.value("nats", nlohmann::json::array())) {
+            const auto name = word.get<std::string>();
+            made.nats.push_back(named_in(nat_names, name));
+            if (!made.nats.back() && name != no_nat) {
+                return fail(errc::malformed, "no NAT is called \"" + name + "\"");
+            }
+        }
         read.at("backups").get_to(made.backups);
         read.at("rendezvous").get_to(made.rendezvous);
         read.at("latency_ms").get_to(made.latency_ms);
@@ -343,12 +470,11 @@ result<plan> plan_from_json(std::string_view text) {
             line.at("which").get_to(one.which);
             line.at("number").get_to(one.number);
             const auto word = line.at("what").get<std::string>();
-            const auto found =
-                std::ranges::find(kind_names, word, [](const auto& entry) { return entry.second; });
-            if (found == kind_names.end()) {
+            const auto what = named_in(kind_names, word);
+            if (!what) {
                 return fail(errc::malformed, "no action is called \"" + word + "\"");
             }
-            one.what = found->first;
+            one.what = *what;
             made.actions.push_back(one);
         }
         if (made.second_devices > made.people) {

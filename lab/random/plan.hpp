@@ -12,6 +12,8 @@
 #include <calbox/environment.hpp>
 #include <calbox/error.hpp>
 
+#include "lab/sim/network.hpp"
+
 namespace calbox::lab {
 
 enum class action_kind : std::uint8_t {
@@ -42,11 +44,16 @@ enum class action_kind : std::uint8_t {
     wipe_disk,     // the machine ends, and has an empty one
     // Of the network: its operator goes over to another strategy, or back.
     change_strategy,
+    // Of the NAT in front of person `who`'s devices, if there is one.
+    reboot_box,
     // What people do besides: set operations, which wait for each other, and edits under a lock.
-    detach,  // `number`: which file; where there is none, one is attached
-    answer,  // a guest; `number`: what
-    leave,   // a guest takes no part any more
-    edit,    // under a lock, held for `number` ms first, less than 20 s
+    detach,    // `number`: which file; where there is none, one is attached
+    answer,    // a guest; `number`: what
+    leave,     // a guest takes no part any more
+    edit,      // under a lock, held for `number` ms first, less than 20 s
+    sign_out,  // at one device, and there in again; in the end everybody is
+    sign_in,
+    restore,  // what an earlier version said; `number`: which
 };
 
 /// In the number of a create: its guests may do what the organizer may.
@@ -70,6 +77,11 @@ struct plan {
     std::string storage = "memory";  // or "sqlite", on simulated disks
     std::uint32_t people = 3, backups = 1, rendezvous = 1;
     std::uint32_t second_devices = 0;  // so many of the people, from the first on, have another one
+    bool newcomers = false;            // nobody has signed in there yet
+    bool shared_device = false;        // the last of the people uses the first one's device, too
+    /// Of the box in front of each one's devices, by person; nothing, or beyond the end: there is
+    /// none.
+    std::vector<std::optional<nat_kind>> nats;
     std::uint32_t latency_ms = 5, jitter_ms = 0, lost_per_mille = 0;
     std::int64_t trouble_ms = 60'000;  // then everything is healed, and must come to rest
     std::uint32_t absent = 0;          // people, as bits, who do not come back after it
@@ -88,6 +100,9 @@ struct plan_limits {
 };
 
 plan make_plan(std::uint64_t seed, const plan_limits& within = {});
+
+/// The NAT in front of this person's devices; nothing where there is none.
+std::optional<std::string> box_of(const plan& in, std::size_t person);
 
 /// Whether their worlds are the same until the first action.
 bool begin_alike(const plan& one, const plan& other) noexcept;

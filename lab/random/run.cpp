@@ -9,6 +9,7 @@
 
 #include "crypto/primitives.hpp"
 #include "lab/random/errands.hpp"
+#include "lab/random/faults.hpp"
 #include "lab/random/rest.hpp"
 
 namespace calbox::lab {
@@ -22,7 +23,6 @@ constexpr duration rest_of_absent = 20min;  // what those who are gone owed is a
 constexpr duration file_most = 2min;        // after that
 constexpr duration count_most = 5min;       // after that
 constexpr std::size_t log_lines = 60;
-constexpr std::string_view first_port = ":32768";  // that a host gives
 
 }  // namespace
 
@@ -37,7 +37,8 @@ public:
           log_(with.log),
           daemons_log_(with.log.empty() ? std::string() : daemons_log_of(with.log)),
           seen_(world_, with.log.empty() ? nullptr : &log_),
-          errands_(people_, seen_, world_.promised().linearizable) {
+          errands_(people_, seen_, world_.promised().linearizable),
+          faults_(plan_, world_, seen_, errands_, machines_) {
         world_.logged = with.log.empty() ? nullptr : &daemons_log_;
         attempt([this] { set_up(); });
     }
@@ -90,9 +91,8 @@ private:
 
     void set_up() {
         world_.settled = [this] { errands_.collect(); };  // answers are written down when they come
-        world_.on_disk_lost = [this](device& of, ending how) { kill(of, how); };
-        auto& registry = found_network(world_, "registry", 0);
-        registry_ = &registry;
+        world_.on_disk_lost = [this](device& of, ending how) { faults_.kill(of, how); };
+        auto& registry = found_network(world_, registry_name, 0);
         for (std::uint32_t i = 1; i <= plan_.rendezvous; ++i) {
             machines_.push_back(
                 &join_network(world_, fmt::format("R{}", i), wire::role::rendezvous, registry));
@@ -106,21 +106,41 @@ private:
         for (std::uint32_t i = 0; i < plan_.people; ++i) {
             const std::string name =
                 i < std::size(names) ? std::string(names[i]) : fmt::format("person{}", i);
-            add_person(name, name).sign_up();
+            add_person(i, name, name).sign_up();
             seen_.knows(people_.back());
         }
         for (std::uint32_t i = 0; i < plan_.second_devices; ++i) {
-            const std::string name = people_[i].name();
-            add_person(name, name + "-two").sign_in();
+            const person one = people_[i];
+            person& again = add_person(i, one.name(), one.name() + "-two", one.id());
+            if (!plan_.newcomers) {
+                again.sign_in();
+            }
+            seen_.knows(again);
+        }
+        if (plan_.shared_device) {
+            const person last = people_[plan_.people - 1];
+            people_.emplace_back(people_.front().at(), last.name()).sign_in();
             seen_.knows(people_.back());
         }
     }
 
     /// Somebody at a device of his, who has to sign in there.
-    person& add_person(const std::string& name, const std::string& device) {
-        auto& edge = join_network(world_, device, wire::role::edge, *registry_);
-        machines_.push_back(&edge);
-        return people_.emplace_back(edge, name);
+    person& add_person(std::size_t number, const std::string& name, const std::string& device,
+                       user_id id = {}) {
+        machines_.push_back(&joined_from_home(number, device));
+        return people_.emplace_back(*machines_.back(), name, id);
+    }
+
+    /// A device that stands where this person's others do.
+    device& joined_from_home(std::size_t person, const std::string& name) {
+        node::node_settings with;
+        with.roles = wire::role::edge;
+        device& edge = world_.add(name, std::move(with));
+        if (const auto box = box_of(plan_, person)) {
+            world_.net.put_behind(name, *box, *plan_.nats[person]);
+        }
+        join_again(edge, world_.find(registry_name));
+        return edge;
     }
 
     void begin() {
@@ -151,7 +171,7 @@ private:
                 kill_midway(who, what);
             }
         } else {
-            go_wrong(what, *machines_[what.who % machines_.size()]);
+            faults_.happen(what);
         }
     }
 
@@ -164,149 +184,7 @@ private:
             errands_.collect();
         }
         if (who.up()) {
-            kill(who.at(), ending::process);
-        }
-    }
-
-    /// At once, or in one of the next operations on its disk.
-    void end_suddenly(device& machine, ending how, std::uint64_t number) {
-        const std::uint64_t later = number % 64;
-        if (machine.drive() == nullptr || later < 24) {
-            kill(machine, how);
-        } else if (how == ending::power) {
-            machine.drive()->cut_power_in(later - 23);
-        } else {
-            machine.drive()->kill_in(later - 23);
-        }
-    }
-
-    /// What may happen to whose disk, as long as nobody stays away in the end. Survived is a lost
-    /// disk at a backup, or an old copy at one whose vote does not count, and both at a rendezvous;
-    /// not an old copy at a device that makes events.
-    void harm_disk(const action& what) {
-        if (plan_.absent != 0) {
-            return;
-        }
-        const bool wiped = what.what == action_kind::wipe_disk;
-        const bool may_go_back = wiped || !world_.promised().linearizable;
-        device& machine =
-            *machines_[what.who % (plan_.rendezvous + (may_go_back ? plan_.backups : 0))];
-        if (machine.drive() == nullptr || wiped_.contains(&machine)) {
-            return;
-        }
-        seen_.search_disk(machine);
-        if (what.what == action_kind::copy_disk) {
-            copies_[&machine] = machine.drive()->snapshot();
-            return;
-        }
-        const auto copy = copies_.find(&machine);
-        if (!wiped && copy == copies_.end()) {
-            return;
-        }
-        if (machine.up()) {
-            kill(machine, ending::power);
-        }
-        if (wiped) {
-            machine.drive()->wipe();
-            machine.settings.listen =
-                machine.name() + std::string(first_port);  // where the others know it
-            wiped_.insert(&machine);
-        } else {
-            machine.drive()->restore(copy->second);
-        }
-    }
-
-    void kill(device& what, ending how) {
-        seen_.note(happening::fault, what.name(), how == ending::process ? "kill" : "power cut");
-        errands_.collect();  // what happened before, in this moment
-        what.kill(how);
-        errands_.lose(what);
-    }
-
-    void go_wrong(const action& what, device& machine) {
-        seen_.note(happening::fault, machine.name(), to_string(what.what), what.number);
-        switch (what.what) {
-            case action_kind::kill:
-            case action_kind::power_cut:
-                if (machine.up()) {
-                    end_suddenly(machine,
-                                 what.what == action_kind::kill ? ending::process : ending::power,
-                                 what.number);
-                }
-                break;
-            case action_kind::stop:
-                if (machine.up()) {
-                    machine.stop();
-                }
-                break;
-            case action_kind::start:
-                start_some(what.which);
-                break;
-            case action_kind::slow_disk:
-                machine.slow_disk(static_cast<unsigned>(what.number));
-                break;
-            case action_kind::clock_rate:
-                machine.drift(static_cast<std::int64_t>(what.number) - 50'000);
-                break;
-            case action_kind::clock_jump:
-                machine.time.jump(
-                    std::chrono::seconds(static_cast<std::int64_t>(what.number) - 3'600));
-                break;
-            case action_kind::copy_disk:
-            case action_kind::restore_disk:
-            case action_kind::wipe_disk:
-                harm_disk(what);
-                break;
-            case action_kind::change_strategy:
-                change_strategy();
-                break;
-            default:
-                harm_network(what, machine);
-        }
-    }
-
-    /// To one that promises as much. It may be refused, since the last change is not over, say.
-    void change_strategy() {
-        auto& network = registry_->api().network;
-        const bool away = network.strategies().back().name != plan_.consensus;
-        const std::string other = plan_.consensus == "views" ? "organizer" : "views";
-        (void)registry_->begin(network.change_strategy({away ? plan_.consensus : other, {}, 0s}));
-    }
-
-    void harm_network(const action& what, device& machine) {
-        if (what.what == action_kind::split) {
-            std::set<std::string> one, other;
-            for (std::size_t i = 0; i < machines_.size(); ++i) {
-                (((what.number >> i) & 1) != 0 ? one : other).insert(machines_[i]->name());
-            }
-            // An engine, if there is one, stands together, on the side that the next bit says.
-            const auto engine = engine::hosts_of(plan_.consensus);
-            (((what.number >> machines_.size()) & 1) != 0 ? one : other)
-                .insert(engine.begin(), engine.end());
-            world_.net.split({one, other});
-        } else if (what.what == action_kind::one_way) {
-            const auto& other =
-                machines_[static_cast<std::size_t>(what.number % machines_.size())]->name();
-            if (other != machine.name()) {
-                world_.net.cut_one_way(machine.name(), other);
-            }
-        } else if (what.what == action_kind::silence) {
-            world_.net.silence(machine.name(), true);
-        } else if (what.what == action_kind::worse) {
-            world_.net.usual.lost_per_mille = static_cast<unsigned>(what.number);
-            world_.net.usual.reordered_per_mille = static_cast<unsigned>(what.number);
-            world_.net.usual.repeated_per_mille = static_cast<unsigned>(what.number);
-        } else {
-            world_.net.heal();
-        }
-    }
-
-    void start_some(std::uint64_t which) {
-        std::vector<device*> off;
-        std::ranges::copy_if(machines_, std::back_inserter(off),
-                             [this](device* one) { return !one->up() && !wiped_.contains(one); });
-        if (!off.empty()) {
-            off[static_cast<std::size_t>(which % off.size())]->start();
+            faults_.kill(who.at(), ending::process);
         }
     }
 
@@ -331,34 +209,12 @@ private:
         return there;
     }
 
-    void heal() {
-        seen_.note(happening::fault, "", "all is healed");
-        world_.net.heal();
-        world_.net.usual = {};
-        world_.net.usual.latency = std::chrono::milliseconds(plan_.latency_ms);
-        for (device* const one : machines_) {
-            one->slow_disk(1);
-            one->drift(0);
-            if (one->drive() != nullptr) {
-                one->drive()->cut_power_in(0);
-                one->drive()->kill_in(0);
-            }
-        }
-        for (device* const one : machines_) {
-            if (one->up() && stays_away(*one)) {
-                kill(*one, ending::power);
-            }
-        }
-        for (device* const one : machines_) {
-            if (wiped_.contains(one)) {
-                join_again(*one, *registry_);
-            } else if (!one->up() && !stays_away(*one)) {
-                one->start();
-            }
-        }
-    }
-
     std::string not_at_rest() {
+        for (const person* const one : present()) {
+            if (!one->signed_in()) {
+                errands_.sign_in(*one);
+            }
+        }
         if (errands_.open()) {
             return "an operation still runs";
         }
@@ -368,7 +224,7 @@ private:
     }
 
     void come_to_rest() {
-        heal();
+        faults_.heal([this](const device& one) { return stays_away(one); });
         const instant healed = world_.now();
         pass_to(healed + 1s);
         wait_until_nothing_is("after all is healed", plan_.absent == 0 ? rest_most : rest_of_absent,
@@ -394,12 +250,12 @@ private:
         if (plan_.loses_device == 0) {
             return;
         }
-        person& who = people_[(plan_.loses_device - 1) % people_.size()];
+        const std::size_t number = (plan_.loses_device - 1) % plan_.people;
+        person& who = people_[number];
         const auto before = who.sees_all();
-        kill(who.at(), ending::power);
+        faults_.kill(who.at(), ending::power);
         device_lost_ = true;
-        const auto name = "another device of " + who.name();
-        who.sign_in(join_network(world_, name, wire::role::edge, *registry_));
+        who.sign_in(joined_from_home(number, "another device of " + who.name()));
         seen_.knows(who);
         wait_until_nothing_is("after a device was lost", rest_most, [&] {
             const std::string missing = lost_from(before, who);
@@ -519,12 +375,10 @@ private:
     world world_;
     std::ofstream log_, daemons_log_;
     claims::world_watcher seen_;
-    device* registry_ = nullptr;
-    std::vector<device*> machines_;
-    std::map<device*, disk::image> copies_;
-    std::set<device*> wiped_;  // and off
+    std::vector<device*> machines_;  // but for the registry
     std::vector<person> people_;
     errands errands_;
+    faults faults_;
     instant begun_{};
 };
 

@@ -69,6 +69,7 @@ struct network::connection {
         }
     };
     side sides[2];
+    bool cut = false;  // a box between them has forgotten it
     connection(const environment& env, const line_card::attempt& dialled, const std::string& to)
         : sides{side(env, dialled.outside, dialled.inside), side(env, dialled.target, to)} {}
 };
@@ -187,6 +188,18 @@ void network::add_host(const std::string& name) { hosts_.try_emplace(name); }
 void network::put_behind(const std::string& host, const std::string& box, nat_kind kind) {
     hosts_.at(host).box = box;
     boxes_[box].kind = kind;
+}
+
+void network::reboot(const std::string& name) {
+    std::erase_if(boxes_.at(name).mappings, [](const auto& one) { return !one.second.forwarded; });
+    for (const auto& weak : connections_) {
+        if (const auto one = weak.lock()) {
+            const auto within = [&](int end) {
+                return hosts_.at(one->sides[end].host).box == name;
+            };
+            one->cut = one->cut || within(0) != within(1);
+        }
+    }
 }
 
 std::string network::forward(const std::string& inside) {
@@ -353,7 +366,7 @@ void network::arrive(const std::shared_ptr<connection>& on, int end) {
     if (from.sent.empty()) {
         return;
     }
-    if (!passes(from.host, to.host) || !hosts_.at(to.host).powered) {
+    if (on->cut || !passes(from.host, to.host) || !hosts_.at(to.host).powered) {
         if (from.tries == 0) {
             from.stuck_since = line_.now();
         }
@@ -396,7 +409,7 @@ void network::send_reset(const std::shared_ptr<connection>& on, int end) {
     const std::string& from = on->sides[1 - end].host;
     const std::string& to = on->sides[end].host;
     line_.schedule_in(transit(from, to, opening_bytes), [this, on, end] {
-        if (passes(on->sides[1 - end].host, on->sides[end].host)) {
+        if (!on->cut && passes(on->sides[1 - end].host, on->sides[end].host)) {
             on->sides[end].break_off();
         }
     });

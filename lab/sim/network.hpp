@@ -49,6 +49,10 @@ public:
     /// as the kind of NAT allows. Hosts of one box reach each other.
     void put_behind(const std::string& host, const std::string& box, nat_kind kind);
 
+    /// The box knows no longer who has talked to whom: nothing passes any more on the streams
+    /// through it, and nobody is told. What was forwarded still is.
+    void reboot(const std::string& box);
+
     /// The box lets everybody in to `inside` ("host:port") from now on, as port mapping asks for;
     /// the outside address.
     std::string forward(const std::string& inside);

@@ -114,9 +114,12 @@ void join_again(device& empty, device& registry) {
     }
 }
 
+static std::string password_of(const std::string& name) {
+    return "a lab is no place for secrets of " + name;
+}
+
 void person::sign_up() {
-    const auto view = must(at_->run(at_->api().account.sign_in(
-                               name_, "a lab is no place for secrets of " + name_, true)),
+    const auto view = must(at_->run(at_->api().account.sign_in(name_, password_of(name_), true)),
                            name_ + " registers");
     id_ = view.id;
     at_->follow(id_);
@@ -124,11 +127,20 @@ void person::sign_up() {
 
 void person::sign_in(device& at) {
     at_ = &at;
-    const auto view = must(at_->run(at_->api().account.sign_in(
-                               name_, "a lab is no place for secrets of " + name_, false)),
+    const auto view = must(at_->run(at_->api().account.sign_in(name_, password_of(name_), false)),
                            name_ + " signs in at " + at.name());
     id_ = view.id;
     at_->follow(id_);
+}
+
+bool person::signed_in() const { return at_->api().account.resolve(name_).has_value(); }
+
+std::shared_ptr<outcome<result<node::account_view>>> person::begin_sign_in() const {
+    return at_->begin(at_->api().account.sign_in(name_, password_of(name_), false));
+}
+
+std::shared_ptr<outcome<result<void>>> person::begin_sign_out() const {
+    return at_->begin(at_->api().account.sign_out(id_));
 }
 
 node::event_draft person::draft(const std::string& title, const std::vector<std::string>& guests,
@@ -170,6 +182,12 @@ std::shared_ptr<outcome<result<node::event_view>>> person::begin_invite(
     change.title = title;
     change.participants = guests;
     return at_->begin(at_->api().events.modify(id_, which, std::move(change), expect));
+}
+
+std::shared_ptr<outcome<result<node::event_view>>> person::begin_restore(const event_id& which,
+                                                                         version_number version,
+                                                                         version_number expect) {
+    return at_->begin(at_->api().past.restore(id_, which, version, expect));
 }
 
 std::shared_ptr<outcome<result<void>>> person::begin_remove(const event_id& which,

@@ -28,13 +28,16 @@ using answer = std::optional<result<T>>;
 
 class person {
 public:
-    person(device& at, std::string name) : at_(&at), name_(std::move(name)) {}
+    person(device& at, std::string name, user_id id = {})
+        : at_(&at), name_(std::move(name)), id_(id) {}
 
     /// Registers the name at his device. Throws failure when that is refused.
     void sign_up();
     /// Signs in there, or on another device of his.
     void sign_in(device& at);
     void sign_in() { sign_in(*at_); }
+    /// At the device, which runs.
+    bool signed_in() const;
 
     const std::string& name() const noexcept { return name_; }
     const user_id& id() const noexcept { return id_; }
@@ -42,6 +45,8 @@ public:
     bool up() const noexcept { return at_->up(); }
 
     // Beginning an operation; many may run at once.
+    std::shared_ptr<outcome<result<node::account_view>>> begin_sign_in() const;
+    std::shared_ptr<outcome<result<void>>> begin_sign_out() const;
     std::shared_ptr<outcome<result<node::event_view>>> begin_create(
         const std::string& title, const std::vector<std::string>& guests,
         std::optional<std::uint32_t> guests_may = {});
@@ -55,6 +60,10 @@ public:
     std::shared_ptr<outcome<result<node::event_view>>> begin_edit(const event_id& which,
                                                                   const std::string& title,
                                                                   duration thinking);
+    /// What it said in that version.
+    std::shared_ptr<outcome<result<node::event_view>>> begin_restore(const event_id& which,
+                                                                     version_number version,
+                                                                     version_number expect);
     std::shared_ptr<outcome<result<void>>> begin_remove(const event_id& which,
                                                         std::optional<version_number> expect = {});
     std::shared_ptr<outcome<result<node::event_view>>> begin_answer(const event_id& which,

@@ -455,8 +455,10 @@ const environment& device::surroundings() const { return life_->env; }
 void device::spawn(task<void> work) { life_->people.spawn("person", std::move(work)); }
 
 void device::follow(const user_id& user) {
-    followed_.push_back(user);
-    spawn(watch_for(*life_, user));
+    if (std::ranges::count(followed_, user) == 0) {
+        followed_.push_back(user);
+        spawn(watch_for(*life_, user));
+    }
 }
 
 /// Tells the observer what the user sees, as a client that keeps a window open would find out.
@@ -465,8 +467,15 @@ task<void> device::watch_for(life& in, user_id user) {
     std::set<event_id> seen;
     std::uint64_t after = 0;
     bool whole = true;
+    const auto signed_in = [&] {
+        const auto all = api.account.signed_in();
+        return std::ranges::count(all, user, &node::account_view::id) != 0;
+    };
     while (true) {
-        if (whole) {
+        if (whole && !signed_in()) {
+            after = api.changes.last_number();
+            seen.clear();
+        } else if (whole) {
             after = api.changes.last_number();
             std::set<event_id> there;
             for (const auto& one : api.events.list(user, {})) {
@@ -484,6 +493,10 @@ task<void> device::watch_for(life& in, user_id user) {
         whole = !news.has_value();
         for (const auto& one : news ? *news : std::vector<node::change>()) {
             after = one.number;
+            if (one.what == "signed_in" || one.what == "signed_out" || !signed_in()) {
+                whole = true;
+                continue;
+            }
             const auto id = api.events.find(user, one.id);
             if (!id || (one.what != "event" && one.what != "invited" && one.what != "deleted" &&
                         one.what != "file")) {

@@ -144,7 +144,8 @@ public:
     template <class T>
     std::optional<T> run(task<T> work);
 
-    /// Tells the observer what `user` sees, now and whenever it changes, also after restarts.
+    /// Tells the observer what `user` sees while he is signed in, now and whenever it changes, also
+    /// after restarts.
     void follow(const user_id& user);
     /// From its next start on, no plugin of that name is installed there for another epoch.
     void uninstall(const std::string& consensus) { without_.insert(consensus); }

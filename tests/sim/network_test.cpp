@@ -210,6 +210,26 @@ INSTANTIATE_TEST_SUITE_P(kinds, sim_nat,
                                          nat_case{nat_kind::port_restricted, false, false, true},
                                          nat_case{nat_kind::symmetric, false, false, true}));
 
+TEST_F(sim_network, a_box_that_starts_again_cuts_what_went_through_it_and_tells_nobody) {
+    net.add_host("inside");
+    cards["inside"] = net.plug("inside", world.env);
+    net.put_behind("a", "box", nat_kind::full_cone);
+    net.put_behind("inside", "box", nat_kind::full_cone);
+    auto through = connect("a", "b");
+    auto within = connect("a", "inside");
+    const std::string before = cards["a"]->outside_of("a:7000", "b:5000");
+    net.reboot("box");
+    EXPECT_NE(cards["a"]->outside_of("a:7000", "b:5000"), before);
+    EXPECT_EQ(run(write_text(*through.near, "lost")), true);
+    EXPECT_EQ(run(write_text(*through.far, "lost, too")), true);
+    EXPECT_EQ(run(write_text(*within.near, "here")), true);
+    EXPECT_EQ(run(read_text(*within.far)), "here");
+    EXPECT_FALSE(run(read_text(*through.far), 10s));
+    EXPECT_FALSE(run(read_text(*through.near), 10s));
+    pass(network::gives_up);
+    EXPECT_FALSE(run(write_text(*through.near, "x")).value());
+}
+
 TEST_F(sim_network, two_who_dial_each_other_through_nats_meet_unless_both_are_symmetric) {
     for (const bool symmetric : {false, true}) {
         const std::string one = symmetric ? "s1" : "p1", two = symmetric ? "s2" : "p2";
