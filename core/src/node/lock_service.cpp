@@ -189,6 +189,18 @@ void lock_service::end_all(std::optional<user_id> of) {
     }
 }
 
+void lock_service::lose_all(network_epoch in, const error& why) {
+    std::vector<std::shared_ptr<session>> losing;
+    for (const auto& [id, one] : sessions_) {
+        if (one->held.in == in) {
+            losing.push_back(one);
+        }
+    }
+    for (const auto& one : losing) {
+        finish(one, "the lock was lost: " + why.message(), false);
+    }
+}
+
 result<void> lock_service::release(user_id as, event_id which) {
     if (const auto opened = with_.opened.open(which, as); !opened) {
         return fail(opened.error());

@@ -40,6 +40,8 @@ public:
     std::string explain(event_id which) const override { return with_.replica.explain_lock(which); }
     /// Ends the sessions of this user, or all of them: he signs out, or the daemon ends.
     void end_all(std::optional<user_id> of = {});
+    /// The strategy of that epoch has lost the locks that it gave.
+    void lose_all(network_epoch in, const error& why);
     void request_stop() noexcept;
     task<void> join() { return tasks_.join(); }
 

@@ -189,6 +189,7 @@ void node_parts::make_services(std::string listen_rather) {
                                            [this](const user_id& who, change what) {
                                                watching.tell({who}, std::move(what));
                                            }});
+    replica->locks_lost = [this](network_epoch in, const error& why) { locks->lose_all(in, why); };
     sets.emplace(env, *replica, *opened, *locks);
     splits.emplace(env, db, *replica, *opened, *names, *this);
     events.emplace(env, *replica, *opened, *names, *this, *contacts, *locks, *sets, *splits,

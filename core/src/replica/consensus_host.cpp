@@ -25,7 +25,7 @@ consensus_mediator::~consensus_mediator() = default;
 struct consensus_host::operation {
     event finished;
     consensus::done answer;
-    bool store_failed = false;
+    bool heard_of = false;  // something was sent since it began, perhaps because of it
     explicit operation(const environment& env) : finished(env) {}
 };
 
@@ -197,6 +197,7 @@ task<result<void>> consensus_host::make_durable(
         if (!stored) {
             co_return stored;
         }
+        complaint_.clear();
     }
     for (const auto* decision : decisions) {
         mediator_.decided(*decision);
@@ -204,18 +205,22 @@ task<result<void>> consensus_host::make_durable(
     co_return result<void>();
 }
 
-/// What was not written did not happen: nobody was told of it, and the strategy must not remember
-/// it either.
+/// What was not written did not happen here: nobody was told of it, and the strategy must not
+/// remember it either. What was sent before may have done its work with others.
 task<void> consensus_host::begin_again(error why) {
-    env_.log.write(log_level::error, "consensus", "cannot write: " + why.message());
+    if (std::exchange(complaint_, why.message()) != why.message()) {  // a full disk stays full
+        env_.log.write(log_level::error, "consensus", "cannot write: " + complaint_);
+    }
     broken_ = why;
     waiting_.clear();
     forget_timers();
     for (const auto& [id, one] : operations_) {
-        one->store_failed = true;
-        one->answer.outcome = consensus::refused{why};
+        const error in_doubt(errc::timed_out,
+                             why.message() + "; whether others have it is shown when it is known");
+        one->answer.outcome = consensus::refused{one->heard_of ? in_doubt : why};
         one->finished.set();
     }
+    mediator_.locks_lost(why);
     while (true) {
         auto rows = co_await persisted();
         if (rows) {
@@ -228,6 +233,12 @@ task<void> consensus_host::begin_again(error why) {
 }
 
 void consensus_host::carry_out(consensus::effect& what) {
+    if (std::holds_alternative<consensus::send>(what) ||
+        std::holds_alternative<consensus::http_request>(what)) {
+        for (const auto& [id, one] : operations_) {
+            one->heard_of = true;
+        }
+    }
     if (auto* message = std::get_if<consensus::send>(&what)) {
         mediator_.send(message->to, std::move(message->body));
     } else if (const auto* timer = std::get_if<consensus::set_timer>(&what)) {
@@ -318,9 +329,7 @@ task<result<consensus::committed>> consensus_host::commit(consensus::commit what
     if (refusal == nullptr) {
         co_return fail(errc::internal, "the consensus strategy gave commit another's answer");
     }
-    const errc code = refusal->why.code;
-    const bool by_store = code == errc::disk_full || code == errc::io_failed;
-    if (code != errc::timed_out && !by_store) {
+    if (refusal->why.code != errc::timed_out) {
         co_return fail(mediator_.explain(which, *refusal));
     }
     // The answer was lost, here or on the way: the edit itself may have happened.
@@ -336,12 +345,12 @@ task<result<consensus::committed>> consensus_host::commit(consensus::commit what
         co_return *decided;
     }
     if (const auto* known = std::get_if<consensus::refused>(&second.outcome);
-        known != nullptr && known->why.code == errc::conflict && !by_store) {
+        known != nullptr && known->why.code == errc::conflict) {
         // Whether for another's version or for nothing at all: asked once more, it will be told.
         co_return fail(errc::unavailable,
                        "the answer was lost and the edit was not made: try again");
     }
-    co_return fail(by_store ? refusal->why : mediator_.explain(which, *refusal));
+    co_return fail(mediator_.explain(which, *refusal));
 }
 
 /// Until it is told what became of the edit, or another edit of the event is in doubt.

@@ -33,6 +33,8 @@ public:
     virtual error explain(const event_id& which, const consensus::refused& refusal) = 0;
     /// Whether the answer to an edit of this device was lost, and its fate is not known now.
     virtual void doubtful(const event_id& which, bool now) = 0;
+    /// The strategy begins again: whatever lock it gave may be given to somebody else.
+    virtual void locks_lost(const error& why) = 0;
 };
 
 class consensus_host {
@@ -98,6 +100,7 @@ private:
     std::map<std::uint64_t, timer_queue::id> timers_;
     std::map<event_id, operation_id> doubts_;  // edits of which nobody has told what they came to
     std::optional<error> broken_;  // the store failed, and the strategy has not begun again
+    std::string complaint_;        // that was logged last, and is still true
     std::shared_ptr<event> leaving_;
     bool performing_ = false;
 };

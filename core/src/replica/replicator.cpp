@@ -42,6 +42,11 @@ public:
             owner_.doubtful_.erase(which);
         }
     }
+    void locks_lost(const error& why) override {
+        if (owner_.locks_lost) {
+            owner_.locks_lost(epoch_, why);
+        }
+    }
     bool takes_part(const device_id& device, const event_id& event) const override {
         const held_event* const held = owner_.store_.find(event);
         return held == nullptr || device == owner_.with_.self ||

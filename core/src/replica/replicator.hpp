@@ -228,6 +228,9 @@ public:
     std::vector<device_id> owed(const event_id& which) const;
     /// Devices that are not known to have the event, though they are owed nothing; may be empty.
     std::function<std::vector<device_id>(const event_id&)> unsure;
+    /// The strategy of an epoch could not write, and begins again without the locks that it gave;
+    /// may be empty.
+    std::function<void(network_epoch, const error&)> locks_lost;
     /// The devices that are owed something.
     std::vector<device_id> owed() const { return outbox_.owed(); }
     std::size_t outbox_size() const noexcept { return outbox_.size(); }

@@ -33,8 +33,10 @@ public:
         return refusal.why;
     }
     void doubtful(const event_id&, bool now) override { in_doubt = now; }
+    void locks_lost(const error& why) override { no_locks = why.code; }
     std::vector<bytes> sent, told;
     bool in_doubt = false;
+    std::optional<errc> no_locks;
     bool cannot_store = false;
 
 private:
@@ -82,6 +84,7 @@ TEST_F(consensus_host_test, nobody_is_told_what_was_not_written_and_the_strategy
     EXPECT_TRUE(rest.sent.empty());
     EXPECT_TRUE(in.timers.empty());
     EXPECT_EQ(strategy.count<consensus::restored>(), 2U);
+    EXPECT_EQ(rest.no_locks, errc::io_failed);
     EXPECT_EQ(in.run(host.acquire(ask))->held, 5U);
     EXPECT_EQ(rest.sent.size(), 1U);
     EXPECT_EQ(store.held.size(), 1U);
@@ -159,27 +162,50 @@ TEST_F(consensus_host_test, the_fate_of_an_edit_whose_answer_was_lost_is_asked_f
     EXPECT_TRUE(in.timers.empty());
 }
 
-TEST_F(consensus_host_test, an_edit_that_could_not_be_written_here_may_have_happened_elsewhere) {
+TEST_F(consensus_host_test,
+       an_edit_that_could_not_be_written_and_of_which_nobody_heard_was_not_made) {
     ASSERT_TRUE(in.run(host.start()));
     std::size_t failures = 1;
+    store.refuses = [&](const batch&) { return failures > 0 && failures-- > 0; };
+    strategy.answer = [&](const consensus::input& what, scripted_strategy::effects& out) {
+        if (std::holds_alternative<consensus::commit>(what)) {
+            out.push_back(consensus::persist{{1}, std::nullopt});
+            out.push_back(consensus::send{device_id(), {3}});
+        }
+    };
+    EXPECT_EQ(commit().error().code, errc::io_failed);
+    EXPECT_EQ(strategy.count<consensus::fate>(), 0U);
+    EXPECT_FALSE(rest.in_doubt);
+    EXPECT_TRUE(rest.sent.empty());
+}
+
+TEST_F(consensus_host_test, an_edit_that_could_not_be_written_here_may_have_happened_elsewhere) {
+    ASSERT_TRUE(in.run(host.start()));
+    std::size_t failures = 0;
     store.refuses = [&](const batch&) { return failures > 0 && failures-- > 0; };
     bool happened = true;
     strategy.answer = [&](const consensus::input& what, scripted_strategy::effects& out) {
         if (std::holds_alternative<consensus::commit>(what)) {
             out.push_back(consensus::persist{{1}, std::nullopt});
+            out.push_back(consensus::send{device_id(), {3}});
+            out.push_back(consensus::set_timer{7, 1s});
+        } else if (std::holds_alternative<consensus::timer>(what)) {
+            failures = 1;
+            out.push_back(consensus::persist{{2}, std::nullopt});
         } else if (const auto* const lost = std::get_if<consensus::fate>(&what)) {
             out.push_back(happened ? consensus::done{lost->operation, consensus::committed()}
                                    : refusal(lost->operation, errc::conflict));
-        } else if (std::holds_alternative<consensus::restored>(what)) {
-            failures = 0;
         }
     };
-    // Until it has begun again nothing can be asked, and the fate stays unknown.
-    EXPECT_EQ(commit().error().code, errc::io_failed);
-    in.settle();
-    failures = 1;
-    happened = false;
-    EXPECT_EQ(commit().error().code, errc::io_failed);
+    for (const bool it_did : {true, false}) {
+        happened = it_did;
+        // Until it has begun again nothing can be asked, and the fate stays unknown.
+        EXPECT_EQ(commit().error().code, errc::timed_out);
+        EXPECT_TRUE(rest.in_doubt);
+        in.advance(1min);
+        EXPECT_FALSE(rest.in_doubt);
+        EXPECT_TRUE(in.timers.empty());
+    }
 }
 
 TEST_F(consensus_host_test, answers_that_fit_no_question_are_errors_and_end_nothing) {
