@@ -25,8 +25,7 @@ void faults::heal(const std::function<bool(const device&)>& stays_away) {
         one->slow_disk(1);
         one->drift(0);
         if (one->drive() != nullptr) {
-            one->drive()->cut_power_in(0);
-            one->drive()->kill_in(0);
+            mend_disk(*one->drive());
         }
     }
     for (device* const one : machines_) {
@@ -40,6 +39,30 @@ void faults::heal(const std::function<bool(const device&)>& stays_away) {
         } else if (!one->up() && !stays_away(*one)) {
             one->start();
         }
+    }
+}
+
+constexpr disk_operation all_operations[] = {disk_operation::read, disk_operation::write,
+                                             disk_operation::sync, disk_operation::name};
+
+void faults::disturb_disk(const action& what, disk& of) {
+    if (what.what == action_kind::fill_disk) {
+        of.set_capacity(of.used() + what.number);
+    } else if (what.what == action_kind::free_disk) {
+        of.set_capacity(UINT64_MAX);
+    } else {
+        const std::uint64_t number = what.number;
+        of.fail_next(all_operations[number % disk_operations], 1 + number / 4 % 3,
+                     number / 16 % 32);
+    }
+}
+
+void faults::mend_disk(disk& of) {
+    of.cut_power_in(0);
+    of.kill_in(0);
+    of.set_capacity(UINT64_MAX);
+    for (const disk_operation one : all_operations) {
+        of.fail_next(one, 0);
     }
 }
 
@@ -124,6 +147,14 @@ void faults::happen(const action& what) {
         case action_kind::wipe_disk:
             harm_disk(what);
             break;
+        case action_kind::fill_disk:
+        case action_kind::free_disk:
+        case action_kind::disk_errors:
+            if (machine.drive() != nullptr) {
+                disturbed_.insert(&machine);
+                disturb_disk(what, *machine.drive());
+            }
+            break;
         case action_kind::change_strategy:
             change_strategy();
             break;
@@ -159,8 +190,8 @@ void faults::harm_network(const action& what, device& machine) {
             world_.net.cut_one_way(machine.name(), other);
         }
     } else if (what.what == action_kind::reboot_box) {
-        if (const auto box = box_of(plan_, what.who % plan_.people)) {
-            world_.net.reboot(*box);
+        if (const auto box = box_of_person(plan_, what.who % plan_.people)) {
+            world_.net.reboot(box->name);
         }
     } else if (what.what == action_kind::silence) {
         world_.net.silence(machine.name(), true);
@@ -173,12 +204,24 @@ void faults::harm_network(const action& what, device& machine) {
     }
 }
 
+/// A daemon may refuse to start where its disk fails; its operator tries it again later.
+void faults::start(device& what) {
+    try {
+        what.start();
+    } catch (const failure& refused) {
+        if (!disturbed_.contains(&what)) {
+            throw;
+        }
+        seen_.note(happening::fault, what.name(), "does not start");
+    }
+}
+
 void faults::start_some(std::uint64_t which) {
     std::vector<device*> off;
     std::ranges::copy_if(machines_, std::back_inserter(off),
                          [this](device* one) { return !one->up() && !wiped_.contains(one); });
     if (!off.empty()) {
-        off[static_cast<std::size_t>(which % off.size())]->start();
+        start(*off[static_cast<std::size_t>(which % off.size())]);
     }
 }
 

@@ -31,8 +31,11 @@ public:
 private:
     void end_suddenly(device& machine, ending how, std::uint64_t number);
     void harm_disk(const action& what);
+    void disturb_disk(const action& what, disk& of);
+    void mend_disk(disk& of);
     void harm_network(const action& what, device& machine);
     void change_strategy();
+    void start(device& what);
     void start_some(std::uint64_t which);
 
     const plan& plan_;
@@ -41,7 +44,8 @@ private:
     errands& errands_;
     const std::vector<device*>& machines_;
     std::map<device*, disk::image> copies_;
-    std::set<device*> wiped_;  // and off
+    std::set<device*> wiped_;      // and off
+    std::set<device*> disturbed_;  // their disks may fail
 };
 
 }  // namespace calbox::lab

@@ -13,7 +13,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 31> kind_names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 34> kind_names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -36,6 +36,9 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 31> kind_names{{
     {action_kind::copy_disk, "copy_disk"},
     {action_kind::restore_disk, "restore_disk"},
     {action_kind::wipe_disk, "wipe_disk"},
+    {action_kind::fill_disk, "fill_disk"},
+    {action_kind::free_disk, "free_disk"},
+    {action_kind::disk_errors, "disk_errors"},
     {action_kind::change_strategy, "change_strategy"},
     {action_kind::reboot_box, "reboot_box"},
     {action_kind::detach, "detach"},
@@ -153,8 +156,8 @@ std::uint64_t number_for(action_kind what, seeded& chance) {
     }
 }
 
-void add(plan& to, std::int64_t at, action_kind what, std::uint32_t who) {
-    const action one{at, what, who, 0, 0};
+void add(plan& to, std::int64_t at, action_kind what, std::uint32_t who, std::uint64_t number = 0) {
+    const action one{at, what, who, 0, number};
     to.actions.insert(std::ranges::upper_bound(to.actions, at, {}, &action::at_ms), one);
 }
 
@@ -182,16 +185,41 @@ seeded chance_of_shape(const plan& in, std::string_view what) {
     return seeded(shape[0], fmt::format("{} {}", what, fmt::join(shape, " ")));
 }
 
-/// In half of the shapes there are people behind NATs.
+/// In half of the shapes there are people behind NATs, and backups in some of them.
 void put_behind_nats(plan& in) {
     seeded chance = chance_of_shape(in, "nats");
     if (chance.below(2) == 0) {
         return;
     }
+    const auto draw = [](seeded& from) {
+        const auto kind = static_cast<std::size_t>(from.below(nat_names.size() + 1));
+        return kind < nat_names.size() ? std::optional(nat_names[kind].first) : std::nullopt;
+    };
     for (std::uint32_t i = 0; i < in.people; ++i) {
-        const auto kind = static_cast<std::size_t>(chance.below(nat_names.size() + 1));
-        in.nats.push_back(kind < nat_names.size() ? std::optional(nat_names[kind].first)
-                                                  : std::nullopt);
+        in.nats.push_back(draw(chance));
+    }
+    seeded at_backups = chance_of_shape(in, "nats of backups");
+    for (std::uint32_t i = 0; i < in.backups; ++i) {
+        in.backup_nats.push_back(at_backups.below(2) == 0 ? draw(at_backups) : std::nullopt);
+    }
+}
+
+/// In some worlds disks run full or fail, whosoever they are.
+void add_disk_errors(plan& to, seeded& chance) {
+    if (chance.below(6) != 0) {
+        return;
+    }
+    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    for (std::uint64_t left = 1 + chance.below(3); left > 0; --left) {
+        const auto who = static_cast<std::uint32_t>(chance.below(16));
+        const auto at = static_cast<std::int64_t>(chance.below(end));
+        if (chance.below(2) == 0) {
+            add(to, at, action_kind::disk_errors, who, chance.draw() & 0xffff);
+        } else {
+            add(to, at, action_kind::fill_disk, who, chance.below(30'000));
+            add(to, at + static_cast<std::int64_t>(chance.below(10'000)), action_kind::free_disk,
+                who);
+        }
     }
 }
 
@@ -306,6 +334,10 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     made.latency_ms = static_cast<std::uint32_t>(1 + chance.below(60));
     made.jitter_ms = static_cast<std::uint32_t>(chance.below(20));
     made.lost_per_mille = chance.below(3) == 0 ? static_cast<std::uint32_t>(chance.below(50)) : 0;
+    seeded lines(seed, "lines");
+    if (lines.below(5) == 0) {
+        made.kilobytes_per_second = static_cast<std::uint32_t>(10 + lines.below(200));
+    }
     const temper& mood = temper_of(size, chance);
     auto weights = mood.weights;
     if (size.dense) {
@@ -339,6 +371,8 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     made.storage = "sqlite";
     seeded disks(seed, "disks");
     add_disk_faults(made, disks);
+    seeded errors(seed, "disk errors");
+    add_disk_errors(made, errors);
     seeded losses(seed, "losses");
     if (made.absent == 0 && losses.below(size.loses_device_one_of) == 0) {
         made.loses_device = static_cast<std::uint32_t>(1 + losses.below(made.people));
@@ -364,16 +398,26 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     return made;
 }
 
-std::optional<std::string> box_of(const plan& in, std::size_t person) {
-    const bool has_one = person < in.nats.size() && in.nats[person];
-    return has_one ? std::optional(fmt::format("box{}", person)) : std::nullopt;
+static std::optional<nat_box> box_of(const std::vector<std::optional<nat_kind>>& nats,
+                                     std::string_view what, std::size_t number) {
+    const bool has_one = number < nats.size() && nats[number];
+    return has_one ? std::optional(nat_box{fmt::format("{}{}", what, number), *nats[number]})
+                   : std::nullopt;
+}
+
+std::optional<nat_box> box_of_person(const plan& in, std::size_t number) {
+    return box_of(in.nats, "box", number);
+}
+
+std::optional<nat_box> box_of_backup(const plan& in, std::size_t number) {
+    return box_of(in.backup_nats, "backup box", number);
 }
 
 bool begin_alike(const plan& one, const plan& other) noexcept {
     const auto beginning = [](const plan& of) {
         return std::tie(of.consensus, of.discovery, of.recovery, of.storage, of.people,
-                        of.second_devices, of.newcomers, of.shared_device, of.nats, of.backups,
-                        of.rendezvous);
+                        of.second_devices, of.newcomers, of.shared_device, of.nats, of.backup_nats,
+                        of.backups, of.rendezvous);
     };
     return one.founding && one.founding == other.founding && beginning(one) == beginning(other);
 }
@@ -408,8 +452,14 @@ std::string to_json(const plan& what) {
     if (what.shared_device) {
         head["shared_device"] = true;
     }
-    for (const auto& kind : what.nats) {
-        head["nats"].push_back(kind ? name_in(nat_names, *kind) : no_nat);
+    for (const auto& [key, kinds] :
+         {std::pair("nats", &what.nats), {"backup_nats", &what.backup_nats}}) {
+        for (const auto& kind : *kinds) {
+            head[key].push_back(kind ? name_in(nat_names, *kind) : no_nat);
+        }
+    }
+    if (what.kilobytes_per_second != 0) {
+        head["kilobytes_per_second"] = what.kilobytes_per_second;
     }
     if (what.loses_device != 0) {
         head["loses_device"] = what.loses_device;
@@ -448,11 +498,15 @@ result<plan> plan_from_json(std::string_view text) {
         made.second_devices = read.value("second_devices", 0u);
         made.newcomers = read.value("newcomers", false);
         made.shared_device = read.value("shared_device", false);
-        for (const auto& word : read.value("nats", nlohmann::json::array())) {
-            const auto name = word.get<std::string>();
-            made.nats.push_back(named_in(nat_names, name));
-            if (!made.nats.back() && name != no_nat) {
-                return fail(errc::malformed, "no NAT is called \"" + name + "\"");
+        made.kilobytes_per_second = read.value("kilobytes_per_second", 0u);
+        for (const auto& [key, kinds] :
+             {std::pair("nats", &made.nats), {"backup_nats", &made.backup_nats}}) {
+            for (const auto& word : read.value(key, nlohmann::json::array())) {
+                const auto name = word.get<std::string>();
+                kinds->push_back(named_in(nat_names, name));
+                if (!kinds->back() && name != no_nat) {
+                    return fail(errc::malformed, "no NAT is called \"" + name + "\"");
+                }
             }
         }
         read.at("backups").get_to(made.backups);

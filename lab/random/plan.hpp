@@ -42,6 +42,9 @@ enum class action_kind : std::uint8_t {
     copy_disk,     // as it is now, for later
     restore_disk,  // the machine ends, and has the last copy, if there is one
     wipe_disk,     // the machine ends, and has an empty one
+    fill_disk,     // `number` bytes are left
+    free_disk,     // there is room again
+    disk_errors,   // EIO; `number`: in which operations
     // Of the network: its operator goes over to another strategy, or back.
     change_strategy,
     // Of the NAT in front of person `who`'s devices, if there is one.
@@ -79,14 +82,15 @@ struct plan {
     std::uint32_t second_devices = 0;  // so many of the people, from the first on, have another one
     bool newcomers = false;            // nobody has signed in there yet
     bool shared_device = false;        // the last of the people uses the first one's device, too
-    /// Of the box in front of each one's devices, by person; nothing, or beyond the end: there is
-    /// none.
-    std::vector<std::optional<nat_kind>> nats;
+    /// Of the box in front of each one's devices, by person, and of that in front of each backup;
+    /// nothing, or beyond the end: there is none.
+    std::vector<std::optional<nat_kind>> nats, backup_nats;
     std::uint32_t latency_ms = 5, jitter_ms = 0, lost_per_mille = 0;
-    std::int64_t trouble_ms = 60'000;  // then everything is healed, and must come to rest
-    std::uint32_t absent = 0;          // people, as bits, who do not come back after it
-    std::uint32_t loses_device = 0;    // when all is at rest: the n-th of the people, or nobody
-    std::vector<action> actions;       // by time
+    std::uint32_t kilobytes_per_second = 0;  // on every line; 0: as fast as one likes
+    std::int64_t trouble_ms = 60'000;        // then everything is healed, and must come to rest
+    std::uint32_t absent = 0;                // people, as bits, who do not come back after it
+    std::uint32_t loses_device = 0;  // when all is at rest: the n-th of the people, or nobody
+    std::vector<action> actions;     // by time
     friend bool operator==(const plan&, const plan&) = default;
 };
 
@@ -101,8 +105,13 @@ struct plan_limits {
 
 plan make_plan(std::uint64_t seed, const plan_limits& within = {});
 
-/// The NAT in front of this person's devices; nothing where there is none.
-std::optional<std::string> box_of(const plan& in, std::size_t person);
+/// What stands between a home and the network; nothing where there is nothing.
+struct nat_box {
+    std::string name;
+    nat_kind kind;
+};
+std::optional<nat_box> box_of_person(const plan& in, std::size_t number);
+std::optional<nat_box> box_of_backup(const plan& in, std::size_t number);
 
 /// Whether their worlds are the same until the first action.
 bool begin_alike(const plan& one, const plan& other) noexcept;

@@ -97,9 +97,9 @@ private:
             machines_.push_back(
                 &join_network(world_, fmt::format("R{}", i), wire::role::rendezvous, registry));
         }
-        for (std::uint32_t i = 1; i <= plan_.backups; ++i) {
-            machines_.push_back(
-                &join_network(world_, fmt::format("Z{}", i), wire::role::backup, registry));
+        for (std::uint32_t i = 0; i < plan_.backups; ++i) {
+            machines_.push_back(&joined_behind(box_of_backup(plan_, i), fmt::format("Z{}", i + 1),
+                                               wire::role::backup));
         }
         static constexpr std::string_view names[] = {"alice", "bob",   "carol", "dave",
                                                      "erin",  "frank", "grace", "heidi"};
@@ -133,20 +133,26 @@ private:
 
     /// A device that stands where this person's others do.
     device& joined_from_home(std::size_t person, const std::string& name) {
+        return joined_behind(box_of_person(plan_, person), name, wire::role::edge);
+    }
+
+    device& joined_behind(const std::optional<nat_box>& box, const std::string& name,
+                          std::uint32_t roles) {
         node::node_settings with;
-        with.roles = wire::role::edge;
-        device& edge = world_.add(name, std::move(with));
-        if (const auto box = box_of(plan_, person)) {
-            world_.net.put_behind(name, *box, *plan_.nats[person]);
+        with.roles = roles;
+        device& made = world_.add(name, std::move(with));
+        if (box) {
+            world_.net.put_behind(name, box->name, box->kind);
         }
-        join_again(edge, world_.find(registry_name));
-        return edge;
+        join_again(made, world_.find(registry_name));
+        return made;
     }
 
     void begin() {
         world_.net.usual.latency = std::chrono::milliseconds(plan_.latency_ms);
         world_.net.usual.jitter = std::chrono::milliseconds(plan_.jitter_ms);
         world_.net.usual.lost_per_mille = plan_.lost_per_mille;
+        world_.net.usual.bytes_per_second = plan_.kilobytes_per_second * 1'000;
         begun_ = world_.now();
     }
 
@@ -341,7 +347,9 @@ private:
                 seen_.counts(one->name(), "timers", one->timers_waiting());
             }
         }
-        seen_.counts("", "streams", world_.net.open_streams());
+        // An engine keeps what a box in front of its client has cut.
+        const auto engine = engine::hosts_of(plan_.consensus);
+        seen_.counts("", "streams", world_.net.open_streams({engine.begin(), engine.end()}));
     }
 
     void finish() {

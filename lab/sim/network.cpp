@@ -262,10 +262,11 @@ std::uint64_t network::carried(const std::string& from, const std::string& to) c
     return found == links_.end() ? 0 : found->second.carried;
 }
 
-std::size_t network::open_streams() const {
+std::size_t network::open_streams(const std::set<std::string>& but_to) const {
     std::size_t count = 0;
     for (const auto& weak : connections_) {
-        if (const auto one = weak.lock()) {
+        const auto one = weak.lock();
+        if (one && !but_to.contains(one->sides[1].host)) {
             count += (one->sides[0].open ? 1u : 0u) + (one->sides[1].open ? 1u : 0u);
         }
     }

@@ -329,7 +329,12 @@ void device::start() {
         life_->mounted = drive_->mount();
         life_->power_cuts_before = drive_->power_cuts();
     }
-    life_->store = std::make_unique<tapped_store>(open_store(), name_, world_.watching);
+    try {
+        life_->store = std::make_unique<tapped_store>(open_store(), name_, world_.watching);
+    } catch (const failure&) {
+        life_.reset();
+        throw;
+    }
     const auto& all = world_.with;
     settings.open_consensus = [this](const std::string& name, const std::string& with) {
         return open_strategy(name, with);

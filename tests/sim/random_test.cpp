@@ -130,7 +130,7 @@ TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore
 }
 
 TEST(random_worlds, some_people_are_behind_nats_which_start_again) {
-    std::size_t behind = 0, again = 0;
+    std::size_t behind = 0, again = 0, kept = 0;
     for (std::uint64_t seed = 1; seed <= 3'000; seed += 5) {
         const plan made = make_plan(seed);
         EXPECT_LE(made.nats.size(), made.people);
@@ -139,9 +139,13 @@ TEST(random_worlds, some_people_are_behind_nats_which_start_again) {
         auto open = made;
         open.nats.clear();
         EXPECT_EQ(begin_alike(made, open), made.nats.empty());
+        EXPECT_LE(made.backup_nats.size(), made.backups);
+        kept +=
+            std::ranges::any_of(made.backup_nats, [](const auto& one) { return one.has_value(); });
     }
     EXPECT_GE(behind, 150u);
     EXPECT_GE(again, 80u);
+    EXPECT_GE(kept, 60u);
     plan made = make_plan(1);
     made.nats = {nat_kind::full_cone};
     auto text = to_json(made);
