@@ -329,6 +329,31 @@ TEST_F(views_suite, an_event_without_its_voters_can_be_taken_over) {
     EXPECT_EQ(late->why.code, errc::conflict);
 }
 
+TEST_F(views_suite, what_nobody_had_decided_did_not_happen_in_the_line_of_a_take_over) {
+    auto w = world(5);
+    w.make(event_);
+    const auto lost = w.acquire(1, event_);
+    const auto before = as<granted>(w.outcome_of(lost));
+    ASSERT_TRUE(before);
+    for (const std::size_t voter : {0U, 3U, 4U}) {
+        w.crash(voter);
+    }
+    w.commit(1, lost, event_, before->held, before->version, value_of(version_number(2), lost));
+    const auto doubt = as<refused>(w.outcome_of(lost));
+    ASSERT_TRUE(doubt);
+    EXPECT_EQ(doubt->why.code, errc::timed_out) << "1 and 2 have accepted it";
+    const auto line = taken_over(generation_number(1), consensus_world::device_of(2));
+    const auto op = w.acquire(2, event_, version_number(1), consensus::intent::take_over, line);
+    const auto grant = as<granted>(w.outcome_of(op));
+    ASSERT_TRUE(grant);
+    w.commit(2, op, event_, grant->held, grant->version, value_of(version_number(2), op));
+    ASSERT_TRUE(as<committed>(w.outcome_of(op)));
+    w.run_for(3s);
+    const auto fate = as<refused>(w.outcome_of(w.fate(1, event_, lost, version_number(1))));
+    ASSERT_TRUE(fate) << "version 2 is another one's";
+    EXPECT_EQ(fate->why.code, errc::conflict);
+}
+
 TEST_F(views_suite, two_who_take_over_at_once_end_in_one_line) {
     auto w = world(3);
     w.split({0});

@@ -114,6 +114,8 @@ void views::commit_foundation(const event_id& event, const context& where, effec
     first.voters = begun.voters;
     first.lock.reset();
     first.last_token = begun.held;
+    // What somebody had accepted of the line before, and nobody decided, did not happen in this one.
+    std::erase_if(first.recent, [&](const auto& edit) { return edit.second >= first.version; });
     first.recent.emplace_back(mine.operation, first.version);
     if (first.recent.size() > value::recent_max) {
         first.recent.erase(first.recent.begin());
