@@ -28,7 +28,11 @@ void files::observe_read(const viewer& whose, const event_id& event, const std::
     const auto add = [&](const std::string& text) {
         found_.add({claim::files, people_.of(event), people_.of(whose), at, text});
     };
-    const auto known = attached_.find(std::pair(event, name));
+    auto known = attached_.find(std::pair(event, name));
+    if (known == attached_.end() && copies_.contains(event)) {
+        known = std::ranges::find_if(attached_,
+                                     [&](const auto& one) { return one.first.second == name; });
+    }
     if (known == attached_.end()) {
         add("the file " + name + " was read, and nobody ever attached one of that name");
         return;

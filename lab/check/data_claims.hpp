@@ -16,6 +16,8 @@ public:
     explicit files(const names& people) : people_(people) {}
     /// Before it is attached, whatever comes of that.
     void observe_attaching(const event_id& event, const std::string& name, const digest& plaintext);
+    /// The event was made out of another one, with its files.
+    void observe_copy(const event_id& event) { copies_.insert(event); }
     /// Somebody read all of the file with this root, as `name` of the event.
     void observe_read(const viewer& whose, const event_id& event, const std::string& name,
                       const file_root& root, const digest& plaintext, instant at);
@@ -29,6 +31,7 @@ private:
     findings found_;
     std::map<std::pair<event_id, std::string>, std::set<digest>> attached_;
     std::map<file_root, std::pair<digest, viewer>> first_read_;
+    std::set<event_id> copies_;
 };
 
 /// Marker texts, put into titles, notes and files, are found nowhere else than at devices of people

@@ -67,6 +67,10 @@ public:
     /// The device lost its disk or got an old copy.
     void wiped(const device_id& where);
 
+    /// It was taken over: of what is promised of one line of versions (one order, one holder, what
+    /// lasts) nothing is judged for it.
+    void has_lines(const event_id& event) { several_lines_.insert(event); }
+
     /// One operation more of the history that linearizability is judged by; times in nanoseconds of
     /// the world. At most `history_kept` are: later ones are not judged.
     void note(operation what);
@@ -96,6 +100,7 @@ private:
     const decisions told_;
     history history_;
     std::map<viewer, std::set<event_id>> listed_;
+    std::set<event_id> several_lines_;
 };
 
 }  // namespace calbox::lab::claims

@@ -146,7 +146,23 @@ void world_watcher::shown(const std::string& device, const user_id& user,
     if (what.content.title.starts_with(secrecy::prefix)) {
         writes(what.content.title, what.id);
     }
+    kept_copy(what);
     claims.shown(viewer_of(device, user), seen, world_.now());
+}
+
+/// Nobody asked for the event, and the history has to know that somebody made it.
+void world_watcher::kept_copy(const node::event_view& seen) {
+    const bool is_one = seen.content.title.find(" (conflict copy of ") != std::string::npos;
+    if (is_one && copies_.insert(seen.id).second) {
+        operation made;
+        made.client = "copy." + std::to_string(++asked_);
+        made.call = world_.now().since_start.count();
+        made.op = operation_kind::create;
+        made.key = claims.people.of(seen.id);
+        made.res = operation_result::unknown;
+        claims.note(std::move(made));
+        claims.attached.observe_copy(seen.id);
+    }
 }
 
 void world_watcher::vanished(const std::string& device, const user_id& user, const event_id& what) {
@@ -322,6 +338,12 @@ world_watcher::ticket world_watcher::sets(const person& who, const node::event_v
     return made;
 }
 
+world_watcher::ticket world_watcher::takes_over(const person& who, const node::event_view& in) {
+    ticket made = sets(who, in);
+    made.begins_a_line = true;
+    return made;
+}
+
 world_watcher::ticket world_watcher::attaches(const person& who, const node::event_view& to,
                                               const std::string& file, const digest& content) {
     ticket made = sets(who, to);
@@ -336,6 +358,9 @@ void world_watcher::would_set(const ticket& by, const field& what,
 }
 
 void world_watcher::unknown(ticket& what) {
+    if (what.begins_a_line) {
+        claims.has_lines(what.would_make->event);
+    }
     what.asked.res = operation_result::unknown;
     if (what.would_make) {
         claims.note(what.asked);
@@ -406,6 +431,9 @@ void world_watcher::answered(ticket what, const answer<void>& how) {
 }
 
 void world_watcher::done_somehow(ticket what) {
+    if (what.begins_a_line) {
+        claims.has_lines(what.would_make->event);
+    }
     what.asked.res = operation_result::unknown;
     claims.note(what.asked);
     claims.acknowledged(what.id, world_.now());

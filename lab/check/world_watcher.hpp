@@ -43,6 +43,7 @@ public:
         operation_id id;
         viewer author;
         std::optional<version_of> would_make;  // of an event that exists
+        bool begins_a_line = false;
     };
     ticket creates(const person& who);
     /// `seen`: the view that he acts on, whose version he expects.
@@ -50,6 +51,9 @@ public:
     ticket removes(const person& who, const node::event_view& seen);
     /// A set operation: whichever version is the newest then is replaced.
     ticket sets(const person& who, const node::event_view& in);
+    /// Another line of versions, in which numbers, locks and registers begin anew: what is promised
+    /// of one line only is not judged of the event any more.
+    ticket takes_over(const person& who, const node::event_view& in);
     ticket attaches(const person& who, const node::event_view& to, const std::string& file,
                     const digest& content);
     /// What the operation makes of a part of the event that it changes; nothing: whatever it likes.
@@ -122,6 +126,7 @@ private:
     void done_somehow(ticket what);
     void unknown(ticket& what);
     void settle_creations();
+    void kept_copy(const node::event_view& seen);
     void takes_part(const event_id& event, const std::set<user_id>& people);
 
     world& world_;
@@ -129,6 +134,7 @@ private:
     std::uint64_t asked_ = 0;
     std::map<operation_id, instant> asked_at_;  // of strategies, and not moved
     std::map<std::string, std::vector<operation>> unknown_creations_;  // by their authors
+    std::set<event_id> copies_;  // that devices made of what a take-over left out
     std::map<std::pair<std::string, std::string>, wire> wires_;
     std::map<std::string, device_id> ids_;  // of devices
     std::map<std::string, machine> machines_;

@@ -80,6 +80,8 @@ void errands::begin(person& who, const action& what) {
     } else if (guest && (what.what == action_kind::answer ||
                          (what.what == action_kind::leave && guests_change_))) {
         set_own_part(who, what, seen);
+    } else if (what.what == action_kind::take_over) {
+        take_over(who, seen);
     } else if (what.what == action_kind::restore && seen.version > version_number(1)) {
         restore(who, what, seen);
     } else {
@@ -209,6 +211,13 @@ void errands::change(person& who, const action& what, const node::event_view& se
             one.view = who.begin_change(seen.id, one.marker, seen.version);
         }
     }
+    wait_for(std::move(one));
+}
+
+void errands::take_over(person& who, const node::event_view& seen) {
+    waiting one = set_operation(who, seen);
+    one.what = seen_.takes_over(who, seen);
+    one.view = who.begin_take_over(seen.id);
     wait_for(std::move(one));
 }
 

@@ -19,13 +19,14 @@ public:
         std::uint64_t asked = 0, acknowledged = 0, refused = 0, unknown = 0;
     };
 
-    /// `people` does not move any more; who has two devices is in it twice. `guests_change`: people
-    /// are invited to events that there are, and taken from them or leave them. Where two may
-    /// change an event at once, each side then refuses what the other may not do by its own
-    /// version, and nothing makes the two agree.
-    errands(const std::vector<person>& people, claims::world_watcher& seen, bool guests_change)
-        : people_(people), seen_(seen), guests_change_(guests_change) {}
+    /// `people` does not move any more; who has two devices is in it twice.
+    errands(const std::vector<person>& people, claims::world_watcher& seen)
+        : people_(people), seen_(seen) {}
 
+    /// Whether people are invited to events that there are, and taken from them or leave them.
+    /// Where two may change an event at once, as in two lines of versions, each side then refuses
+    /// what the other may not do by its own version, and nothing makes the two agree.
+    void guests_change(bool they_do) { guests_change_ = they_do; }
     /// An action of people; nothing is asked where there is no event for it.
     void begin(person& who, const action& what);
     /// Tells of what has been answered since the last time.
@@ -71,6 +72,7 @@ private:
     void detach(person& who, const node::event_view& from, const std::string& file);
     void set_own_part(person& who, const action& what, const node::event_view& in);
     void change(person& who, const action& what, const node::event_view& seen);
+    void take_over(person& who, const node::event_view& seen);
     void restore(person& who, const action& what, const node::event_view& seen);
     void changes_guests(const ticket& by, const node::event_view& of,
                         const std::vector<const person*>& to);
@@ -80,7 +82,7 @@ private:
 
     const std::vector<person>& people_;
     claims::world_watcher& seen_;
-    bool guests_change_;
+    bool guests_change_ = false;
     std::vector<waiting> waiting_;
     std::vector<visit> visits_;
     counts counts_;

@@ -7,6 +7,8 @@ namespace calbox::lab {
 namespace {
 using namespace std::chrono_literals;
 constexpr std::string_view first_port = ":32768";  // that a host gives
+constexpr disk_operation all_operations[] = {disk_operation::read, disk_operation::write,
+                                             disk_operation::sync, disk_operation::name};
 }  // namespace
 
 void faults::kill(device& what, ending how) {
@@ -41,9 +43,6 @@ void faults::heal(const std::function<bool(const device&)>& stays_away) {
         }
     }
 }
-
-constexpr disk_operation all_operations[] = {disk_operation::read, disk_operation::write,
-                                             disk_operation::sync, disk_operation::name};
 
 void faults::disturb_disk(const action& what, disk& of) {
     if (what.what == action_kind::fill_disk) {

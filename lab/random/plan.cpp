@@ -13,7 +13,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 34> kind_names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 35> kind_names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -48,6 +48,7 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 34> kind_names{{
     {action_kind::sign_out, "sign_out"},
     {action_kind::sign_in, "sign_in"},
     {action_kind::restore, "restore"},
+    {action_kind::take_over, "take_over"},
 }};
 
 constexpr std::array<std::pair<nat_kind, std::string_view>, 4> nat_names{{
@@ -275,14 +276,15 @@ void add_visits(plan& to, seeded& chance) {
     }
 }
 
-/// In some worlds earlier versions come back.
-void restore_some(plan& in, seeded& chance) {
-    if (chance.below(4) != 0) {
+/// In one of so many worlds, one of so many changes is something else.
+void instead_of_changes(plan& in, action_kind what, seeded& chance, unsigned worlds,
+                        unsigned changes) {
+    if (chance.below(worlds) != 0) {
         return;
     }
     for (action& one : in.actions) {
-        if (one.what == action_kind::change && chance.below(6) == 0) {
-            one.what = action_kind::restore;
+        if (one.what == action_kind::change && chance.below(changes) == 0) {
+            one.what = what;
             one.number = chance.draw() & 0xffff;
         }
     }
@@ -392,7 +394,9 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     put_behind_nats(made);
     choose_who_signs_in_where(made, visits);
     seeded restores(seed, "restores");
-    restore_some(made, restores);
+    instead_of_changes(made, action_kind::restore, restores, 4, 6);
+    seeded lines_of_versions(seed, "lines of versions");
+    instead_of_changes(made, action_kind::take_over, lines_of_versions, 4, 4);
     seeded boxes(seed, "boxes");
     add_reboots(made, boxes);
     return made;

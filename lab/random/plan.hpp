@@ -56,7 +56,8 @@ enum class action_kind : std::uint8_t {
     edit,      // under a lock, held for `number` ms first, less than 20 s
     sign_out,  // at one device, and there in again; in the end everybody is
     sign_in,
-    restore,  // what an earlier version said; `number`: which
+    restore,    // what an earlier version said; `number`: which
+    take_over,  // begins another line of versions, if those who decide are out of reach
 };
 
 /// In the number of a create: its guests may do what the organizer may.

@@ -37,7 +37,7 @@ public:
           log_(with.log),
           daemons_log_(with.log.empty() ? std::string() : daemons_log_of(with.log)),
           seen_(world_, with.log.empty() ? nullptr : &log_),
-          errands_(people_, seen_, world_.promised().linearizable),
+          errands_(people_, seen_),
           faults_(plan_, world_, seen_, errands_, machines_) {
         world_.logged = with.log.empty() ? nullptr : &daemons_log_;
         attempt([this] { set_up(); });
@@ -47,6 +47,9 @@ public:
 
     run_report play(const plan& what) {
         plan_ = what;
+        errands_.guests_change(
+            world_.promised().linearizable &&
+            std::ranges::count(plan_.actions, action_kind::take_over, &action::what) == 0);
         if (plan_.founding) {
             world_.reseed(plan_.seed);
         }

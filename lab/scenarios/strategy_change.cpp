@@ -24,10 +24,8 @@ constexpr duration pause_most = 1500ms;  // between what one person does and the
 class changing_network {
 public:
     explicit changing_network(script& on)
-        : in_(on.fresh_world()),
-          trace_(in_.net.tap),
-          seen_(in_),
-          errands_(people_, seen_, in_.promised().linearizable) {
+        : in_(on.fresh_world()), trace_(in_.net.tap), seen_(in_), errands_(people_, seen_) {
+        errands_.guests_change(in_.promised().linearizable);
         in_.net.tap = [first = trace_, second = in_.net.tap](
                           const std::string& from, const std::string& to, byte_view data) {
             first(from, to, data);

@@ -190,6 +190,10 @@ std::shared_ptr<outcome<result<node::event_view>>> person::begin_restore(const e
     return at_->begin(at_->api().past.restore(id_, which, version, expect));
 }
 
+std::shared_ptr<outcome<result<node::event_view>>> person::begin_take_over(const event_id& which) {
+    return at_->begin(at_->api().branch.take_over(id_, which));
+}
+
 std::shared_ptr<outcome<result<void>>> person::begin_remove(const event_id& which,
                                                             std::optional<version_number> expect) {
     return at_->begin(at_->api().events.remove(id_, which, expect));

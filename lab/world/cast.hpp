@@ -64,6 +64,7 @@ public:
     std::shared_ptr<outcome<result<node::event_view>>> begin_restore(const event_id& which,
                                                                      version_number version,
                                                                      version_number expect);
+    std::shared_ptr<outcome<result<node::event_view>>> begin_take_over(const event_id& which);
     std::shared_ptr<outcome<result<void>>> begin_remove(const event_id& which,
                                                         std::optional<version_number> expect = {});
     std::shared_ptr<outcome<result<node::event_view>>> begin_answer(const event_id& which,

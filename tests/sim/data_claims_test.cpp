@@ -32,6 +32,21 @@ TEST_F(data_claims, files_are_read_as_they_were_attached) {
               "ever attached one of that name"}));
 }
 
+TEST_F(data_claims, a_copy_has_the_files_of_another_event) {
+    files check(people);
+    const auto slides = id_of<digest>(1);
+    const event_id copy{bob.who, event.seq + 1};
+    check.observe_attaching(event, "slides.pdf", slides);
+    check.observe_read(bob, copy, "slides.pdf", id_of<file_root>(1), slides, at(1));
+    EXPECT_EQ(check.violations().size(), 1U);
+    check.observe_copy(copy);
+    check.observe_read(bob, copy, "slides.pdf", id_of<file_root>(1), slides, at(2));
+    EXPECT_EQ(check.violations().size(), 1U);
+    check.observe_read(bob, copy, "slides.pdf", id_of<file_root>(2), id_of<digest>(2), at(3));
+    check.observe_read(bob, copy, "map.pdf", id_of<file_root>(3), slides, at(4));
+    EXPECT_EQ(check.violations().size(), 3U);
+}
+
 class secrets : public claims_test {
 protected:
     secrets() {

@@ -104,7 +104,7 @@ TEST(random_worlds, some_have_two_devices_set_operations_rights_and_other_strate
 }
 
 TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore_versions) {
-    std::size_t visits = 0, newcomers = 0, shared = 0, restores = 0;
+    std::size_t visits = 0, newcomers = 0, shared = 0, restores = 0, lines = 0;
     for (std::uint64_t seed = 1; seed <= 6'000; seed += 5) {
         const plan made = make_plan(seed);
         const auto count = [&](action_kind what) {
@@ -112,6 +112,7 @@ TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore
         };
         visits += count(action_kind::sign_out);
         restores += count(action_kind::restore);
+        lines += count(action_kind::take_over);
         newcomers += made.newcomers ? 1 : 0;
         shared += made.shared_device ? 1 : 0;
         EXPECT_GE(count(action_kind::sign_in), count(action_kind::sign_out));
@@ -127,6 +128,7 @@ TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore
     EXPECT_GE(newcomers, 60u);
     EXPECT_GE(shared, 100u);
     EXPECT_GE(restores, 200u);
+    EXPECT_GE(lines, 200u);
 }
 
 TEST(random_worlds, some_people_are_behind_nats_which_start_again) {
