@@ -321,9 +321,28 @@ task<result<envelope_order>> replicator::receive(envelope what, device_id from) 
                                     !from.is_zero() && skips_versions(next->header);
     if (may_follow_another) {
         co_await take_earlier(next->header, from);
-        held = co_await take(std::move(*next));
+        held = co_await take(*next);
+    }
+    if (held && !from.is_zero() && next->order < *held) {
+        tell_again(next->header.event, from);
     }
     co_return std::move(held);
+}
+
+/// The device has given a version from before its user was removed: it is a new one of his, say,
+/// and has it from somebody who had not heard of that.
+void replicator::tell_again(const event_id& which, const device_id& device) {
+    const held_event* const held = store_.find(which);
+    if (held == nullptr || std::ranges::binary_search(recipients_of(held->header), device)) {
+        return;
+    }
+    const bool removed = std::ranges::any_of(removals_, [&](const auto& one) {
+        return one.first.first == which &&
+               std::ranges::count(mediator_.devices_of(one.first.second), device) != 0;
+    });
+    if (removed) {
+        outbox_.owe({device}, which);
+    }
 }
 
 task<result<envelope_order>> replicator::take(verified_envelope next) {

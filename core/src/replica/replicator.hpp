@@ -275,6 +275,7 @@ private:
     bool involves_us(const envelope_header& header) const;
     task<result<verified_envelope>> accept(envelope what);
     task<result<envelope_order>> take(verified_envelope what);
+    void tell_again(const event_id& which, const device_id& device);
     bool skips_versions(const envelope_header& next) const;
     task<result<std::optional<records_seen::damage>>> heal(record_kind kind, bytes key);
     task<result<bool>> heal_current(event_id which, batch writes);

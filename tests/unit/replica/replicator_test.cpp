@@ -423,6 +423,24 @@ TEST_F(replicator_test, a_notice_that_was_not_delivered_is_after_a_restart) {
     EXPECT_TRUE(replica->owed().empty());
 }
 
+TEST_F(replicator_test, whoever_gives_a_version_from_before_he_was_removed_is_told_again) {
+    at_alice();
+    const envelope first = begin();
+    auto edit = by_alice({bob.id});
+    edit.event = which;
+    ASSERT_TRUE(in.run(replica->commit(edit)));
+    in.settle();
+    ASSERT_EQ(told_carol().size(), 1U);
+    rest.delivered.clear();
+    for (const device_id& from : {carol.on, bob.on, dave.on, device_id()}) {
+        EXPECT_EQ(in.run(replica->receive(first, from))->version, version_number(2));
+        in.settle();
+    }
+    EXPECT_EQ(rest.delivered.size(), 1U);
+    ASSERT_EQ(told_carol().size(), 1U);
+    EXPECT_EQ(told_carol()[0].kind, envelope_kind::removed_you);
+}
+
 TEST_F(replicator_test, a_notice_that_comes_before_the_event_keeps_it_away) {
     rest.here = {{carol.id, &carol}};
     at_alice();
