@@ -20,7 +20,7 @@ Id named(std::string_view kind, std::string_view name) {
 /// Whether the operation may still happen, or has, after this answer.
 bool leaves_unknown(errc code) {
     return code == errc::timed_out || code == errc::cancelled || code == errc::closed ||
-           code == errc::io_failed || code == errc::internal;
+           code == errc::internal;
 }
 
 }  // namespace

@@ -396,7 +396,9 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     seeded restores(seed, "restores");
     instead_of_changes(made, action_kind::restore, restores, 4, 6);
     seeded lines_of_versions(seed, "lines of versions");
-    instead_of_changes(made, action_kind::take_over, lines_of_versions, 4, 4);
+    if (made.consensus == "views") {  // which alone knows take-overs
+        instead_of_changes(made, action_kind::take_over, lines_of_versions, 4, 4);
+    }
     seeded boxes(seed, "boxes");
     add_reboots(made, boxes);
     return made;
@@ -537,6 +539,10 @@ result<plan> plan_from_json(std::string_view text) {
         }
         if (made.second_devices > made.people) {
             return fail(errc::malformed, "there are more second devices than people");
+        }
+        if (made.shared_device && (made.absent != 0 || made.loses_device != 0)) {
+            return fail(errc::malformed,
+                        "where two use one device nobody stays away, and none is lost");
         }
         if (made.people == 0 || made.people > 16 || made.rendezvous == 0 || made.rendezvous > 8 ||
             made.backups > 8) {

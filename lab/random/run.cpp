@@ -220,7 +220,9 @@ private:
 
     std::string not_at_rest() {
         for (const person* const one : present()) {
-            if (!one->signed_in()) {
+            if (one->signed_in()) {
+                one->at().follow(one->id());  // where nobody was told that he is
+            } else {
                 errands_.sign_in(*one);
             }
         }

@@ -262,12 +262,13 @@ std::uint64_t network::carried(const std::string& from, const std::string& to) c
     return found == links_.end() ? 0 : found->second.carried;
 }
 
-std::size_t network::open_streams(const std::set<std::string>& but_to) const {
+std::size_t network::open_streams(const std::set<std::string>& but_of) const {
     std::size_t count = 0;
     for (const auto& weak : connections_) {
-        const auto one = weak.lock();
-        if (one && !but_to.contains(one->sides[1].host)) {
-            count += (one->sides[0].open ? 1u : 0u) + (one->sides[1].open ? 1u : 0u);
+        if (const auto one = weak.lock()) {
+            for (const auto& side : one->sides) {
+                count += side.open && !(one->cut && but_of.contains(side.host)) ? 1u : 0u;
+            }
         }
     }
     return count;

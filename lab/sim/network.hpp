@@ -79,8 +79,8 @@ public:
     std::function<void(const std::string& from, const std::string& to, byte_view data)> tap;
     /// Told of every piece as it is sent, whatever becomes of it; while its sender runs.
     std::function<void(const std::string& from, const std::string& to)> sending;
-    /// How many ends of streams are in use, but for those of streams to these hosts.
-    std::size_t open_streams(const std::set<std::string>& but_to = {}) const;
+    /// How many ends of streams are in use, but for these hosts' ends of what a box has cut.
+    std::size_t open_streams(const std::set<std::string>& but_of = {}) const;
 
     /// How long a stream tries before it gives up, when nothing comes back.
     static constexpr duration gives_up = std::chrono::minutes(2);

@@ -1,7 +1,5 @@
 #include "lab/world/tapped_strategy.hpp"
 
-#include <set>
-
 namespace calbox::lab {
 
 observer::~observer() = default;
@@ -35,18 +33,7 @@ void tapped_strategy::step(const consensus::input& what, consensus::context wher
 }
 
 void tapped_strategy::note(const consensus::input& what) {
-    if (std::holds_alternative<consensus::restored>(what)) {
-        std::set<std::pair<event_id, operation_id>> forgotten;  // where its host begins again
-        for (const auto& [held, edit] : std::exchange(holders_, {})) {
-            forgotten.emplace(held.first, edit);
-        }
-        for (const auto& [operation, edit] : std::exchange(edits_, {})) {
-            forgotten.insert(edit);
-        }
-        for (const auto& [event, edit] : forgotten) {
-            watching_->released(device_, event, edit);
-        }
-    } else if (const auto* const ask = std::get_if<consensus::acquire>(&what)) {
+    if (const auto* const ask = std::get_if<consensus::acquire>(&what)) {
         edits_[ask->operation] = {ask->event, ask->operation};
         watching_->asked(device_, ask->event, ask->operation);
     } else if (const auto* const longer = std::get_if<consensus::renew>(&what)) {

@@ -56,16 +56,17 @@ plan of_size(world_size size, std::uint64_t seed) {
 TEST(random_worlds, are_of_the_size_that_is_asked_for) {
     unsigned larger = 0;  // than any small one
     for (std::uint64_t seed = 1; seed <= 300; ++seed) {
-        // The two that a disk's copy takes, one for its loss, two changes of the strategy, three
-        // boxes that start again, three visits of two each and a newcomer come with any number.
+        // The two that a disk's copy takes, one for its loss, six for disks that fail, two changes
+        // of the strategy, three boxes that start again, three visits of two each and a newcomer
+        // come with any number.
         const plan small = of_size(world_size::small, seed);
         EXPECT_LE(small.people, 3u);
         EXPECT_EQ(small.backups + small.rendezvous, 2u);
         EXPECT_GE(small.actions.size(), 6u);
-        EXPECT_LE(small.actions.size(), 31u);
+        EXPECT_LE(small.actions.size(), 37u);
         const plan middle = of_size(world_size::middle, seed);
         EXPECT_GE(middle.actions.size(), 12u);
-        EXPECT_LE(middle.actions.size(), 45u);
+        EXPECT_LE(middle.actions.size(), 51u);
         EXPECT_EQ(make_plan(seed), of_size(world_size::large, seed));
         larger += middle.actions.size() > 24 ? 1 : 0;
     }
@@ -105,6 +106,7 @@ TEST(random_worlds, some_have_two_devices_set_operations_rights_and_other_strate
 
 TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore_versions) {
     std::size_t visits = 0, newcomers = 0, shared = 0, restores = 0, lines = 0;
+    std::size_t full = 0, failing = 0, slow = 0;
     for (std::uint64_t seed = 1; seed <= 6'000; seed += 5) {
         const plan made = make_plan(seed);
         const auto count = [&](action_kind what) {
@@ -113,6 +115,10 @@ TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore
         visits += count(action_kind::sign_out);
         restores += count(action_kind::restore);
         lines += count(action_kind::take_over);
+        full += count(action_kind::fill_disk);
+        failing += count(action_kind::disk_errors);
+        slow += made.kilobytes_per_second != 0 ? 1 : 0;
+        EXPECT_EQ(count(action_kind::fill_disk), count(action_kind::free_disk));
         newcomers += made.newcomers ? 1 : 0;
         shared += made.shared_device ? 1 : 0;
         EXPECT_GE(count(action_kind::sign_in), count(action_kind::sign_out));
@@ -129,6 +135,20 @@ TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore
     EXPECT_GE(shared, 100u);
     EXPECT_GE(restores, 200u);
     EXPECT_GE(lines, 200u);
+    EXPECT_GE(full, 100u);
+    EXPECT_GE(failing, 100u);
+    EXPECT_GE(slow, 150u);
+    plan_limits others;
+    others.consensus = "organizer";  // which knows no take-overs
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        const plan made = make_plan(seed, others);
+        EXPECT_EQ(std::ranges::count(made.actions, action_kind::take_over, &action::what), 0);
+    }
+    plan wrong = make_plan(1);
+    wrong.shared_device = true;
+    wrong.absent = 0;
+    wrong.loses_device = 1;
+    EXPECT_FALSE(plan_from_json(to_json(wrong)));
 }
 
 TEST(random_worlds, some_people_are_behind_nats_which_start_again) {

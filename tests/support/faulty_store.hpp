@@ -18,6 +18,7 @@ public:
     std::vector<bytes> aside;
     /// Batches for which it says yes are not written.
     std::function<bool(const storage::batch&)> refuses;
+    bool full = false;  // which is why
     bool unreadable = false;
     /// The n-th call about file bytes from now fails; 0: none.
     std::uint64_t blob_call_fails = 0;
@@ -67,7 +68,7 @@ private:
     }
     result<void> apply(const storage::batch& writes) override {
         if (refuses && refuses(writes)) {
-            return broken();
+            return full ? fail(errc::disk_full, "the disk is full") : broken();
         }
         if (!writes.blobs.empty() && blob_fails()) {
             return broken();

@@ -52,12 +52,17 @@ const user_info* directory::known_name(const std::string& name) const noexcept {
     return found == names_.end() ? nullptr : known(found->second);
 }
 
-bool directory::knows(const device_id& device) const {
-    return std::ranges::any_of(users_, [&](const auto& one) {
-        return std::ranges::any_of(one.second.info.devices, [&](const author& his) {
-            return crypto::device_of(his.device_key) == device;
+std::vector<user_id> directory::users_of(const device_id& device) const {
+    std::vector<user_id> found;
+    for (const auto& [id, one] : users_) {
+        const bool his = std::ranges::any_of(one.info.devices, [&](const author& certified) {
+            return crypto::device_of(certified.device_key) == device;
         });
-    });
+        if (his) {
+            found.push_back(id);
+        }
+    }
+    return found;
 }
 
 const wire::user_entry* directory::entry_of(const user_id& id) const noexcept {

@@ -197,7 +197,7 @@ void lock_service::lose_all(network_epoch in, const error& why) {
         }
     }
     for (const auto& one : losing) {
-        finish(one, "the lock was lost: " + why.message(), false);
+        finish(one, "the lock was lost: " + why.message(), !one->in_use);
     }
 }
 

@@ -176,8 +176,8 @@ private:
         }
         std::vector<device_id> backups() const override { return owner_.edge->backups(); }
         bool is_lost(const device_id& device) const override { return owner_.is_lost(device); }
-        bool knows(const device_id& device) const override {
-            return owner_.known.find(device).has_value() || owner_.users->knows(device);
+        void write_known(replica::batch& writes, const std::vector<device_id>& devices) override {
+            owner_.known.write_unsaved(writes, devices);
         }
         device_id organizer_device(const event_id& which) const override {
             const auto mine = owner_.accounts->author_of(which.organizer);

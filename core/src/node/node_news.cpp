@@ -78,6 +78,8 @@ std::vector<user_id> node_parts::interests() const {
         if (const auto where = known.find(device)) {
             found.insert(where->users.begin(), where->users.end());
         }
+        const auto certified_by = users->users_of(device);
+        found.insert(certified_by.begin(), certified_by.end());
     }
     return {found.begin(), found.end()};
 }

@@ -10,6 +10,7 @@ namespace {
 constexpr duration request_time = std::chrono::seconds(5);
 constexpr duration look_again = std::chrono::seconds(5);
 constexpr std::size_t ids_per_question = 500;
+constexpr std::size_t ids_per_retry = 50;
 constexpr duration hearsay_time = std::chrono::minutes(1);  // longer than a fail-over takes
 }  // namespace
 
@@ -234,8 +235,8 @@ task<void> edge_service::beat(device_id to, duration limit) {
         // It restarted, or this device was silent for too long: lease again.
         co_await ask_lease(to);
     }
-    if (answer && !untold_.empty()) {
-        tasks_.spawn("care about", care_about({untold_.begin(), untold_.end()}));
+    if (answer && !untold_.empty() && !telling_) {
+        tasks_.spawn("tell the rest", tell_the_rest());
     }
     carry_out(machine_.on_beat(to, answer || forgotten, env_.time.now()));
     if (forgotten && machine_.lessor() == to) {
@@ -293,23 +294,44 @@ task<void> edge_service::doubt_hearsay(std::uint64_t lease) {
 }
 
 task<void> edge_service::care_about(std::vector<user_id> users) {
-    // Without a lease there is nobody to tell: after the next one, all interests are told.
-    const auto by = machine_.lessor();
     std::erase_if(users, [this](const user_id& user) { return told_.contains(user); });
-    untold_.insert(users.begin(), users.end());
-    for (std::size_t first = 0; by && first < users.size(); first += ids_per_question) {
+    if (!co_await tell_interests(users, ids_per_question)) {
+        untold_.insert(users.begin(), users.end());
+        (void)co_await locate({std::move(users), {}, 0});  // of others, for now
+    }
+}
+
+/// Of the rendezvous alone: it is what tells of them from then on. False where it did not hear of
+/// all. Without one there is nobody to tell: after the next lease, all interests are told.
+task<bool> edge_service::tell_interests(std::vector<user_id> users, std::size_t at_once) {
+    const auto by = machine_.lessor();
+    for (std::size_t first = 0; by && first < users.size(); first += at_once) {
         const auto begin = users.begin() + static_cast<std::ptrdiff_t>(first);
-        const auto count = std::min(ids_per_question, users.size() - first);
+        const auto count = std::min(at_once, users.size() - first);
         const std::vector<user_id> some(begin, begin + static_cast<std::ptrdiff_t>(count));
-        const auto answered = co_await ask_where({some, {}, 0});
-        if (!answered || !answered->contains(*by) || machine_.lessor() != by) {
-            co_return;  // others may have answered: it is told when it is heard again
+        const auto answer =
+            co_await asks_.ask_one(*by, "devices", codec::encode(wire::locate{some, {}, 0}), 1);
+        auto reply = answer ? codec::decode<wire::locate_reply>(*answer) : fail(answer.error());
+        if (!reply || machine_.lessor() != by) {
+            co_return false;
         }
         for (const user_id& user : some) {
             told_.insert(user);
             untold_.erase(user);
         }
+        on_presence({std::move(reply->found)});
     }
+    co_return by.has_value() || users.empty();
+}
+
+/// Those of whom the rendezvous could not be told; fewer at once, since it may have been the line.
+task<void> edge_service::tell_the_rest() {
+    const struct guard {
+        bool& on;
+        ~guard() { on = false; }
+    } ending{telling_};
+    telling_ = true;
+    (void)co_await tell_interests({untold_.begin(), untold_.end()}, ids_per_retry);
 }
 
 void edge_service::hear_of(const std::vector<user_id>& users) {
@@ -372,16 +394,9 @@ task<std::optional<wire::location>> edge_service::find(device_id device) {
 }
 
 task<result<void>> edge_service::locate(wire::locate what) {
-    const auto answered = co_await ask_where(std::move(what));
-    co_return answered ? result<void>() : fail(answered.error());
-}
-
-task<result<std::set<device_id>>> edge_service::ask_where(wire::locate what) {
     // Who does not know one of the devices may be asked about after others who do.
     std::set<device_id> missing(what.devices.begin(), what.devices.end());
-    std::set<device_id> answered;
     const auto hear = [&](const resolver::answer& one) {
-        answered.insert(one.by);
         auto reply = codec::decode<wire::locate_reply>(one.body);
         if (!reply) {
             return false;
@@ -396,11 +411,7 @@ task<result<std::set<device_id>>> edge_service::ask_where(wire::locate what) {
         }
         return missing.empty();
     };
-    const auto asked = co_await asks_.ask("devices", codec::encode(what), hear);
-    if (!asked) {
-        co_return fail(asked.error());
-    }
-    co_return answered;
+    co_return co_await asks_.ask("devices", codec::encode(what), hear);
 }
 
 /// Hearsay: it says nothing of who is online, and nothing against what is known already.

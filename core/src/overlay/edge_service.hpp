@@ -103,8 +103,8 @@ private:
     void begin_lease(const device_id& rendezvous);
     task<void> after_lease(device_id rendezvous);
     task<void> doubt_hearsay(std::uint64_t lease);
-    /// As locate(): who has answered.
-    task<result<std::set<device_id>>> ask_where(wire::locate what);
+    task<bool> tell_interests(std::vector<user_id> users, std::size_t at_once);
+    task<void> tell_the_rest();
     void hear_from_a_member(const wire::locate& asked, std::vector<wire::location> said);
     task<void> look_for_rendezvous();
     void consider(std::vector<device_id> rendezvous, bool seed);
@@ -125,6 +125,7 @@ private:
     std::set<device_id> confirmed_;  // online, as was said since the last lease began
     std::uint64_t lease_number_ = 0;
     std::optional<device_id> settled_at_;
+    bool telling_ = false;
     bool only_self_ = false;
     bool everywhere_ = false;
     bool started_ = false;

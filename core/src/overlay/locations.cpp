@@ -208,15 +208,22 @@ task<void> locations::store_soon() {
     co_await store_changes();
 }
 
+void locations::write_unsaved(replica::batch& writes, const std::vector<device_id>& devices) const {
+    for (const device_id& device : devices) {
+        if (unsaved_.contains(device)) {
+            writes.put(replica::record_kind::overlay, to_bytes(device.view()),
+                       codec::encode(known_.at(device)));
+        }
+    }
+}
+
 task<void> locations::store_changes() {
     if (unsaved_.empty()) {
         co_return;
     }
     replica::batch writes;
-    for (const device_id& device : std::exchange(unsaved_, {})) {
-        writes.put(replica::record_kind::overlay, to_bytes(device.view()),
-                   codec::encode(known_.at(device)));
-    }
+    write_unsaved(writes, {unsaved_.begin(), unsaved_.end()});
+    unsaved_.clear();
     const auto stored = co_await db_.apply(std::move(writes));
     if (!stored) {
         env_.log.write(log_level::warn, "overlay",

@@ -27,6 +27,8 @@ public:
     void request_stop() noexcept { tasks_.request_stop(); }
     /// Stores what has changed last.
     task<void> join();
+    /// What has changed of these devices and is not stored yet; it may be stored once more.
+    void write_unsaved(replica::batch& writes, const std::vector<device_id>& devices) const;
 
     bool note(wire::location what) override;
     bool note_offline(const device_id& device) override;

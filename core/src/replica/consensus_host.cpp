@@ -25,8 +25,9 @@ consensus_mediator::~consensus_mediator() = default;
 struct consensus_host::operation {
     event finished;
     consensus::done answer;
+    const bool edits;       // it may make a version
     bool heard_of = false;  // something was sent since it began, perhaps because of it
-    explicit operation(const environment& env) : finished(env) {}
+    operation(const environment& env, bool makes_one) : finished(env), edits(makes_one) {}
 };
 
 consensus_host::consensus_host(const environment& env, database& db, consensus::strategy& strategy,
@@ -206,26 +207,33 @@ task<result<void>> consensus_host::make_durable(
 }
 
 /// What was not written did not happen here: nobody was told of it, and the strategy must not
-/// remember it either. What was sent before may have done its work with others.
+/// remember it either. But what was sent before may have done its work with others, and what an
+/// error broke off may be on the disk all the same.
 task<void> consensus_host::begin_again(error why) {
-    if (std::exchange(complaint_, why.message()) != why.message()) {  // a full disk stays full
+    const bool still = !complaint_.empty();  // a full disk stays full
+    if (std::exchange(complaint_, why.message()) != why.message()) {
         env_.log.write(log_level::error, "consensus", "cannot write: " + complaint_);
     }
     broken_ = why;
     waiting_.clear();
     forget_timers();
     for (const auto& [id, one] : operations_) {
-        const error in_doubt(errc::timed_out,
-                             why.message() + "; whether others have it is shown when it is known");
-        one->answer.outcome = consensus::refused{one->heard_of ? in_doubt : why};
+        const bool in_doubt = one->edits && (one->heard_of || why.code == errc::io_failed);
+        one->answer.outcome = consensus::refused{
+            in_doubt ? error(errc::timed_out,
+                             why.message() + "; whether it was made is shown when that is known")
+                     : why};
         one->finished.set();
     }
-    mediator_.locks_lost(why);
+    if (still) {
+        co_await sleep_for(env_, begin_again_after);
+    }
     while (true) {
         auto rows = co_await persisted();
         if (rows) {
             broken_.reset();
             restore(std::move(*rows));
+            mediator_.locks_lost(why);
             co_return;
         }
         co_await sleep_for(env_, begin_again_after);
@@ -291,7 +299,8 @@ task<consensus::done> consensus_host::outcome_of(operation_id id, consensus::inp
     if (broken_) {
         co_return consensus::done{id, consensus::refused{*broken_}};
     }
-    const auto mine = std::make_shared<operation>(env_);
+    const auto mine =
+        std::make_shared<operation>(env_, std::holds_alternative<consensus::commit>(what));
     operations_[id] = mine;
     step(what);
     co_await mine->finished.wait();

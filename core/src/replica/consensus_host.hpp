@@ -33,7 +33,7 @@ public:
     virtual error explain(const event_id& which, const consensus::refused& refusal) = 0;
     /// Whether the answer to an edit of this device was lost, and its fate is not known now.
     virtual void doubtful(const event_id& which, bool now) = 0;
-    /// The strategy begins again: whatever lock it gave may be given to somebody else.
+    /// The strategy has begun again: it knows of no lock that it gave, and may give it once more.
     virtual void locks_lost(const error& why) = 0;
 };
 
@@ -52,7 +52,8 @@ public:
     /// busy, conflict, unavailable, already_exists (for a create), and what the store may fail
     /// with.
     task<result<consensus::granted>> acquire(consensus::acquire what);
-    /// Asks for the fate of a commit whose answer was lost; timed_out when that cannot be told now.
+    /// Asks for the fate of a commit whose answer was lost, or that the store broke off when others
+    /// had heard of it; timed_out when that cannot be told now.
     task<result<consensus::committed>> commit(consensus::commit what, consensus::group members);
     /// How long the lock is held from now on. busy or conflict: it is lost; unavailable, timed_out:
     /// it lasts as long as it did before.

@@ -210,6 +210,35 @@ void replicator::publish(verified_envelope next) {
     mediator_.changed(before, now);
 }
 
+/// Of two users of one device the one who was removed last: the other's notice says that he takes
+/// part.
+std::optional<envelope> replicator::newest_notice(const event_id& which,
+                                                  const device_id& device) const {
+    const envelope* newest = nullptr;
+    envelope_header its;
+    for (const auto& [key, notice] : removals_) {
+        const auto header = crypto::read_header(notice);
+        if (key.first != which || !header ||
+            std::ranges::count(mediator_.devices_of(key.second), device) == 0) {
+            continue;
+        }
+        const auto place = [](const envelope_header& of) {
+            return std::pair(of.generation, of.version);
+        };
+        if (newest == nullptr || place(*header) > place(its)) {
+            newest = &notice;
+            its = *header;
+        }
+    }
+    return newest == nullptr ? std::nullopt : std::optional(*newest);
+}
+
+void replicator::write_owed(batch& writes, const std::vector<device_id>& devices,
+                            const event_id& which, const envelope_order& order) {
+    mediator_.write_known(writes, devices);
+    outbox::write_to(writes, devices, which, order);
+}
+
 task<result<envelope_order>> replicator::deliver(device_id to, event_id which) {
     const held_event* const held = store_.find(which);
     if (held == nullptr) {
@@ -224,19 +253,11 @@ task<result<envelope_order>> replicator::deliver(device_id to, event_id which) {
         }
         what = std::move(*decoded);
     } else {
-        const auto notice = std::ranges::find_if(removals_, [&](const auto& entry) {
-            return entry.first.first == which &&
-                   std::ranges::count(mediator_.devices_of(entry.first.second), to) > 0;
-        });
-        if (notice == removals_.end() && !mediator_.is_lost(to) && !mediator_.knows(to)) {
-            // It was, when this was owed to it; a crash can take that away, and the network says it
-            // again.
-            co_return fail(errc::unavailable, "nothing is known of this device yet");
-        }
-        if (notice == removals_.end()) {
+        auto notice = newest_notice(which, to);
+        if (!notice) {
             co_return fail(errc::not_found, "this device takes no part in the event any more");
         }
-        what = notice->second;
+        what = std::move(*notice);
     }
     auto payload = codec::encode(wire::update{std::move(what)});
     const auto answer =
@@ -336,11 +357,7 @@ void replicator::tell_again(const event_id& which, const device_id& device) {
     if (held == nullptr || std::ranges::binary_search(recipients_of(held->header), device)) {
         return;
     }
-    const bool removed = std::ranges::any_of(removals_, [&](const auto& one) {
-        return one.first.first == which &&
-               std::ranges::count(mediator_.devices_of(one.first.second), device) != 0;
-    });
-    if (removed) {
+    if (newest_notice(which, device)) {
         outbox_.owe({device}, which);
     }
 }
@@ -362,7 +379,7 @@ task<result<envelope_order>> replicator::take(verified_envelope next) {
     }
     auto left_out_here = write_left_out(writes, header);
     store_.write_to(writes, next);
-    outbox::write_to(writes, *removed, header.event, next.order);
+    write_owed(writes, *removed, header.event, next.order);
     if (!mutant("replicator.acknowledges_unstored")) {
         auto stored = co_await db_.apply(std::move(writes));
         if (!stored) {

@@ -29,8 +29,9 @@ public:
     virtual std::vector<device_id> backups() const = 0;
     /// It will not come back, as far as can be told here: it takes part in nothing any more.
     virtual bool is_lost(const device_id& device) const = 0;
-    /// Whose it is, or what it does in the network, has been heard here, and was not forgotten.
-    virtual bool knows(const device_id& device) const = 0;
+    /// Adds what is known of these devices, where that is not stored yet: why something is owed to
+    /// them is not to be forgotten in a crash.
+    virtual void write_known(batch& writes, const std::vector<device_id>& devices) = 0;
     /// The device that created the event; zero when it is not known here.
     virtual device_id organizer_device(const event_id& which) const = 0;
     /// For people: the user's name, or which backup it is.
@@ -276,6 +277,9 @@ private:
     task<result<verified_envelope>> accept(envelope what);
     task<result<envelope_order>> take(verified_envelope what);
     void tell_again(const event_id& which, const device_id& device);
+    std::optional<envelope> newest_notice(const event_id& which, const device_id& device) const;
+    void write_owed(batch& writes, const std::vector<device_id>& devices, const event_id& which,
+                    const envelope_order& order);
     bool skips_versions(const envelope_header& next) const;
     task<result<std::optional<records_seen::damage>>> heal(record_kind kind, bytes key);
     task<result<bool>> heal_current(event_id which, batch writes);

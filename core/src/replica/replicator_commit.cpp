@@ -400,7 +400,7 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
     if (by_this_device) {
         store_.numbers().write_given(writes, header);
     }
-    outbox::write_to(writes, mine.recipients, what.event, mine.what->order);
+    write_owed(writes, mine.recipients, what.event, mine.what->order);
     deciding_.insert_or_assign(what.event, std::move(mine));
     return {};
 }

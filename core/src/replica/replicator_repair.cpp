@@ -179,7 +179,7 @@ task<result<void>> replicator::give(device_id to, std::vector<event_id> which) {
             if (held == nullptr || std::ranges::count(outbox_.owed(which[i]), to) > 0) {
                 continue;
             }
-            outbox::write_to(writes, {to}, which[i], held->order);
+            write_owed(writes, {to}, which[i], held->order);
             given.push_back(which[i]);
         }
         auto stored = co_await db_.apply(std::move(writes));

@@ -162,21 +162,67 @@ TEST_F(consensus_host_test, the_fate_of_an_edit_whose_answer_was_lost_is_asked_f
     EXPECT_TRUE(in.timers.empty());
 }
 
-TEST_F(consensus_host_test,
-       an_edit_that_could_not_be_written_and_of_which_nobody_heard_was_not_made) {
+TEST_F(consensus_host_test, an_edit_on_a_full_disk_of_which_nobody_heard_was_not_made) {
     ASSERT_TRUE(in.run(host.start()));
     std::size_t failures = 1;
     store.refuses = [&](const batch&) { return failures > 0 && failures-- > 0; };
+    store.full = true;
     strategy.answer = [&](const consensus::input& what, scripted_strategy::effects& out) {
         if (std::holds_alternative<consensus::commit>(what)) {
             out.push_back(consensus::persist{{1}, std::nullopt});
             out.push_back(consensus::send{device_id(), {3}});
+        } else if (const auto* const lost = std::get_if<consensus::fate>(&what)) {
+            out.push_back(refusal(lost->operation, errc::conflict));
         }
     };
-    EXPECT_EQ(commit().error().code, errc::io_failed);
+    EXPECT_EQ(commit().error().code, errc::disk_full);
     EXPECT_EQ(strategy.count<consensus::fate>(), 0U);
     EXPECT_FALSE(rest.in_doubt);
     EXPECT_TRUE(rest.sent.empty());
+    // What an error broke off may be on the disk.
+    in.advance(10s);
+    failures = 1;
+    store.full = false;
+    EXPECT_EQ(commit().error().code, errc::timed_out);
+    in.advance(1min);
+    EXPECT_EQ(strategy.count<consensus::fate>(), 1U);
+    EXPECT_FALSE(rest.in_doubt);
+}
+
+TEST_F(consensus_host_test, a_lock_that_could_not_be_written_is_refused_whoever_heard_of_it) {
+    ASSERT_TRUE(in.run(host.start()));
+    std::size_t failures = 0;
+    store.refuses = [&](const batch&) { return failures > 0 && failures-- > 0; };
+    strategy.answer = [&](const consensus::input& what, scripted_strategy::effects& out) {
+        if (std::holds_alternative<consensus::acquire>(what)) {
+            out.push_back(consensus::send{device_id(), {3}});
+            out.push_back(consensus::set_timer{7, 1s});
+        } else if (std::holds_alternative<consensus::timer>(what)) {
+            failures = 1;
+            out.push_back(consensus::persist{{2}, std::nullopt});
+        }
+    };
+    consensus::acquire ask;
+    ask.operation = {{1}};
+    EXPECT_EQ(in.run(host.acquire(ask)).error().code, errc::io_failed);
+    EXPECT_EQ(rest.sent.size(), 1U);
+}
+
+TEST_F(consensus_host_test, where_nothing_can_be_written_it_begins_again_at_its_leisure) {
+    ASSERT_TRUE(in.run(host.start()));
+    store.refuses = [](const batch&) { return true; };
+    strategy.answer = [](const consensus::input& what, scripted_strategy::effects& out) {
+        if (std::holds_alternative<consensus::peer_change>(what) ||
+            std::holds_alternative<consensus::restored>(what)) {
+            out.push_back(consensus::persist{{1}, bytes{2}});
+        }
+    };
+    in.settle();
+    host.on_peer(device_id(), true);
+    in.advance(20s);
+    EXPECT_LE(strategy.count<consensus::restored>(), 7U);
+    EXPECT_GE(strategy.count<consensus::restored>(), 4U);
+    EXPECT_EQ(in.log.lines.size(), 1U) << "told once";
 }
 
 TEST_F(consensus_host_test, an_edit_that_could_not_be_written_here_may_have_happened_elsewhere) {

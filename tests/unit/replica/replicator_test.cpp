@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 class mediator final : public replica_mediator {
 public:
     std::map<user_id, const person*> known, here;
-    std::set<device_id> strangers;  // nothing is known of them at the moment
+    std::map<user_id, device_id> elsewhere;  // on another device than his own
     std::vector<device_id> backing;
     std::vector<std::pair<device_id, envelope>> delivered;
     std::vector<std::pair<wire::message_type, device_id>> sent;
@@ -34,11 +34,18 @@ public:
     }
     task<void> meet(std::vector<user_id>) override { co_return; }
     std::vector<device_id> devices_of(const user_id& user) const override {
+        if (const auto other = elsewhere.find(user); other != elsewhere.end()) {
+            return {other->second};
+        }
         const auto found = known.find(user);
         return found == known.end() ? std::vector<device_id>() : std::vector{found->second->on};
     }
     bool is_lost(const device_id&) const override { return false; }
-    bool knows(const device_id& device) const override { return !strangers.contains(device); }
+    void write_known(batch& writes, const std::vector<device_id>& devices) override {
+        for (const device_id& device : devices) {
+            writes.put(record_kind::overlay, to_bytes(device.view()), {});
+        }
+    }
     std::vector<device_id> backups() const override { return backing; }
     device_id organizer_device(const event_id&) const override { return {}; }
     std::string label_of(const device_id& device) const override {
@@ -366,6 +373,23 @@ TEST_F(replicator_test, who_has_signed_out_here_hears_that_he_was_removed) {
     EXPECT_EQ(replica->events().find(which)->header.kind, envelope_kind::removed_you);
 }
 
+TEST_F(replicator_test, whoever_never_took_part_can_drop_no_event_of_who_has_signed_out) {
+    rest.here = {{bob.id, &bob}};
+    at_alice();
+    const envelope first = begin();
+    rest.here.clear();
+    auto header = header_of(which, dave, 2, {carol.id}, order_of(first));
+    header.kind = envelope_kind::removed_you;
+    header.streams = {{bob.id, stream_number(0)}};
+    EXPECT_FALSE(in.run(replica->receive(sign(header, dave, in.entropy))));
+    rest.here = {{carol.id, &carol}};  // who takes part, and is not whom it names
+    header = header_of(which, alice, 2, {carol.id}, order_of(first));
+    header.kind = envelope_kind::removed_you;
+    header.streams = {{bob.id, stream_number(0)}};
+    EXPECT_FALSE(in.run(replica->receive(sign(header, alice, in.entropy))));
+    EXPECT_EQ(replica->events().find(which)->header.kind, envelope_kind::put);
+}
+
 TEST_F(replicator_test, a_notice_never_stands_where_somebody_wrote_himself_that_he_left) {
     at_alice();
     auto header = header_of(which, bob, 1, {alice.id, carol.id});
@@ -421,6 +445,27 @@ TEST_F(replicator_test, a_notice_that_was_not_delivered_is_after_a_restart) {
     ASSERT_EQ(told.size(), 1U);
     EXPECT_EQ(told[0].kind, envelope_kind::removed_you);
     EXPECT_TRUE(replica->owed().empty());
+}
+
+TEST_F(replicator_test, of_two_removed_users_of_one_device_the_notice_of_the_last_is_sent) {
+    at_alice();
+    begin();
+    rest.reply.reset();
+    rest.elsewhere = {{bob.id, carol.on}};
+    for (const auto& left : {std::vector{bob.id}, std::vector<user_id>()}) {
+        auto edit = by_alice(left);
+        edit.event = which;
+        ASSERT_TRUE(in.run(replica->commit(edit)));
+        in.settle();
+    }
+    rest.delivered.clear();
+    rest.reply = codec::encode(wire::update_reply{});
+    replica->on_reachable(carol.on);
+    in.settle();
+    const auto told = told_carol();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].kind, envelope_kind::removed_you);
+    EXPECT_EQ(told[0].version, version_number(3));
 }
 
 TEST_F(replicator_test, whoever_gives_a_version_from_before_he_was_removed_is_told_again) {
@@ -571,28 +616,20 @@ TEST_F(replicator_test, what_is_owed_of_an_event_that_is_gone_is_given_up) {
     EXPECT_EQ(replica->outbox_size(), 0U);
 }
 
-TEST_F(replicator_test, what_is_owed_to_a_device_that_a_crash_made_unknown_waits) {
+TEST_F(replicator_test, what_is_owed_is_written_with_what_is_known_of_to_whom) {
     at_alice();
-    const device_id backup = bob.on;
-    rest.backing = {backup};
-    rest.reply.reset();
+    rest.backing = {bob.on};
+    std::size_t with_it = 0;
+    store.refuses = [&](const batch& writes) {
+        const auto holds = [&](record_kind kind) {
+            return std::ranges::any_of(writes.writes,
+                                       [kind](const auto& one) { return one.kind == kind; });
+        };
+        with_it += holds(record_kind::outbox) && holds(record_kind::overlay) ? 1 : 0;
+        return false;
+    };
     ASSERT_TRUE(in.run(replica->commit(by_alice({}))));
-    in.settle();
-    end();
-    rest.delivered.clear();
-    rest.backing.clear();
-    rest.strangers = {backup};
-    rest.reply = codec::encode(wire::update_reply{});
-    at_alice();
-    in.settle();
-    EXPECT_TRUE(rest.delivered.empty());
-    EXPECT_EQ(replica->outbox_size(), 1U);
-    rest.backing = {backup};
-    rest.strangers.clear();
-    replica->on_reachable(backup);
-    in.settle();
-    EXPECT_EQ(rest.delivered.size(), 1U);
-    EXPECT_EQ(replica->outbox_size(), 0U);
+    EXPECT_EQ(with_it, 1U);
 }
 
 TEST_F(replicator_test, what_is_owed_to_a_backup_that_is_none_any_more_is_given_up) {
