@@ -64,7 +64,7 @@ protected:
             routes, [&](const node::route_view& one) { return one.device == other && one.online; });
     }
 
-    world in{settings(5)};
+    world in{settings(7)};
     std::vector<std::string> names;
     device* registry = nullptr;
 };
