@@ -90,6 +90,8 @@ public:
     task<result<std::vector<wire::rendezvous_load>>> ask_loads();
 
 private:
+    static constexpr std::size_t ids_per_question = 500;
+
     void carry_out(bootstrap::effects all);
     void carry_out(const further_leases::effects& all);
     void lease_everywhere();
@@ -103,12 +105,14 @@ private:
     void begin_lease(const device_id& rendezvous);
     task<void> after_lease(device_id rendezvous);
     task<void> doubt_hearsay(std::uint64_t lease);
-    task<bool> tell_interests(std::vector<user_id> users, std::size_t at_once);
-    task<void> tell_the_rest();
-    void hear_from_a_member(const wire::locate& asked, std::vector<wire::location> said);
     task<void> look_for_rendezvous();
     void consider(std::vector<device_id> rendezvous, bool seed);
     task<void> ask_for_rendezvous(device_id whom, bool seed);
+
+    // edge_locating.cpp: where others are
+    task<bool> tell_interests(std::vector<user_id> users, std::size_t at_once);
+    task<void> tell_the_rest();
+    void hear_from_a_member(const wire::locate& asked, std::vector<wire::location> said);
 
     const environment& env_;
     locations& known_;

@@ -216,17 +216,17 @@ std::optional<envelope> replicator::newest_notice(const event_id& which,
                                                   const device_id& device) const {
     const envelope* newest = nullptr;
     envelope_header its;
-    for (const auto& [key, notice] : removals_) {
-        const auto header = crypto::read_header(notice);
-        if (key.first != which || !header ||
-            std::ranges::count(mediator_.devices_of(key.second), device) == 0) {
+    const auto place = [](const envelope_header& of) {
+        return std::pair(of.generation, of.version);
+    };
+    for (auto at = removals_.lower_bound({which, user_id()});
+         at != removals_.end() && at->first.first == which; ++at) {
+        if (std::ranges::count(mediator_.devices_of(at->first.second), device) == 0) {
             continue;
         }
-        const auto place = [](const envelope_header& of) {
-            return std::pair(of.generation, of.version);
-        };
-        if (newest == nullptr || place(*header) > place(its)) {
-            newest = &notice;
+        const auto header = crypto::read_header(at->second);
+        if (header && (newest == nullptr || place(*header) > place(its))) {
+            newest = &at->second;
             its = *header;
         }
     }
