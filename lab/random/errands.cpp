@@ -52,10 +52,11 @@ std::vector<const person*> errands::guests_of(const user_id& organizer, std::uin
 }
 
 void errands::begin(person& who, const action& what) {
-    if (!who.signed_in() || what.what == action_kind::sign_in) {
-        if (what.what == action_kind::sign_in) {
-            sign_in(who);
-        }
+    if (what.what == action_kind::sign_in) {
+        sign_in(who);
+        return;
+    }
+    if (!who.signed_in()) {
         return;
     }
     if (what.what == action_kind::sign_out) {

@@ -104,19 +104,24 @@ void add(plan& to, std::int64_t at, action_kind what, std::uint32_t who, std::ui
     to.actions.insert(std::ranges::upper_bound(to.actions, at, {}, &action::at_ms), one);
 }
 
+/// After the last action that there is.
+std::int64_t end_of(const plan& what) { return what.actions.back().at_ms + 1; }
+
+std::int64_t moment(seeded& chance, std::int64_t before) {
+    return static_cast<std::int64_t>(chance.below(static_cast<std::uint64_t>(before)));
+}
+
 /// A copy of a machine's disk is made, and later it is put back; or a disk is lost.
 void add_disk_faults(plan& to, seeded& chance) {
-    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    const std::int64_t end = end_of(to);
     if (chance.below(3) == 0) {
         const auto who = static_cast<std::uint32_t>(chance.below(16));
-        const auto copied = static_cast<std::int64_t>(chance.below(end));
-        const auto left = end - static_cast<std::uint64_t>(copied);
+        const auto copied = moment(chance, end);
         add(to, copied, action_kind::copy_disk, who);
-        add(to, copied + static_cast<std::int64_t>(chance.below(left)), action_kind::restore_disk,
-            who);
+        add(to, copied + moment(chance, end - copied), action_kind::restore_disk, who);
     }
     if (chance.below(4) == 0) {
-        add(to, static_cast<std::int64_t>(chance.below(end)), action_kind::wipe_disk,
+        add(to, moment(chance, end), action_kind::wipe_disk,
             static_cast<std::uint32_t>(chance.below(16)));
     }
 }
@@ -152,16 +157,15 @@ void add_disk_errors(plan& to, seeded& chance) {
     if (chance.below(6) != 0) {
         return;
     }
-    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    const std::int64_t end = end_of(to);
     for (std::uint64_t left = 1 + chance.below(3); left > 0; --left) {
         const auto who = static_cast<std::uint32_t>(chance.below(16));
-        const auto at = static_cast<std::int64_t>(chance.below(end));
+        const auto at = moment(chance, end);
         if (chance.below(2) == 0) {
             add(to, at, action_kind::disk_errors, who, chance.draw() & 0xffff);
         } else {
             add(to, at, action_kind::fill_disk, who, chance.below(30'000));
-            add(to, at + static_cast<std::int64_t>(chance.below(10'000)), action_kind::free_disk,
-                who);
+            add(to, at + moment(chance, 10'000), action_kind::free_disk, who);
         }
     }
 }
@@ -170,9 +174,9 @@ void add_reboots(plan& to, seeded& chance) {
     if (to.nats.empty() || chance.below(3) != 0) {
         return;
     }
-    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    const std::int64_t end = end_of(to);
     for (std::uint64_t left = 1 + chance.below(3); left > 0; --left) {
-        add(to, static_cast<std::int64_t>(chance.below(end)), action_kind::reboot_box,
+        add(to, moment(chance, end), action_kind::reboot_box,
             static_cast<std::uint32_t>(chance.below(to.people)));
     }
 }
@@ -182,9 +186,9 @@ void add_strategy_changes(plan& to, seeded& chance) {
     if (to.consensus == "naive" || chance.below(8) != 0) {
         return;
     }
-    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    const std::int64_t end = end_of(to);
     for (std::uint64_t left = 1 + chance.below(2); left > 0; --left) {
-        add(to, static_cast<std::int64_t>(chance.below(end)), action_kind::change_strategy, 0);
+        add(to, moment(chance, end), action_kind::change_strategy, 0);
     }
 }
 
@@ -198,9 +202,9 @@ void choose_who_signs_in_where(plan& in, seeded& visits) {
         in.absent = 0;
         in.loses_device = 0;
     }
-    const auto end = static_cast<std::uint64_t>(in.actions.back().at_ms) + 1;
+    const std::int64_t end = end_of(in);
     for (std::uint32_t i = 0; in.newcomers && i < in.second_devices; ++i) {
-        add(in, static_cast<std::int64_t>(visits.below(end)), action_kind::sign_in, in.people + i);
+        add(in, moment(visits, end), action_kind::sign_in, in.people + i);
     }
 }
 
@@ -209,12 +213,12 @@ void add_visits(plan& to, seeded& chance) {
     if (chance.below(6) != 0) {
         return;
     }
-    const auto end = static_cast<std::uint64_t>(to.actions.back().at_ms) + 1;
+    const std::int64_t end = end_of(to);
     for (std::uint64_t left = 1 + chance.below(3); left > 0; --left) {
         const auto who = static_cast<std::uint32_t>(chance.below(16));
-        const auto out = static_cast<std::int64_t>(chance.below(end));
+        const auto out = moment(chance, end);
         add(to, out, action_kind::sign_out, who);
-        add(to, out + static_cast<std::int64_t>(chance.below(end)), action_kind::sign_in, who);
+        add(to, out + moment(chance, end), action_kind::sign_in, who);
     }
 }
 

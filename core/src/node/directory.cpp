@@ -52,11 +52,11 @@ const user_info* directory::known_name(const std::string& name) const noexcept {
     return found == names_.end() ? nullptr : known(found->second);
 }
 
-std::vector<user_id> directory::users_of(const device_id& device) const {
+std::vector<user_id> directory::users_of(const std::vector<device_id>& devices) const {
     std::vector<user_id> found;
     for (const auto& [id, one] : users_) {
         const bool his = std::ranges::any_of(one.info.devices, [&](const author& certified) {
-            return crypto::device_of(certified.device_key) == device;
+            return std::ranges::binary_search(devices, crypto::device_of(certified.device_key));
         });
         if (his) {
             found.push_back(id);

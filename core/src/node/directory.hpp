@@ -41,8 +41,8 @@ public:
     /// From the cache; null when not known. Valid until the next suspension.
     const user_info* known(const user_id& id) const noexcept;
     const user_info* known_name(const std::string& name) const noexcept;
-    /// Those of the known who have certified the device.
-    std::vector<user_id> users_of(const device_id& device) const;
+    /// Those of the known who have certified one of these devices, which are in order.
+    std::vector<user_id> users_of(const std::vector<device_id>& devices) const;
     /// As the registry gave it; null when not known.
     const wire::user_entry* entry_of(const user_id& id) const noexcept;
     /// From the cache, else from the registry. not_found, unavailable.

@@ -177,28 +177,27 @@ void lock_service::end(const std::string& id) {
     }
 }
 
-void lock_service::end_all(std::optional<user_id> of) {
+void lock_service::finish_those(const std::function<bool(const session&)>& which,
+                                const std::string& why) {
     std::vector<std::shared_ptr<session>> ending;
     for (const auto& [id, one] : sessions_) {
-        if (!of || one->user == *of) {
+        if (which(*one)) {
             ending.push_back(one);
         }
     }
     for (const auto& one : ending) {
-        finish(one, of ? "its user signed out" : "the daemon ends", !one->in_use);
+        finish(one, why, !one->in_use);
     }
 }
 
+void lock_service::end_all(std::optional<user_id> of) {
+    finish_those([&](const session& one) { return !of || one.user == *of; },
+                 of ? "its user signed out" : "the daemon ends");
+}
+
 void lock_service::lose_all(network_epoch in, const error& why) {
-    std::vector<std::shared_ptr<session>> losing;
-    for (const auto& [id, one] : sessions_) {
-        if (one->held.in == in) {
-            losing.push_back(one);
-        }
-    }
-    for (const auto& one : losing) {
-        finish(one, "the lock was lost: " + why.message(), !one->in_use);
-    }
+    finish_those([&](const session& one) { return one.held.in == in; },
+                 "the lock was lost: " + why.message());
 }
 
 result<void> lock_service::release(user_id as, event_id which) {

@@ -77,6 +77,7 @@ public:
 private:
     struct session;
     task<void> keep(std::shared_ptr<session> mine);
+    void finish_those(const std::function<bool(const session&)>& which, const std::string& why);
     void finish(const std::shared_ptr<session>& mine, std::string why, bool give_back);
     void announce(const session& mine, bool held);
     void news(const event_id& which, const std::optional<lock_view>& now);

@@ -74,12 +74,15 @@ std::vector<user_id> node_parts::interests() const {
         found.insert(held.header.participants.begin(), held.header.participants.end());
     }
     // Those who were removed are no participants any more, and may not know it yet.
-    for (const device_id& device : replica->owed()) {
+    const std::vector<device_id> owed = replica->owed();
+    for (const device_id& device : owed) {
         if (const auto where = known.find(device)) {
             found.insert(where->users.begin(), where->users.end());
         }
-        const auto certified_by = users->users_of(device);
-        found.insert(certified_by.begin(), certified_by.end());
+    }
+    if (!owed.empty()) {
+        const auto certified_them = users->users_of(owed);
+        found.insert(certified_them.begin(), certified_them.end());
     }
     return {found.begin(), found.end()};
 }

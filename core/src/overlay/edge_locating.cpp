@@ -63,7 +63,7 @@ task<void> edge_service::care_about(std::vector<user_id> users) {
         co_return;
     }
     untold_.insert(users.begin(), users.end());
-    if (machine_.lessor()) {  // others may know for now
+    if (machine_.lessor()) {  // others may know where they are
         users.resize(std::min(users.size(), ids_per_question));
         (void)co_await locate({std::move(users), {}, 0});
     }

@@ -232,7 +232,7 @@ public:
     /// The strategy of an epoch could not write, and begins again without the locks that it gave;
     /// may be empty.
     std::function<void(network_epoch, const error&)> locks_lost;
-    /// The devices that are owed something.
+    /// The devices that are owed something, in order.
     std::vector<device_id> owed() const { return outbox_.owed(); }
     std::size_t outbox_size() const noexcept { return outbox_.size(); }
     /// Everyone who is to have this event, but this device.
