@@ -45,6 +45,13 @@ void tapped_strategy::note(const consensus::input& what) {
         ended(back->event, back->operation, back->held);
     } else if (const auto* const use = std::get_if<consensus::commit>(&what)) {
         ended(use->event, use->operation, use->held);
+    } else if (std::holds_alternative<consensus::restored>(what)) {
+        // It began again after its host could not write: nobody hears of what it had granted.
+        for (const auto& [asked, one] : edits_) {
+            watching_->released(device_, one.first, one.second);
+        }
+        edits_.clear();
+        holders_.clear();
     }
 }
 

@@ -1,10 +1,14 @@
 #include "lab/world/worker.hpp"
 
+#include <utility>
+
 namespace calbox::lab {
 
-sim_worker::~sim_worker() {
+sim_worker::~sim_worker() { disarm(); }
+
+void sim_worker::disarm() noexcept {
     if (armed_) {
-        line_.cancel(*armed_);
+        line_.cancel(*std::exchange(armed_, std::nullopt));
     }
 }
 
@@ -32,6 +36,7 @@ void sim_worker::arm() {
 
 void sim_worker::rush() {
     rushing_ = true;
+    disarm();  // what it would do is done now
     while (!jobs_.empty()) {
         const auto job = std::move(jobs_.front());
         jobs_.pop_front();

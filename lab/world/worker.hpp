@@ -27,6 +27,7 @@ public:
 
 private:
     void arm();
+    void disarm() noexcept;
 
     time_line& line_;
     seeded& chance_;

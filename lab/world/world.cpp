@@ -396,14 +396,17 @@ task<void> end_node(task_scope& people, node::node& running, bool dead, bool& en
 
 void device::end_life(bool dead) {
     bool ended = false;
-    task_scope last(life_->env, "the end of " + name_);
-    last.spawn("end", end_node(life_->people, *life_->running, dead, ended));
+    auto last = std::make_unique<task_scope>(life_->env, "the end of " + name_);
+    last->spawn("end", end_node(life_->people, *life_->running, dead, ended));
     const instant limit = world_.now() + stop_time;
     world_.settle();
     while (!ended && world_.turn(limit)) {
         world_.settle();
     }
     if (!ended) {
+        // What still runs needs its life, and whoever reads the log needs to hear of it.
+        static_cast<void>(last.release());
+        static_cast<void>(life_.release());
         throw failure(name_ + (dead ? " is dead and will not rest" : " does not end in time"));
     }
     world_.settle();

@@ -112,9 +112,9 @@ TEST_F(sim_circles, a_friend_of_another_circle_is_seen_to_come_and_go_and_nobody
     in.wait_for(
         "A sees B again", [&] { return sees(a, bobs); }, 1min);
     in.pass(1min);
-    in.net.silence("B", true);
+    in.net.silence(b->name(), true);
     gone_after(37s);
-    in.net.silence("B", false);
+    in.net.silence(b->name(), false);
     in.wait_for(
         "A sees B after the silence", [&] { return sees(a, bobs); }, 2min);
     in.pass(1min);
@@ -136,7 +136,7 @@ TEST_F(sim_circles, a_friend_of_another_circle_is_seen_to_come_and_go_and_nobody
             flickers += sees(a, bobs) ? 0 : 1;
         }
         EXPECT_EQ(flickers, 0U);
-        in.net.silence("B", true);
+        in.net.silence(b->name(), true);
         gone_after(37s);
     } else {
         ADD_FAILURE() << "B leases in A's circle now: take another seed";

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "lab/world/worker.hpp"
+
 namespace calbox::lab {
 namespace {
 
@@ -55,6 +57,21 @@ TEST(virtual_time, timers_follow_a_clock_whose_rate_changes) {
     }
     ASSERT_TRUE(fired);
     EXPECT_NEAR(static_cast<double>(fired->count()), 150e9, 1e7);
+}
+
+TEST(virtual_time, a_worker_that_rushes_leaves_no_work_for_later) {
+    time_line line;
+    seeded chance(1, "worker");
+    sim_worker worker(line, chance, 1s, 1s);
+    int done = 0;
+    worker.post([&] { ++done; });
+    worker.post([&] { worker.post([&] { ++done; }); });
+    worker.rush();
+    EXPECT_EQ(done, 2);
+    EXPECT_FALSE(line.next()) << "nothing waits for its time";
+    worker.post([&] { ++done; });
+    EXPECT_EQ(done, 3);
+    EXPECT_FALSE(line.step(line.now() + 1h));
 }
 
 TEST(virtual_time, a_wall_clock_that_jumps_leaves_intervals_alone) {
