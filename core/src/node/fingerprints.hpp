@@ -21,7 +21,8 @@ public:
         std::function<std::vector<net::peer>()> peers;  // with whom a session is open
         std::function<std::vector<user_id>()> ours;     // signed in here
         std::function<void(const device_id&, wire::recovery_message)> send;
-        std::function<void(const device_id&)> differs;  // it may have what is lacking here
+        /// It may have what is lacking here, or not know of what was decided here.
+        std::function<void(const device_id&)> differs;
     };
     fingerprints(const environment& env, const replica::event_store& events, parts with)
         : env_(env), events_(events), with_(std::move(with)) {}

@@ -226,6 +226,7 @@ void node_parts::make_services(std::string listen_rather) {
                                 send(to, wire::message_type::recovery, codec::encode(what));
                             },
                             [this](const device_id& who) {
+                                replica->tell_removals_again(who);
                                 newcomers_.insert(who);
                                 begin_catching_up();
                             }});

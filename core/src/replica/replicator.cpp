@@ -344,21 +344,19 @@ task<result<envelope_order>> replicator::receive(envelope what, device_id from) 
         co_await take_earlier(next->header, from);
         held = co_await take(*next);
     }
-    if (held && !from.is_zero() && next->order < *held) {
-        tell_again(next->header.event, from);
-    }
     co_return std::move(held);
 }
 
-/// The device has given a version from before its user was removed: it is a new one of his, say,
-/// and has it from somebody who had not heard of that.
-void replicator::tell_again(const event_id& which, const device_id& device) {
-    const held_event* const held = store_.find(which);
-    if (held == nullptr || std::ranges::binary_search(recipients_of(held->header), device)) {
-        return;
-    }
-    if (newest_notice(which, device)) {
-        outbox_.owe({device}, which);
+void replicator::tell_removals_again(const device_id& device) {
+    std::set<event_id> told;
+    for (const auto& [removal, notice] : removals_) {
+        const auto& [which, user] = removal;
+        const held_event* const held = store_.find(which);
+        if (held != nullptr && std::ranges::count(mediator_.devices_of(user), device) != 0 &&
+            !std::ranges::binary_search(recipients_of(held->header), device) &&
+            told.insert(which).second) {
+            outbox_.owe({device}, which);
+        }
     }
 }
 

@@ -204,6 +204,9 @@ public:
     void on_peer(const device_id& device, bool up);
     /// The device can be reached, though no session to it is open yet: delivers what it is owed.
     void on_reachable(const device_id& device) { outbox_.wake(device); }
+    /// The device holds something else than this one: it may have come to events, from somebody who
+    /// had not heard of it, of which its users had been removed before.
+    void tell_removals_again(const device_id& device);
     /// The device is lost: what it is owed is owed no more, notices of a removal apart.
     void give_up(const device_id& device) { outbox_.give_up(device); }
     /// The device lacks these events, which it is to have: they are owed to it from now on.
@@ -276,7 +279,6 @@ private:
     bool involves_us(const envelope_header& header) const;
     task<result<verified_envelope>> accept(envelope what);
     task<result<envelope_order>> take(verified_envelope what);
-    void tell_again(const event_id& which, const device_id& device);
     std::optional<envelope> newest_notice(const event_id& which, const device_id& device) const;
     void write_owed(batch& writes, const std::vector<device_id>& devices, const event_id& which,
                     const envelope_order& order);

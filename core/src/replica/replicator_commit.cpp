@@ -383,7 +383,9 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
         }
         return {};
     }
-    if (!with_.is_backup && !by_this_device && !involves_us(header)) {
+    // What this device completed it owes to the others, also where whoever takes part in it has
+    // signed out here, or is left out by it.
+    if (!with_.is_backup && !by_this_device && !what.spread && !involves_us(header)) {
         return {};
     }
     if (what.spread) {

@@ -152,7 +152,7 @@ protected:
             out.push_back(consensus::done{edit->operation,
                                           consensus::committed{edit->expect.next(), {}, {}}});
         } else if (const auto* const message = std::get_if<consensus::message>(&what)) {
-            out.push_back(consensus::decide{{}, which, message->body, true});
+            out.push_back(consensus::decide{{}, which, message->body, completes});
         }
     }
     /// Outlives the replicator, as the fixture does.
@@ -226,6 +226,7 @@ protected:
     scripted_strategy strategy;
     recovery_by_script recovery;
     std::optional<consensus::refused> no;
+    bool completes = true;  // itself what it hears to be decided
     std::optional<version_number> granted;
     std::optional<replicator> replica;
 };
@@ -373,6 +374,22 @@ TEST_F(replicator_test, who_has_signed_out_here_hears_that_he_was_removed) {
     EXPECT_EQ(replica->events().find(which)->header.kind, envelope_kind::removed_you);
 }
 
+TEST_F(replicator_test, what_a_device_completes_for_who_has_signed_out_it_owes_to_the_others) {
+    at_alice();
+    const envelope first = begin();
+    rest.here.clear();
+    const envelope second =
+        sign(header_of(which, bob, 2, {bob.id, carol.id}, order_of(first)), bob, in.entropy);
+    completes = false;
+    hear(codec::encode(second));
+    EXPECT_EQ(replica->events().find(which)->order, order_of(first))
+        << "whoever completed it brings it to those who take part";
+    completes = true;
+    hear(codec::encode(second));
+    EXPECT_EQ(replica->events().find(which)->order, order_of(second));
+    EXPECT_EQ(told_carol().size(), 1U);
+}
+
 TEST_F(replicator_test, whoever_never_took_part_can_drop_no_event_of_who_has_signed_out) {
     rest.here = {{bob.id, &bob}};
     at_alice();
@@ -468,17 +485,17 @@ TEST_F(replicator_test, of_two_removed_users_of_one_device_the_notice_of_the_las
     EXPECT_EQ(told[0].version, version_number(3));
 }
 
-TEST_F(replicator_test, whoever_gives_a_version_from_before_he_was_removed_is_told_again) {
+TEST_F(replicator_test, whose_device_holds_something_else_is_told_again_that_he_was_removed) {
     at_alice();
-    const envelope first = begin();
+    begin();
     auto edit = by_alice({bob.id});
     edit.event = which;
     ASSERT_TRUE(in.run(replica->commit(edit)));
     in.settle();
     ASSERT_EQ(told_carol().size(), 1U);
     rest.delivered.clear();
-    for (const device_id& from : {carol.on, bob.on, dave.on, device_id()}) {
-        EXPECT_EQ(in.run(replica->receive(first, from))->version, version_number(2));
+    for (const device_id& other : {carol.on, bob.on, dave.on, device_id()}) {
+        replica->tell_removals_again(other);
         in.settle();
     }
     EXPECT_EQ(rest.delivered.size(), 1U);
