@@ -341,6 +341,7 @@ world_watcher::ticket world_watcher::sets(const person& who, const node::event_v
 world_watcher::ticket world_watcher::takes_over(const person& who, const node::event_view& in) {
     ticket made = sets(who, in);
     made.begins_a_line = true;
+    claims.may_get_lines(in.id);
     return made;
 }
 
