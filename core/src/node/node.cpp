@@ -383,12 +383,7 @@ void node_parts::enter_network() {
     tasks.spawn("look around", look_around());
     tasks.spawn("fingerprints", prints->keep_comparing());
     tasks.spawn("lost devices", look_for_lost_devices());
-    if (!accounts->signed_in().empty()) {
-        for (const auto& [id, held] : replica->events().all()) {
-            users->seek(held.header.participants);
-            users->seek({id.organizer});
-        }
-    }
+    seek_strangers();
 }
 
 task<void> node_parts::keep_joining() {

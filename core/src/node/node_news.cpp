@@ -238,6 +238,7 @@ void node_parts::user_changed(const account_view& who, bool in) {
         in ? who.name + " signed in on this device" : who.name + " signed out of this device";
     watching.tell({who.id}, std::move(what));
     if (in) {
+        seek_strangers();
         want_catching_up();
         branches->look();
         splits->look();

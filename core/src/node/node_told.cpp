@@ -112,6 +112,9 @@ void node_parts::event_changed(const std::optional<envelope_header>& before,
     const bool all_known = std::ranges::all_of(
         all, [this](const user_id& user) { return users->known(user) != nullptr; });
     if (!ours) {
+        if (!plays(wire::role::backup)) {
+            users->seek(all);  // who takes part has signed out here, and may sign in again
+        }
         return;
     }
     const std::string answered = content ? answered_by(*content, now) : std::string();
@@ -154,6 +157,16 @@ task<void> node_parts::introduce(std::vector<user_id> people, std::optional<enve
     opened->forget(now.event);
     tell_of_change(people, before, now, answered);
     users->seek(people);  // whoever is not known yet
+}
+
+void node_parts::seek_strangers() {
+    if (accounts->signed_in().empty()) {
+        return;
+    }
+    for (const auto& [id, held] : replica->events().all()) {
+        users->seek(held.header.participants);
+        users->seek({id.organizer});
+    }
 }
 
 void node_parts::tell_of_change(const std::vector<user_id>& people,

@@ -276,6 +276,8 @@ private:
     /// Tells of the change once the strangers among these are known, or cannot be.
     task<void> introduce(std::vector<user_id> people, std::optional<envelope_header> before,
                          envelope_header now, std::string answered);
+    /// The names of all who take part in what is held, as far as they are not known.
+    void seek_strangers();
     void tell_of_change(const std::vector<user_id>& people,
                         const std::optional<envelope_header>& before, const envelope_header& now,
                         const std::string& answered);
