@@ -44,13 +44,23 @@ bool need_not_agree(const sight& one, const sight& other, const company& who) {
     return !somebody_must_tell && !takes_part(*earlier.whose, later.what);
 }
 
-/// Where two see an event, they see one version of it, and whoever takes part in it sees it.
+/// What stands in place of the name of somebody whom the device has not heard of.
+bool is_no_name(const std::string& shown) {
+    return shown.size() == 12 && shown.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+/// Where two see an event, they see one version of it, and whoever takes part in it sees it. The
+/// names are known by then.
 std::string disagreement(const company& all) {
     std::map<event_id, sight> first;
     std::map<const person*, std::set<event_id>> seen;
     for (const person* const who : all.present) {
         for (auto& one : who->sees_all()) {
             seen[who].insert(one.id);
+            if (is_no_name(one.organizer) ||
+                std::ranges::any_of(one.content.participants, is_no_name)) {
+                return who->name() + " does not know everybody's name in " + one.id_text;
+            }
             const auto [known, fresh] = first.try_emplace(one.id, sight{who, one});
             const sight& other = known->second;
             if (!fresh && !same(one, other.what) && !need_not_agree({who, one}, other, all)) {

@@ -464,6 +464,26 @@ TEST_F(replicator_test, a_notice_that_was_not_delivered_is_after_a_restart) {
     EXPECT_TRUE(replica->owed().empty());
 }
 
+TEST_F(replicator_test, whoever_was_removed_does_not_pass_on_the_notice_that_says_so) {
+    rest.here = {{bob.id, &bob}};
+    at_alice();
+    const envelope first = begin();
+    rest.reply.reset();
+    completes = true;
+    hear(codec::encode(
+        sign(header_of(which, alice, 2, {bob.id, carol.id}, order_of(first)), alice, in.entropy)));
+    ASSERT_FALSE(replica->owed().empty());
+    auto header = header_of(which, alice, 3, {carol.id});
+    header.kind = envelope_kind::removed_you;
+    header.streams = {{bob.id, stream_number(0)}};
+    ASSERT_TRUE(in.run(replica->receive(sign(header, alice, in.entropy))));
+    rest.delivered.clear();
+    rest.reply = codec::encode(wire::update_reply{});
+    replica->on_reachable(carol.on);
+    in.settle();
+    EXPECT_TRUE(told_carol().empty()) << "it is for him alone";
+}
+
 TEST_F(replicator_test, of_two_removed_users_of_one_device_the_notice_of_the_last_is_sent) {
     at_alice();
     begin();
