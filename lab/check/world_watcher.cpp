@@ -470,15 +470,28 @@ void world_watcher::confirmed(const person& who, const node::event_view& what) {
 }
 
 /// Whoever was not told that his event was created does not know which it is. Each that there is,
-/// and that nobody else made, may be one of those.
+/// and that nobody else made, may be one of those; the first that somebody did something to, the
+/// first.
 void world_watcher::settle_creations() {
-    std::set<std::string> events, created;
+    std::map<std::string, std::int64_t> known_since;
+    std::set<std::string> created;
     for (const operation& one : claims.noted()) {
-        (one.op == operation_kind::create ? created : events).insert(one.key);
+        if (one.op == operation_kind::create) {
+            created.insert(one.key);
+        }
+        const auto [first, fresh] = known_since.try_emplace(one.key, one.call);
+        first->second = std::min(first->second, one.call);
     }
-    for (const std::string& key : events) {
+    std::vector<std::pair<std::int64_t, std::string>> made_by_somebody;
+    for (const auto& [key, since] : known_since) {
+        if (!created.contains(key)) {
+            made_by_somebody.emplace_back(since, key);
+        }
+    }
+    std::ranges::sort(made_by_somebody);
+    for (const auto& [since, key] : made_by_somebody) {
         auto& his = unknown_creations_[key.substr(0, key.find('/'))];
-        if (!created.contains(key) && !his.empty()) {
+        if (!his.empty()) {
             operation made = his.front();
             his.erase(his.begin());
             made.key = key;

@@ -330,7 +330,7 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     // In few shapes of worlds, since each is to be founded; of somebody who does not stay away with
     // one of his devices only.
     if (made.rendezvous == 1 && (made.absent & 1) == 0 && devices.below(2) == 0) {
-        made.second_devices = 1;
+        made.second_devices = (made.absent & 2) == 0 && devices.below(3) == 0 ? 2 : 1;
     }
     put_behind_nats(made);
     choose_who_signs_in_where(made, visits);

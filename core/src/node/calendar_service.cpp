@@ -155,6 +155,7 @@ void calendar_service::name_participants(proposal& what) const {
 
 task<result<event_view>> calendar_service::modify(user_id as, event_id which, event_draft change,
                                                   edit_terms terms) {
+    const generation_number line = replica_.line_of(which);
     auto ready = co_await ready_.wait_until_caught_up();
     if (!ready) {
         co_return fail(std::move(ready.error()));
@@ -168,6 +169,9 @@ task<result<event_view>> calendar_service::modify(user_id as, event_id which, ev
         co_return fail(opened.error());
     }
     const opened_event now = **opened;
+    if (auto same = is_in_line(now.header, terms.expect, line); !same) {
+        co_return fail(std::move(same.error()));
+    }
     if (auto allowed = may_modify(as, now.header, change); !allowed) {
         co_return fail(std::move(allowed.error()));
     }
@@ -341,6 +345,7 @@ task<result<void>> calendar_service::commit(replica::change what, edit_terms ter
 }
 
 task<result<void>> calendar_service::remove(user_id as, event_id which, edit_terms terms) {
+    const generation_number line = replica_.line_of(which);
     auto ready = co_await ready_.wait_until_caught_up();
     if (!ready) {
         co_return fail(std::move(ready.error()));
@@ -350,6 +355,9 @@ task<result<void>> calendar_service::remove(user_id as, event_id which, edit_ter
         co_return fail(opened.error());
     }
     const envelope_header header = (*opened)->header;
+    if (auto same = is_in_line(header, terms.expect, line); !same) {
+        co_return same;
+    }
     replica::change what = change_of(header, as, terms.expect);
     if (has_right(as, header, guest_right::remove)) {
         what.kind = envelope_kind::tombstone;

@@ -131,9 +131,18 @@ replica::change change_of(const envelope_header& from, const user_id& as,
     what.as = as;
     what.event = from.event;
     what.expect = expect ? expect : std::optional(from.version);
+    what.line = from.generation;
     what.guests_may = from.guests_may;
     what.participants = from.participants;
     return what;
+}
+
+result<void> is_in_line(const envelope_header& now, const std::optional<version_number>& expect,
+                        generation_number line) {
+    if (expect && now.generation != line) {
+        return replica::taken_over_meanwhile();
+    }
+    return {};
 }
 
 bool has_right(const user_id& as, const envelope_header& of, std::uint32_t rights) noexcept {

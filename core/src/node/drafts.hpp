@@ -20,6 +20,11 @@ std::string new_uid(random& entropy);
 replica::change change_of(const envelope_header& from, const user_id& as,
                           std::optional<version_number> expect = std::nullopt);
 
+/// conflict: whoever expects a version read it in another line of the event's versions, which has
+/// the same numbers.
+result<void> is_in_line(const envelope_header& now, const std::optional<version_number>& expect,
+                        generation_number line);
+
 /// Has he one of `rights`, bits of guest_right? The organizer has all.
 bool has_right(const user_id& as, const envelope_header& of, std::uint32_t rights) noexcept;
 

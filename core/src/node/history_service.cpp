@@ -157,6 +157,7 @@ task<result<opened_event>> history_service::earlier(user_id as, event_id which,
 task<result<event_view>> history_service::restore(user_id as, event_id which,
                                                   std::optional<version_number> version,
                                                   std::optional<version_number> expect) {
+    const generation_number line = replica_.line_of(which);
     auto ready = co_await ready_.wait_until_caught_up();
     if (!ready) {
         co_return fail(std::move(ready.error()));
@@ -164,6 +165,9 @@ task<result<event_view>> history_service::restore(user_id as, event_id which,
     const auto header = held(as, which);
     if (!header) {
         co_return fail(header.error());
+    }
+    if (auto same = is_in_line(*header, expect, line); !same) {
+        co_return fail(std::move(same.error()));
     }
     const bool deleted = header->kind == envelope_kind::tombstone;
     if (deleted && !has_right(as, *header, guest_right::remove)) {

@@ -368,6 +368,11 @@ void replicator::tell_removals_again(const device_id& device) {
 task<result<envelope_order>> replicator::take(verified_envelope next) {
     const envelope_header& header = next.header;
     const auto guard = co_await store_.lock(header.event);
+    if (header.kind == envelope_kind::removed_you && committing_.contains(header.event)) {
+        // It may be this device's own change that says so, which has more to say: whom else it
+        // removes, and at which other devices.
+        co_return fail(errc::unavailable, "a change of the event is being decided here");
+    }
     if (const held_event* const held = store_.find(header.event); held && !store_.is_newer(next)) {
         store_.pass_over(next);
         co_return held->order;

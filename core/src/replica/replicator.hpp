@@ -76,6 +76,7 @@ struct change {
     std::uint32_t guests_may = guest_right::standard;
     bytes body;
     std::optional<version_number> expect;
+    std::optional<generation_number> line;  // in which `expect` was read: each has its own numbers
     /// A put upon the tombstone of a deleted event. Whoever may delete it may do that.
     bool brings_back = false;
     /// The first version of another line, whoever of the event's voters is out of reach.
@@ -88,6 +89,10 @@ struct change {
     /// `expect` refuses when the event has changed.
     std::optional<held_lock> held;
 };
+
+/// What an edit is told that was made on versions which stand no more. Another line has the same
+/// numbers for its own.
+tl::unexpected<error> taken_over_meanwhile();
 
 /// Why an event cannot be changed now, as far as this device has been told.
 struct missing_quorum {
@@ -219,6 +224,8 @@ public:
     task<result<records_seen>> look(record_kind kind, bytes from);
 
     const event_store& events() const noexcept { return store_; }
+    /// In which line of versions an event is here; in the first, where it is not.
+    generation_number line_of(const event_id& which) const;
     /// As event_store::changing.
     void tell_changes(std::function<void(const held_event*, const held_event*)> whom) {
         store_.changing = std::move(whom);
@@ -320,6 +327,7 @@ private:
     std::map<bytes, left_out> left_out_;  // by the key of their records
     std::map<event_id, missing_quorum> lacking_;
     std::set<event_id> doubtful_;
+    std::multiset<event_id> committing_;  // of which a change by this device is being decided
 };
 
 }  // namespace calbox::replica

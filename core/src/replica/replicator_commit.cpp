@@ -17,6 +17,9 @@ result<void> replicator::may(const change& what, const held_event* held) const {
         return fail(errc::not_found,
                     what.brings_back ? "there is no such deleted event" : "there is no such event");
     }
+    if (what.line && *what.line != held->header.generation) {
+        return taken_over_meanwhile();
+    }
     if (what.expect && *what.expect != held->header.version) {
         return fail(errc::conflict, "the event has changed since: it is at version " +
                                         std::to_string(held->header.version.value) + " now");
@@ -40,11 +43,6 @@ task<result<event_id>> replicator::commit(change what) {
         const auto ended = co_await commit_held(what);
         if (ended) {
             co_return *ended;
-        }
-        if (const held_event* const now = store_.find(what.held->event);
-            now != nullptr && now->header.generation != what.held->generation) {
-            // Its versions have the same numbers, and are others.
-            co_return fail(errc::conflict, "the event was taken over by somebody else meanwhile");
         }
         what.held.reset();
         co_return co_await commit(std::move(what));
@@ -77,7 +75,7 @@ task<result<event_id>> replicator::commit(change what) {
                                                       : consensus::intent::modify;
     ask.members = group_of(held ? held->header : shape);
     ask.current = held ? held->header.version : version_number(0);
-    const generation_number line = held ? held->header.generation : generation_number(1);
+    const generation_number line = line_of(id);
     ask.generation = what.takes_over ? taken_over(line, with_.self) : line;
     const bool shared = !what.participants.empty() || (held && !held->header.participants.empty());
     if (auto online = online_for(held ? held->header : shape, shared, in); !online) {
@@ -206,6 +204,24 @@ void replicator::unlock(const held_lock& what) {
     }
 }
 
+namespace {
+
+/// Names the event for as long as this lives.
+class committing {
+public:
+    committing(std::multiset<event_id>& all, const event_id& which)
+        : all_(all), mine_(all.insert(which)) {}
+    ~committing() { all_.erase(mine_); }
+    committing(const committing&) = delete;
+    committing& operator=(const committing&) = delete;
+
+private:
+    std::multiset<event_id>& all_;
+    std::multiset<event_id>::iterator mine_;
+};
+
+}  // namespace
+
 task<result<event_id>> replicator::decide(change what, event_id id, right with) {
     const operation_id operation = with.operation;
     const consensus::granted& grant = with.given;
@@ -223,7 +239,7 @@ task<result<event_id>> replicator::decide(change what, event_id id, right with) 
     };
     const auto changed = [&]() -> tl::unexpected<error> {
         if (std::get<0>(here()) != with.line) {
-            return fail(errc::conflict, "the event was taken over by somebody else meanwhile");
+            return taken_over_meanwhile();
         }
         return fail(errc::conflict,
                     "the event has changed since: it is at version " +
@@ -251,6 +267,7 @@ task<result<event_id>> replicator::decide(change what, event_id id, right with) 
     const bytes lost_as = left_out_key(id, sealed->order.hash);
     consensus::commit ask{operation, id, grant.held, grant.version, codec::encode(sealed->what),
                           members};
+    const committing mine(committing_, id);
     const auto done = co_await (*voters)->commit(std::move(ask), members);
     if (!done) {
         co_return fail(done.error());

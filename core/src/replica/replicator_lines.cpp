@@ -28,6 +28,15 @@ bool leaves_out(const envelope_header& version, const envelope_order& order,
 
 }  // namespace
 
+tl::unexpected<error> taken_over_meanwhile() {
+    return fail(errc::conflict, "the event was taken over by somebody else meanwhile");
+}
+
+generation_number replicator::line_of(const event_id& which) const {
+    const held_event* const held = store_.find(which);
+    return held != nullptr ? held->header.generation : generation_number(1);
+}
+
 task<result<event_id>> replicator::take_over(user_id as, event_id which) {
     if (!promised(epoch_of(store_.find(which))).takes_over) {
         co_return fail(errc::unsupported,

@@ -426,6 +426,51 @@ TEST_F(replicator_test, a_notice_never_stands_where_somebody_wrote_himself_that_
         << "which carol may still be owed";
 }
 
+TEST_F(replicator_test,
+       who_leaves_tells_her_other_device_though_the_notice_overtakes_the_decision) {
+    at_alice();
+    auto header = header_of(which, bob, 1, {alice.id, carol.id});
+    header.event.organizer = bob.id;
+    const event_id his = header.event;
+    ASSERT_TRUE(in.run(replica->receive(sign(header, bob, in.entropy))));
+    rest.elsewhere[alice.id] = dave.on;
+    std::optional<consensus::commit> asked;
+    strategy.answer = [&](const consensus::input& what, scripted_strategy::effects& out) {
+        if (const auto* const edit = std::get_if<consensus::commit>(&what)) {
+            asked = *edit;
+        } else if (std::holds_alternative<consensus::message>(what)) {
+            out.push_back(consensus::decide{asked->operation, his, asked->value, false});
+            out.push_back(consensus::done{asked->operation,
+                                          consensus::committed{asked->expect.next(), {}, {}}});
+        } else {
+            play(what, out);
+        }
+    };
+    auto leaves = by_alice({carol.id});
+    leaves.event = his;
+    task_scope tasks(in.env, "edits");
+    std::optional<result<event_id>> left;
+    tasks.spawn("leave", [](replicator& at, change what, auto& to) -> task<void> {
+        to = co_await at.commit(std::move(what));
+    }(*replica, leaves, left));
+    in.settle();
+    ASSERT_TRUE(asked) << (left ? left->error().message() : "waits");
+    header.version = version_number(2);
+    header.participants = {carol.id};
+    header.kind = envelope_kind::removed_you;
+    header.streams = {{alice.id, stream_number(0)}};
+    const envelope told = sign(header, bob, in.entropy);
+    EXPECT_EQ(in.run(replica->receive(told)).error().code, errc::unavailable)
+        << "whoever tells it tries again";
+    rest.delivered.clear();
+    hear({1});
+    ASSERT_TRUE(left && *left);
+    EXPECT_EQ(replica->events().find(his)->header.kind, envelope_kind::put);
+    EXPECT_EQ(
+        std::ranges::count(rest.delivered, dave.on, [](const auto& one) { return one.first; }), 1);
+    EXPECT_EQ(in.run(replica->receive(told)).error().code, errc::forbidden);
+}
+
 TEST_F(replicator_test, who_may_not_remove_tells_nobody) {
     for (const std::uint32_t rights : {0U, guest_right::invite}) {
         end();
@@ -840,6 +885,23 @@ TEST_F(replicator_test, a_take_over_needs_a_strategy_that_knows_it_an_event_and_
     often.left.resize(wire::limits::takeovers);
     ASSERT_TRUE(in.run(replica->receive(sign(often, alice, in.entropy))));
     EXPECT_EQ(in.run(replica->take_over(alice.id, which)).error().code, errc::too_large);
+}
+
+TEST_F(replicator_test, a_version_is_expected_in_the_line_in_which_it_was_read) {
+    at_alice();
+    begin();
+    EXPECT_EQ(replica->line_of(which), generation_number(1));
+    auto edit = by_alice({bob.id, carol.id});
+    edit.event = which;
+    edit.expect = version_number(1);
+    edit.line = replica->line_of(which);
+    auto other = header_of(which, alice, 1, {bob.id, carol.id});
+    other.generation = generation_number(2);
+    ASSERT_TRUE(in.run(replica->receive(sign(other, alice, in.entropy))));
+    EXPECT_EQ(in.run(replica->commit(edit)).error().code, errc::conflict)
+        << "the other line has a first version, too";
+    edit.line = replica->line_of(which);
+    EXPECT_TRUE(in.run(replica->commit(edit)));
 }
 
 TEST_F(replicator_test, an_answer_for_others_goes_by_the_strategy_of_recovery) {
