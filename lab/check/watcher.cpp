@@ -241,15 +241,13 @@ std::vector<violation> watcher::violations() const {
                            one.sentence.substr(one.key.size() + 2)});
         }
     }
-    const auto drop = [&](const std::set<event_id>& of, std::initializer_list<claim> what) {
-        for (const event_id& event : of) {
-            std::erase_if(all, [&, name = people.of(event)](const violation& one) {
-                return one.event == name && std::ranges::count(what, one.what) != 0;
-            });
-        }
-    };
-    drop(several_lines_, {claim::linearizable, claim::lasting});
-    drop(lines_tried_, {claim::tokens, claim::one_holder});
+    constexpr claim of_one_line[] = {claim::linearizable, claim::lasting, claim::tokens,
+                                     claim::one_holder};
+    for (const event_id& event : several_lines_) {
+        std::erase_if(all, [&, name = people.of(event)](const violation& one) {
+            return one.event == name && std::ranges::count(of_one_line, one.what) != 0;
+        });
+    }
     std::map<instant, std::vector<violation>> by_time;
     for (violation& one : all) {
         by_time[one.at].push_back(std::move(one));

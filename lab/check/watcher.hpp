@@ -70,8 +70,6 @@ public:
     /// It was taken over: of what is promised of one line of versions (one order, one holder, what
     /// lasts) nothing is judged for it.
     void has_lines(const event_id& event) { several_lines_.insert(event); }
-    /// Somebody wants to take it over. Even if nothing comes of it, a lock of that line was given.
-    void may_get_lines(const event_id& event) { lines_tried_.insert(event); }
 
     /// One operation more of the history that linearizability is judged by; times in nanoseconds of
     /// the world. At most `history_kept` are: later ones are not judged.
@@ -102,7 +100,7 @@ private:
     const decisions told_;
     history history_;
     std::map<viewer, std::set<event_id>> listed_;
-    std::set<event_id> several_lines_, lines_tried_;
+    std::set<event_id> several_lines_;
 };
 
 }  // namespace calbox::lab::claims

@@ -341,7 +341,6 @@ world_watcher::ticket world_watcher::sets(const person& who, const node::event_v
 world_watcher::ticket world_watcher::takes_over(const person& who, const node::event_view& in) {
     ticket made = sets(who, in);
     made.begins_a_line = true;
-    claims.may_get_lines(in.id);
     return made;
 }
 
@@ -470,8 +469,8 @@ void world_watcher::confirmed(const person& who, const node::event_view& what) {
 }
 
 /// Whoever was not told that his event was created does not know which it is. Each that there is,
-/// and that nobody else made, may be one of those; the first that somebody did something to, the
-/// first.
+/// and that nobody else made, may be one of those: they are taken in the order of their calls, for
+/// the events in the order in which something was done to them.
 void world_watcher::settle_creations() {
     std::map<std::string, std::int64_t> known_since;
     std::set<std::string> created;
@@ -489,6 +488,9 @@ void world_watcher::settle_creations() {
         }
     }
     std::ranges::sort(made_by_somebody);
+    for (auto& [author, his] : unknown_creations_) {
+        std::ranges::sort(his, {}, &operation::call);
+    }
     for (const auto& [since, key] : made_by_somebody) {
         auto& his = unknown_creations_[key.substr(0, key.find('/'))];
         if (!his.empty()) {

@@ -33,7 +33,11 @@ void tapped_strategy::step(const consensus::input& what, consensus::context wher
 }
 
 void tapped_strategy::note(const consensus::input& what) {
-    if (const auto* const ask = std::get_if<consensus::acquire>(&what)) {
+    const auto* const ask = std::get_if<consensus::acquire>(&what);
+    if (ask != nullptr && ask->why == consensus::intent::take_over) {
+        return;  // what it may be granted is the lock of another line, of which nothing is claimed
+    }
+    if (ask != nullptr) {
         edits_[ask->operation] = {ask->event, ask->operation};
         watching_->asked(device_, ask->event, ask->operation);
     } else if (const auto* const longer = std::get_if<consensus::renew>(&what)) {

@@ -109,22 +109,6 @@ TEST_F(watching, each_claim_hears_of_what_concerns_it) {
     EXPECT_EQ(check.violations().size(), all.size() - 1) << "numbers begin anew in each";
 }
 
-TEST_F(watching, locks_of_lines_that_never_came_to_be_are_not_compared) {
-    const event_id event = as_version(1).id;
-    const auto grant = [&](std::uint64_t number, const viewer& whose, int second) {
-        check.held.observe_granted(event, id_of<operation_id>(number), whose.where, 7, at(60),
-                                   at(second));
-    };
-    grant(1, alice, 1);
-    grant(2, bob, 2);
-    const auto broken = check.violations();
-    EXPECT_EQ(broken.size(), 2U) << "one token given twice, and two holders";
-    check.has_lines(event);
-    EXPECT_EQ(check.violations().size(), 2U);
-    check.may_get_lines(event);
-    EXPECT_EQ(lines(check.violations()), none());
-}
-
 TEST_F(watching, unknown_operations_are_settled_everywhere) {
     watcher late(decisions::late, 1);
     const auto one = id_of<operation_id>(1), two = id_of<operation_id>(2);
