@@ -34,6 +34,7 @@ task<result<void>> calendar_service::take_out(user_id as, event_id which, chosen
     if (times.scope == edit_scope::all) {
         co_return co_await remove(as, which, std::move(terms));
     }
+    const generation_number line = replica_.line_of(which);
     auto ready = co_await ready_.wait_until_caught_up();
     if (!ready) {
         co_return fail(std::move(ready.error()));
@@ -43,6 +44,9 @@ task<result<void>> calendar_service::take_out(user_id as, event_id which, chosen
         co_return fail(opened.error());
     }
     const opened_event now = **opened;
+    if (auto same = is_in_line(now.header, terms.expect, line); !same) {
+        co_return same;
+    }
     if (!has_right(as, now.header, guest_right::modify)) {
         co_return fail(errc::forbidden, "guests may not change this event");
     }

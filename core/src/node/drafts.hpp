@@ -21,7 +21,7 @@ replica::change change_of(const envelope_header& from, const user_id& as,
                           std::optional<version_number> expect = std::nullopt);
 
 /// conflict: whoever expects a version read it in another line of the event's versions, which has
-/// the same numbers.
+/// the same numbers. `line`: that of the moment in which he asked, before anything was waited for.
 result<void> is_in_line(const envelope_header& now, const std::optional<version_number>& expect,
                         generation_number line);
 

@@ -406,18 +406,19 @@ task<void> node_parts::catch_up() {
                           "caught up: " + std::to_string(report.applied) + " changes were missing");
         }
         co_await keeper->level_with(their_files);
-        // Whose session has ended is asked again when he comes back.
+        // Whose session has ended is asked again when he comes back; or at once, where he is known
+        // to be there: then it was the way to him that ended, and nobody else would open another.
         bool somebody_is_late = false;
         for (const device_id& device : report.silent) {
-            if (connections->open_to(device) != nullptr) {
+            if (connections->open_to(device) != nullptr || edge->is_online(device)) {
                 somebody_is_late = true;
             } else {
                 unasked_.insert(device);
             }
         }
         if (somebody_is_late) {
-            // Who has a session and does not answer is asked again; all that there was to get now
-            // has been got (design decision 10).
+            // Who is there and does not answer is asked again; all that there was to get now has
+            // been got (design decision 10).
             if (!behind_) {
                 in_step_.set();
             }

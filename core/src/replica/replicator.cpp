@@ -244,14 +244,13 @@ task<result<envelope_order>> replicator::deliver(device_id to, event_id which) {
     if (held == nullptr) {
         co_return fail(errc::not_found, "the event is gone");
     }
-    if (held->header.kind == envelope_kind::removed_you) {
-        co_return fail(errc::not_found,
-                       "the event is not here any more: what is kept of it is "
-                       "that somebody of this device was removed");
-    }
     envelope what;
     const auto current = recipients_of(held->header);
     if (std::ranges::binary_search(current, to)) {
+        if (held->header.kind == envelope_kind::removed_you) {
+            co_return fail(errc::not_found,
+                           "what is left here of the event is that somebody was removed");
+        }
         auto decoded = codec::decode<envelope>(held->encoded);
         if (!decoded) {
             co_return fail(errc::internal, decoded.error().message());

@@ -44,6 +44,7 @@ task<result<event_id>> replicator::commit(change what) {
         if (ended) {
             co_return *ended;
         }
+        what.line = what.held->generation;
         what.held.reset();
         co_return co_await commit(std::move(what));
     }
@@ -402,7 +403,8 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
     }
     // What this device completed it owes to the others, also where whoever takes part in it has
     // signed out here, or is left out by it.
-    if (!with_.is_backup && !by_this_device && !what.spread && !involves_us(header)) {
+    const bool owes = what.spread && store_.find(what.event) != nullptr;
+    if (!with_.is_backup && !by_this_device && !owes && !involves_us(header)) {
         return {};
     }
     if (what.spread) {

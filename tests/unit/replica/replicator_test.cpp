@@ -529,6 +529,33 @@ TEST_F(replicator_test, whoever_was_removed_does_not_pass_on_the_notice_that_say
     EXPECT_TRUE(told_carol().empty()) << "it is for him alone";
 }
 
+TEST_F(replicator_test, whoever_is_removed_still_tells_whom_he_removed) {
+    at_alice();
+    auto header = header_of(which, bob, 1, {alice.id, carol.id});
+    header.event.organizer = bob.id;
+    header.guests_may |= guest_right::invite;
+    const event_id his = header.event;
+    ASSERT_TRUE(in.run(replica->receive(sign(header, bob, in.entropy))));
+    rest.reply.reset();
+    auto edit = by_alice({alice.id});
+    edit.event = his;
+    edit.guests_may = header.guests_may;
+    ASSERT_TRUE(in.run(replica->commit(edit)));
+    header.version = version_number(3);
+    header.participants = {};
+    header.kind = envelope_kind::removed_you;
+    header.streams = {{alice.id, stream_number(0)}};
+    ASSERT_TRUE(in.run(replica->receive(sign(header, bob, in.entropy))));
+    ASSERT_EQ(replica->events().find(his)->header.kind, envelope_kind::removed_you);
+    rest.delivered.clear();
+    rest.reply = codec::encode(wire::update_reply{});
+    replica->on_reachable(carol.on);
+    in.settle();
+    ASSERT_EQ(told_carol().size(), 1U);
+    EXPECT_EQ(told_carol()[0].kind, envelope_kind::removed_you);
+    EXPECT_EQ(told_carol()[0].version, version_number(2)) << "which alice wrote for her";
+}
+
 TEST_F(replicator_test, of_two_removed_users_of_one_device_the_notice_of_the_last_is_sent) {
     at_alice();
     begin();
@@ -900,7 +927,16 @@ TEST_F(replicator_test, a_version_is_expected_in_the_line_in_which_it_was_read) 
     ASSERT_TRUE(in.run(replica->receive(sign(other, alice, in.entropy))));
     EXPECT_EQ(in.run(replica->commit(edit)).error().code, errc::conflict)
         << "the other line has a first version, too";
+    held_lock of_the_first;
+    of_the_first.event = which;
+    of_the_first.version = version_number(1);
+    of_the_first.generation = generation_number(1);
+    of_the_first.in = network_epoch(1);
     edit.line = replica->line_of(which);
+    edit.held = of_the_first;
+    EXPECT_EQ(in.run(replica->commit(edit)).error().code, errc::conflict)
+        << "the lock was taken before the other line came";
+    edit.held.reset();
     EXPECT_TRUE(in.run(replica->commit(edit)));
 }
 
