@@ -345,7 +345,13 @@ private:
         }
         counters.limit("outbox", (absent + (device_lost_ ? 1 : 0)) * errands_.counted().asked);
         counters.limit("timers", 10 + 2 * devices);  // a few, and some for each neighbour
-        counters.limit("streams", 2 * devices * (devices - 1));  // both of a pair may have dialled
+        // Both of a pair may have dialled; and each device keeps two connections to each server of
+        // an engine, for each epoch whose strategy has it.
+        const auto engine = engine::hosts_of(plan_.consensus);
+        const auto changes = static_cast<std::uint64_t>(
+            std::ranges::count(plan_.actions, action_kind::change_strategy, &action::what));
+        counters.limit("streams", 2 * devices * (devices - 1) +
+                                      2 * 2 * devices * engine.size() * (1 + changes));
         for (const auto& one : world_.devices()) {
             if (one->up()) {
                 seen_.counts(one->name(), "outbox", one->api().info.status().outbox);
@@ -353,7 +359,6 @@ private:
             }
         }
         // An engine keeps what a box in front of its client has cut.
-        const auto engine = engine::hosts_of(plan_.consensus);
         seen_.counts("", "streams", world_.net.open_streams({engine.begin(), engine.end()}));
     }
 
