@@ -111,6 +111,11 @@ std::int64_t moment(seeded& chance, std::int64_t before) {
     return static_cast<std::int64_t>(chance.below(static_cast<std::uint64_t>(before)));
 }
 
+/// In one of so many worlds once, or up to `most` times; in the others never.
+std::uint64_t times_in(seeded& chance, unsigned worlds, unsigned most) {
+    return chance.below(worlds) == 0 ? 1 + chance.below(most) : 0;
+}
+
 /// A copy of a machine's disk is made, and later it is put back; or a disk is lost.
 void add_disk_faults(plan& to, seeded& chance) {
     const std::int64_t end = end_of(to);
@@ -154,11 +159,8 @@ void put_behind_nats(plan& in) {
 
 /// In some worlds disks run full or fail, whosoever they are.
 void add_disk_errors(plan& to, seeded& chance) {
-    if (chance.below(6) != 0) {
-        return;
-    }
     const std::int64_t end = end_of(to);
-    for (std::uint64_t left = 1 + chance.below(3); left > 0; --left) {
+    for (std::uint64_t left = times_in(chance, 6, 3); left > 0; --left) {
         const auto who = static_cast<std::uint32_t>(chance.below(16));
         const auto at = moment(chance, end);
         if (chance.below(2) == 0) {
@@ -171,11 +173,11 @@ void add_disk_errors(plan& to, seeded& chance) {
 }
 
 void add_reboots(plan& to, seeded& chance) {
-    if (to.nats.empty() || chance.below(3) != 0) {
+    if (to.nats.empty()) {
         return;
     }
     const std::int64_t end = end_of(to);
-    for (std::uint64_t left = 1 + chance.below(3); left > 0; --left) {
+    for (std::uint64_t left = times_in(chance, 3, 3); left > 0; --left) {
         add(to, moment(chance, end), action_kind::reboot_box,
             static_cast<std::uint32_t>(chance.below(to.people)));
     }
@@ -183,11 +185,11 @@ void add_reboots(plan& to, seeded& chance) {
 
 /// In some worlds the network goes over to another strategy, and perhaps back.
 void add_strategy_changes(plan& to, seeded& chance) {
-    if (to.consensus == "naive" || chance.below(8) != 0) {
+    if (to.consensus == "naive") {
         return;
     }
     const std::int64_t end = end_of(to);
-    for (std::uint64_t left = 1 + chance.below(2); left > 0; --left) {
+    for (std::uint64_t left = times_in(chance, 8, 2); left > 0; --left) {
         add(to, moment(chance, end), action_kind::change_strategy, 0);
     }
 }
@@ -210,11 +212,8 @@ void choose_who_signs_in_where(plan& in, seeded& visits) {
 
 /// In some worlds people sign out at a device and, most of them in the midst of it all, in again.
 void add_visits(plan& to, seeded& chance) {
-    if (chance.below(6) != 0) {
-        return;
-    }
     const std::int64_t end = end_of(to);
-    for (std::uint64_t left = 1 + chance.below(3); left > 0; --left) {
+    for (std::uint64_t left = times_in(chance, 6, 3); left > 0; --left) {
         const auto who = static_cast<std::uint32_t>(chance.below(16));
         const auto out = moment(chance, end);
         add(to, out, action_kind::sign_out, who);
