@@ -352,13 +352,11 @@ task<result<envelope_order>> replicator::receive(envelope what, device_id from) 
 }
 
 void replicator::tell_removals_again(const device_id& device) {
-    std::set<event_id> told;
     for (const auto& [removal, notice] : removals_) {
         const auto& [which, user] = removal;
         const held_event* const held = store_.find(which);
         if (held != nullptr && std::ranges::count(mediator_.devices_of(user), device) != 0 &&
-            !std::ranges::binary_search(recipients_of(held->header), device) &&
-            told.insert(which).second) {
+            !std::ranges::binary_search(recipients_of(held->header), device)) {
             outbox_.owe({device}, which);
         }
     }
