@@ -31,6 +31,11 @@ protected:
         }
         return all;
     }
+    static bool is_decided(const consensus_world& w, std::size_t at, const operation_id& what) {
+        return std::ranges::any_of(w.decisions, [&](const auto& one) {
+            return one.device == at && one.operation == what;
+        });
+    }
     void expect_sound(const consensus_world& w) const {
         const auto wrong = w.history.judge(promised_);
         EXPECT_TRUE(wrong.empty()) << wrong.front();
@@ -352,6 +357,27 @@ TEST_F(views_suite, what_nobody_had_decided_did_not_happen_in_the_line_of_a_take
     const auto fate = as<refused>(w.outcome_of(w.fate(1, event_, lost, version_number(1))));
     ASSERT_TRUE(fate) << "version 2 is another one's";
     EXPECT_EQ(fate->why.code, errc::conflict);
+}
+
+TEST_F(views_suite, what_is_committed_in_a_line_that_has_ended_is_decided_where_it_was_made) {
+    auto w = world(5);
+    w.make(event_);
+    const auto lost = w.acquire(1, event_);
+    const auto before = as<granted>(w.outcome_of(lost));
+    ASSERT_TRUE(before);
+    w.split({1, 2});
+    w.commit(1, lost, event_, before->held, before->version, value_of(version_number(2), lost));
+    const auto line = taken_over(generation_number(1), consensus_world::device_of(2));
+    const auto op = w.acquire(2, event_, version_number(1), consensus::intent::take_over, line);
+    const auto grant = as<granted>(w.outcome_of(op));
+    ASSERT_TRUE(grant);
+    w.commit(2, op, event_, grant->held, grant->version, value_of(version_number(2), op));
+    ASSERT_TRUE(as<committed>(w.outcome_of(op)));
+    w.run_for(100ms);
+    ASSERT_TRUE(is_decided(w, 1, op)) << "it votes in that line";
+    w.split({2});
+    ASSERT_TRUE(as<committed>(w.outcome_of(lost))) << "by 0, 3 and 4, who know no other line";
+    EXPECT_TRUE(is_decided(w, 1, lost)) << "so that its host keeps what the take-over left out";
 }
 
 TEST_F(views_suite, two_who_take_over_at_once_end_in_one_line) {

@@ -419,11 +419,16 @@ void views::chosen(const event_id& event, const context& where, effects_type& ef
     done_with(event, value(at.proposed), where, effects);
 }
 
+/// Once for each version, but in a line that a later one has ended: there it is for the host to see
+/// what was left out.
 void views::deliver(const event_id& event, const value& what, bool spread, effects_type& effects) {
     const std::pair now(what.when, what.version);
     const auto found = delivered_.find(event);
-    if (found == delivered_.end() || found->second < now) {
-        delivered_[event] = now;
+    const bool ended = found != delivered_.end() && now.first < found->second.first;
+    if (found == delivered_.end() || ended || found->second < now) {
+        if (!ended) {
+            delivered_[event] = now;
+        }
         effects.push_back(decide{what.written_by(), event, what.body, spread});
     }
 }
