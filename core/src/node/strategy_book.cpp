@@ -45,20 +45,19 @@ network_epoch strategy_book::last() const noexcept {
 }
 
 std::optional<duration> strategy_book::pending() const {
-    if (known_.empty() || known_.back().takes_effect <= env_.time.wall()) {
+    if (now() == last()) {
         return std::nullopt;
     }
     return std::chrono::milliseconds(known_.back().takes_effect.ms - env_.time.wall().ms);
 }
 
 network_epoch strategy_book::now() const {
-    network_epoch at(1);
     for (const wire::strategy_record& one : known_) {
         if (one.takes_effect <= env_.time.wall()) {
-            at = std::max(at, one.epoch);
+            reached_ = std::max(reached_, one.epoch);
         }
     }
-    return at;
+    return reached_;
 }
 
 result<void> strategy_book::add(const wire::signed_strategy& one, wire::strategies& signed_ones,

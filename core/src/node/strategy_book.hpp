@@ -24,7 +24,8 @@ public:
     /// The same with its signatures, for others.
     const wire::strategies& told() const noexcept { return told_; }
     network_epoch last() const noexcept;
-    /// The last one that has taken effect.
+    /// The last one that has taken effect. In a run it never goes back, whatever becomes of the
+    /// clock: what was begun in an epoch is ended in it.
     network_epoch now() const;
     /// How long until the last one takes effect; nothing when it has.
     std::optional<duration> pending() const;
@@ -40,6 +41,7 @@ private:
     replica::database& db_;
     bytes ca_key_;
     std::vector<wire::strategy_record> known_;
+    mutable network_epoch reached_{1};
     wire::strategies told_;
 };
 

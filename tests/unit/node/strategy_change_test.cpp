@@ -296,5 +296,14 @@ TEST_F(strategy_book_test, knows_what_is_to_come) {
     EXPECT_EQ(book.pending(), std::nullopt);
 }
 
+TEST_F(strategy_book_test, goes_back_to_no_epoch_with_a_clock) {
+    EXPECT_TRUE(must(take({record(1, "views", key), record(2, "organizer", key, 5'000)})));
+    in.advance(5s);
+    EXPECT_EQ(book.now(), network_epoch(2));
+    in.time.base_ms -= 10'000;
+    EXPECT_EQ(book.now(), network_epoch(2));
+    EXPECT_EQ(book.pending(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace calbox
