@@ -11,7 +11,8 @@ std::string_view to_string(claim what) noexcept {
     constexpr std::array<std::string_view, claim_count> words{
         "U1 durable",    "U2 delivered", "U3 decided only", "U4 same content", "U5 forward",
         "U6 known fate", "tokens",       "one holder",      "files",           "secrecy",
-        "growth",        "convergence",  "linearizable",    "lasting",         "works"};
+        "growth",        "convergence",  "linearizable",    "lasting",         "kept",
+        "works"};
     return words[static_cast<std::size_t>(what)];
 }
 
@@ -24,6 +25,9 @@ std::set<claim> required(const consensus::traits& promised, const conditions& wo
     }
     if (promised.linearizable) {
         all.insert({claim::linearizable, claim::same_content, claim::tokens, claim::lasting});
+    }
+    if (promised.takes_over) {
+        all.insert(claim::kept);
     }
     if (promised.mutual_exclusion) {
         all.insert({claim::one_holder, claim::tokens});

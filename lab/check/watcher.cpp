@@ -220,10 +220,11 @@ void watcher::note(operation what) {
 
 std::vector<violation> watcher::violations() const {
     std::vector<violation> all;
-    for (const auto& some : {edits.violations(), decisions_seen.violations(), contents.violations(),
-                             order.violations(), ending.violations(), fates.violations(),
-                             held.violations(), attached.violations(), fields.violations(),
-                             secrets.violations(), counters.violations(), failures.first()}) {
+    for (const auto& some :
+         {edits.violations(), decisions_seen.violations(), contents.violations(),
+          order.violations(), ending.violations(), fates.violations(), held.violations(),
+          attached.violations(), fields.violations(), branches.violations(), secrets.violations(),
+          counters.violations(), failures.first()}) {
         all.insert(all.end(), some.begin(), some.end());
     }
     const auto judged = check_history(history_);

@@ -4,6 +4,7 @@
 // Owned by the world; one thread.
 #pragma once
 
+#include "lab/check/branch_claims.hpp"
 #include "lab/check/data_claims.hpp"
 #include "lab/check/ending_claims.hpp"
 #include "lab/check/field_claims.hpp"
@@ -87,6 +88,7 @@ public:
     locks held{people};
     files attached{people};
     lasting fields{people};
+    kept_branches branches{people};
     secrecy secrets;
     growth counters{people};
     findings failures;

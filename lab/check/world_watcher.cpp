@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crypto/identity.hpp"
 #include "crypto/primitives.hpp"
 
 namespace calbox::lab::claims {
@@ -147,13 +148,14 @@ void world_watcher::shown(const std::string& device, const user_id& user,
         writes(what.content.title, what.id);
     }
     kept_copy(what);
+    claims.branches.observe_shown(seen, what.content.title);
     claims.shown(viewer_of(device, user), seen, world_.now());
 }
 
 /// Nobody asked for the event, and the history has to know that somebody made it.
 void world_watcher::kept_copy(const node::event_view& seen) {
-    const bool is_one = seen.content.title.find(" (conflict copy of ") != std::string::npos;
-    if (is_one && copies_.insert(seen.id).second) {
+    const auto remark = seen.content.title.find(" (conflict copy of ");
+    if (remark != std::string::npos && copies_.insert(seen.id).second) {
         operation made;
         made.client = "copy." + std::to_string(++asked_);
         made.call = world_.now().since_start.count();
@@ -162,6 +164,7 @@ void world_watcher::kept_copy(const node::event_view& seen) {
         made.res = operation_result::unknown;
         claims.note(std::move(made));
         claims.attached.observe_copy(seen.id);
+        claims.branches.observe_copy(seen.content.title.substr(0, remark));
     }
 }
 
@@ -278,6 +281,9 @@ void world_watcher::stored(const std::string& device, const storage::batch& writ
             takes_part(header->event, people_of(*header));
             auto& newest = newest_[{device, header->event}];
             newest = std::max(newest, sealed_version(*header).place());
+            if (const auto author = crypto::author_user(header->by)) {
+                claims.branches.observe_version(*header, *author);
+            }
             claims.stored(sealed_version(*header), header->kind == envelope_kind::tombstone,
                           people_of(*header), id_of(device));
         }
@@ -525,6 +531,32 @@ std::string world_watcher::unshown(const std::vector<const person*>& everyone) {
     return missing.front().event + ": " + missing.front().where + ": " + missing.front().text;
 }
 
+/// Whoever has lost a device, or has one that stays away, may have lost with it what he would keep.
+void world_watcher::judge_branches(const std::vector<const person*>& everyone) {
+    std::set<user_id> present;
+    for (const person* who : everyone) {
+        present.insert(who->id());
+    }
+    for (const auto& one : world_.devices()) {
+        if (!one->up()) {
+            for (const user_id& who : users_[one->name()]) {
+                present.erase(who);
+            }
+        }
+    }
+    std::map<event_id, version_of> newest;
+    for (const person* who : everyone) {
+        for (const node::event_view& view : who->sees_all()) {
+            const version_of seen = shown_version(view);
+            auto& last = newest.try_emplace(view.id, seen).first->second;
+            last = last.place() < seen.place() ? seen : last;
+        }
+    }
+    for (const auto& [event, last] : newest) {
+        claims.branches.observe_end(last, present, world_.now());
+    }
+}
+
 void world_watcher::end(const std::vector<const person*>& everyone) {
     settle_creations();
     for (const auto& one : world_.devices()) {
@@ -533,6 +565,7 @@ void world_watcher::end(const std::vector<const person*>& everyone) {
             claims.ending.observe_absent(id_of(one->name()));
         }
     }
+    judge_branches(everyone);
     for (const person* who : everyone) {
         if (who->up()) {
             claims.ended(viewer_of(who->at().name(), who->id()), who->sees_all(), world_.now());

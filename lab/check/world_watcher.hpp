@@ -127,6 +127,7 @@ private:
     void unknown(ticket& what);
     void settle_creations();
     void kept_copy(const node::event_view& seen);
+    void judge_branches(const std::vector<const person*>& everyone);
     void takes_part(const event_id& event, const std::set<user_id>& people);
 
     world& world_;

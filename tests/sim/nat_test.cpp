@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::array kinds{nat_kind::full_cone, nat_kind::restricted, nat_kind::port_restricted,
-                           nat_kind::symmetric};
+constexpr std::array every_kind{nat_kind::full_cone, nat_kind::restricted,
+                                nat_kind::port_restricted, nat_kind::symmetric};
 constexpr std::array names{"full cone", "restricted", "port-restricted", "symmetric"};
 
 /// A hub that everybody can dial, and Alice and Bob at A and B.
@@ -37,7 +37,8 @@ struct two_people {
     /// Alice invites Bob, who sees it: however it gets there.
     void share(const std::string& title) {
         const auto made = must(alice->create(title, {"bob"}), "create");
-        in.wait_for("bob sees " + title, [&] { return bob->title_of(made.id) == title; }, 10s);
+        in.wait_for(
+            "bob sees " + title, [&] { return bob->title_of(made.id) == title; }, 10s);
     }
     /// How `from` reaches the device of `user`; empty without a session.
     static std::string way(device& from, const std::string& user) {
@@ -70,12 +71,12 @@ class sim_nats : public testing::TestWithParam<std::tuple<std::size_t, std::size
 TEST_P(sim_nats, punch_where_theory_says_so_and_relay_everywhere) {
     const auto [one, other] = GetParam();
     two_people all([&](network& net) {
-        net.put_behind("A", "box of A", kinds[one]);
-        net.put_behind("B", "box of B", kinds[other]);
+        net.put_behind("A", "box of A", every_kind[one]);
+        net.put_behind("B", "box of B", every_kind[other]);
     });
     all.share("first");  // nobody waits for a hole
     all.in.pass(30s);
-    const std::string wanted = can_meet(kinds[one], kinds[other]) ? "punched" : "relayed";
+    const std::string wanted = can_meet(every_kind[one], every_kind[other]) ? "punched" : "relayed";
     EXPECT_EQ(all.both_ways(), wanted + ", " + wanted) << names[one] << " and " << names[other];
     all.share("second");
     const auto on_the_hub = all.in.net.carried("A", "hub");
@@ -107,7 +108,8 @@ TEST_F(sim_reach, who_cannot_be_dialled_is_told_so_and_stays_relayed) {
         },
         asking());
     EXPECT_EQ(reachable(*all.a), "unknown");
-    all.in.wait_for("A knows", [&] { return reachable(*all.a) == "no"; }, 2min);
+    all.in.wait_for(
+        "A knows", [&] { return reachable(*all.a) == "no"; }, 2min);
     all.share("lunch");
     all.in.pass(10min);
     EXPECT_EQ(reachable(*all.a), "no");
@@ -120,7 +122,8 @@ TEST_F(sim_reach, who_cannot_be_dialled_is_told_so_and_stays_relayed) {
 
 TEST_F(sim_reach, who_can_be_dialled_is_told_so) {
     two_people all([](network&) {}, asking());
-    all.in.wait_for("A knows", [&] { return reachable(*all.a) == "yes"; }, 2min);
+    all.in.wait_for(
+        "A knows", [&] { return reachable(*all.a) == "yes"; }, 2min);
     all.share("lunch");
     EXPECT_EQ(all.hub->api().info.status().edges, 2u) << "the hub itself is no peer of its own";
     all.in.wait_for("each knows the other", [&] { return all.both_ways() == "direct, direct"; });
@@ -163,7 +166,8 @@ TEST_F(sim_reach, a_port_of_the_router_is_told_to_others_renewed_and_given_back)
     const auto told = all.a->api().info.status().addresses;
     ASSERT_FALSE(router.outside.empty());
     EXPECT_EQ(told.back(), router.outside);
-    all.in.wait_for("A knows", [&] { return reachable(*all.a) == "yes"; }, 2min);
+    all.in.wait_for(
+        "A knows", [&] { return reachable(*all.a) == "yes"; }, 2min);
     all.share("lunch");
     all.in.wait_for("a direct connection", [&] { return all.both_ways() == "direct, direct"; });
     EXPECT_EQ(router.asked, 1);

@@ -198,7 +198,7 @@ TEST_F(version_claims, what_must_hold_depends_on_the_traits) {
     EXPECT_TRUE(naive.contains(claim::durable) && naive.contains(claim::convergence));
     EXPECT_EQ(naive.size(), 10U);
     consensus::traits promised;
-    promised.linearizable = promised.mutual_exclusion = true;
+    promised.linearizable = promised.mutual_exclusion = promised.takes_over = true;
     EXPECT_EQ(required(promised), naive);
     EXPECT_EQ(required(promised, {.partitions = false}).size(), claim_count);
     promised.partition_safe = true;

@@ -136,6 +136,12 @@ TEST_F(watched_world, finds_every_kind_of_wrong) {
     const auto leaving = watching.sets(bob, lunch);
     watching.would_set(leaving, {field::kind::part, "bob"}, std::string(field_gone));
     watching.answered_set(leaving, answer<void>(result<void>()));
+    // Kept: a line of alice's that nobody goes on with.
+    envelope_header of_another_line;
+    of_another_line.event = lunch.id;
+    of_another_line.generation = generation_number(2);
+    claims.branches.observe_version(of_another_line, alice.id());
+    claims.branches.observe_shown(sealed_version(of_another_line), "by alice");
     in.pass(1s);
     watching.confirmed(bob, lunch);
     watching.counts("A", "outbox", 1);

@@ -1,0 +1,43 @@
+// The claim about lines of versions that a take-over has ended: what the line that stays was not
+// made from is kept, as an event of its author's. Fed during the run, judged when the network is
+// whole again and has had time. Owned by the caller; one thread.
+#pragma once
+
+#include "lab/check/claims.hpp"
+
+namespace calbox::lab::claims {
+
+/// Of each line that is not what everybody sees in the end, its last version is looked at: what
+/// came before was changed by it, and is in it. A line of which nobody changed anything, but for
+/// whoever began it, ends where it was begun.
+class kept_branches {
+public:
+    explicit kept_branches(const names& people) : people_(people) {}
+    /// A version that a device holds.
+    void observe_version(const envelope_header& what, const user_id& author);
+    /// It says so to somebody. A title that two versions have tells them apart from nothing.
+    void observe_shown(const version_of& what, const std::string& title);
+    /// An event that keeps what was left out, with the title that this had.
+    void observe_copy(const std::string& title) { copies_.insert(title); }
+    /// What is shown of the event in the end; `present`: who is there with all of his devices.
+    void observe_end(const version_of& what, const std::set<user_id>& present, instant at);
+    std::vector<violation> violations() const { return found_.first(); }
+
+private:
+    struct line {
+        std::vector<envelope_order> left;
+        version_of::order first, last;
+        bool is_put = false;  // the last one
+        user_id author;       // of the last one
+    };
+    struct lines {
+        std::map<generation_number, line> of;
+        std::map<version_of::order, std::string> titles;
+    };
+    const names& people_;
+    findings found_;
+    std::map<event_id, lines> events_;
+    std::set<std::string> copies_;
+};
+
+}  // namespace calbox::lab::claims
