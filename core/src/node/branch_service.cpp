@@ -115,8 +115,13 @@ task<void> branch_service::keep_all() {
         return people_.accounts().identity_of(user) != nullptr &&
                people_.accounts().author_of(user).has_value();
     };
-    while (auto next = replica_.next_left_out(signed_in)) {
-        const auto kept = co_await keep(std::move(*next));
+    while (true) {
+        const auto looked = co_await replica_.look_over_lines();
+        auto next = looked ? replica_.next_left_out(signed_in) : std::nullopt;
+        if (looked && !next) {
+            break;
+        }
+        const auto kept = looked ? co_await keep(std::move(*next)) : looked;
         if (!kept) {
             env_.log.write(
                 log_level::warn, "branches",

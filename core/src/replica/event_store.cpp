@@ -293,15 +293,20 @@ bool event_store::is_newer(const verified_envelope& next) const noexcept {
 
 void event_store::write_to(batch& writes, const verified_envelope& next) const {
     if (const held_event* const held = find(next.header.event)) {
-        auto earlier = codec::decode<history_record>(held->encoded);
-        if (earlier) {
-            earlier->since = env_.time.wall();
-        }
-        writes.put(record_kind::history, history_key(held->header.event, held->order),
-                   earlier ? codec::encode(*earlier) : held->encoded);
+        write_earlier(writes, held->header.event, held->order, held->encoded);
     }
     writes.put(record_kind::envelope, event_key(next.header.event), codec::encode(next.what));
     streams_.write_came(writes, next.header);
+}
+
+void event_store::write_earlier(batch& writes, const event_id& event, const envelope_order& order,
+                                const bytes& encoded) const {
+    auto earlier = codec::decode<history_record>(encoded);
+    if (earlier) {
+        earlier->since = env_.time.wall();
+    }
+    writes.put(record_kind::history, history_key(event, order),
+               earlier ? codec::encode(*earlier) : encoded);
 }
 
 void event_store::lose(const event_id& event) {

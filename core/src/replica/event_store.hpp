@@ -83,6 +83,9 @@ public:
 
     /// Adds to `writes` what makes `next` the current version; the one before goes to the history.
     void write_to(batch& writes, const verified_envelope& next) const;
+    /// Adds to `writes` what makes it a version of the history, replaced now.
+    void write_earlier(batch& writes, const event_id& event, const envelope_order& order,
+                       const bytes& encoded) const;
     /// After that batch is durable.
     void publish(verified_envelope next);
 

@@ -60,8 +60,7 @@ std::optional<history::row> history::read_row(const bytes& key, const bytes& val
         return std::nullopt;  // a notice for who was removed
     }
     const auto record = codec::decode<history_record>(value);
-    const auto header =
-        record ? codec::decode<envelope_header>(record->header) : fail(record.error());
+    auto header = record ? codec::decode<envelope_header>(record->header) : fail(record.error());
     if (!header) {
         return std::nullopt;
     }
@@ -73,6 +72,7 @@ std::optional<history::row> history::read_row(const bytes& key, const bytes& val
     made.what.kind = header->kind;
     made.what.since = record->since.value_or(now);
     made.dated = record->since.has_value();
+    made.header = std::move(*header);
     return made;
 }
 
@@ -122,6 +122,19 @@ task<result<std::vector<past_version>>> history::kept(event_id which) {
         if (ends[i] > now) {
             found.push_back({(*all)[i].what, ends[i]});
         }
+    }
+    co_return found;
+}
+
+task<result<std::vector<std::pair<envelope_order, envelope_header>>>> history::headers(
+    event_id which) {
+    auto all = co_await rows_of(which);
+    if (!all) {
+        co_return fail(std::move(all.error()));
+    }
+    std::vector<std::pair<envelope_order, envelope_header>> found;
+    for (row& one : *all) {
+        found.emplace_back(one.what.order, std::move(one.header));
     }
     co_return found;
 }

@@ -41,6 +41,8 @@ public:
 
     /// The earlier versions whose time is not up, oldest first.
     task<result<std::vector<past_version>>> kept(event_id which);
+    /// What all that are held say of themselves, oldest first.
+    task<result<std::vector<std::pair<envelope_order, envelope_header>>>> headers(event_id which);
     /// The envelope of one of them. not_found: it has been erased.
     task<result<held_event>> read(event_id which, envelope_order order);
     /// Erases what has ended, and says how many versions that were. A version of a store from
@@ -53,6 +55,7 @@ private:
         bytes key;
         past_outline what;
         bool dated = false;
+        envelope_header header;
     };
     static std::optional<row> read_row(const bytes& key, const bytes& value, timestamp now);
     task<result<std::vector<row>>> rows_of(event_id which);

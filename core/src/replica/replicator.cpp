@@ -147,6 +147,11 @@ task<result<void>> replicator::start() {
     if (!loaded) {
         co_return loaded;
     }
+    for (const auto& [id, held] : store_.all()) {
+        if (!held.header.left.empty()) {
+            other_lines_.insert(id);  // when this ended it may not have been done with them
+        }
+    }
     const auto history = co_await db_.scan(record_kind::history);
     if (!history) {
         co_return fail(history.error());
@@ -204,6 +209,9 @@ void replicator::publish(verified_envelope next) {
     store_.publish(std::move(next));
     lacking_.erase(now.event);
     doubtful_.erase(now.event);
+    if (before && before->generation != now.generation) {
+        other_lines_.insert(now.event);
+    }
     if (now.moved) {
         epochs_.inherit(now.next_in, inherited(*store_.find(now.event)));
     }
@@ -382,7 +390,6 @@ task<result<envelope_order>> replicator::take(verified_envelope next) {
     if (!removed) {
         co_return fail(removed.error());
     }
-    auto left_out_here = write_left_out(writes, header);
     store_.write_to(writes, next);
     write_owed(writes, *removed, header.event, next.order);
     if (!mutant("replicator.acknowledges_unstored")) {
@@ -393,7 +400,6 @@ task<result<envelope_order>> replicator::take(verified_envelope next) {
     }
     const envelope_order order = next.order;
     const event_id event = header.event;
-    note_left_out(std::move(left_out_here));
     publish(std::move(next));
     outbox_.owe(*removed, event);
     co_return order;

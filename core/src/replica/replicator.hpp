@@ -187,6 +187,9 @@ public:
     bool is_forked(const event_id& which) const;
     /// It is kept, or there is nothing in it to keep.
     task<result<void>> kept_left_out(event_id copy);
+    /// Notes what is to be kept of the events that have come to another line of versions since this
+    /// was called last. In an error's case nothing is forgotten.
+    task<result<void>> look_over_lines();
     /// Verifies and stores what somebody else decided; returns what is held now. `from`: who sent
     /// it, and is asked for the versions between, where it does not follow what is held; or zero.
     task<result<envelope_order>> receive(envelope what, device_id from = {});
@@ -260,7 +263,6 @@ private:
     struct decision {
         std::optional<verified_envelope> what;  // nothing: it is left out
         std::vector<device_id> recipients;
-        std::optional<std::pair<bytes, left_out>> lost;
     };
     result<void> may(const change& what, const held_event* held) const;
     /// `in`: whose strategy decides about it.
@@ -302,13 +304,9 @@ private:
     void decided(const consensus::decide& what);
     task<result<envelope_order>> deliver(device_id to, event_id which);
     void publish(verified_envelope next);
-    /// What is noted of a version that `next` leaves out, before `writes` are durable.
-    using leaving = std::optional<std::pair<bytes, left_out>>;
-    leaving write_left_out(batch& writes, const envelope_header& next);
-    leaving write_left_out(batch& writes, const verified_envelope& lost);
-    leaving keep_left_out(batch& writes, const envelope_header& header, const envelope_order& order,
-                          envelope what);
-    void note_left_out(leaving what);
+    task<result<void>> look_over(event_id which);
+    bool is_left_out(const event_id& which, const envelope_header& header,
+                     const envelope_order& order) const;
     result<void> load_left_out(const bytes& key, const bytes& value);
 
     const environment& env_;
@@ -325,6 +323,7 @@ private:
     std::map<event_id, decision> deciding_;
     std::map<std::pair<event_id, user_id>, envelope> removals_;
     std::map<bytes, left_out> left_out_;  // by the key of their records
+    std::set<event_id> other_lines_;      // to look over
     std::map<event_id, missing_quorum> lacking_;
     std::set<event_id> doubtful_;
     std::multiset<event_id> committing_;  // of which a change by this device is being decided

@@ -265,7 +265,8 @@ task<result<event_id>> replicator::decide(change what, event_id id, right with) 
         co_return fail(std::move(allowed.error()));
     }
     const auto members = group_of(sealed->header);
-    const bytes lost_as = left_out_key(id, sealed->order.hash);
+    const envelope_header made = sealed->header;
+    const envelope_order order = sealed->order;
     consensus::commit ask{operation, id, grant.held, grant.version, codec::encode(sealed->what),
                           members};
     const committing mine(committing_, id);
@@ -273,7 +274,7 @@ task<result<event_id>> replicator::decide(change what, event_id id, right with) 
     if (!done) {
         co_return fail(done.error());
     }
-    if (left_out_.contains(lost_as)) {
+    if (is_left_out(id, made, order)) {
         co_return fail(errc::conflict,
                        "the event was taken over by somebody else meanwhile: this change is kept "
                        "as an event of your own");
@@ -390,12 +391,13 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
                        "what was decided is no version of its event, and is not kept");
         return {};
     }
-    decision mine{std::move(*next), {}, {}};
+    decision mine{std::move(*next), {}};
     const envelope_header& header = mine.what->header;
     const bool by_this_device = crypto::device_of(header.by.device_key) == with_.self;
     if (!store_.is_newer(*mine.what)) {
         // Decided in a line that somebody has ended meanwhile.
-        if (mine.lost = write_left_out(writes, *mine.what); mine.lost) {
+        if (by_this_device && is_left_out(what.event, header, mine.what->order)) {
+            store_.write_earlier(writes, what.event, mine.what->order, what.value);
             mine.what.reset();
             deciding_.insert_or_assign(what.event, std::move(mine));
         }
@@ -416,7 +418,6 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
     }
     mine.recipients.insert(mine.recipients.end(), removed->begin(), removed->end());
     std::erase(mine.recipients, with_.self);
-    mine.lost = write_left_out(writes, header);
     store_.write_to(writes, *mine.what);
     if (by_this_device) {
         store_.numbers().write_given(writes, header);
@@ -504,11 +505,11 @@ void replicator::decided(const consensus::decide& what) {
     }
     decision mine = std::move(found->second);
     deciding_.erase(found);
-    note_left_out(std::move(mine.lost));
     if (mine.what) {
         publish(std::move(*mine.what));
         outbox_.owe(mine.recipients, what.event);
     } else if (const held_event* const held = store_.find(what.event)) {
+        other_lines_.insert(what.event);
         mediator_.changed(held->header, held->header);  // its state has
     }
 }

@@ -10,20 +10,19 @@ namespace calbox::replica {
 
 namespace {
 
-/// Is this version, with `order`, missing in what `next`, of another line, was made from?
-bool leaves_out(const envelope_header& version, const envelope_order& order,
-                const envelope_header& next) {
-    if (next.generation <= version.generation || version.type != event_kind::calendar ||
-        version.kind != envelope_kind::put) {
-        return false;
+/// Was the version of that place there when this one was made?
+bool has_in_it(const envelope_header& version, const envelope_order& earlier) {
+    if (version.generation == earlier.generation) {
+        return earlier.version < version.version;
     }
-    for (const envelope_order& left : next.left) {
-        if (left.generation == version.generation) {
-            return left < order;
-        }
-    }
-    // Nothing of its line: but whoever began that line has changed nothing by it.
-    return version.left.empty() || version.left.back().hash != version.previous;
+    return std::ranges::any_of(version.left, [&](const envelope_order& left) {
+        return left.generation == earlier.generation && left >= earlier;
+    });
+}
+
+/// Whoever takes an event over changes nothing by it.
+bool only_begins_a_line(const envelope_header& version) {
+    return !version.left.empty() && version.left.back().hash == version.previous;
 }
 
 }  // namespace
@@ -104,49 +103,74 @@ error replicator::explain(const event_id& which, const consensus::refused& refus
     return why;
 }
 
-/// `next` replaces what is held: if that is this device's, and is left out, it is kept.
-replicator::leaving replicator::write_left_out(batch& writes, const envelope_header& next) {
-    const held_event* const held = store_.find(next.event);
-    if (held == nullptr || crypto::device_of(held->header.by.device_key) != with_.self ||
-        !leaves_out(held->header, held->order, next)) {
-        return std::nullopt;
-    }
-    auto what = codec::decode<envelope>(held->encoded);
-    if (!what) {
-        return std::nullopt;
-    }
-    return keep_left_out(writes, held->header, held->order, std::move(*what));
+/// Of a version that is not held: is it an edit that the line of now was not made from?
+bool replicator::is_left_out(const event_id& which, const envelope_header& header,
+                             const envelope_order& order) const {
+    const held_event* const held = store_.find(which);
+    return held != nullptr && held->header.generation != header.generation &&
+           header.type == event_kind::calendar && header.kind == envelope_kind::put &&
+           !only_begins_a_line(header) && !has_in_it(held->header, order);
 }
 
-/// The same for a version that was never held, since another line had come before it.
-replicator::leaving replicator::write_left_out(batch& writes, const verified_envelope& lost) {
-    const held_event* const held = store_.find(lost.header.event);
-    if (held == nullptr || crypto::device_of(lost.header.by.device_key) != with_.self ||
-        !leaves_out(lost.header, lost.order, held->header)) {
-        return std::nullopt;
+/// An edit is in what was made of it later, and kept with that by whoever made it. A version that
+/// only began a line makes nothing: where that line is left out, too, what it began with is still
+/// its author's to keep.
+task<result<void>> replicator::look_over(event_id which) {
+    const auto guard = co_await store_.lock(which);
+    const auto past = co_await earlier_.headers(which);
+    if (!past) {
+        co_return fail(past.error());
     }
-    return keep_left_out(writes, lost.header, lost.order, lost.what);
+    std::map<bytes, left_out> found;
+    batch writes;
+    for (const auto& version : *past) {
+        const envelope_order& order = version.first;
+        const envelope_header& header = version.second;
+        bytes key = left_out_key(which, order.hash);
+        const bool made_of_it = std::ranges::any_of(*past, [&](const auto& later) {
+            return has_in_it(later.second, order) && !only_begins_a_line(later.second);
+        });
+        const auto author = crypto::author_user(header.by);
+        if (crypto::device_of(header.by.device_key) != with_.self || !author || made_of_it ||
+            left_out_.contains(key) || !is_left_out(which, header, order)) {
+            continue;
+        }
+        const auto read = co_await earlier_.read(which, order);
+        auto what = read ? codec::decode<envelope>(read->encoded) : fail(read.error());
+        if (!what) {
+            co_return fail(std::move(what.error()));
+        }
+        left_out made;
+        made.copy = {*author, event_id::make_seq(header.by.number,
+                                                 store_.next_n(*author, header.by.number))};
+        made.lost = std::move(*what);
+        writes.put(record_kind::history, key, codec::encode(made));
+        found.emplace(std::move(key), std::move(made));
+    }
+    if (found.empty()) {
+        co_return result<void>();
+    }
+    auto stored = co_await db_.apply(std::move(writes));
+    if (stored) {
+        left_out_.merge(found);
+        if (const held_event* const held = store_.find(which)) {
+            mediator_.changed(held->header, held->header);  // it is a forked one now
+        }
+    }
+    co_return stored;
 }
 
-replicator::leaving replicator::keep_left_out(batch& writes, const envelope_header& header,
-                                              const envelope_order& order, envelope what) {
-    bytes key = left_out_key(header.event, order.hash);
-    const auto author = crypto::author_user(header.by);
-    if (left_out_.contains(key) || !author) {
-        return std::nullopt;
+task<result<void>> replicator::look_over_lines() {
+    while (!other_lines_.empty()) {
+        const event_id which = *other_lines_.begin();
+        other_lines_.erase(which);
+        auto looked = co_await look_over(which);
+        if (!looked) {
+            other_lines_.insert(which);
+            co_return looked;
+        }
     }
-    left_out made;
-    made.copy = {*author,
-                 event_id::make_seq(header.by.number, store_.next_n(*author, header.by.number))};
-    made.lost = std::move(what);
-    writes.put(record_kind::history, key, codec::encode(made));
-    return std::pair(std::move(key), std::move(made));
-}
-
-void replicator::note_left_out(leaving what) {
-    if (what) {
-        left_out_.insert_or_assign(std::move(what->first), std::move(what->second));
-    }
+    co_return result<void>();
 }
 
 result<void> replicator::load_left_out(const bytes& key, const bytes& value) {

@@ -227,6 +227,55 @@ TEST_F(branches, two_who_take_over_at_once_end_with_one_line) {
     net.until([&] { return seen_by(loser, which).content.title == "together"; });
 }
 
+/// Of two who take over at once one has an edit of alice's in his line, and the other has not. She
+/// has gone over to the first line when the second one wins.
+TEST(branches_at_once, what_the_line_that_lost_had_preserved_is_kept_once) {
+    unsigned left_out = 0;
+    for (const std::size_t knows : {1U, 2U}) {
+        branches_world in;
+        const auto which = in.share({"bob", "carol"});
+        auto& knowing = *in.all[knows];
+        auto& unknowing = *in.all[3 - knows];
+        in.kill(unknowing);
+        must(in.rename(in.alice(), which, "by alice"));
+        in.net.until([&] { return in.seen_by(knowing, which).content.title == "by alice"; });
+        in.kill(in.alice());
+        in.kill(knowing);
+        in.again(unknowing);
+        const auto later = must(in.take_over(unknowing, which)).generation;
+        in.kill(unknowing);
+        in.again(knowing);
+        const auto earlier = must(in.take_over(knowing, which)).generation;
+        in.again(in.alice());
+        in.net.until([&] { return in.seen_by(in.alice(), which).generation == earlier; }, 20s);
+        in.again(unknowing);
+        const auto wins = std::max(later, earlier);
+        in.net.until(
+            [&] {
+                return std::ranges::all_of(in.all, [&](auto* const one) {
+                    return in.seen_by(*one, which).generation == wins;
+                });
+            },
+            20s);
+        in.net.world.advance(30s);
+        std::multiset<std::string> kept;
+        for (auto* const one : in.all) {
+            for (const std::string& title : in.titles(*one)) {
+                if (title.find("conflict copy") != std::string::npos) {
+                    kept.insert(title);
+                }
+            }
+        }
+        std::multiset<std::string> wanted;
+        if (wins == later) {
+            ++left_out;
+            wanted.insert("by alice (conflict copy of alice/1.1, by alice)");
+        }
+        EXPECT_EQ(kept, wanted);
+    }
+    EXPECT_EQ(left_out, 1U) << "the other line wins where the other one knew";
+}
+
 TEST_F(branches, refuse_to_take_over_what_can_be_changed_and_who_may_not_change_it) {
     const auto open = share({"carol"});
     const auto refused = take_over(carol(), open);
