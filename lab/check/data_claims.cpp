@@ -29,6 +29,11 @@ void files::observe_read(const viewer& whose, const event_id& event, const std::
         found_.add({claim::files, people_.of(event), people_.of(whose), at, text});
     };
     auto known = attached_.find(std::pair(event, name));
+    if (known == attached_.end()) {  // beside one whose name it would have had
+        known = std::ranges::find_if(attached_, [&](const auto& one) {
+            return one.first.first == event && one.second.contains(plaintext);
+        });
+    }
     if (known == attached_.end() && copies_.contains(event)) {
         known = std::ranges::find_if(attached_,
                                      [&](const auto& one) { return one.first.second == name; });

@@ -79,9 +79,12 @@ version_of shown_version(const node::event_view& view) {
 std::string value_of(const field& what, const node::event_view& in) {
     const auto there = [](bool is) { return std::string(is ? field_there : field_gone); };
     switch (what.what) {
-        case field::kind::file:
-            return there(std::ranges::count(in.content.files, what.of, &model::attachment::name) !=
-                         0);
+        case field::kind::file: {
+            const auto found =
+                std::ranges::find(in.content.files, what.of, &model::attachment::name);
+            return found == in.content.files.end() ? std::string(field_gone)
+                                                   : std::to_string(found->size);
+        }
         case field::kind::part:
             return there(std::ranges::count(in.content.participants, what.of) != 0);
         case field::kind::answer: {

@@ -18,7 +18,8 @@ namespace calbox::lab::claims {
 /// Of everything that people see of an event's content.
 digest content_digest(const model::event_content& content, std::uint32_t guests_may);
 version_of shown_version(const node::event_view& view);
-/// As lasting::observe_newest() wants it: `field_there` or `field_gone`, an answer, or the title.
+/// As lasting::observe_newest() wants it: the size of a file, `field_there` or `field_gone`, an
+/// answer, or the title.
 std::string value_of(const field& what, const node::event_view& in);
 inline constexpr std::string_view field_there = "there", field_gone = "gone";
 /// `content` is not told: it is sealed.

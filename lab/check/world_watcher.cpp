@@ -351,11 +351,19 @@ world_watcher::ticket world_watcher::takes_over(const person& who, const node::e
 }
 
 world_watcher::ticket world_watcher::attaches(const person& who, const node::event_view& to,
-                                              const std::string& file, const digest& content) {
+                                              const std::string& file, const digest& content,
+                                              std::uint64_t size) {
     ticket made = sets(who, to);
     claims.attached.observe_attaching(to.id, file, content);
-    would_set(made, {field::kind::file, file}, std::string(field_there));
+    would_set(made, {field::kind::file, file}, std::to_string(size));
     return made;
+}
+
+void world_watcher::attached_beside(const ticket& what, const std::string& file,
+                                    std::uint64_t size) {
+    claims.fields.observe_refused(what.id);
+    claims.fields.observe_asked(what.id, what.would_make->event, {field::kind::file, file},
+                                std::to_string(size), instant{duration(what.asked.call)});
 }
 
 void world_watcher::would_set(const ticket& by, const field& what,
@@ -532,15 +540,18 @@ std::string world_watcher::unshown(const std::vector<const person*>& everyone) {
 }
 
 /// Whoever has lost a device, or has one that stays away, may have lost with it what he would keep.
-void world_watcher::judge_branches(const std::vector<const person*>& everyone) {
+void world_watcher::judge_branches(const std::vector<const person*>& everyone,
+                                   kept_branches& by) const {
     std::set<user_id> present;
     for (const person* who : everyone) {
         present.insert(who->id());
     }
     for (const auto& one : world_.devices()) {
         if (!one->up()) {
-            for (const user_id& who : users_[one->name()]) {
-                present.erase(who);
+            if (const auto his = users_.find(one->name()); his != users_.end()) {
+                for (const user_id& who : his->second) {
+                    present.erase(who);
+                }
             }
         }
     }
@@ -553,8 +564,15 @@ void world_watcher::judge_branches(const std::vector<const person*>& everyone) {
         }
     }
     for (const auto& [event, last] : newest) {
-        claims.branches.observe_end(last, present, world_.now());
+        by.observe_end(last, present, world_.now());
     }
+}
+
+std::string world_watcher::unkept(const std::vector<const person*>& everyone) const {
+    kept_branches as_of_now = claims.branches;
+    judge_branches(everyone, as_of_now);
+    const auto missing = as_of_now.violations();
+    return missing.empty() ? std::string() : missing.front().event + ": " + missing.front().text;
 }
 
 void world_watcher::end(const std::vector<const person*>& everyone) {
@@ -565,7 +583,7 @@ void world_watcher::end(const std::vector<const person*>& everyone) {
             claims.ending.observe_absent(id_of(one->name()));
         }
     }
-    judge_branches(everyone);
+    judge_branches(everyone, claims.branches);
     for (const person* who : everyone) {
         if (who->up()) {
             claims.ended(viewer_of(who->at().name(), who->id()), who->sees_all(), world_.now());

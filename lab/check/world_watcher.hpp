@@ -55,7 +55,9 @@ public:
     /// of one line only is not judged of the event any more.
     ticket takes_over(const person& who, const node::event_view& in);
     ticket attaches(const person& who, const node::event_view& to, const std::string& file,
-                    const digest& content);
+                    const digest& content, std::uint64_t size);
+    /// It came under this name, since there was another one. Before it is answered.
+    void attached_beside(const ticket& what, const std::string& file, std::uint64_t size);
     /// What the operation makes of a part of the event that it changes; nothing: whatever it likes.
     void would_set(const ticket& by, const field& what, std::optional<std::string> value);
     /// No answer: the daemon that owed it ended, and whether it happened is unknown. For a removal
@@ -91,6 +93,8 @@ public:
     /// What somebody of these is not shown yet, in words, though a device that is up has it; empty
     /// where everybody sees the newest that there is.
     std::string unshown(const std::vector<const person*>& everyone);
+    /// What a take-over has left out, and nothing keeps yet, in words; or empty.
+    std::string unkept(const std::vector<const person*>& everyone) const;
     /// What everyone who is up sees in the end; devices that are not up stay away. The last call.
     void end(const std::vector<const person*>& everyone);
 
@@ -127,7 +131,7 @@ private:
     void unknown(ticket& what);
     void settle_creations();
     void kept_copy(const node::event_view& seen);
-    void judge_branches(const std::vector<const person*>& everyone);
+    void judge_branches(const std::vector<const person*>& everyone, kept_branches& by) const;
     void takes_part(const event_id& event, const std::set<user_id>& people);
 
     world& world_;

@@ -28,8 +28,8 @@ bool has_ended(const std::shared_ptr<outcome<T>>& what) {
 
 }  // namespace
 
-bytes errands::content_of(const std::string& file) {
-    seeded chance(0, file);
+bytes errands::content_of(const std::string& file, std::uint64_t number) {
+    seeded chance(number, file);
     bytes content = to_bytes(as_bytes(file));
     content.resize(content.size() + static_cast<std::size_t>(chance.below(file_bytes_most)));
     chance.fill(std::span(content).subspan(file.size()));
@@ -76,7 +76,12 @@ void errands::begin(person& who, const action& what) {
     if (what.what == action_kind::detach && !seen.content.files.empty()) {
         const auto& files = seen.content.files;
         detach(who, seen, files[static_cast<std::size_t>(what.number % files.size())].name);
-    } else if (what.what == action_kind::attach || what.what == action_kind::detach) {
+    } else if (what.what == action_kind::replace && !seen.content.files.empty()) {
+        const auto& files = seen.content.files;
+        replace(who, seen, files[static_cast<std::size_t>(what.number % files.size())].name,
+                what.number);
+    } else if (what.what == action_kind::attach || what.what == action_kind::detach ||
+               what.what == action_kind::replace) {
         attach(who, seen);
     } else if (guest && (what.what == action_kind::answer ||
                          (what.what == action_kind::leave && guests_change_))) {
@@ -133,11 +138,24 @@ void errands::attach(person& who, const node::event_view& to) {
     waiting one = set_operation(who, to);
     one.marker = seen_.claims.secrets.marker(who.id());
     one.file = one.marker + ".bin";
-    files_[to.id].insert(one.file);
     seen_.writes(one.marker, to.id);
     bytes content = content_of(one.file);
-    one.what = seen_.attaches(who, to, one.file, crypto::sha256(content));
-    one.attached = who.begin_attach(to.id, one.file, std::move(content));
+    attach(who, to, std::move(one), std::move(content), false);
+}
+
+void errands::replace(person& who, const node::event_view& in, const std::string& file,
+                      std::uint64_t number) {
+    waiting one = set_operation(who, in);
+    one.file = file;
+    attach(who, in, std::move(one), content_of(file, number), true);
+}
+
+void errands::attach(person& who, const node::event_view& to, waiting one, bytes content,
+                     bool replaces) {
+    files_[to.id].insert(one.file);
+    one.size = content.size();
+    one.what = seen_.attaches(who, to, one.file, crypto::sha256(content), one.size);
+    one.attached = who.begin_attach(to.id, one.file, std::move(content), replaces);
     wait_for(std::move(one));
 }
 
@@ -295,21 +313,32 @@ void errands::write_down(waiting& one) {
             seen_.answered(std::move(one.what), one.plain->value);
         }
     } else {
-        count(one.attached->value);
-        seen_.answered_set(std::move(one.what), one.attached->value);
-        if (one.attached->value && *one.attached->value) {
-            attached_[{one.event, one.file}] = one.who->name();
+        const auto& how = one.attached->value;
+        count(how);
+        const bool made = how && *how;
+        if (made && (*how)->what.name != one.file) {
+            // Somebody was quicker to put another one there: this one is beside it.
+            one.file = (*how)->what.name;
+            files_[one.event].insert(one.file);
+            seen_.attached_beside(one.what, one.file, one.size);
         }
+        if (made || !how) {
+            attachers& by = attached_[{one.event, one.file}];
+            by.names.insert(one.who->name());
+            by.acknowledged = by.acknowledged || made;
+        }
+        seen_.answered_set(std::move(one.what), how);
     }
 }
 
-/// A file that nobody was told is there need not be, and one whose attacher stays away may have
-/// been with him alone.
+/// A file that nobody was told is there need not be, and where one of those who wanted one of that
+/// name there stays away, it may have been with him alone.
 bool errands::must_be_there(const event_id& event, const std::string& file,
                             const std::vector<const person*>& present) const {
     const auto by = attached_.find({event, file});
-    return by != attached_.end() && std::ranges::any_of(present, [&](const person* one) {
-               return one->name() == by->second;
+    return by != attached_.end() && by->second.acknowledged &&
+           std::ranges::all_of(by->second.names, [&](const std::string& name) {
+               return std::ranges::count(present, name, &person::name) != 0;
            });
 }
 

@@ -41,8 +41,9 @@ public:
     /// Whether the file can be asked for while only these people are there.
     bool must_be_there(const event_id& event, const std::string& file,
                        const std::vector<const person*>& present) const;
-    /// What a file of that name holds: its name decides, and begins with it.
-    static bytes content_of(const std::string& file);
+    /// What a file of that name holds: its name decides, and begins with it. `number`: of what
+    /// takes its place.
+    static bytes content_of(const std::string& file, std::uint64_t number = 0);
 
 private:
     using ticket = claims::world_watcher::ticket;
@@ -51,6 +52,7 @@ private:
         const person* who = nullptr;
         std::string marker, file;
         event_id event;
+        std::uint64_t size = 0;  // of the file
         bool of_newest = false;  // changes whichever version that is then
         std::shared_ptr<outcome<result<node::event_view>>> view;
         std::shared_ptr<outcome<result<void>>> plain;
@@ -69,6 +71,9 @@ private:
     std::vector<const person*> guests_of(const user_id& organizer, std::uint64_t bits) const;
     void create(person& who, const action& what);
     void attach(person& who, const node::event_view& to);
+    void replace(person& who, const node::event_view& in, const std::string& file,
+                 std::uint64_t number);
+    void attach(person& who, const node::event_view& to, waiting one, bytes content, bool replaces);
     void detach(person& who, const node::event_view& from, const std::string& file);
     void set_own_part(person& who, const action& what, const node::event_view& in);
     void change(person& who, const action& what, const node::event_view& seen);
@@ -86,7 +91,11 @@ private:
     std::vector<waiting> waiting_;
     std::vector<visit> visits_;
     counts counts_;
-    std::map<std::pair<event_id, std::string>, std::string> attached_;  // and acknowledged: by whom
+    struct attachers {
+        std::set<std::string> names;  // who was not refused it
+        bool acknowledged = false;    // to one of them
+    };
+    std::map<std::pair<event_id, std::string>, attachers> attached_;
     std::map<event_id, std::set<std::string>> files_;  // that somebody wanted to attach
 };
 

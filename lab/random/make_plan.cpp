@@ -335,6 +335,8 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     choose_who_signs_in_where(made, visits);
     seeded restores(seed, "restores");
     instead_of_changes(made, action_kind::restore, restores, 4, 6);
+    seeded replacements(seed, "replacements");
+    instead_of_changes(made, action_kind::replace, replacements, 4, 4);
     seeded lines_of_versions(seed, "lines of versions");
     if (made.consensus == "views") {  // which alone knows take-overs
         instead_of_changes(made, action_kind::take_over, lines_of_versions, 4, 4);

@@ -11,7 +11,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 35> kind_names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 36> kind_names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -47,6 +47,7 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 35> kind_names{{
     {action_kind::sign_in, "sign_in"},
     {action_kind::restore, "restore"},
     {action_kind::take_over, "take_over"},
+    {action_kind::replace, "replace"},
 }};
 
 constexpr std::array<std::pair<nat_kind, std::string_view>, 4> nat_names{{

@@ -58,6 +58,7 @@ enum class action_kind : std::uint8_t {
     sign_in,
     restore,    // what an earlier version said; `number`: which
     take_over,  // begins another line of versions, if those who decide are out of reach
+    replace,    // another file of that name; `number`: which, and with what
 };
 
 /// In the number of a create: its guests may do what the organizer may.

@@ -230,8 +230,10 @@ private:
             return "an operation still runs";
         }
         std::string missing = unrest(present(), plan_.absent == 0, device_lost_);
-        return missing.empty() ? seen_.unshown(present())  // what only a backup has, say
-                               : missing;
+        if (missing.empty()) {
+            missing = seen_.unshown(present());  // what only a backup has, say
+        }
+        return missing.empty() ? seen_.unkept(present()) : missing;
     }
 
     void come_to_rest() {

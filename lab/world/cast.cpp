@@ -210,8 +210,9 @@ std::shared_ptr<outcome<result<void>>> person::begin_leave(const event_id& which
 
 std::shared_ptr<outcome<result<node::file_view>>> person::begin_attach(const event_id& which,
                                                                        const std::string& file,
-                                                                       bytes content) {
-    return at_->begin(attach_from(at_->api(), id_, which, file, std::move(content), false));
+                                                                       bytes content,
+                                                                       bool replace) {
+    return at_->begin(attach_from(at_->api(), id_, which, file, std::move(content), replace));
 }
 
 std::shared_ptr<outcome<result<void>>> person::begin_detach(const event_id& which,

@@ -72,7 +72,8 @@ public:
     std::shared_ptr<outcome<result<void>>> begin_leave(const event_id& which);
     std::shared_ptr<outcome<result<node::file_view>>> begin_attach(const event_id& which,
                                                                    const std::string& file,
-                                                                   bytes content);
+                                                                   bytes content,
+                                                                   bool replace = false);
     std::shared_ptr<outcome<result<void>>> begin_detach(const event_id& which,
                                                         const std::string& file);
 

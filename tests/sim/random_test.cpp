@@ -108,8 +108,8 @@ TEST(random_worlds, some_have_two_devices_set_operations_rights_and_other_strate
     EXPECT_FALSE(plan_from_json(to_json(more)));
 }
 
-TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore_versions) {
-    std::size_t visits = 0, newcomers = 0, shared = 0, restores = 0, lines = 0;
+TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_put_back_and_replace) {
+    std::size_t visits = 0, newcomers = 0, shared = 0, restores = 0, lines = 0, replaced = 0;
     std::size_t full = 0, failing = 0, slow = 0;
     for (std::uint64_t seed = 1; seed <= 6'000; seed += 5) {
         const plan made = make_plan(seed);
@@ -119,6 +119,7 @@ TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore
         visits += count(action_kind::sign_out);
         restores += count(action_kind::restore);
         lines += count(action_kind::take_over);
+        replaced += count(action_kind::replace);
         full += count(action_kind::fill_disk);
         failing += count(action_kind::disk_errors);
         slow += made.kilobytes_per_second != 0 ? 1 : 0;
@@ -139,6 +140,7 @@ TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_restore
     EXPECT_GE(shared, 100u);
     EXPECT_GE(restores, 200u);
     EXPECT_GE(lines, 200u);
+    EXPECT_GE(replaced, 200u);
     EXPECT_GE(full, 100u);
     EXPECT_GE(failing, 100u);
     EXPECT_GE(slow, 150u);
@@ -274,6 +276,7 @@ TEST(random_worlds, files_begin_with_their_names) {
     const bytes one = errands::content_of("a-file.bin"), other = errands::content_of("b-file.bin");
     EXPECT_EQ(one, errands::content_of("a-file.bin"));
     EXPECT_NE(one, other);
+    EXPECT_NE(one, errands::content_of("a-file.bin", 7));
     EXPECT_TRUE(as_text(one).starts_with("a-file.bin"));
 }
 

@@ -126,7 +126,7 @@ TEST_F(watched_world, finds_every_kind_of_wrong) {
     // Files, and texts where they do not belong.
     node::event_view with_file = lunch;
     with_file.content.files.emplace_back().name = "map.pdf";
-    (void)watching.attaches(alice, lunch, "map.pdf", digest());
+    (void)watching.attaches(alice, lunch, "map.pdf", digest(), 5);
     digest wrong;
     wrong.value[0] = 1;
     watching.read(bob, with_file, "map.pdf", wrong);
