@@ -73,6 +73,10 @@ public:
     /// lasts) nothing is judged for it.
     void has_lines(const event_id& event) { several_lines_.insert(event); }
 
+    /// It may have been deleted and brought back, which neither the history nor the claim `lasting`
+    /// knows of: they are not judged for it.
+    void has_two_lives(const event_id& event) { two_lives_.insert(event); }
+
     /// One operation more of the history that linearizability is judged by; times in nanoseconds of
     /// the world. At most `history_kept` are: later ones are not judged.
     void note(operation what);
@@ -103,7 +107,7 @@ private:
     const decisions told_;
     history history_;
     std::map<viewer, std::set<event_id>> listed_;
-    std::set<event_id> several_lines_;
+    std::set<event_id> several_lines_, two_lives_;
 };
 
 }  // namespace calbox::lab::claims

@@ -350,6 +350,14 @@ world_watcher::ticket world_watcher::takes_over(const person& who, const node::e
     return made;
 }
 
+world_watcher::ticket world_watcher::brings_back(const person& who, const event_id& which) {
+    claims.has_two_lives(which);
+    ticket made = asks(who, operation_kind::cas);
+    made.would_make = version_of{which, {}, {}, {}};
+    made.asked.key = claims.people.of(which);
+    return made;
+}
+
 world_watcher::ticket world_watcher::attaches(const person& who, const node::event_view& to,
                                               const std::string& file, const digest& content,
                                               std::uint64_t size) {

@@ -54,6 +54,9 @@ public:
     /// Another line of versions, in which numbers, locks and registers begin anew: what is promised
     /// of one line only is not judged of the event any more.
     ticket takes_over(const person& who, const node::event_view& in);
+    /// What is deleted is the last version for the history and what lasts: they are not judged of
+    /// the event any more.
+    ticket brings_back(const person& who, const event_id& which);
     ticket attaches(const person& who, const node::event_view& to, const std::string& file,
                     const digest& content, std::uint64_t size);
     /// It came under this name, since there was another one. Before it is answered.

@@ -67,6 +67,10 @@ void errands::begin(person& who, const action& what) {
         create(who, what);
         return;
     }
+    if (what.what == action_kind::bring_back && !deleted_.empty()) {
+        bring_back(who, deleted_[static_cast<std::size_t>(what.which % deleted_.size())]);
+        return;
+    }
     const auto all = who.sees_all();
     if (all.empty()) {
         return;
@@ -209,6 +213,7 @@ void errands::change(person& who, const action& what, const node::event_view& se
     };
     if (what.what == action_kind::remove && may(guest_right::remove)) {
         one.what = seen_.removes(who, seen);
+        deleted_.push_back(seen.id);
         one.plain = who.begin_remove(seen.id, seen.version);
     } else {
         one.marker = seen_.claims.secrets.marker(who.id());
@@ -237,6 +242,16 @@ void errands::take_over(person& who, const node::event_view& seen) {
     waiting one = set_operation(who, seen);
     one.what = seen_.takes_over(who, seen);
     one.view = who.begin_take_over(seen.id);
+    wait_for(std::move(one));
+}
+
+void errands::bring_back(person& who, const event_id& which) {
+    waiting one;
+    one.who = &who;
+    one.event = which;
+    one.of_newest = true;
+    one.what = seen_.brings_back(who, which);
+    one.view = who.begin_bring_back(which);
     wait_for(std::move(one));
 }
 

@@ -78,6 +78,7 @@ private:
     void set_own_part(person& who, const action& what, const node::event_view& in);
     void change(person& who, const action& what, const node::event_view& seen);
     void take_over(person& who, const node::event_view& seen);
+    void bring_back(person& who, const event_id& which);
     void restore(person& who, const action& what, const node::event_view& seen);
     void changes_guests(const ticket& by, const node::event_view& of,
                         const std::vector<const person*>& to);
@@ -97,6 +98,7 @@ private:
     };
     std::map<std::pair<event_id, std::string>, attachers> attached_;
     std::map<event_id, std::set<std::string>> files_;  // that somebody wanted to attach
+    std::vector<event_id> deleted_;                    // or asked to be
 };
 
 }  // namespace calbox::lab

@@ -235,6 +235,20 @@ void instead_of_changes(plan& in, action_kind what, seeded& chance, unsigned wor
     }
 }
 
+/// In some worlds more is deleted, and brought back.
+void delete_and_bring_back(plan& in, seeded& chance) {
+    if (chance.below(4) != 0) {
+        return;
+    }
+    for (action& one : in.actions) {
+        constexpr action_kind instead[] = {action_kind::remove, action_kind::bring_back,
+                                           action_kind::bring_back};
+        if (one.what == action_kind::change && chance.below(4) == 0) {
+            one.what = instead[chance.below(std::size(instead))];
+        }
+    }
+}
+
 /// In some worlds a part of the changes are set operations, or made under a lock, and some guests
 /// have all rights.
 void vary_changes(plan& in, seeded& chance) {
@@ -337,6 +351,8 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     instead_of_changes(made, action_kind::restore, restores, 4, 6);
     seeded replacements(seed, "replacements");
     instead_of_changes(made, action_kind::replace, replacements, 4, 4);
+    seeded trash(seed, "trash");
+    delete_and_bring_back(made, trash);
     seeded lines_of_versions(seed, "lines of versions");
     if (made.consensus == "views") {  // which alone knows take-overs
         instead_of_changes(made, action_kind::take_over, lines_of_versions, 4, 4);

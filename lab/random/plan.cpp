@@ -11,7 +11,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 36> kind_names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 37> kind_names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -48,6 +48,7 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 36> kind_names{{
     {action_kind::restore, "restore"},
     {action_kind::take_over, "take_over"},
     {action_kind::replace, "replace"},
+    {action_kind::bring_back, "bring_back"},
 }};
 
 constexpr std::array<std::pair<nat_kind, std::string_view>, 4> nat_names{{

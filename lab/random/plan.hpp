@@ -56,9 +56,10 @@ enum class action_kind : std::uint8_t {
     edit,      // under a lock, held for `number` ms first, less than 20 s
     sign_out,  // at one device, and there in again; in the end everybody is
     sign_in,
-    restore,    // what an earlier version said; `number`: which
-    take_over,  // begins another line of versions, if those who decide are out of reach
-    replace,    // another file of that name; `number`: which, and with what
+    restore,     // what an earlier version said; `number`: which
+    take_over,   // begins another line of versions, if those who decide are out of reach
+    replace,     // another file of that name; `number`: which, and with what
+    bring_back,  // of those that somebody has deleted, or tried to: `which`
 };
 
 /// In the number of a create: its guests may do what the organizer may.

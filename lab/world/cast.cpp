@@ -190,6 +190,10 @@ std::shared_ptr<outcome<result<node::event_view>>> person::begin_restore(const e
     return at_->begin(at_->api().past.restore(id_, which, version, expect));
 }
 
+std::shared_ptr<outcome<result<node::event_view>>> person::begin_bring_back(const event_id& which) {
+    return at_->begin(at_->api().past.restore(id_, which, std::nullopt, std::nullopt));
+}
+
 std::shared_ptr<outcome<result<node::event_view>>> person::begin_take_over(const event_id& which) {
     return at_->begin(at_->api().branch.take_over(id_, which));
 }

@@ -64,6 +64,8 @@ public:
     std::shared_ptr<outcome<result<node::event_view>>> begin_restore(const event_id& which,
                                                                      version_number version,
                                                                      version_number expect);
+    /// What it said before it was deleted.
+    std::shared_ptr<outcome<result<node::event_view>>> begin_bring_back(const event_id& which);
     std::shared_ptr<outcome<result<node::event_view>>> begin_take_over(const event_id& which);
     std::shared_ptr<outcome<result<void>>> begin_remove(const event_id& which,
                                                         std::optional<version_number> expect = {});

@@ -110,6 +110,7 @@ TEST(random_worlds, some_have_two_devices_set_operations_rights_and_other_strate
 
 TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_put_back_and_replace) {
     std::size_t visits = 0, newcomers = 0, shared = 0, restores = 0, lines = 0, replaced = 0;
+    std::size_t brought_back = 0;
     std::size_t full = 0, failing = 0, slow = 0;
     for (std::uint64_t seed = 1; seed <= 6'000; seed += 5) {
         const plan made = make_plan(seed);
@@ -120,6 +121,7 @@ TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_put_bac
         restores += count(action_kind::restore);
         lines += count(action_kind::take_over);
         replaced += count(action_kind::replace);
+        brought_back += count(action_kind::bring_back);
         full += count(action_kind::fill_disk);
         failing += count(action_kind::disk_errors);
         slow += made.kilobytes_per_second != 0 ? 1 : 0;
@@ -141,6 +143,7 @@ TEST(random_worlds, in_some_people_sign_out_come_late_share_a_device_and_put_bac
     EXPECT_GE(restores, 200u);
     EXPECT_GE(lines, 200u);
     EXPECT_GE(replaced, 200u);
+    EXPECT_GE(brought_back, 200u);
     EXPECT_GE(full, 100u);
     EXPECT_GE(failing, 100u);
     EXPECT_GE(slow, 150u);

@@ -105,6 +105,8 @@ TEST_F(watching, each_claim_hears_of_what_concerns_it) {
               "10000000000, though nobody made version 1");
     EXPECT_EQ(check.violations({claim::same_content}).size(), 1U);
     EXPECT_EQ(check.violations(required({})).size(), all.size() - 2);
+    check.has_two_lives(as_version(1).id);
+    EXPECT_EQ(check.violations().size(), all.size() - 1) << "of which it is another one now";
     check.has_lines(as_version(1).id);
     EXPECT_EQ(check.violations().size(), all.size() - 1) << "numbers begin anew in each";
 }
