@@ -116,12 +116,12 @@ task<void> branch_service::keep_all() {
                people_.accounts().author_of(user).has_value();
     };
     while (true) {
-        const auto looked = co_await replica_.look_over_lines();
-        auto next = looked ? replica_.next_left_out(signed_in) : std::nullopt;
-        if (looked && !next) {
+        auto kept = co_await replica_.look_over_lines();
+        if (auto next = replica_.next_left_out(signed_in)) {
+            kept = co_await keep(std::move(*next));
+        } else if (kept) {
             break;
         }
-        const auto kept = looked ? co_await keep(std::move(*next)) : looked;
         if (!kept) {
             env_.log.write(
                 log_level::warn, "branches",

@@ -66,7 +66,7 @@ public:
     /// Its current version is damaged, in memory too, and no record of it is left.
     void lose(const event_id& event);
 
-    /// A version that was held here and replaced; nothing when it is not in the history.
+    /// A version that is replaced here; nothing when it is not in the history.
     task<result<std::optional<held_event>>> earlier(event_id event, generation_number generation,
                                                     version_number version) const;
 

@@ -41,7 +41,7 @@ public:
 
     /// The earlier versions whose time is not up, oldest first.
     task<result<std::vector<past_version>>> kept(event_id which);
-    /// What all that are held say of themselves, oldest first.
+    /// What all that are here say of themselves, oldest first.
     task<result<std::vector<std::pair<envelope_order, envelope_header>>>> headers(event_id which);
     /// The envelope of one of them. not_found: it has been erased.
     task<result<held_event>> read(event_id which, envelope_order order);

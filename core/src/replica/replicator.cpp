@@ -40,6 +40,12 @@ public:
             owner_.doubtful_.insert(which);
         } else {
             owner_.doubtful_.erase(which);
+            const auto mine = owner_.in_doubt_.find(which);
+            // Of a line that has ended what is told may be said of the other one.
+            if (mine != owner_.in_doubt_.end() &&
+                owner_.line_of(which) == mine->second.header.generation) {
+                owner_.in_doubt_.erase(mine);
+            }
         }
     }
     void locks_lost(const error& why) override {
@@ -148,7 +154,7 @@ task<result<void>> replicator::start() {
         co_return loaded;
     }
     for (const auto& [id, held] : store_.all()) {
-        if (!held.header.left.empty()) {
+        if (!held.header.left.empty() && !with_.is_backup) {
             other_lines_.insert(id);  // when this ended it may not have been done with them
         }
     }
@@ -209,8 +215,10 @@ void replicator::publish(verified_envelope next) {
     store_.publish(std::move(next));
     lacking_.erase(now.event);
     doubtful_.erase(now.event);
-    if (before && before->generation != now.generation) {
+    if (before ? before->generation != now.generation : !now.left.empty()) {
         other_lines_.insert(now.event);
+    } else {
+        in_doubt_.erase(now.event);
     }
     if (now.moved) {
         epochs_.inherit(now.next_in, inherited(*store_.find(now.event)));
@@ -380,7 +388,17 @@ task<result<envelope_order>> replicator::take(verified_envelope next) {
     }
     if (const held_event* const held = store_.find(header.event); held && !store_.is_newer(next)) {
         store_.pass_over(next);
-        co_return held->order;
+        const envelope_order order = held->order;
+        if (is_of_an_ended_line(header)) {
+            // This device died before it knew of its own edit.
+            batch writes;
+            store_.write_earlier(writes, header.event, next.order, codec::encode(next.what));
+            if (auto stored = co_await db_.apply(std::move(writes)); !stored) {
+                co_return fail(std::move(stored.error()));
+            }
+            look_over_later(header.event);
+        }
+        co_return order;
     }
     if (auto allowed = store_.permitted(next); !allowed) {
         co_return fail(std::move(allowed.error()));

@@ -261,7 +261,7 @@ private:
     class voting;
     /// Decided, and on its way to the disk.
     struct decision {
-        std::optional<verified_envelope> what;  // nothing: it is left out
+        std::optional<verified_envelope> what;  // nothing: of a line that has ended
         std::vector<device_id> recipients;
     };
     result<void> may(const change& what, const held_event* held) const;
@@ -307,6 +307,9 @@ private:
     task<result<void>> look_over(event_id which);
     bool is_left_out(const event_id& which, const envelope_header& header,
                      const envelope_order& order) const;
+    bool is_of_an_ended_line(const envelope_header& own) const;
+    void leave_in_doubt(verified_envelope what);
+    void look_over_later(const event_id& which);
     result<void> load_left_out(const bytes& key, const bytes& value);
 
     const environment& env_;
@@ -324,6 +327,9 @@ private:
     std::map<std::pair<event_id, user_id>, envelope> removals_;
     std::map<bytes, left_out> left_out_;  // by the key of their records
     std::set<event_id> other_lines_;      // to look over
+    /// Edits of this device's of which it cannot be told whether they happened, until the next
+    /// version in their line comes.
+    std::map<event_id, verified_envelope> in_doubt_;
     std::map<event_id, missing_quorum> lacking_;
     std::set<event_id> doubtful_;
     std::multiset<event_id> committing_;  // of which a change by this device is being decided

@@ -272,6 +272,9 @@ task<result<event_id>> replicator::decide(change what, event_id id, right with) 
     const committing mine(committing_, id);
     const auto done = co_await (*voters)->commit(std::move(ask), members);
     if (!done) {
+        if (done.error().code == errc::timed_out) {
+            leave_in_doubt(std::move(*sealed));
+        }
         co_return fail(done.error());
     }
     if (is_left_out(id, made, order)) {
@@ -396,7 +399,7 @@ result<void> replicator::store_decided(const consensus::decide& what, batch& wri
     const bool by_this_device = crypto::device_of(header.by.device_key) == with_.self;
     if (!store_.is_newer(*mine.what)) {
         // Decided in a line that somebody has ended meanwhile.
-        if (by_this_device && is_left_out(what.event, header, mine.what->order)) {
+        if (is_of_an_ended_line(header)) {
             store_.write_earlier(writes, what.event, mine.what->order, what.value);
             mine.what.reset();
             deciding_.insert_or_assign(what.event, std::move(mine));
@@ -508,9 +511,8 @@ void replicator::decided(const consensus::decide& what) {
     if (mine.what) {
         publish(std::move(*mine.what));
         outbox_.owe(mine.recipients, what.event);
-    } else if (const held_event* const held = store_.find(what.event)) {
-        other_lines_.insert(what.event);
-        mediator_.changed(held->header, held->header);  // its state has
+    } else {
+        look_over_later(what.event);
     }
 }
 

@@ -2,6 +2,8 @@
 // take-over has left out. Besides, what is known of an event that cannot be changed now.
 #include <algorithm>
 
+#include <calbox/mutant.hpp>
+
 #include "crypto/envelopes.hpp"
 #include "replica/replicator.hpp"
 #include "wire/limits.hpp"
@@ -16,13 +18,37 @@ bool has_in_it(const envelope_header& version, const envelope_order& earlier) {
         return earlier.version < version.version;
     }
     return std::ranges::any_of(version.left, [&](const envelope_order& left) {
-        return left.generation == earlier.generation && left >= earlier;
+        return left == earlier ||
+               (left.generation == earlier.generation && left.version > earlier.version);
     });
 }
 
-/// Whoever takes an event over changes nothing by it.
-bool only_begins_a_line(const envelope_header& version) {
-    return !version.left.empty() && version.left.back().hash == version.previous;
+/// Whoever takes an event over changes nothing by it, nor does who brings it into another epoch.
+bool changes_nothing(const envelope_header& version) {
+    const bool takes_over = !version.left.empty() && version.left.back().hash == version.previous;
+    return takes_over || (version.moved && version.moved->only_that);
+}
+
+bool is_damage(errc why) {
+    return why == errc::malformed || why == errc::mismatch || why == errc::not_found;
+}
+
+/// Something that its author would keep, if it were left out.
+bool is_an_edit(const envelope_header& version) {
+    const auto author = crypto::author_user(version.by);
+    return version.type == event_kind::calendar && version.kind == envelope_kind::put && author &&
+           version.involves(*author) && !changes_nothing(version);
+}
+
+/// Is the earlier one in an edit that was made of it, so that whoever made that keeps both?
+bool keeps(const envelope_header& version, const envelope_order& earlier) {
+    if (is_an_edit(version)) {
+        return has_in_it(version, earlier);
+    }
+    // It says of another line that it went on after the earlier one.
+    return std::ranges::any_of(version.left, [&](const envelope_order& left) {
+        return left.generation == earlier.generation && left.version > earlier.version;
+    });
 }
 
 }  // namespace
@@ -103,19 +129,44 @@ error replicator::explain(const event_id& which, const consensus::refused& refus
     return why;
 }
 
-/// Of a version that is not held: is it an edit that the line of now was not made from?
+/// Is it this device's, and was never held here, since another line had come before?
+bool replicator::is_of_an_ended_line(const envelope_header& own) const {
+    const held_event* const held = store_.find(own.event);
+    return held != nullptr && held->header.generation > own.generation &&
+           crypto::device_of(own.by.device_key) == with_.self;
+}
+
+void replicator::leave_in_doubt(verified_envelope what) {
+    const event_id which = what.header.event;
+    const bool has_ended = is_of_an_ended_line(what.header);
+    in_doubt_.insert_or_assign(which, std::move(what));
+    if (has_ended) {
+        look_over_later(which);
+    }
+}
+
+void replicator::look_over_later(const event_id& which) {
+    other_lines_.insert(which);
+    if (const held_event* const held = store_.find(which)) {
+        mediator_.changed(held->header, held->header);
+    }
+}
+
+/// Is it an edit that the line of now was not made from?
 bool replicator::is_left_out(const event_id& which, const envelope_header& header,
                              const envelope_order& order) const {
     const held_event* const held = store_.find(which);
-    return held != nullptr && held->header.generation != header.generation &&
-           header.type == event_kind::calendar && header.kind == envelope_kind::put &&
-           !only_begins_a_line(header) && !has_in_it(held->header, order);
+    return held != nullptr && held->header.generation > header.generation && is_an_edit(header) &&
+           !has_in_it(held->header, order);
 }
 
-/// An edit is in what was made of it later, and kept with that by whoever made it. A version that
-/// only began a line makes nothing: where that line is left out, too, what it began with is still
-/// its author's to keep.
+/// An edit is in what was made of it later, and kept with that by whoever made it. Where a line
+/// that was only begun is left out, too, what it was begun with is still its author's to keep. A
+/// version that the disk has damaged is looked at again once it is healed.
 task<result<void>> replicator::look_over(event_id which) {
+    if (mutant("replicator.keeps_nothing")) {
+        co_return result<void>();
+    }
     const auto guard = co_await store_.lock(which);
     const auto past = co_await earlier_.headers(which);
     if (!past) {
@@ -123,35 +174,51 @@ task<result<void>> replicator::look_over(event_id which) {
     }
     std::map<bytes, left_out> found;
     batch writes;
+    const auto note = [&](const envelope_header& header, bytes key, envelope what) {
+        const auto author = crypto::author_user(header.by);
+        if (!author || left_out_.contains(key) || found.contains(key)) {
+            return;
+        }
+        left_out made;
+        made.copy = {*author, event_id::make_seq(header.by.number,
+                                                 store_.next_n(*author, header.by.number))};
+        made.lost = std::move(what);
+        writes.put(record_kind::history, key, codec::encode(made));
+        found.emplace(std::move(key), std::move(made));
+    };
+    // Others may have seen it, and nobody can tell any more: rather once too often.
+    if (const auto doubt = in_doubt_.find(which); doubt != in_doubt_.end()) {
+        const verified_envelope& mine = doubt->second;
+        if (is_left_out(which, mine.header, mine.order)) {
+            note(mine.header, left_out_key(which, mine.order.hash), mine.what);
+        }
+    }
     for (const auto& version : *past) {
         const envelope_order& order = version.first;
         const envelope_header& header = version.second;
         bytes key = left_out_key(which, order.hash);
-        const bool made_of_it = std::ranges::any_of(*past, [&](const auto& later) {
-            return has_in_it(later.second, order) && !only_begins_a_line(later.second);
-        });
-        const auto author = crypto::author_user(header.by);
-        if (crypto::device_of(header.by.device_key) != with_.self || !author || made_of_it ||
+        const bool others_keep_it = std::ranges::any_of(
+            *past, [&](const auto& later) { return keeps(later.second, order); });
+        if (crypto::device_of(header.by.device_key) != with_.self || others_keep_it ||
             left_out_.contains(key) || !is_left_out(which, header, order)) {
             continue;
         }
         const auto read = co_await earlier_.read(which, order);
         auto what = read ? codec::decode<envelope>(read->encoded) : fail(read.error());
+        if (!what && is_damage(what.error().code)) {
+            continue;
+        }
         if (!what) {
             co_return fail(std::move(what.error()));
         }
-        left_out made;
-        made.copy = {*author, event_id::make_seq(header.by.number,
-                                                 store_.next_n(*author, header.by.number))};
-        made.lost = std::move(*what);
-        writes.put(record_kind::history, key, codec::encode(made));
-        found.emplace(std::move(key), std::move(made));
+        note(header, std::move(key), std::move(*what));
     }
     if (found.empty()) {
         co_return result<void>();
     }
     auto stored = co_await db_.apply(std::move(writes));
     if (stored) {
+        in_doubt_.erase(which);
         left_out_.merge(found);
         if (const held_event* const held = store_.find(which)) {
             mediator_.changed(held->header, held->header);  // it is a forked one now
@@ -161,16 +228,19 @@ task<result<void>> replicator::look_over(event_id which) {
 }
 
 task<result<void>> replicator::look_over_lines() {
+    result<void> all;
+    std::set<event_id> again;
     while (!other_lines_.empty()) {
         const event_id which = *other_lines_.begin();
         other_lines_.erase(which);
         auto looked = co_await look_over(which);
         if (!looked) {
-            other_lines_.insert(which);
-            co_return looked;
+            again.insert(which);
+            all = std::move(looked);
         }
     }
-    co_return result<void>();
+    other_lines_.merge(again);
+    co_return all;
 }
 
 result<void> replicator::load_left_out(const bytes& key, const bytes& value) {

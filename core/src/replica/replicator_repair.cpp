@@ -161,6 +161,9 @@ task<bool> replicator::ask_for_version(event_id which, generation_number line,
             batch writes;
             writes.put(record_kind::history, key, std::move(encoded));
             const auto stored = co_await db_.apply(std::move(writes));
+            if (stored) {
+                look_over_later(which);  // which may have passed it over
+            }
             co_return stored.has_value();
         }
     }
