@@ -10,9 +10,8 @@ void kept_branches::observe_version(const envelope_header& what, const user_id& 
     line& of = known->second;
     if (fresh) {
         of.left = what.left;
-        of.first = place;
     }
-    of.first = std::min(of.first, place);
+    of.changed = of.changed || what.left.empty() || what.left.back().hash != what.previous;
     if (of.last <= place) {
         of.last = place;
         of.is_put = what.kind == envelope_kind::put;
@@ -31,11 +30,18 @@ void kept_branches::observe_end(const version_of& what, const std::set<user_id>&
     if (stays == all.of.end()) {
         return;
     }
+    const auto has_in_it = [](const line& later, const version_of::order& place) {
+        return std::ranges::any_of(later.left, [&](const envelope_order& made_from) {
+            return made_from.generation == place.first && place.second <= made_from.version;
+        });
+    };
     const auto is_in_it = [&](const version_of::order& place) {
-        return place.first == what.generation ||
-               std::ranges::any_of(stays->second.left, [&](const envelope_order& made_from) {
-                   return made_from.generation == place.first && place.second <= made_from.version;
-               });
+        return place.first == what.generation || has_in_it(stays->second, place);
+    };
+    const auto is_changed_elsewhere = [&](const version_of::order& place) {
+        return std::ranges::any_of(all.of, [&](const auto& other) {
+            return other.second.changed && has_in_it(other.second, place);
+        });
     };
     std::set<std::string> said;
     for (const auto& [place, title] : all.titles) {
@@ -45,9 +51,10 @@ void kept_branches::observe_end(const version_of& what, const std::set<user_id>&
     }
     for (const auto& [generation, one] : all.of) {
         const auto title = all.titles.find(one.last);
-        const bool only_begun = !one.left.empty() && one.last == one.first;
-        if (is_in_it(one.last) || only_begun || !one.is_put || title == all.titles.end() ||
-            said.contains(title->second) || copies_.contains(title->second) ||
+        if (is_in_it(one.last) || is_changed_elsewhere(one.last) || !one.changed || !one.is_put ||
+            title == all.titles.end() || said.contains(title->second) ||
+            refused_.contains(title->second) ||
+            copies_.contains({people_.of(what.event), title->second}) ||
             !present.contains(one.author)) {
             continue;
         }

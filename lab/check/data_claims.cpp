@@ -16,6 +16,11 @@ std::uint64_t scrambled(std::uint64_t number) noexcept {
     return number ^ (number >> 31);
 }
 
+/// Or beside another one of that name: "map (bob, DAY).pdf".
+bool may_be_called(const std::string& wanted, const std::string& name) {
+    return name == wanted || name.starts_with(wanted.substr(0, wanted.rfind('.')) + " (");
+}
+
 }  // namespace
 
 void files::observe_attaching(const event_id& event, const std::string& name,
@@ -28,21 +33,19 @@ void files::observe_read(const viewer& whose, const event_id& event, const std::
     const auto add = [&](const std::string& text) {
         found_.add({claim::files, people_.of(event), people_.of(whose), at, text});
     };
-    auto known = attached_.find(std::pair(event, name));
-    if (known == attached_.end()) {  // beside one whose name it would have had
-        known = std::ranges::find_if(attached_, [&](const auto& one) {
-            return one.first.first == event && one.second.contains(plaintext);
-        });
+    bool is_of_that_name = false, are_attached = false;
+    for (const auto& [where, contents] : attached_) {
+        if ((where.first == event || copies_.contains(event)) &&
+            may_be_called(where.second, name)) {
+            is_of_that_name = true;
+            are_attached = are_attached || contents.contains(plaintext);
+        }
     }
-    if (known == attached_.end() && copies_.contains(event)) {
-        known = std::ranges::find_if(attached_,
-                                     [&](const auto& one) { return one.first.second == name; });
-    }
-    if (known == attached_.end()) {
+    if (!is_of_that_name) {
         add("the file " + name + " was read, and nobody ever attached one of that name");
         return;
     }
-    if (!known->second.contains(plaintext)) {
+    if (!are_attached) {
         add("the bytes read of " + name + " are none that were attached");
         return;
     }

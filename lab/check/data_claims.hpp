@@ -18,7 +18,8 @@ public:
     void observe_attaching(const event_id& event, const std::string& name, const digest& plaintext);
     /// The event was made out of another one, with its files.
     void observe_copy(const event_id& event) { copies_.insert(event); }
-    /// Somebody read all of the file with this root, as `name` of the event.
+    /// Somebody read all of the file with this root, as `name` of the event. "map (bob, DAY).pdf"
+    /// may be what bob wanted to be map.pdf.
     void observe_read(const viewer& whose, const event_id& event, const std::string& name,
                       const file_root& root, const digest& plaintext, instant at);
     /// Somebody could not read it, though whoever attached it was told that it is there and is up.

@@ -18,13 +18,12 @@ Id named(std::string_view kind, std::string_view name) {
     return made;
 }
 
-/// Whether the operation may still happen, or has, after this answer.
-bool leaves_unknown(errc code) {
+}  // namespace
+
+bool leaves_unknown(errc code) noexcept {
     return code == errc::timed_out || code == errc::cancelled || code == errc::closed ||
            code == errc::internal;
 }
-
-}  // namespace
 
 world_watcher::world_watcher(world& in, std::ostream* log)
     : claims(watcher::decisions::in_time, in.with.seed),
@@ -154,7 +153,8 @@ void world_watcher::shown(const std::string& device, const user_id& user,
 
 /// Nobody asked for the event, and the history has to know that somebody made it.
 void world_watcher::kept_copy(const node::event_view& seen) {
-    const auto remark = seen.content.title.find(" (conflict copy of ");
+    constexpr std::string_view words = " (conflict copy of ";
+    const auto remark = seen.content.title.rfind(words);
     if (remark != std::string::npos && copies_.insert(seen.id).second) {
         operation made;
         made.client = "copy." + std::to_string(++asked_);
@@ -164,7 +164,9 @@ void world_watcher::kept_copy(const node::event_view& seen) {
         made.res = operation_result::unknown;
         claims.note(std::move(made));
         claims.attached.observe_copy(seen.id);
-        claims.branches.observe_copy(seen.content.title.substr(0, remark));
+        const auto of = seen.content.title.substr(remark + words.size());
+        claims.branches.observe_copy(of.substr(0, of.find(',')),
+                                     seen.content.title.substr(0, remark));
     }
 }
 
@@ -351,8 +353,8 @@ world_watcher::ticket world_watcher::takes_over(const person& who, const node::e
 }
 
 world_watcher::ticket world_watcher::brings_back(const person& who, const event_id& which) {
-    claims.has_two_lives(which);
     ticket made = asks(who, operation_kind::cas);
+    made.begins_a_life = true;
     made.would_make = version_of{which, {}, {}, {}};
     made.asked.key = claims.people.of(which);
     return made;
@@ -376,13 +378,23 @@ void world_watcher::attached_beside(const ticket& what, const std::string& file,
 
 void world_watcher::would_set(const ticket& by, const field& what,
                               std::optional<std::string> value) {
+    if (what.what == field::kind::title && value) {
+        titles_[by.id] = *value;
+    }
     claims.fields.observe_asked(by.id, by.would_make->event, what, std::move(value), world_.now());
 }
 
-void world_watcher::unknown(ticket& what) {
+void world_watcher::note_beginning(const ticket& what) {
     if (what.begins_a_line) {
         claims.has_lines(what.would_make->event);
     }
+    if (what.begins_a_life) {
+        claims.has_two_lives(what.would_make->event);
+    }
+}
+
+void world_watcher::unknown(ticket& what) {
+    note_beginning(what);
     what.asked.res = operation_result::unknown;
     if (what.would_make) {
         claims.note(what.asked);
@@ -414,6 +426,9 @@ bool world_watcher::unanswered(ticket& what, const error* why) {
         claims.note(what.asked);
     }
     claims.refused(what.id, world_.now());
+    if (const auto title = titles_.find(what.id); title != titles_.end()) {
+        claims.branches.observe_refused(title->second);
+    }
     return true;
 }
 
@@ -453,9 +468,7 @@ void world_watcher::answered(ticket what, const answer<void>& how) {
 }
 
 void world_watcher::done_somehow(ticket what) {
-    if (what.begins_a_line) {
-        claims.has_lines(what.would_make->event);
-    }
+    note_beginning(what);
     what.asked.res = operation_result::unknown;
     claims.note(what.asked);
     claims.acknowledged(what.id, world_.now());

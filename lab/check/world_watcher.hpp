@@ -9,6 +9,9 @@
 
 namespace calbox::lab::claims {
 
+/// Whether the operation may still happen, or has, after this answer.
+bool leaves_unknown(errc code) noexcept;
+
 class world_watcher final : public observer {
 public:
     /// Becomes the observer of `in`, and listens to its wires and disks. `log`: gets the records of
@@ -43,7 +46,7 @@ public:
         operation_id id;
         viewer author;
         std::optional<version_of> would_make;  // of an event that exists
-        bool begins_a_line = false;
+        bool begins_a_line = false, begins_a_life = false;
     };
     ticket creates(const person& who);
     /// `seen`: the view that he acts on, whose version he expects.
@@ -132,6 +135,7 @@ private:
     }
     void done_somehow(ticket what);
     void unknown(ticket& what);
+    void note_beginning(const ticket& what);
     void settle_creations();
     void kept_copy(const node::event_view& seen);
     void judge_branches(const std::vector<const person*>& everyone, kept_branches& by) const;
@@ -142,6 +146,7 @@ private:
     std::uint64_t asked_ = 0;
     std::map<operation_id, instant> asked_at_;  // of strategies, and not moved
     std::map<std::string, std::vector<operation>> unknown_creations_;  // by their authors
+    std::map<operation_id, std::string> titles_;                       // that operations would set
     std::set<event_id> copies_;  // that devices made of what a take-over left out
     std::map<std::pair<std::string, std::string>, wire> wires_;
     std::map<std::string, device_id> ids_;  // of devices

@@ -337,7 +337,7 @@ void errands::write_down(waiting& one) {
             files_[one.event].insert(one.file);
             seen_.attached_beside(one.what, one.file, one.size);
         }
-        if (made || !how) {
+        if (made || !how || claims::leaves_unknown((*how).error().code)) {
             attachers& by = attached_[{one.event, one.file}];
             by.names.insert(one.who->name());
             by.acknowledged = by.acknowledged || made;

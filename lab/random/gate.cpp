@@ -37,6 +37,7 @@ const std::vector<fault>& known_faults() {
         {"replicator.acknowledges_unstored",
          "what came from others is acknowledged, shown, and never written", "naive"},
         {"replicator.no_removal_notice", "who was removed from an event is not told", "views"},
+        {"replicator.keeps_nothing", "what a take-over left out is lost with its line", "views"},
         {"file_transfer.forgets_last_leaf", "the end of a file is not fetched", "naive"},
         {"recovery_driver.asks_friends_only", "who was away does not ask the backups", "views"},
         {"recovery_driver.drops_last", "the last event of an exchange is not taken in", "views"},

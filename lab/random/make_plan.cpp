@@ -249,6 +249,25 @@ void delete_and_bring_back(plan& in, seeded& chance) {
     }
 }
 
+/// In the end, when nothing else heals the network, somebody is cut off, and takes an event over
+/// that the others go on with.
+void add_contest(plan& to, seeded& chance) {
+    constexpr std::int64_t together_ms = 3'000, alone_ms = 30'000;
+    const auto alone = static_cast<std::uint32_t>(chance.below(to.people));
+    const std::int64_t begin = end_of(to), at = begin + together_ms;
+    const auto add_once_after = [&](std::int64_t ms, action_kind what, std::uint32_t who) {
+        add(to, at + ms + moment(chance, alone_ms - ms), what, who, chance.draw() & 0xffff);
+    };
+    add(to, begin, action_kind::heal, 0);
+    add(to, at, action_kind::silence, to.rendezvous + to.backups + alone);  // as machines are made
+    for (std::uint32_t one = 0; one < to.people; ++one) {
+        add_once_after(0, one == alone ? action_kind::take_over : action_kind::change, one);
+        add_once_after(alone_ms / 2, action_kind::change, one);
+    }
+    add(to, at + alone_ms, action_kind::heal, 0);
+    to.trouble_ms = std::max(to.trouble_ms, at + alone_ms + 5'000);
+}
+
 /// In some worlds a part of the changes are set operations, or made under a lock, and some guests
 /// have all rights.
 void vary_changes(plan& in, seeded& chance) {
@@ -356,6 +375,10 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     seeded lines_of_versions(seed, "lines of versions");
     if (made.consensus == "views") {  // which alone knows take-overs
         instead_of_changes(made, action_kind::take_over, lines_of_versions, 4, 4);
+        seeded contest(seed, "contest");
+        if (!size.dense && contest.below(6) == 0) {
+            add_contest(made, contest);
+        }
     }
     seeded boxes(seed, "boxes");
     add_reboots(made, boxes);

@@ -30,9 +30,9 @@ struct company {
 };
 
 /// The later version was made without whoever sees the earlier one, and nobody who is there has to
-/// tell him so. Its author does, who may stay away, and whoever has left without knowing, since his
-/// device crashed, hears it from the organizer's (docs/promises.md); of versions between it is not
-/// known here who made them.
+/// tell him so. Its author does, who may stay away, and whoever has left without knowing, at none
+/// of his devices, since the one crashed, hears it from the organizer's (docs/promises.md); of
+/// versions between it is not known here who made them.
 bool need_not_agree(const sight& one, const sight& other, const company& who) {
     const bool one_is_later =
         claims::shown_version(one.what).place() > claims::shown_version(other.what).place();
@@ -42,8 +42,12 @@ bool need_not_agree(const sight& one, const sight& other, const company& who) {
                       later.what.version == earlier.what.version.next();
     const std::string& author = later.what.written_by;
     const bool has_left = author == earlier.whose->name();
-    const bool somebody_must_tell =
-        who.everybody || (next && !who.owes && who.has(has_left ? later.what.organizer : author));
+    const bool one_of_his_knows = std::ranges::any_of(who.present, [&](const person* one) {
+        return one->name() == author && !one->sees(earlier.what.id);
+    });
+    const bool one_who_tells =
+        has_left ? one_of_his_knows || who.has(later.what.organizer) : who.has(author);
+    const bool somebody_must_tell = who.everybody || (next && !who.owes && one_who_tells);
     return !somebody_must_tell && !takes_part(*earlier.whose, later.what);
 }
 

@@ -18,6 +18,8 @@ TEST_F(data_claims, files_are_read_as_they_were_attached) {
     check.observe_read(bob, event, "slides.pdf", root, slides, at(1));
     check.observe_read(alice, event, "slides.pdf", root, slides, at(2));
     check.observe_read(alice, event, "slides.pdf", id_of<file_root>(2), newer, at(2));
+    check.observe_read(alice, event, "slides (bob, 2026-05-03).pdf", id_of<file_root>(3), newer,
+                       at(2));
     EXPECT_EQ(lines(check.violations()), none());
     check.observe_read(bob, event, "slides.pdf", root, other, at(3));
     check.observe_read(bob, event, "slides.pdf", root, newer, at(4));
