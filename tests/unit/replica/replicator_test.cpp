@@ -638,6 +638,23 @@ TEST_F(replicator_test, a_store_that_cannot_be_read_stops_the_start) {
     EXPECT_TRUE(in.run(replica->start()));
 }
 
+TEST_F(replicator_test, what_was_written_is_known_though_the_peer_has_hung_up) {
+    at_alice();
+    const envelope one = begin();
+    const auto second =
+        sign(header_of(which, bob, 2, {bob.id, carol.id}, order_of(one)), bob, in.entropy);
+    task_scope session(in.env, "session");
+    session.spawn("request", [](replicator& at, wire::update what) -> task<void> {
+        (void)co_await at.on_update({}, std::move(what));
+    }(*replica, wire::update{second}));
+    session.request_stop();
+    in.run(session.join());
+    in.settle();
+    EXPECT_EQ(replica->events().find(which)->order, order_of(second));
+    EXPECT_EQ(rest.shown.back().version, version_number(2));
+    EXPECT_TRUE(in.run(replica->receive(second))) << "the event can be changed";
+}
+
 TEST_F(replicator_test, what_cannot_be_written_is_neither_shown_nor_acknowledged) {
     at_alice();
     const envelope one = begin();
