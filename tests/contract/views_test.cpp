@@ -31,6 +31,19 @@ protected:
         }
         return all;
     }
+    /// Of version 1, while its voters are out of reach: the operation, which is done.
+    operation_id take_over(consensus_world& w, std::size_t who) const {
+        const auto op =
+            w.acquire(who, event_, version_number(1), consensus::intent::take_over,
+                      taken_over(generation_number(1), consensus_world::device_of(who)));
+        const auto grant = as<granted>(w.outcome_of(op));
+        EXPECT_TRUE(grant);
+        if (grant) {
+            w.commit(who, op, event_, grant->held, grant->version, value_of(version_number(2), op));
+            EXPECT_TRUE(as<committed>(w.outcome_of(op)));
+        }
+        return op;
+    }
     static bool is_decided(const consensus_world& w, std::size_t at, const operation_id& what) {
         return std::ranges::any_of(w.decisions, [&](const auto& one) {
             return one.device == at && one.operation == what;
@@ -347,12 +360,7 @@ TEST_F(views_suite, what_nobody_had_decided_did_not_happen_in_the_line_of_a_take
     const auto doubt = as<refused>(w.outcome_of(lost));
     ASSERT_TRUE(doubt);
     EXPECT_EQ(doubt->why.code, errc::timed_out) << "1 and 2 have accepted it";
-    const auto line = taken_over(generation_number(1), consensus_world::device_of(2));
-    const auto op = w.acquire(2, event_, version_number(1), consensus::intent::take_over, line);
-    const auto grant = as<granted>(w.outcome_of(op));
-    ASSERT_TRUE(grant);
-    w.commit(2, op, event_, grant->held, grant->version, value_of(version_number(2), op));
-    ASSERT_TRUE(as<committed>(w.outcome_of(op)));
+    take_over(w, 2);
     w.run_for(3s);
     const auto fate = as<refused>(w.outcome_of(w.fate(1, event_, lost, version_number(1))));
     ASSERT_TRUE(fate) << "version 2 is another one's";
@@ -367,12 +375,7 @@ TEST_F(views_suite, what_is_committed_in_a_line_that_has_ended_is_decided_where_
     ASSERT_TRUE(before);
     w.split({1, 2});
     w.commit(1, lost, event_, before->held, before->version, value_of(version_number(2), lost));
-    const auto line = taken_over(generation_number(1), consensus_world::device_of(2));
-    const auto op = w.acquire(2, event_, version_number(1), consensus::intent::take_over, line);
-    const auto grant = as<granted>(w.outcome_of(op));
-    ASSERT_TRUE(grant);
-    w.commit(2, op, event_, grant->held, grant->version, value_of(version_number(2), op));
-    ASSERT_TRUE(as<committed>(w.outcome_of(op)));
+    const auto op = take_over(w, 2);
     w.run_for(100ms);
     ASSERT_TRUE(is_decided(w, 1, op)) << "it votes in that line";
     w.split({2});
@@ -388,16 +391,8 @@ TEST_F(views_suite, two_who_take_over_at_once_end_in_one_line) {
     w.run_for(3s);
     w.crash(0);
     w.split({1});
-    std::vector<operation_id> both;
     for (const std::size_t who : {1U, 2U}) {
-        const auto op =
-            w.acquire(who, event_, version_number(1), consensus::intent::take_over,
-                      taken_over(generation_number(1), consensus_world::device_of(who)));
-        const auto grant = as<granted>(w.outcome_of(op));
-        ASSERT_TRUE(grant);
-        w.commit(who, op, event_, grant->held, grant->version, value_of(version_number(2), op));
-        ASSERT_TRUE(as<committed>(w.outcome_of(op)));
-        both.push_back(op);
+        take_over(w, who);
     }
     w.split({});
     w.run_for(3s);
