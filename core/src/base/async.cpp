@@ -27,9 +27,9 @@ struct wait_state {
 };
 
 /// Suspends until `arm`'s argument is finished or the coroutine is cancelled (then `disarm` is
-/// called).
-template <class Arm, class Disarm>
-task<void> wait_for(asio::any_io_executor executor, Arm arm, Disarm disarm) {
+/// called; nothing to call: it goes on waiting).
+template <class Arm>
+task<void> wait_for(asio::any_io_executor executor, Arm arm, std::function<void()> disarm) {
     auto initiate = [executor, arm, disarm](auto handler) {
         const auto shared = std::make_shared<decltype(handler)>(std::move(handler));
         const auto waiting = std::make_shared<wait_state>();
@@ -40,7 +40,7 @@ task<void> wait_for(asio::any_io_executor executor, Arm arm, Disarm disarm) {
             }
             asio::post(executor, [shared, outcome]() { std::move (*shared)(outcome); });
         };
-        if (slot.is_connected()) {
+        if (slot.is_connected() && disarm) {
             slot.assign([waiting, disarm, executor](asio::cancellation_type) {
                 // Posted: clearing the slot from inside its own handler would destroy what is
                 // running.
@@ -92,15 +92,20 @@ bool event::is_set() const noexcept { return state_->set; }
 
 task<void> event::wait() {
     const auto shared = state_;
+    return wait_on(shared, [shared] {
+        // Cancelled waiters have given their handler away: what is left of them is dropped here.
+        shared->waiters.remove_if([](const auto& waiting) { return !waiting->complete; });
+    });
+}
+
+task<void> event::wait_through() { return wait_on(state_, {}); }
+
+task<void> event::wait_on(std::shared_ptr<state> shared, std::function<void()> disarm) {
     if (shared->set) {
         co_return;
     }
     auto arm = [shared](std::shared_ptr<wait_state> waiting) {
         shared->waiters.push_back(std::move(waiting));
-    };
-    auto disarm = [shared] {
-        // Cancelled waiters have given their handler away: what is left of them is dropped here.
-        shared->waiters.remove_if([](const auto& waiting) { return !waiting->complete; });
     };
     co_await wait_for(shared->executor, std::move(arm), std::move(disarm));
 }

@@ -3,6 +3,7 @@
 // boost::system::system_error(operation_aborted) and is caught by the scope.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -35,9 +36,13 @@ public:
     void reset() noexcept;
     bool is_set() const noexcept;
     task<void> wait();
+    /// Also when the coroutine is cancelled meanwhile, which the next thing that it waits for
+    /// shows: for what must be known before it ends.
+    task<void> wait_through();
 
 private:
     struct state;
+    static task<void> wait_on(std::shared_ptr<state> shared, std::function<void()> disarm);
     std::shared_ptr<state> state_;  // shared with waiters that are still queued to resume
 };
 

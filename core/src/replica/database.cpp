@@ -23,7 +23,6 @@ std::size_t size_of(const batch& writes) {
 /// Batches that are committed by one transaction, with the result that all of them get.
 struct database::waiting {
     batch writes;
-    std::function<void()> once_durable;
     event committed;
     result<void> outcome;
     explicit waiting(const environment& env) : committed(env) {}
@@ -61,25 +60,20 @@ void database::start_commit() {
                 start_commit();
             }
             for (const auto& one : *together) {
-                if (one->outcome && one->once_durable) {
-                    one->once_durable();
-                }
-                one->once_durable = {};
                 one->committed.set();
             }
         });
     });
 }
 
-task<result<void>> database::apply(batch writes, std::function<void()> once_durable) {
+task<result<void>> database::apply(batch writes) {
     const auto mine = std::make_shared<waiting>(env_);
     mine->writes = std::move(writes);
-    mine->once_durable = std::move(once_durable);
     queue_.push_back(mine);
     if (!committing_) {
         start_commit();
     }
-    co_await mine->committed.wait();
+    co_await mine->committed.wait_through();
     co_return mine->outcome;
 }
 

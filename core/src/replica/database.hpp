@@ -3,7 +3,6 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,10 +24,9 @@ public:
     ~database();
 
     /// Durable on return. Fails with disk_full or io_failed, and then nothing of this batch was
-    /// written. `once_durable` is called before that, also when whoever waits has been cancelled
-    /// meanwhile: what the memory is to know of it must not depend on that. It may outlive the
-    /// caller until rest().
-    task<result<void>> apply(batch writes, std::function<void()> once_durable = {});
+    /// written. Returns also where the caller is cancelled meanwhile: what it does before it waits
+    /// again is done, so that the memory knows what the disk does.
+    task<result<void>> apply(batch writes);
     task<result<std::optional<bytes>>> get(record_kind kind, bytes key);
     using rows = std::vector<std::pair<bytes, bytes>>;
     /// Rows with first <= key (< last unless empty), at most `most`.

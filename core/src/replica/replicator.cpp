@@ -189,7 +189,6 @@ task<void> replicator::join() {
     co_await recovery_.join();
     co_await outbox_.join();
     co_await epochs_.join();
-    co_await db_.rest();  // what was taken in for a peer that has hung up
 }
 
 std::vector<device_id> replicator::recipients_of(const envelope_header& header) const {
@@ -381,8 +380,7 @@ void replicator::tell_removals_again(const device_id& device) {
 
 task<result<envelope_order>> replicator::take(verified_envelope next) {
     const envelope_header& header = next.header;
-    // Held until what is taken in is known here, though the peer that sent it hangs up before.
-    const auto guard = std::make_shared<event_store::guard>(co_await store_.lock(header.event));
+    const auto guard = co_await store_.lock(header.event);
     if (header.kind == envelope_kind::removed_you && committing_.contains(header.event)) {
         // It may be this device's own change that says so, which has more to say: whom else it
         // removes, and at which other devices.
@@ -412,21 +410,16 @@ task<result<envelope_order>> replicator::take(verified_envelope next) {
     }
     store_.write_to(writes, next);
     write_owed(writes, *removed, header.event, next.order);
+    if (!mutant("replicator.acknowledges_unstored")) {
+        auto stored = co_await db_.apply(std::move(writes));
+        if (!stored) {
+            co_return fail(std::move(stored.error()));
+        }
+    }
     const envelope_order order = next.order;
-    const auto taken = std::make_shared<verified_envelope>(std::move(next));
-    const auto show = [this, guard, taken, told = *removed] {
-        const event_id event = taken->header.event;
-        publish(std::move(*taken));
-        outbox_.owe(told, event);
-    };
-    if (mutant("replicator.acknowledges_unstored")) {
-        show();
-        co_return order;
-    }
-    auto stored = co_await db_.apply(std::move(writes), show);
-    if (!stored) {
-        co_return fail(std::move(stored.error()));
-    }
+    const event_id event = header.event;
+    publish(std::move(next));
+    outbox_.owe(*removed, event);
     co_return order;
 }
 

@@ -70,6 +70,28 @@ TEST(async, event_wakes_everyone_once_and_stays_set) {
     EXPECT_EQ(woken, 3);
 }
 
+TEST(async, what_waits_through_is_cancelled_afterwards) {
+    test::test_environment in;
+    event done(in.env);
+    std::vector<std::string> said;
+    task_scope scope(in.env, "scope");
+    scope.spawn(
+        "work",
+        [](const environment& env, event& until, std::vector<std::string>& says) -> task<void> {
+            co_await until.wait_through();
+            says.emplace_back("done");
+            co_await sleep_for(env, 1s);
+            says.emplace_back("went on");
+        }(in.env, done, said));
+    scope.request_stop();
+    in.settle();
+    EXPECT_EQ(scope.running(), 1U);
+    EXPECT_TRUE(said.empty());
+    done.set();
+    in.run(scope.join());
+    EXPECT_EQ(said, std::vector<std::string>{"done"});
+}
+
 TEST(task_scope, stops_and_joins_what_it_started) {
     test_environment world;
     event flag(world.env);
