@@ -197,10 +197,13 @@ task<result<void>> replicator::look_over(event_id which) {
         const envelope_order& order = version.first;
         const envelope_header& header = version.second;
         bytes key = left_out_key(which, order.hash);
+        if (crypto::device_of(header.by.device_key) != with_.self || left_out_.contains(key) ||
+            !is_left_out(which, header, order)) {
+            continue;
+        }
         const bool others_keep_it = std::ranges::any_of(
             *past, [&](const auto& later) { return keeps(later.second, order); });
-        if (crypto::device_of(header.by.device_key) != with_.self || others_keep_it ||
-            left_out_.contains(key) || !is_left_out(which, header, order)) {
+        if (others_keep_it) {
             continue;
         }
         const auto read = co_await earlier_.read(which, order);

@@ -1095,7 +1095,7 @@ TEST_F(lines_of_versions, an_edit_in_doubt_is_kept_where_its_line_has_ended) {
     }
 }
 
-TEST_F(lines_of_versions, of_several_events_one_that_cannot_be_read_stops_no_other) {
+TEST_F(lines_of_versions, what_cannot_be_read_now_is_not_forgotten) {
     const auto mine = next(first_, alice);
     hold(mine);
     hold(next(first_, carol, 2));
