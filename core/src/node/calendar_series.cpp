@@ -109,7 +109,7 @@ task<result<event_view>> calendar_service::split(opened_event from, user_id as, 
     const auto id = co_await replica_.commit(std::move(fresh));
     if (!id) {
         if (may_have_happened(id.error())) {
-            splits_.leave_in_doubt(after.uid);
+            splits_.leave(after.uid);
         } else {
             co_await splits_.end(after.uid);
         }

@@ -52,7 +52,6 @@ task<result<void>> series_splits::end(std::string uid) {
     writes.erase(replica::record_kind::meta, note_key(uid));
     auto written = co_await db_.apply(std::move(writes));
     going_on_.erase(uid);
-    doubtful_.erase(uid);
     if (written) {
         notes_.erase(uid);
     }
@@ -64,13 +63,15 @@ void series_splits::leave(const std::string& uid) {
     look();
 }
 
-void series_splits::leave_in_doubt(const std::string& uid) {
-    doubtful_.insert(uid);
-    leave(uid);
-}
-
 bool series_splits::is_made(const std::string& uid, const note& what) {
     return opened_.with_uid(what.series.organizer, uid) != nullptr;
+}
+
+/// There is something to cut, or nothing that ever could be.
+bool series_splits::is_due(const std::string& uid, const note& what) {
+    const user_id& organizer = what.series.organizer;
+    return !going_on_.contains(uid) && people_.accounts().identity_of(organizer) != nullptr &&
+           (is_made(uid, what) || !opened_.open(what.series, organizer));
 }
 
 void series_splits::look() {
@@ -80,13 +81,9 @@ void series_splits::look() {
 }
 
 task<void> series_splits::finish_all() {
-    const auto is_due = [this](const auto& one) {
-        return !going_on_.contains(one.first) &&
-               people_.accounts().identity_of(one.second.series.organizer) != nullptr &&
-               (!doubtful_.contains(one.first) || is_made(one.first, one.second));
-    };
     while (true) {
-        const auto found = std::ranges::find_if(notes_, is_due);
+        const auto found = std::ranges::find_if(
+            notes_, [this](const auto& one) { return is_due(one.first, one.second); });
         if (found == notes_.end()) {
             break;
         }
@@ -108,9 +105,11 @@ task<result<void>> series_splits::finish(std::string uid, note what) {
         co_return fail(ready.error());
     }
     const user_id as = what.series.organizer;
-    const bool made = is_made(uid, what);
+    if (!is_due(uid, what)) {
+        co_return result<void>();
+    }
     const auto opened = opened_.open(what.series, as);
-    if (!made || !opened) {
+    if (!opened) {
         co_return co_await end(std::move(uid));
     }
     const auto rest = without({what.at, edit_scope::following}, (*opened)->content);

@@ -1,5 +1,6 @@
 // A series that is split becomes two events, by two commits. A note on this device, from before the
-// first until after the second, tells it after a crash in between that the second is still owed.
+// first until after the second, tells it after a crash in between that the second is still owed. Of
+// the first it may not be known then whether it happened: the note waits until the new event shows.
 // Owned by the node; core thread only.
 #pragma once
 
@@ -30,10 +31,9 @@ public:
     task<result<void>> begin(std::string uid, event_id series, std::string at);
     /// Both are committed, or neither is any more.
     task<result<void>> end(std::string uid);
-    /// It could be neither ended nor undone: it is ended as soon as that is possible.
+    /// It could be neither ended nor undone, or it is not known whether there will be a new event:
+    /// if it is there or comes, the series is cut as soon as that is possible.
     void leave(const std::string& uid);
-    /// It is not known whether there will be a new event: if it comes, as leave().
-    void leave_in_doubt(const std::string& uid);
     /// There may be something to end.
     void look();
     void request_stop() noexcept { tasks_.request_stop(); }
@@ -50,6 +50,7 @@ private:
             std::tuple(codec::field<1>(&note::series), codec::field<2>(&note::at));
     };
     bool is_made(const std::string& uid, const note& what);
+    bool is_due(const std::string& uid, const note& what);
     task<void> finish_all();
     task<result<void>> finish(std::string uid, note what);
 
@@ -60,7 +61,7 @@ private:
     const people& people_;
     readiness& ready_;
     std::map<std::string, note> notes_;
-    std::set<std::string> going_on_, doubtful_;
+    std::set<std::string> going_on_;
     bool finishing_ = false;
     task_scope tasks_;
 };
