@@ -12,7 +12,7 @@ std::string_view to_string(claim what) noexcept {
         "U1 durable",    "U2 delivered", "U3 decided only", "U4 same content", "U5 forward",
         "U6 known fate", "tokens",       "one holder",      "files",           "secrecy",
         "growth",        "convergence",  "linearizable",    "lasting",         "kept",
-        "works"};
+        "splits",        "works"};
     return words[static_cast<std::size_t>(what)];
 }
 
@@ -24,7 +24,8 @@ std::set<claim> required(const consensus::traits& promised, const conditions& wo
         return all;
     }
     if (promised.linearizable) {
-        all.insert({claim::linearizable, claim::same_content, claim::tokens, claim::lasting});
+        all.insert({claim::linearizable, claim::same_content, claim::tokens, claim::lasting,
+                    claim::splits});
     }
     if (promised.takes_over) {
         all.insert(claim::kept);

@@ -1,8 +1,8 @@
 // What must hold in every world, and the words for what did not. The checkers are fed with
 // observations as they happen; each is in a header of its own: version_claims.hpp (U1, U3, U4, U5),
 // ending_claims.hpp (U2, U6, convergence, growth), lock_claims.hpp, data_claims.hpp,
-// field_claims.hpp, branch_claims.hpp. watcher.hpp feeds all of them at once. The caller owns them;
-// one thread; memory is bounded where a run is long.
+// field_claims.hpp, branch_claims.hpp, series_claims.hpp. watcher.hpp feeds all of them at once.
+// The caller owns them; one thread; memory is bounded where a run is long.
 #pragma once
 
 #include <map>
@@ -31,9 +31,10 @@ enum class claim : std::uint8_t {
     linearizable,  // histcheck.hpp
     lasting,       // what was made of a part of an event stays so until it is made something else
     kept,          // what a take-over left out is an event of its author's
+    splits,        // a series is split wholly or not at all
     works,  // devices start and end, operations end, and after a heal the world comes to rest
 };
-inline constexpr std::size_t claim_count = 16;
+inline constexpr std::size_t claim_count = 17;
 /// "U4 same content"
 std::string_view to_string(claim what) noexcept;
 

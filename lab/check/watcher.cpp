@@ -226,8 +226,8 @@ std::vector<violation> watcher::violations() const {
     for (const auto& some :
          {edits.violations(), decisions_seen.violations(), contents.violations(),
           order.violations(), ending.violations(), fates.violations(), held.violations(),
-          attached.violations(), fields.violations(), branches.violations(), secrets.violations(),
-          counters.violations(), failures.first()}) {
+          attached.violations(), fields.violations(), branches.violations(), series.violations(),
+          secrets.violations(), counters.violations(), failures.first()}) {
         all.insert(all.end(), some.begin(), some.end());
     }
     const auto judged = check_history(history_);

@@ -10,6 +10,7 @@
 #include "lab/check/field_claims.hpp"
 #include "lab/check/history.hpp"
 #include "lab/check/lock_claims.hpp"
+#include "lab/check/series_claims.hpp"
 #include "lab/check/version_claims.hpp"
 #include "node/services.hpp"
 
@@ -94,6 +95,7 @@ public:
     files attached{people};
     lasting fields{people};
     kept_branches branches{people};
+    whole_splits series{people};
     secrecy secrets;
     growth counters{people};
     findings failures;

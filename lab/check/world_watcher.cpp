@@ -147,26 +147,43 @@ void world_watcher::shown(const std::string& device, const user_id& user,
         writes(what.content.title, what.id);
     }
     kept_copy(what);
+    rest_of_a_series(what);
     claims.branches.observe_shown(seen, what.content.title);
+    claims.series.observe_shown(what.id, what.content);
     claims.shown(viewer_of(device, user), seen, world_.now());
 }
 
-/// Nobody asked for the event, and the history has to know that somebody made it.
+/// Nobody asked for it by itself, and the history has to know that somebody may have done it.
+void world_watcher::note_unasked(operation_kind what, const event_id& which, bool gone) {
+    operation made;
+    made.client = "device." + std::to_string(++asked_);
+    made.call = world_.now().since_start.count();
+    made.op = what;
+    made.key = claims.people.of(which);
+    made.gone = gone;
+    made.res = operation_result::unknown;
+    claims.note(std::move(made));
+}
+
 void world_watcher::kept_copy(const node::event_view& seen) {
     constexpr std::string_view words = " (conflict copy of ";
     const auto remark = seen.content.title.rfind(words);
-    if (remark != std::string::npos && copies_.insert(seen.id).second) {
-        operation made;
-        made.client = "copy." + std::to_string(++asked_);
-        made.call = world_.now().since_start.count();
-        made.op = operation_kind::create;
-        made.key = claims.people.of(seen.id);
-        made.res = operation_result::unknown;
-        claims.note(std::move(made));
+    if (remark != std::string::npos && made_by_devices_.insert(seen.id).second) {
+        note_unasked(operation_kind::create, seen.id);
         claims.attached.observe_copy(seen.id);
+        claims.series.observe_undone(seen.id);  // it may be what a split had left of a series
         const auto of = seen.content.title.substr(remark + words.size());
         claims.branches.observe_copy(of.substr(0, of.find(',')),
                                      seen.content.title.substr(0, remark));
+    }
+}
+
+/// A split made it, which is undone where the series cannot be cut.
+void world_watcher::rest_of_a_series(const node::event_view& seen) {
+    if (!seen.content.related.empty() && made_by_devices_.insert(seen.id).second) {
+        note_unasked(operation_kind::create, seen.id);
+        note_unasked(operation_kind::cas, seen.id, true);
+        claims.attached.observe_copy(seen.id);
     }
 }
 
@@ -337,7 +354,13 @@ world_watcher::ticket world_watcher::changes(const person& who, const node::even
 world_watcher::ticket world_watcher::removes(const person& who, const node::event_view& seen) {
     ticket made = changes(who, seen);
     made.asked.gone = true;
+    claims.series.observe_undone(seen.id);
     return made;
+}
+
+world_watcher::ticket world_watcher::restores(const person& who, const node::event_view& seen) {
+    claims.series.observe_undone(seen.id);
+    return changes(who, seen);
 }
 
 world_watcher::ticket world_watcher::sets(const person& who, const node::event_view& in) {
@@ -349,15 +372,23 @@ world_watcher::ticket world_watcher::sets(const person& who, const node::event_v
 world_watcher::ticket world_watcher::takes_over(const person& who, const node::event_view& in) {
     ticket made = sets(who, in);
     made.begins_a_line = true;
+    claims.series.observe_undone(in.id);
     return made;
 }
 
 world_watcher::ticket world_watcher::brings_back(const person& who, const event_id& which) {
     ticket made = asks(who, operation_kind::cas);
     made.begins_a_life = true;
+    claims.series.observe_undone(which);
     made.would_make = version_of{which, {}, {}, {}};
     made.asked.key = claims.people.of(which);
     return made;
+}
+
+world_watcher::ticket world_watcher::splits(const person& who, const node::event_view& series,
+                                            const std::string& marker) {
+    writes(marker, series.id);  // whoever takes part in it does in the other one
+    return sets(who, series);
 }
 
 world_watcher::ticket world_watcher::attaches(const person& who, const node::event_view& to,
@@ -467,6 +498,19 @@ void world_watcher::answered(ticket what, const answer<void>& how) {
     claims.acknowledged(what.id, *what.would_make, true, {}, what.author, world_.now());
 }
 
+void world_watcher::answered_split(ticket what, const answer<node::event_view>& how) {
+    if (unanswered(what, how)) {
+        return;
+    }
+    const node::event_view& made = **how;
+    rest_of_a_series(made);
+    claims.edits.observe_created(made.id, what.author, world_.now());
+    claims.edits.observe_acknowledged({made.id, generation_number(1), version_number(1), {}},
+                                      what.author, world_.now());
+    claims.shown(what.author, seen_version(made), world_.now());
+    done_somehow(std::move(what));
+}
+
 void world_watcher::done_somehow(ticket what) {
     note_beginning(what);
     what.asked.res = operation_result::unknown;
@@ -501,115 +545,6 @@ void world_watcher::confirmed(const person& who, const node::event_view& what) {
     claims.fields.observe_newest(
         viewer_of(who.at().name(), who.id()), what.id,
         [&](const field& one) { return value_of(one, what); }, world_.now());
-}
-
-/// Whoever was not told that his event was created does not know which it is. Each that there is,
-/// and that nobody else made, may be one of those: they are taken in the order of their calls, for
-/// the events in the order in which something was done to them.
-void world_watcher::settle_creations() {
-    std::map<std::string, std::int64_t> known_since;
-    std::set<std::string> created;
-    for (const operation& one : claims.noted()) {
-        if (one.op == operation_kind::create) {
-            created.insert(one.key);
-        }
-        const auto [first, fresh] = known_since.try_emplace(one.key, one.call);
-        first->second = std::min(first->second, one.call);
-    }
-    std::vector<std::pair<std::int64_t, std::string>> made_by_somebody;
-    for (const auto& [key, since] : known_since) {
-        if (!created.contains(key)) {
-            made_by_somebody.emplace_back(since, key);
-        }
-    }
-    std::ranges::sort(made_by_somebody);
-    for (auto& [author, his] : unknown_creations_) {
-        std::ranges::sort(his, {}, &operation::call);
-    }
-    for (const auto& [since, key] : made_by_somebody) {
-        auto& his = unknown_creations_[key.substr(0, key.find('/'))];
-        if (!his.empty()) {
-            operation made = his.front();
-            his.erase(his.begin());
-            made.key = key;
-            claims.note(std::move(made));
-        }
-    }
-}
-
-std::string world_watcher::unshown(const std::vector<const person*>& everyone) {
-    everybody_has_it as_of_now = claims.ending;
-    for (const auto& one : world_.devices()) {
-        if (!one->up()) {
-            as_of_now.observe_absent(id_of(one->name()));
-        }
-    }
-    for (const person* who : everyone) {
-        if (who->up()) {
-            std::vector<version_of> shown;
-            for (const node::event_view& view : who->sees_all()) {
-                shown.push_back(shown_version(view));
-            }
-            as_of_now.observe_end({who->id(), id_of(who->at().name())}, shown, world_.now());
-        }
-    }
-    const auto missing = as_of_now.violations();
-    if (missing.empty()) {
-        return {};
-    }
-    return missing.front().event + ": " + missing.front().where + ": " + missing.front().text;
-}
-
-/// Whoever has lost a device, or has one that stays away, may have lost with it what he would keep.
-void world_watcher::judge_branches(const std::vector<const person*>& everyone,
-                                   kept_branches& by) const {
-    std::set<user_id> present;
-    for (const person* who : everyone) {
-        present.insert(who->id());
-    }
-    for (const auto& one : world_.devices()) {
-        if (!one->up()) {
-            if (const auto his = users_.find(one->name()); his != users_.end()) {
-                for (const user_id& who : his->second) {
-                    present.erase(who);
-                }
-            }
-        }
-    }
-    std::map<event_id, version_of> newest;
-    for (const person* who : everyone) {
-        for (const node::event_view& view : who->sees_all()) {
-            const version_of seen = shown_version(view);
-            auto& last = newest.try_emplace(view.id, seen).first->second;
-            last = last.place() < seen.place() ? seen : last;
-        }
-    }
-    for (const auto& [event, last] : newest) {
-        by.observe_end(last, present, world_.now());
-    }
-}
-
-std::string world_watcher::unkept(const std::vector<const person*>& everyone) const {
-    kept_branches as_of_now = claims.branches;
-    judge_branches(everyone, as_of_now);
-    const auto missing = as_of_now.violations();
-    return missing.empty() ? std::string() : missing.front().event + ": " + missing.front().text;
-}
-
-void world_watcher::end(const std::vector<const person*>& everyone) {
-    settle_creations();
-    for (const auto& one : world_.devices()) {
-        search_disk(*one);
-        if (!one->up()) {
-            claims.ending.observe_absent(id_of(one->name()));
-        }
-    }
-    judge_branches(everyone, claims.branches);
-    for (const person* who : everyone) {
-        if (who->up()) {
-            claims.ended(viewer_of(who->at().name(), who->id()), who->sees_all(), world_.now());
-        }
-    }
 }
 
 }  // namespace calbox::lab::claims

@@ -52,6 +52,8 @@ public:
     /// `seen`: the view that he acts on, whose version he expects.
     ticket changes(const person& who, const node::event_view& seen);
     ticket removes(const person& who, const node::event_view& seen);
+    /// To say again what an earlier version said.
+    ticket restores(const person& who, const node::event_view& seen);
     /// A set operation: whichever version is the newest then is replaced.
     ticket sets(const person& who, const node::event_view& in);
     /// Another line of versions, in which numbers, locks and registers begin anew: what is promised
@@ -60,6 +62,8 @@ public:
     /// What is deleted is the last version for the history and what lasts: they are not judged of
     /// the event any more.
     ticket brings_back(const person& who, const event_id& which);
+    /// Of a series: its times from one on become another event, which has `marker`.
+    ticket splits(const person& who, const node::event_view& series, const std::string& marker);
     ticket attaches(const person& who, const node::event_view& to, const std::string& file,
                     const digest& content, std::uint64_t size);
     /// It came under this name, since there was another one. Before it is answered.
@@ -78,6 +82,9 @@ public:
             done_somehow(std::move(what));
         }
     }
+
+    /// Of a split: the answer shows the new event.
+    void answered_split(ticket what, const answer<node::event_view>& how);
 
     /// He read all of a file.
     void read(const person& who, const node::event_view& in, const std::string& file,
@@ -101,6 +108,8 @@ public:
     std::string unshown(const std::vector<const person*>& everyone);
     /// What a take-over has left out, and nothing keeps yet, in words; or empty.
     std::string unkept(const std::vector<const person*>& everyone) const;
+    /// Of which series a split is half done, in words; or empty.
+    std::string half_split(const std::vector<const person*>& everyone) const;
     /// What everyone who is up sees in the end; devices that are not up stay away. The last call.
     void end(const std::vector<const person*>& everyone);
 
@@ -138,7 +147,11 @@ private:
     void note_beginning(const ticket& what);
     void settle_creations();
     void kept_copy(const node::event_view& seen);
+    void note_unasked(operation_kind what, const event_id& which, bool gone = false);
+    void rest_of_a_series(const node::event_view& seen);
+    std::set<user_id> with_all_devices(const std::vector<const person*>& everyone) const;
     void judge_branches(const std::vector<const person*>& everyone, kept_branches& by) const;
+    void judge_series(const std::vector<const person*>& everyone, whole_splits& by) const;
     void takes_part(const event_id& event, const std::set<user_id>& people);
 
     world& world_;
@@ -147,7 +160,7 @@ private:
     std::map<operation_id, instant> asked_at_;  // of strategies, and not moved
     std::map<std::string, std::vector<operation>> unknown_creations_;  // by their authors
     std::map<operation_id, std::string> titles_;                       // that operations would set
-    std::set<event_id> copies_;  // that devices made of what a take-over left out
+    std::set<event_id> made_by_devices_;                               // of other events, and known
     std::map<std::pair<std::string, std::string>, wire> wires_;
     std::map<std::string, device_id> ids_;  // of devices
     std::map<std::string, machine> machines_;

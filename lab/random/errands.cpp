@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/primitives.hpp"
+#include "model/recurrence.hpp"
 
 namespace calbox::lab {
 
@@ -75,6 +76,9 @@ void errands::begin(person& who, const action& what) {
     if (all.empty()) {
         return;
     }
+    if (what.what == action_kind::split_series && split(who, what, all)) {
+        return;
+    }
     const node::event_view& seen = all[static_cast<std::size_t>(what.which % all.size())];
     const bool guest = seen.id.organizer != who.id();
     if (what.what == action_kind::detach && !seen.content.files.empty()) {
@@ -126,7 +130,8 @@ void errands::create(person& who, const action& what) {
     }
     one.what = seen_.creates(who);
     const bool all = (what.number & guests_may_all) != 0 && guests_change_;
-    one.view = who.begin_create(one.marker, names_of(guests), all ? every_right : std::nullopt);
+    one.view = who.begin_create(one.marker, names_of(guests), all ? every_right : std::nullopt,
+                                (what.number & every_day) != 0);
     wait_for(std::move(one));
 }
 
@@ -259,7 +264,7 @@ void errands::restore(person& who, const action& what, const node::event_view& s
     waiting one;
     one.who = &who;
     one.event = seen.id;
-    one.what = seen_.changes(who, seen);
+    one.what = seen_.restores(who, seen);
     seen_.would_set(one.what, {claims::field::kind::title, {}}, std::nullopt);
     for (const std::string& file : files_[seen.id]) {
         seen_.would_set(one.what, {claims::field::kind::file, file}, std::nullopt);
@@ -267,6 +272,40 @@ void errands::restore(person& who, const action& what, const node::event_view& s
     const version_number earlier(1 + what.number % (seen.version.value - 1));
     one.view = who.begin_restore(seen.id, earlier, seen.version);
     wait_for(std::move(one));
+}
+
+bool errands::split(person& who, const action& what, const std::vector<node::event_view>& all) {
+    std::vector<const node::event_view*> series;
+    for (const node::event_view& seen : all) {
+        if (seen.id.organizer == who.id() && model::is_series(seen.content)) {
+            series.push_back(&seen);
+        }
+    }
+    if (series.empty()) {
+        return false;
+    }
+    const auto& seen = *series[static_cast<std::size_t>(what.which % series.size())];
+    waiting one = set_operation(who, seen);
+    one.splits = true;
+    one.marker = seen_.claims.secrets.marker(who.id());
+    one.what = seen_.splits(who, seen, one.marker);
+    constexpr auto later = static_cast<std::uint64_t>(claims::whole_splits::days - 1);
+    one.view = who.begin_split(seen, one.marker, static_cast<int>(1 + what.number % later));
+    wait_for(std::move(one));
+    return true;
+}
+
+/// The new event has the series' files.
+void errands::split_ended(waiting& one) {
+    const auto& how = one.view->value;
+    if (how && *how) {
+        const node::event_view& made = **how;
+        for (const model::attachment& file : made.content.files) {
+            files_[made.id].insert(file.name);
+            attached_[{made.id, file.name}] = attached_[{one.event, file.name}];
+        }
+    }
+    seen_.answered_split(std::move(one.what), how);
 }
 
 void errands::collect() {
@@ -312,6 +351,10 @@ void errands::count(const answer<T>& how) {
 void errands::write_down(waiting& one) {
     if (one.view) {
         count(one.view->value);
+        if (one.splits) {
+            split_ended(one);
+            return;
+        }
         if (one.of_newest) {
             seen_.answered_set(std::move(one.what), one.view->value);
             return;

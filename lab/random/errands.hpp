@@ -54,6 +54,7 @@ private:
         event_id event;
         std::uint64_t size = 0;  // of the file
         bool of_newest = false;  // changes whichever version that is then
+        bool splits = false;
         std::shared_ptr<outcome<result<node::event_view>>> view;
         std::shared_ptr<outcome<result<void>>> plain;
         std::shared_ptr<outcome<result<node::file_view>>> attached;
@@ -80,6 +81,9 @@ private:
     void take_over(person& who, const node::event_view& seen);
     void bring_back(person& who, const event_id& which);
     void restore(person& who, const action& what, const node::event_view& seen);
+    /// False where he sees no series that he may split.
+    bool split(person& who, const action& what, const std::vector<node::event_view>& all);
+    void split_ended(waiting& one);
     void changes_guests(const ticket& by, const node::event_view& of,
                         const std::vector<const person*>& to);
     void write_down(waiting& one);

@@ -111,6 +111,11 @@ std::int64_t moment(seeded& chance, std::int64_t before) {
     return static_cast<std::int64_t>(chance.below(static_cast<std::uint64_t>(before)));
 }
 
+/// As the run counts them: by device, and one more at the shared one.
+std::uint32_t users_of(const plan& in) {
+    return in.people + in.second_devices + (in.shared_device ? 1 : 0);
+}
+
 /// In one of so many worlds once, or up to `most` times; in the others never.
 std::uint64_t times_in(seeded& chance, unsigned worlds, unsigned most) {
     return chance.below(worlds) == 0 ? 1 + chance.below(most) : 0;
@@ -249,6 +254,34 @@ void delete_and_bring_back(plan& in, seeded& chance) {
     }
 }
 
+/// In some worlds events take place every day, and are split, where one of two devices dies at it.
+void add_splits(plan& to, seeded& chance) {
+    if (chance.below(4) != 0) {
+        return;
+    }
+    constexpr std::int64_t split_ms = 800;
+    std::vector<action> deaths;
+    for (action& one : to.actions) {
+        if (one.what == action_kind::create && chance.below(4) != 0) {
+            one.number |= every_day;
+        } else if (one.what == action_kind::change && chance.below(3) == 0) {
+            one.what = action_kind::split_series;
+            one.number = chance.draw() & 0xffff;
+            const std::uint32_t person = one.who % users_of(to);
+            if (person < to.people + to.second_devices && chance.below(2) == 0) {
+                constexpr action_kind how[] = {action_kind::kill, action_kind::power_cut};
+                deaths.push_back({one.at_ms + moment(chance, split_ms),
+                                  how[chance.below(std::size(how))],
+                                  to.rendezvous + to.backups + person, 0, 0});
+            }
+        }
+    }
+    for (const action& one : deaths) {
+        add(to, one.at_ms, one.what, one.who);
+        add(to, one.at_ms + moment(chance, 20'000), action_kind::start, one.who);
+    }
+}
+
 /// In the end, when nothing else heals the network, somebody is cut off, and takes an event over
 /// that the others go on with.
 void add_contest(plan& to, seeded& chance) {
@@ -380,6 +413,8 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
             add_contest(made, contest);
         }
     }
+    seeded series(seed, "series");
+    add_splits(made, series);
     seeded boxes(seed, "boxes");
     add_reboots(made, boxes);
     return made;

@@ -11,7 +11,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 37> kind_names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 38> kind_names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -49,6 +49,7 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 37> kind_names{{
     {action_kind::take_over, "take_over"},
     {action_kind::replace, "replace"},
     {action_kind::bring_back, "bring_back"},
+    {action_kind::split_series, "split_series"},
 }};
 
 constexpr std::array<std::pair<nat_kind, std::string_view>, 4> nat_names{{

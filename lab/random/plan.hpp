@@ -18,7 +18,7 @@ namespace calbox::lab {
 
 enum class action_kind : std::uint8_t {
     // What people do.
-    create,  // `number`: whom to invite, as bits; `guests_may_all`
+    create,  // `number`: whom to invite, as bits; `guests_may_all`, `every_day`
     change,
     remove,
     attach,
@@ -56,14 +56,17 @@ enum class action_kind : std::uint8_t {
     edit,      // under a lock, held for `number` ms first, less than 20 s
     sign_out,  // at one device, and there in again; in the end everybody is
     sign_in,
-    restore,     // what an earlier version said; `number`: which
-    take_over,   // begins another line of versions, if those who decide are out of reach
-    replace,     // another file of that name; `number`: which, and with what
-    bring_back,  // of those that somebody has deleted, or tried to: `which`
+    restore,       // what an earlier version said; `number`: which
+    take_over,     // begins another line of versions, if those who decide are out of reach
+    replace,       // another file of that name; `number`: which, and with what
+    bring_back,    // of those that somebody has deleted, or tried to: `which`
+    split_series,  // its organizer; `number`: at which time
 };
 
 /// In the number of a create: its guests may do what the organizer may.
 inline constexpr std::uint64_t guests_may_all = 1u << 16;
+/// It takes place every day.
+inline constexpr std::uint64_t every_day = 1u << 17;
 
 struct action {
     std::int64_t at_ms = 0;

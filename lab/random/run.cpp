@@ -233,7 +233,13 @@ private:
         if (missing.empty()) {
             missing = seen_.unshown(present());  // what only a backup has, say
         }
-        return missing.empty() ? seen_.unkept(present()) : missing;
+        if (missing.empty()) {
+            missing = seen_.unkept(present());
+        }
+        if (missing.empty() && world_.promised().linearizable) {
+            missing = seen_.half_split(present());
+        }
+        return missing;
     }
 
     void come_to_rest() {
@@ -270,7 +276,11 @@ private:
         device_lost_ = true;
         who.sign_in(joined_from_home(number, "another device of " + who.name()));
         seen_.knows(who);
-        wait_until_nothing_is("after a device was lost", rest_most, [&] {
+        // What a backup lost with its own disk, it may not have back by then.
+        const bool with_old_copies =
+            std::ranges::count(plan_.actions, action_kind::restore_disk, &action::what) != 0;
+        const duration most = with_old_copies ? rest_of_absent : rest_most;
+        wait_until_nothing_is("after a device was lost", most, [&] {
             const std::string missing = lost_from(before, who);
             return missing.empty() ? not_at_rest() : missing;
         });

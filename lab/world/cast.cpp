@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "model/times.hpp"
+
 namespace calbox::lab {
 
 namespace {
@@ -155,9 +157,12 @@ node::event_draft person::draft(const std::string& title, const std::vector<std:
 
 std::shared_ptr<outcome<result<node::event_view>>> person::begin_create(
     const std::string& title, const std::vector<std::string>& guests,
-    std::optional<std::uint32_t> guests_may) {
+    std::optional<std::uint32_t> guests_may, bool every_day) {
     auto one = draft(title, guests, ++made_);
     one.guests_may = guests_may;
+    if (every_day) {
+        one.recurrence = "FREQ=DAILY";
+    }
     return at_->begin(at_->api().events.create(id_, std::move(one)));
 }
 
@@ -196,6 +201,17 @@ std::shared_ptr<outcome<result<node::event_view>>> person::begin_bring_back(cons
 
 std::shared_ptr<outcome<result<node::event_view>>> person::begin_take_over(const event_id& which) {
     return at_->begin(at_->api().branch.take_over(id_, which));
+}
+
+std::shared_ptr<outcome<result<node::event_view>>> person::begin_split(
+    const node::event_view& series, const std::string& title, int days) {
+    constexpr std::int64_t seconds_of_day = 86'400;
+    const std::int64_t first = model::wall_seconds(series.content.time.start);
+    node::event_draft change;
+    change.title = title;
+    change.times = {model::from_wall_seconds(first + days * seconds_of_day).text(),
+                    node::edit_scope::following};
+    return at_->begin(at_->api().events.modify(id_, series.id, std::move(change), std::nullopt));
 }
 
 std::shared_ptr<outcome<result<void>>> person::begin_remove(const event_id& which,

@@ -49,7 +49,7 @@ public:
     std::shared_ptr<outcome<result<void>>> begin_sign_out() const;
     std::shared_ptr<outcome<result<node::event_view>>> begin_create(
         const std::string& title, const std::vector<std::string>& guests,
-        std::optional<std::uint32_t> guests_may = {});
+        std::optional<std::uint32_t> guests_may = {}, bool every_day = false);
     std::shared_ptr<outcome<result<node::event_view>>> begin_change(
         const event_id& which, const std::string& title, std::optional<version_number> expect = {});
     /// Title and guests at once.
@@ -67,6 +67,10 @@ public:
     /// What it said before it was deleted.
     std::shared_ptr<outcome<result<node::event_view>>> begin_bring_back(const event_id& which);
     std::shared_ptr<outcome<result<node::event_view>>> begin_take_over(const event_id& which);
+    /// What takes place from so many days after its start on becomes an event with this title.
+    std::shared_ptr<outcome<result<node::event_view>>> begin_split(const node::event_view& series,
+                                                                   const std::string& title,
+                                                                   int days);
     std::shared_ptr<outcome<result<void>>> begin_remove(const event_id& which,
                                                         std::optional<version_number> expect = {});
     std::shared_ptr<outcome<result<node::event_view>>> begin_answer(const event_id& which,

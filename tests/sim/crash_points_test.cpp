@@ -1,6 +1,7 @@
-// One edit, killed at every point where that makes a difference: whatever a device does between two
-// of its effects (an operation on its disk, a message) is lost with it, so that a kill after each
-// effect stands for all moments. Each sweep goes on until an edit ends untouched.
+// One edit, or a series that is split, killed at every point where that makes a difference:
+// whatever a device does between two of its effects (an operation on its disk, a message) is lost
+// with it, so that a kill after each effect stands for all moments. Each sweep goes on until an
+// edit, or a split, ends untouched.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -190,16 +191,110 @@ TEST_P(crash_points, leave_all_or_nothing_of_an_edit) {
                 all, nothing);
 }
 
+class split_points : public crash_points {
+protected:
+    node::event_view new_series() {
+        const auto ticket = watching.creates(alice);
+        const auto asked = alice.begin_create("choir", {"bob"}, {}, true);
+        in.wait_for("it is made", [&] { return asked->ended; });
+        watching.answered(ticket, asked->value);
+        const auto made = must(asked->value, "create");
+        in.wait_for("bob has it", [&] { return bob.sees(made.id).has_value(); });
+        return made;
+    }
+    /// What the split has made of its later times, in the end.
+    std::optional<event_id> rest_of(const node::event_view& series) const {
+        for (const node::event_view& one : alice.sees_all()) {
+            if (std::ranges::count(one.content.related, series.content.uid) != 0) {
+                return one.id;
+            }
+        }
+        return std::nullopt;
+    }
+    /// Many series that are looked through cost much.
+    void forget(const event_id& which) {
+        const auto ticket = watching.removes(alice, *alice.sees(which));
+        watching.answered(ticket, alice.remove(which));
+    }
+};
+
+TEST_P(split_points, leave_all_or_nothing_of_a_split) {
+    std::size_t all = 0, nothing = 0;
+    bool untouched = false;
+    std::uint64_t number = 0;
+    while (!untouched && ++number < 1000) {
+        SCOPED_TRACE(fmt::format("at number {}", number));
+        const auto series = new_series();
+        auto ticket = watching.splits(alice, series, "choir, later");
+        const auto split = alice.begin_split(series, "choir, later", 3);
+        instant quiet_since = in.now();
+        const auto done = [&] {
+            if (!split->ended || !alice.up()) {
+                quiet_since = in.now();
+            }
+            return in.now() - quiet_since > 3s;
+        };
+        untouched = !dies_at(number, done);
+        if (!untouched) {
+            in.pass(1s);
+            dies().start();
+        }
+        in.wait_for("it is wholly split, or not at all", [&] {
+            return split->ended && alice.up() && alice.at().api().info.status().caught_up &&
+                   watching.half_split({&alice, &bob}).empty();
+        });
+        watching.answered_split(ticket, split->value);
+        in.pass(45s);  // what comes later is no half either
+        EXPECT_EQ(watching.half_split({&alice, &bob}), "");
+        const auto rest = rest_of(series);
+        if (split->value && *split->value) {
+            EXPECT_TRUE(rest) << "acknowledged";
+        }
+        if (untouched) {
+            EXPECT_TRUE(split->value && *split->value);
+        } else {
+            ++(rest ? all : nothing);
+        }
+        forget(series.id);
+        if (rest) {
+            forget(*rest);
+        }
+    }
+    ASSERT_TRUE(untouched);
+    in.pass(1min);
+    watching.end({&alice, &bob});
+    for (const violation& one : watching.claims.violations(required(in.promised(), {false}))) {
+        ADD_FAILURE() << to_line(one);
+    }
+    for (const std::string& line : in.errors()) {
+        ADD_FAILURE() << line;
+    }
+    EXPECT_GT(all, 0U);
+    if (std::get<2>(GetParam()) == point::disk_power_cut) {
+        EXPECT_GT(nothing, 0U);
+    }
+    std::printf("%zu points: %zu times it was split, %zu times not\n", all + nothing, all, nothing);
+}
+
+std::string name_of_sweep(const testing::TestParamInfo<sweep>& info) {
+    return fmt::format("{}_{}_{}", std::get<0>(info.param), name_of(std::get<1>(info.param)),
+                       name_of(std::get<2>(info.param)));
+}
+
+INSTANTIATE_TEST_SUITE_P(series, split_points,
+                         testing::Combine(testing::Values("views", "organizer", "etcd"),
+                                          testing::Values(victim::organizer),
+                                          testing::Values(point::disk_power_cut,
+                                                          point::message_arrived)),
+                         name_of_sweep);
+
 INSTANTIATE_TEST_SUITE_P(
     edit, crash_points,
     testing::Combine(testing::Values("views", "organizer", "naive", "etcd"),
                      testing::Values(victim::author, victim::organizer, victim::backup),
                      testing::Values(point::disk_kill, point::disk_power_cut, point::message_sent,
                                      point::message_arrived)),
-    [](const testing::TestParamInfo<sweep>& info) {
-        return fmt::format("{}_{}_{}", std::get<0>(info.param), name_of(std::get<1>(info.param)),
-                           name_of(std::get<2>(info.param)));
-    });
+    name_of_sweep);
 
 }  // namespace
 }  // namespace calbox::lab::claims

@@ -142,6 +142,13 @@ TEST_F(watched_world, finds_every_kind_of_wrong) {
     of_another_line.generation = generation_number(2);
     claims.branches.observe_version(of_another_line, alice.id());
     claims.branches.observe_shown(sealed_version(of_another_line), "by alice");
+    // Splits: a series goes on beside what it was split into.
+    model::event_content every_day = lunch.content, of_it = lunch.content;
+    every_day.recurrence = of_it.recurrence = "FREQ=DAILY";
+    of_it.related = {every_day.uid};
+    const event_id split_off{alice.id(), event_id::make_seq(device_number(9), 9)};
+    claims.series.observe_shown(split_off, of_it);
+    claims.series.observe_end({{lunch.id, every_day}, {split_off, of_it}}, {}, in.now());
     in.pass(1s);
     watching.confirmed(bob, lunch);
     watching.counts("A", "outbox", 1);
