@@ -500,6 +500,10 @@ void world_watcher::answered(ticket what, const answer<void>& how) {
 
 void world_watcher::answered_split(ticket what, const answer<node::event_view>& how) {
     if (unanswered(what, how)) {
+        if (what.asked.res == operation_result::unknown) {
+            // Cut without the device's knowing, brought back as it was, and cut once more.
+            note_unasked(operation_kind::cas, what.would_make->event);
+        }
         return;
     }
     const node::event_view& made = **how;
