@@ -376,12 +376,17 @@ world_watcher::ticket world_watcher::takes_over(const person& who, const node::e
     return made;
 }
 
-world_watcher::ticket world_watcher::brings_back(const person& who, const event_id& which) {
+world_watcher::ticket world_watcher::joins(const person& who, const event_id& which) {
     ticket made = asks(who, operation_kind::cas);
-    made.begins_a_life = true;
-    claims.series.observe_undone(which);
     made.would_make = version_of{which, {}, {}, {}};
     made.asked.key = claims.people.of(which);
+    return made;
+}
+
+world_watcher::ticket world_watcher::brings_back(const person& who, const event_id& which) {
+    ticket made = joins(who, which);
+    made.begins_a_life = true;
+    claims.series.observe_undone(which);
     return made;
 }
 

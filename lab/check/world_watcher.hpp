@@ -62,6 +62,8 @@ public:
     /// What is deleted is the last version for the history and what lasts: they are not judged of
     /// the event any more.
     ticket brings_back(const person& who, const event_id& which);
+    /// By its link: whoever organizes it makes him take part.
+    ticket joins(const person& who, const event_id& which);
     /// Of a series: its times from one on become another event, which has `marker`.
     ticket splits(const person& who, const node::event_view& series, const std::string& marker);
     ticket attaches(const person& who, const node::event_view& to, const std::string& file,

@@ -38,7 +38,7 @@ bytes errands::content_of(const std::string& file, std::uint64_t number) {
 }
 
 bool errands::waiting::ended() const {
-    return has_ended(view) || has_ended(plain) || has_ended(attached);
+    return has_ended(view) || has_ended(plain) || has_ended(attached) || has_ended(joined);
 }
 
 std::vector<const person*> errands::guests_of(const user_id& organizer, std::uint64_t bits) const {
@@ -72,8 +72,14 @@ void errands::begin(person& who, const action& what) {
         bring_back(who, deleted_[static_cast<std::size_t>(what.which % deleted_.size())]);
         return;
     }
+    if (what.what == action_kind::join_event && join(who, what)) {
+        return;
+    }
     const auto all = who.sees_all();
     if (all.empty()) {
+        return;
+    }
+    if (what.what == action_kind::open_event && open(who, what, all)) {
         return;
     }
     if (what.what == action_kind::split_series && split(who, what, all)) {
@@ -295,6 +301,58 @@ bool errands::split(person& who, const action& what, const std::vector<node::eve
     return true;
 }
 
+/// False where he organizes nothing that he could open.
+bool errands::open(person& who, const action& what, const std::vector<node::event_view>& all) {
+    const auto his = std::ranges::find(
+        all, who.id(), [](const node::event_view& seen) { return seen.id.organizer; });
+    if (his == all.end() || !guests_change_) {
+        return false;
+    }
+    constexpr std::uint64_t one_of = 4;  // is closed again
+    opening one{&who, his->id, nullptr, nullptr};
+    if (what.number % one_of == 0) {
+        one.closed = who.begin_close(his->id);
+    } else {
+        one.link = who.begin_open(his->id);
+    }
+    openings_.push_back(std::move(one));
+    return true;
+}
+
+/// False where nobody has opened anything, or it is his own.
+bool errands::join(person& who, const action& what) {
+    if (links_.empty()) {
+        return false;
+    }
+    const auto& [event, link] = links_[static_cast<std::size_t>(what.which % links_.size())];
+    if (event.organizer == who.id()) {
+        return false;
+    }
+    waiting one;
+    one.who = &who;
+    one.event = event;
+    one.what = seen_.joins(who, event);
+    seen_.would_set(one.what, {claims::field::kind::part, who.name()},
+                    std::string(claims::field_there));
+    seen_.would_set(one.what, {claims::field::kind::answer, who.name()}, std::nullopt);
+    one.joined = who.begin_join(link);
+    wait_for(std::move(one));
+    return true;
+}
+
+/// A request that waits may be answered at any later time.
+void errands::join_ended(waiting& one) {
+    const auto& how = one.joined->value;
+    count(how);
+    answer<void> known;
+    if (how && *how) {
+        known = (*how)->joined ? result<void>() : fail(errc::timed_out, (*how)->why);
+    } else if (how) {
+        known = fail(how->error());
+    }
+    seen_.answered_set(std::move(one.what), known);
+}
+
 /// The new event has the series' files.
 void errands::split_ended(waiting& one) {
     const auto& how = one.view->value;
@@ -316,6 +374,12 @@ void errands::collect() {
         }
         return ended;
     });
+    std::erase_if(openings_, [this](const opening& one) {
+        if (has_ended(one.link) && one.link->value && *one.link->value) {
+            links_.emplace_back(one.which, **one.link->value);
+        }
+        return has_ended(one.link) || has_ended(one.closed);
+    });
     std::erase_if(visits_, [](const visit& one) {
         if (has_ended(one.in) && one.in->value && *one.in->value) {
             one.who->at().follow(one.who->id());
@@ -326,6 +390,7 @@ void errands::collect() {
 
 void errands::lose(const device& at) {
     std::erase_if(visits_, [&](const visit& one) { return &one.who->at() == &at; });
+    std::erase_if(openings_, [&](const opening& one) { return &one.who->at() == &at; });
     std::erase_if(waiting_, [&](waiting& one) {
         if (&one.who->at() != &at) {
             return false;
@@ -334,6 +399,7 @@ void errands::lose(const device& at) {
         one.plain = one.plain ? std::make_shared<outcome<result<void>>>() : nullptr;
         one.attached =
             one.attached ? std::make_shared<outcome<result<node::file_view>>>() : nullptr;
+        one.joined = one.joined ? std::make_shared<outcome<result<node::join_view>>>() : nullptr;
         write_down(one);
         return true;
     });
@@ -370,6 +436,8 @@ void errands::write_down(waiting& one) {
         } else {
             seen_.answered(std::move(one.what), one.plain->value);
         }
+    } else if (one.joined) {
+        join_ended(one);
     } else {
         const auto& how = one.attached->value;
         count(how);

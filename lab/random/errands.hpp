@@ -33,7 +33,9 @@ public:
     void collect();
     /// The daemon ends without a word: what was asked of it and is not collected has no answer.
     void lose(const device& at);
-    bool open() const noexcept { return !waiting_.empty() || !visits_.empty(); }
+    bool open() const noexcept {
+        return !waiting_.empty() || !visits_.empty() || !openings_.empty();
+    }
     /// Somebody who has signed out, and does not sign in yet. His device runs.
     void sign_in(const person& who);
     const counts& counted() const noexcept { return counts_; }
@@ -58,12 +60,20 @@ private:
         std::shared_ptr<outcome<result<node::event_view>>> view;
         std::shared_ptr<outcome<result<void>>> plain;
         std::shared_ptr<outcome<result<node::file_view>>> attached;
+        std::shared_ptr<outcome<result<node::join_view>>> joined;
         bool ended() const;
     };
     struct visit {
         const person* who = nullptr;
         std::shared_ptr<outcome<result<node::account_view>>> in;
         std::shared_ptr<outcome<result<void>>> out;
+    };
+    /// Makes no version of the event.
+    struct opening {
+        const person* who = nullptr;
+        event_id which;
+        std::shared_ptr<outcome<result<std::string>>> link;
+        std::shared_ptr<outcome<result<void>>> closed;
     };
     void sign_out(const person& who);
     static waiting set_operation(const person& who, const node::event_view& in);
@@ -84,6 +94,9 @@ private:
     /// False where he sees no series that he may split.
     bool split(person& who, const action& what, const std::vector<node::event_view>& all);
     void split_ended(waiting& one);
+    bool open(person& who, const action& what, const std::vector<node::event_view>& all);
+    bool join(person& who, const action& what);
+    void join_ended(waiting& one);
     void changes_guests(const ticket& by, const node::event_view& of,
                         const std::vector<const person*>& to);
     void write_down(waiting& one);
@@ -95,6 +108,8 @@ private:
     bool guests_change_ = false;
     std::vector<waiting> waiting_;
     std::vector<visit> visits_;
+    std::vector<opening> openings_;
+    std::vector<std::pair<event_id, std::string>> links_;  // in the order in which they came
     counts counts_;
     struct attachers {
         std::set<std::string> names;  // who was not refused it

@@ -282,6 +282,24 @@ void add_splits(plan& to, seeded& chance) {
     }
 }
 
+/// In some worlds fewer are invited, people open events, and others join them by their links.
+void add_openings(plan& to, seeded& chance) {
+    if (chance.below(4) != 0) {
+        return;
+    }
+    for (action& one : to.actions) {
+        constexpr action_kind instead[] = {action_kind::open_event, action_kind::join_event,
+                                           action_kind::join_event};
+        const bool may_be = one.what == action_kind::change || one.what == action_kind::look;
+        if (may_be && chance.below(2) == 0) {
+            one.what = instead[chance.below(std::size(instead))];
+            one.number = chance.draw() & 0xffff;
+        } else if (one.what == action_kind::create) {
+            one.number &= ~(chance.draw() & 0xffff);
+        }
+    }
+}
+
 /// In the end, when nothing else heals the network, somebody is cut off, and takes an event over
 /// that the others go on with.
 void add_contest(plan& to, seeded& chance) {
@@ -415,6 +433,8 @@ plan make_plan(std::uint64_t seed, const plan_limits& within) {
     }
     seeded series(seed, "series");
     add_splits(made, series);
+    seeded openings(seed, "openings");
+    add_openings(made, openings);
     seeded boxes(seed, "boxes");
     add_reboots(made, boxes);
     return made;

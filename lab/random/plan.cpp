@@ -11,7 +11,7 @@ namespace calbox::lab {
 
 namespace {
 
-constexpr std::array<std::pair<action_kind, std::string_view>, 38> kind_names{{
+constexpr std::array<std::pair<action_kind, std::string_view>, 40> kind_names{{
     {action_kind::create, "create"},
     {action_kind::change, "change"},
     {action_kind::remove, "remove"},
@@ -50,6 +50,8 @@ constexpr std::array<std::pair<action_kind, std::string_view>, 38> kind_names{{
     {action_kind::replace, "replace"},
     {action_kind::bring_back, "bring_back"},
     {action_kind::split_series, "split_series"},
+    {action_kind::open_event, "open_event"},
+    {action_kind::join_event, "join_event"},
 }};
 
 constexpr std::array<std::pair<nat_kind, std::string_view>, 4> nat_names{{

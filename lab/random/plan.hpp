@@ -61,6 +61,8 @@ enum class action_kind : std::uint8_t {
     replace,       // another file of that name; `number`: which, and with what
     bring_back,    // of those that somebody has deleted, or tried to: `which`
     split_series,  // its organizer; `number`: at which time
+    open_event,    // its organizer, or closes it; `number`: which
+    join_event,    // by the link of one that was opened: `which`
 };
 
 /// In the number of a create: its guests may do what the organizer may.

@@ -51,6 +51,18 @@ bool need_not_agree(const sight& one, const sight& other, const company& who) {
     return !somebody_must_tell && !takes_part(*earlier.whose, later.what);
 }
 
+/// Who asks an organizer who is there to take part, and has no answer.
+std::string waits_to_join(const company& all) {
+    for (const person* const who : all.present) {
+        for (const node::join_view& one : who->at().api().joining.waiting(who->id())) {
+            if (all.has(one.organizer)) {
+                return who->name() + " waits to join " + one.id_text + ": " + one.why;
+            }
+        }
+    }
+    return {};
+}
+
 /// What stands in place of the name of somebody whom the device has not heard of.
 bool is_no_name(const std::string& shown) {
     return shown.size() == 12 && shown.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -113,7 +125,9 @@ std::string unrest(const std::vector<const person*>& people, bool everybody, boo
             return fmt::format("{} still owes {} updates", who->name(), status.outbox);
         }
     }
-    return disagreement({people, everybody, owes});
+    const company all{people, everybody, owes};
+    const std::string waits = waits_to_join(all);
+    return waits.empty() ? disagreement(all) : waits;
 }
 
 std::string lost_from(const std::vector<node::event_view>& seen, const person& who) {

@@ -214,6 +214,18 @@ std::shared_ptr<outcome<result<node::event_view>>> person::begin_split(
     return at_->begin(at_->api().events.modify(id_, series.id, std::move(change), std::nullopt));
 }
 
+std::shared_ptr<outcome<result<std::string>>> person::begin_open(const event_id& which) {
+    return at_->begin(at_->api().opening.open(id_, which));
+}
+
+std::shared_ptr<outcome<result<void>>> person::begin_close(const event_id& which) {
+    return at_->begin(at_->api().opening.close(id_, which));
+}
+
+std::shared_ptr<outcome<result<node::join_view>>> person::begin_join(const std::string& link) {
+    return at_->begin(at_->api().joining.join(id_, link));
+}
+
 std::shared_ptr<outcome<result<void>>> person::begin_remove(const event_id& which,
                                                             std::optional<version_number> expect) {
     return at_->begin(at_->api().events.remove(id_, which, expect));

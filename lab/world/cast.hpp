@@ -71,6 +71,10 @@ public:
     std::shared_ptr<outcome<result<node::event_view>>> begin_split(const node::event_view& series,
                                                                    const std::string& title,
                                                                    int days);
+    /// The answer is the link.
+    std::shared_ptr<outcome<result<std::string>>> begin_open(const event_id& which);
+    std::shared_ptr<outcome<result<void>>> begin_close(const event_id& which);
+    std::shared_ptr<outcome<result<node::join_view>>> begin_join(const std::string& link);
     std::shared_ptr<outcome<result<void>>> begin_remove(const event_id& which,
                                                         std::optional<version_number> expect = {});
     std::shared_ptr<outcome<result<node::event_view>>> begin_answer(const event_id& which,
