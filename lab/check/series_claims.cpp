@@ -43,8 +43,7 @@ const std::vector<whole_splits::rest>& whole_splits::rests_of(const user_id& org
 }
 
 void whole_splits::judge(const event_id& event, const model::event_content& series,
-                         const std::map<event_id, model::event_content>& shown,
-                         bool organizer_is_there, instant at) {
+                         const std::map<event_id, model::event_content>& shown, instant at) {
     const auto tell = [&](std::string text) {
         found_.add({claim::splits, people_.of(event), {}, at, std::move(text)});
     };
@@ -61,9 +60,9 @@ void whole_splits::judge(const event_id& event, const model::event_content& seri
         });
     };
     // What was split off ends where the series did that it is of.
-    const bool goes_on = !end || goes_on_after(series.uid) ||
-                         std::ranges::any_of(series.related, goes_on_after);
-    if (!goes_on && organizer_is_there) {
+    const bool goes_on =
+        !end || goes_on_after(series.uid) || std::ranges::any_of(series.related, goes_on_after);
+    if (!goes_on) {
         tell("takes place no more from " + end->text() + " on, and no event does in its place");
     }
 }
@@ -71,8 +70,9 @@ void whole_splits::judge(const event_id& event, const model::event_content& seri
 void whole_splits::observe_end(const std::map<event_id, model::event_content>& shown,
                                const std::set<user_id>& present, instant at) {
     for (const auto& [event, content] : shown) {
-        if (model::is_series(content) && !undone_.contains(event)) {
-            judge(event, content, shown, present.contains(event.organizer), at);
+        const bool judged = present.contains(event.organizer) && !undone_.contains(event);
+        if (model::is_series(content) && judged) {
+            judge(event, content, shown, at);
         }
     }
 }

@@ -17,7 +17,8 @@ public:
     void observe_shown(const event_id& event, const model::event_content& what);
     /// Somebody wants it deleted, or to say what it said before: it need not be what a split made.
     void observe_undone(const event_id& event) { undone_.insert(event); }
-    /// What is shown in the end; `present`: who is there with all of his devices.
+    /// What is shown in the end; `present`: who is there with all of his devices. A device that is
+    /// away may owe a cut, or have lost the rest.
     void observe_end(const std::map<event_id, model::event_content>& shown,
                      const std::set<user_id>& present, instant at);
     std::vector<violation> violations() const { return found_.first(); }
@@ -31,8 +32,7 @@ private:
     };
     const std::vector<rest>& rests_of(const user_id& organizer, const std::string& uid) const;
     void judge(const event_id& event, const model::event_content& series,
-               const std::map<event_id, model::event_content>& shown, bool organizer_is_there,
-               instant at);
+               const std::map<event_id, model::event_content>& shown, instant at);
 
     const names& people_;
     findings found_;

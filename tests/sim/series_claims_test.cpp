@@ -84,9 +84,10 @@ TEST_F(series_claims, what_somebody_deleted_or_brought_back_is_not_asked_for) {
     EXPECT_EQ(in_the_end({{event, daily("choir", 1)}, {other_event, rest(4)}}), none());
 }
 
-TEST_F(series_claims, who_has_lost_a_device_may_have_lost_the_rest_with_it) {
+TEST_F(series_claims, whose_device_is_away_may_owe_a_half_or_have_lost_it) {
     present = {bob.who};
     EXPECT_EQ(in_the_end({{event, until(daily("choir", 1), 3)}}), none());
+    EXPECT_EQ(in_the_end({{event, daily("choir", 1)}, {other_event, rest(4)}}), none());
 }
 
 }  // namespace
