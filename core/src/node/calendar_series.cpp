@@ -120,17 +120,9 @@ task<result<event_view>> calendar_service::split(opened_event from, user_id as, 
         co_await splits_.end(after.uid);
         co_return co_await show_saved(as, *id);
     }
-    // Not both: then neither, if that can be had.
-    if (!may_have_happened(cut.error())) {
-        replica::change undo;
-        undo.as = as;
-        undo.event = *id;
-        undo.kind = envelope_kind::tombstone;
-        undo.participants = std::move(made.participants);
-        undo.guests_may = made.text.guests_may;
-        const auto undone = co_await replica_.commit(std::move(undo));
+    if (!may_have_happened(cut.error())) {  // not both: then neither
+        const auto undone = co_await splits_.undo(after.uid, *id);
         if (undone) {
-            co_await splits_.end(after.uid);
             co_return fail(std::move(cut.error()));
         }
     }

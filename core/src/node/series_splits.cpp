@@ -41,13 +41,19 @@ task<result<void>> series_splits::load() {
 }
 
 task<result<void>> series_splits::begin(std::string uid, event_id series, std::string at) {
-    const note what{series, std::move(at)};
+    auto written = co_await write(uid, {series, std::move(at), {}});
+    if (written) {
+        going_on_.insert(std::move(uid));
+    }
+    co_return written;
+}
+
+task<result<void>> series_splits::write(std::string uid, note what) {
     replica::batch writes;
     writes.put(replica::record_kind::meta, note_key(uid), codec::encode(what));
     auto written = co_await db_.apply(std::move(writes));
     if (written) {
-        notes_.insert_or_assign(uid, what);
-        going_on_.insert(std::move(uid));
+        notes_.insert_or_assign(std::move(uid), std::move(what));
     }
     co_return written;
 }
@@ -63,6 +69,19 @@ task<result<void>> series_splits::end(std::string uid) {
     co_return written;
 }
 
+task<result<void>> series_splits::undo(std::string uid, event_id made) {
+    note what = notes_.at(uid);
+    what.undoes = made;
+    auto noted = co_await write(uid, std::move(what));
+    if (noted) {
+        const auto undone = co_await remove(uid, made);
+        if (!undone) {
+            leave(uid);
+        }
+    }
+    co_return noted;
+}
+
 void series_splits::leave(const std::string& uid) {
     going_on_.erase(uid);
     look();
@@ -72,11 +91,11 @@ bool series_splits::is_made(const std::string& uid, const note& what) {
     return opened_.with_uid(what.series.organizer, uid) != nullptr;
 }
 
-/// There is something to cut, or nothing that ever could be.
+/// There is something to cut or to undo, or nothing that ever could be.
 bool series_splits::is_due(const std::string& uid, const note& what) {
     const user_id& organizer = what.series.organizer;
     return !going_on_.contains(uid) && people_.accounts().identity_of(organizer) != nullptr &&
-           (is_made(uid, what) || !opened_.open(what.series, organizer));
+           (what.undoes || is_made(uid, what) || !opened_.open(what.series, organizer));
 }
 
 void series_splits::look() {
@@ -97,7 +116,9 @@ task<void> series_splits::finish_all() {
         const auto done = co_await finish(uid, what);
         if (!done) {
             env_.log.write(log_level::warn, "splits",
-                           "a series that was split is not cut yet: " + done.error().message());
+                           (what.undoes ? "what a series was split into is not deleted yet: "
+                                        : "a series that was split is not cut yet: ") +
+                               done.error().message());
             co_await sleep_for(env_, again_after);
         }
     }
@@ -109,10 +130,17 @@ task<result<void>> series_splits::finish(std::string uid, note what) {
     if (!ready) {
         co_return fail(ready.error());
     }
-    const user_id as = what.series.organizer;
     if (!is_due(uid, what)) {
         co_return result<void>();
     }
+    if (what.undoes) {
+        co_return co_await remove(std::move(uid), *what.undoes);
+    }
+    co_return co_await cut(std::move(uid), std::move(what));
+}
+
+task<result<void>> series_splits::cut(std::string uid, note what) {
+    const user_id as = what.series.organizer;
     const auto opened = opened_.open(what.series, as);
     if (!opened) {
         co_return co_await end(std::move(uid));
@@ -121,17 +149,29 @@ task<result<void>> series_splits::finish(std::string uid, note what) {
     if (!rest || !*rest) {  // it does not take place then any more
         co_return co_await end(std::move(uid));
     }
-    replica::change cut = change_of((*opened)->header, as);
+    replica::change next = change_of((*opened)->header, as);
     model::event_content content = **rest;
     content.modified = env_.time.wall();
     auto body = model::write_body(content, (*opened)->body);
     if (!body) {
         co_return fail(std::move(body.error()));
     }
-    cut.body = std::move(*body);
-    const auto done = co_await replica_.commit(std::move(cut));
+    next.body = std::move(*body);
+    const auto done = co_await replica_.commit(std::move(next));
     if (!done) {
         co_return fail(done.error());
+    }
+    co_return co_await end(std::move(uid));
+}
+
+task<result<void>> series_splits::remove(std::string uid, event_id made) {
+    if (const auto opened = opened_.open(made, made.organizer)) {
+        replica::change next = change_of((*opened)->header, made.organizer);
+        next.kind = envelope_kind::tombstone;
+        const auto done = co_await replica_.commit(std::move(next));
+        if (!done) {
+            co_return fail(done.error());
+        }
     }
     co_return co_await end(std::move(uid));
 }
