@@ -301,6 +301,73 @@ TEST_P(split_points, leave_all_or_nothing_of_one_that_is_refused) {
     EXPECT_GT(nothing_, 0U);
 }
 
+class join_points : public crash_points {
+protected:
+    std::pair<node::event_view, std::string> new_open_event() {
+        const auto ticket = watching.creates(alice);
+        const auto made = alice.create("tea", {});
+        watching.answered(ticket, made);
+        const auto event = must(made, "create");
+        const auto link = alice.begin_open(event.id);
+        in.wait_for("it is open", [&] { return link->ended; });
+        return {event, must(link->value, "open")};
+    }
+    bool is_guest(const event_id& which) const {
+        const auto hers = alice.sees(which);
+        return hers && std::ranges::count(hers->content.participants, bob.name()) != 0;
+    }
+};
+
+TEST_P(join_points, lose_no_request_to_join) {
+    std::size_t all = 0, nothing = 0;
+    bool untouched = false;
+    std::uint64_t number = 0;
+    while (!untouched && ++number < 1000) {
+        SCOPED_TRACE(fmt::format("at number {}", number));
+        const auto [event, link] = new_open_event();
+        auto ticket = watching.joins(bob, event.id);
+        const auto asked = bob.begin_join(link);
+        instant quiet_since = in.now();
+        const auto done = [&] {
+            if (!asked->ended || !alice.up() || !bob.up() || !bob.sees(event.id)) {
+                quiet_since = in.now();
+            }
+            return in.now() - quiet_since > 3s;
+        };
+        untouched = !dies_at(number, done);
+        if (!untouched) {
+            in.pass(1s);
+            dies().start();
+        }
+        in.wait_for("he takes part, or nobody waits", [&] {
+            return asked->ended && bob.up() && bob.at().api().info.status().caught_up &&
+                   bob.at().api().joining.waiting(bob.id()).empty();
+        });
+        in.pass(5s);
+        const bool joined = bob.sees(event.id).has_value();
+        EXPECT_EQ(is_guest(event.id), joined);
+        const bool was_told = asked->value && *asked->value;
+        answer<void> known;
+        if (was_told && (**asked->value).joined) {
+            known = result<void>();
+        } else if (was_told) {
+            known = fail(errc::timed_out, (**asked->value).why);
+        }
+        watching.answered_set(ticket, known);
+        if (was_told || std::get<1>(GetParam()) == victim::organizer) {
+            EXPECT_TRUE(joined);  // the request is at the guest's
+        }
+        if (!untouched) {
+            ++(joined ? all : nothing);
+        }
+        forget(event.id);
+    }
+    ASSERT_TRUE(untouched);
+    judge();
+    EXPECT_GT(all, 0U);
+    std::printf("%zu points: %zu times he took part, %zu times not\n", all + nothing, all, nothing);
+}
+
 std::string name_of_sweep(const testing::TestParamInfo<sweep>& info) {
     return fmt::format("{}_{}_{}", std::get<0>(info.param), name_of(std::get<1>(info.param)),
                        name_of(std::get<2>(info.param)));
@@ -309,6 +376,13 @@ std::string name_of_sweep(const testing::TestParamInfo<sweep>& info) {
 INSTANTIATE_TEST_SUITE_P(series, split_points,
                          testing::Combine(testing::Values("views", "organizer", "etcd"),
                                           testing::Values(victim::organizer),
+                                          testing::Values(point::disk_power_cut,
+                                                          point::message_arrived)),
+                         name_of_sweep);
+
+INSTANTIATE_TEST_SUITE_P(open_event, join_points,
+                         testing::Combine(testing::Values("views", "organizer", "etcd"),
+                                          testing::Values(victim::author, victim::organizer),
                                           testing::Values(point::disk_power_cut,
                                                           point::message_arrived)),
                          name_of_sweep);

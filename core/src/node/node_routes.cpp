@@ -198,6 +198,7 @@ void node_parts::add_routes() {
               holding->on_kept(from.device, from.user_ids, what);
               return copies->on_kept(from.device, what);
           });
+    routes.open();
 }
 
 /// The role may come and go: a promoted edge has it for a while.

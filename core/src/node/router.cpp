@@ -40,6 +40,9 @@ result<void> router::permitted(const net::peer& from, wire::message_type type,
 
 task<result<bytes>> router::on_request(const net::peer& from, wire::message_type type,
                                        bytes payload) {
+    if (type != wire::message_type::ping) {
+        co_await open_.wait();
+    }
     if (auto allowed = permitted(from, type, true); !allowed) {
         ++refused_[static_cast<std::size_t>(type)];
         co_return fail(std::move(allowed.error()));
@@ -55,6 +58,7 @@ task<result<bytes>> router::on_request(const net::peer& from, wire::message_type
 }
 
 task<void> router::on_message(const net::peer& from, wire::message_type type, bytes payload) {
+    co_await open_.wait();
     const auto allowed = permitted(from, type, false);
     const message_handler& handler = messages_[static_cast<std::size_t>(type)];
     if (!allowed || !handler) {

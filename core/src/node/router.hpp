@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 
+#include "base/async.hpp"
 #include "net/session.hpp"
 
 namespace calbox::node {
@@ -16,14 +17,17 @@ public:
         std::function<task<result<bytes>>(const net::peer& from, bytes payload)>;
     using message_handler = std::function<task<void>(const net::peer& from, bytes payload)>;
 
-    explicit router(const environment& env) : env_(env) {}
+    explicit router(const environment& env) : env_(env), open_(env) {}
 
     /// Is this member a promoted rendezvous? Set before anything arrives.
     std::function<bool(const device_id& who)> promoted;
-    /// Registers the one handler of a message; the table says whether it is answered. Before start
-    /// only.
+    /// Registers the one handler of a message; the table says whether it is answered. Before
+    /// anybody may ask for it.
     void answer(wire::message_type type, request_handler handler);
     void take(wire::message_type type, message_handler handler);
+    /// All handlers are there. What came before waits for that: a node that starts dials before,
+    /// and "unsupported" would be its answer for good.
+    void open() noexcept { open_.set(); }
 
     /// Of this type, from those who may not send it, since the start.
     std::uint64_t refused(wire::message_type type) const noexcept {
@@ -41,6 +45,7 @@ private:
     std::array<request_handler, 256> requests_;
     std::array<message_handler, 256> messages_;
     std::array<std::uint64_t, 256> refused_{};
+    event open_;
 };
 
 }  // namespace calbox::node
