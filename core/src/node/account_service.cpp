@@ -384,15 +384,15 @@ task<result<void>> account_service::sign_out(user_id who) {
     if (found == accounts_.end()) {
         co_return fail(errc::unauthorised, "this user is not signed in on this device");
     }
+    const account_view view = view_of(who, found->second);
     replica::batch writes;
     writes.erase(replica::record_kind::account, to_bytes(who.view()));
     auto stored = co_await db_.apply(std::move(writes));
     if (!stored) {
         co_return stored;
     }
-    const account_view view = view_of(who, found->second);
-    accounts_.erase(who);
-    if (changed) {
+    const bool was_here = accounts_.erase(who) != 0;  // nobody else signed him out meanwhile
+    if (was_here && changed) {
         changed(view, false);
     }
     co_return result<void>();

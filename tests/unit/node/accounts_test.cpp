@@ -81,6 +81,22 @@ TEST(accounts, another_password_is_the_one_from_then_on) {
     must(sign_in(first_password));
 }
 
+TEST(accounts, whoever_is_signed_out_twice_at_the_same_moment_is_signed_out_once) {
+    test_network net;
+    auto& desk = net.add_edge("desk", net.add_hub());
+    desk.sign_in("alice");
+    const user_id alice = desk.me();
+    const auto before = must(net.run(desk.api().changes.next(alice, 0)));
+    const auto one = in_the_background(net, desk.api().account.sign_out(alice));
+    const auto other = in_the_background(net, desk.api().account.sign_out(alice));
+    net.until([&] { return one->has_value() && other->has_value(); });
+    must(**one);
+    must(**other);
+    EXPECT_TRUE(desk.api().account.signed_in().empty());
+    const auto told = must(net.run(desk.api().changes.next(alice, before.back().number)));
+    EXPECT_EQ(std::ranges::count(told, "signed_out", &node::change::what), 1);
+}
+
 TEST(accounts, a_password_can_be_guessed_by_nobody_who_changes_it) {
     test_network net;
     auto& hub = net.add_hub();
