@@ -319,13 +319,14 @@ bool errands::open(person& who, const action& what, const std::vector<node::even
     return true;
 }
 
-/// False where nobody has opened anything, or it is his own.
+/// False where nobody has opened anything, or he takes part as far as he knows: then he is told so,
+/// which may be old news.
 bool errands::join(person& who, const action& what) {
     if (links_.empty()) {
         return false;
     }
     const auto& [event, link] = links_[static_cast<std::size_t>(what.which % links_.size())];
-    if (event.organizer == who.id()) {
+    if (who.sees(event)) {
         return false;
     }
     waiting one;
