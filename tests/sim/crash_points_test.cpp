@@ -101,6 +101,15 @@ protected:
         return !dies().up();
     }
 
+    node::event_view new_event(const std::string& title, bool every_day) {
+        const auto ticket = watching.creates(alice);
+        const auto asked = alice.begin_create(title, {"bob"}, {}, every_day);
+        in.wait_for("it is made", [&] { return asked->ended; });
+        watching.answered(ticket, asked->value);
+        const auto made = must(asked->value, "create");
+        in.wait_for("bob has it", [&] { return bob.sees(made.id).has_value(); });
+        return made;
+    }
     /// Many events, and series above all, cost much.
     void forget(const event_id& which) {
         const auto ticket = watching.removes(alice, *alice.sees(which));
@@ -203,15 +212,6 @@ TEST_P(crash_points, leave_all_or_nothing_of_an_edit) {
 
 class split_points : public crash_points {
 protected:
-    node::event_view new_series() {
-        const auto ticket = watching.creates(alice);
-        const auto asked = alice.begin_create("choir", {"bob"}, {}, true);
-        in.wait_for("it is made", [&] { return asked->ended; });
-        watching.answered(ticket, asked->value);
-        const auto made = must(asked->value, "create");
-        in.wait_for("bob has it", [&] { return bob.sees(made.id).has_value(); });
-        return made;
-    }
     /// What the split has made of its later times, in the end.
     std::optional<event_id> rest_of(const node::event_view& series) const {
         for (const node::event_view& one : alice.sees_all()) {
@@ -233,7 +233,7 @@ void split_points::sweep_splits() {
     std::uint64_t number = 0;
     while (!untouched && ++number < 1000) {
         SCOPED_TRACE(fmt::format("at number {}", number));
-        const auto series = new_series();
+        const auto series = new_event("choir", true);
         std::optional<world_watcher::ticket> change;
         std::shared_ptr<outcome<result<node::event_view>>> changed;
         if (meanwhile_) {
@@ -299,6 +299,74 @@ TEST_P(split_points, leave_all_or_nothing_of_one_that_is_refused) {
     meanwhile_ = true;
     sweep_splits();
     EXPECT_GT(nothing_, 0U);
+}
+
+class attach_points : public crash_points {
+protected:
+    static bytes content_of(std::uint64_t number) {
+        bytes content(40'000);
+        seeded(number, "content").fill(content);
+        return content;
+    }
+    static bool has_file(const std::optional<node::event_view>& seen, const std::string& name) {
+        return seen && std::ranges::count(seen->content.files, name, &model::attachment::name) != 0;
+    }
+};
+
+TEST_P(attach_points, leave_a_whole_file_or_none) {
+    std::size_t all = 0, nothing = 0;
+    bool untouched = false;
+    std::uint64_t number = 0;
+    const std::string name = "file";
+    while (!untouched && ++number < 1000) {
+        SCOPED_TRACE(fmt::format("at number {}", number));
+        const event_id event = new_event("notes", false).id;
+        const bytes content = content_of(number);
+        auto ticket =
+            watching.attaches(bob, *bob.sees(event), name, crypto::sha256(content), content.size());
+        const auto attached = bob.begin_attach(event, name, content);
+        instant quiet_since = in.now();
+        const auto done = [&] {
+            if (!attached->ended || !alice.up() || !bob.up() ||
+                !has_file(alice.sees(event), name)) {
+                quiet_since = in.now();
+            }
+            return in.now() - quiet_since > 3s;
+        };
+        untouched = !dies_at(number, done);
+        if (!untouched) {
+            in.pass(1s);
+            dies().start();
+        }
+        in.pass(10s);
+        ASSERT_TRUE(attached->ended);
+        watching.answered_set(ticket, attached->value);
+        in.wait_for("both see the same", [&] {
+            const auto hers = alice.sees(event), his = bob.sees(event);
+            return hers && his && hers->version == his->version;
+        });
+        const auto hers = alice.sees(event), his = bob.sees(event);
+        const bool there = has_file(hers, name);
+        EXPECT_EQ(has_file(his, name), there);
+        if (attached->value && *attached->value) {
+            EXPECT_TRUE(there) << "acknowledged";
+        }
+        for (person* const who : {&alice, &bob}) {
+            if (there) {
+                EXPECT_EQ(must(who->read(event, name), "read"), content) << who->name();
+            }
+        }
+        if (untouched) {
+            EXPECT_TRUE(attached->value && *attached->value);
+        } else {
+            ++(there ? all : nothing);
+        }
+        forget(event);
+    }
+    ASSERT_TRUE(untouched);
+    judge();
+    EXPECT_GT(all, 0U);
+    std::printf("%zu points: %zu times it was there, %zu times not\n", all + nothing, all, nothing);
 }
 
 class join_points : public crash_points {
@@ -376,6 +444,13 @@ std::string name_of_sweep(const testing::TestParamInfo<sweep>& info) {
 INSTANTIATE_TEST_SUITE_P(series, split_points,
                          testing::Combine(testing::Values("views", "organizer", "etcd"),
                                           testing::Values(victim::organizer),
+                                          testing::Values(point::disk_power_cut,
+                                                          point::message_arrived)),
+                         name_of_sweep);
+
+INSTANTIATE_TEST_SUITE_P(file, attach_points,
+                         testing::Combine(testing::Values("views", "organizer", "etcd"),
+                                          testing::Values(victim::author, victim::backup),
                                           testing::Values(point::disk_power_cut,
                                                           point::message_arrived)),
                          name_of_sweep);
