@@ -159,6 +159,17 @@ public:
             one.store.reset();
         }
     }
+    /// Goes on beside what the test does; the answer comes when it has ended.
+    template <class T>
+    std::shared_ptr<std::optional<T>> begin(task<T> work) {
+        const auto answer = std::make_shared<std::optional<T>>();
+        asio::co_spawn(world.context, std::move(work), [answer](std::exception_ptr bad, T value) {
+            if (!bad) {
+                answer->emplace(std::move(value));
+            }
+        });
+        return answer;
+    }
     template <class T>
     T run(task<T> work) {
         return world.run(std::move(work));

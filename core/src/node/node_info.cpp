@@ -6,16 +6,6 @@ namespace calbox::node {
 
 using wire::message_type;
 
-namespace {
-
-/// Gives a flag back, however the work ends that it was taken for.
-struct flag_taken {
-    bool& flag;
-    ~flag_taken() { flag = false; }
-};
-
-}  // namespace
-
 network_view node_parts::show() const {
     network_view view;
     if (me.in_network()) {

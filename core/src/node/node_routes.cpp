@@ -40,7 +40,8 @@ void node_parts::add_routes() {
     });
     decoded(std::type_identity<wire::strategies>(), message_type::strategies,
             [this](const peer&, wire::strategies what) -> task<result<bytes>> {
-                co_await learn_strategies(std::move(what));
+                // Not in this request, which ends with the session.
+                tasks.spawn("epochs", learn_strategies(std::move(what)));
                 co_return codec::encode(book.told());
             });
 

@@ -90,6 +90,10 @@ task<result<std::vector<strategy_view>>> node_parts::change_strategy(strategy_ch
         co_return fail(errc::forbidden,
                        "the strategy is changed where the registry of the network runs");
     }
+    if (std::exchange(changing_strategy_, true)) {
+        co_return fail(errc::busy, "somebody else is changing the strategy at this moment");
+    }
+    const flag_taken until_the_end{changing_strategy_};
     if (book.pending()) {
         co_return fail(errc::busy, "the last change has not taken effect yet: wait for it");
     }

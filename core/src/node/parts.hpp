@@ -46,6 +46,12 @@
 
 namespace calbox::node {
 
+/// Gives a flag back, however the work ends that it was taken for.
+struct flag_taken {
+    bool& flag;
+    ~flag_taken() { flag = false; }
+};
+
 class node_parts final : public readiness,
                          public network_admin,
                          public node_info,
@@ -298,6 +304,7 @@ private:
     bool nobody_asked_ = false;    // there was nobody to ask when this device was behind
     event in_step_;                // set while nothing is behind
     bool joining_ = false;
+    bool changing_strategy_ = false;
     std::map<event_id, overlay::object_id> shared_objects_;  // that are published
     std::map<device_id, instant> talked_at_;                 // where rendezvous are many
     instant idle_looked_at_{};

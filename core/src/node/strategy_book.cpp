@@ -89,6 +89,14 @@ result<void> strategy_book::add(const wire::signed_strategy& one, wire::strategi
 }
 
 task<result<bool>> strategy_book::take(wire::strategies what) {
+    while (!nobody_takes_.is_set()) {
+        co_await nobody_takes_.wait();
+    }
+    nobody_takes_.reset();
+    const struct ending {
+        event& reached;
+        ~ending() { reached.set(); }
+    } at_the_end{nobody_takes_};
     if (ca_key_.empty() || what.known.size() <= known_.size()) {
         co_return false;
     }
@@ -104,9 +112,6 @@ task<result<bool>> strategy_book::take(wire::strategies what) {
     auto stored = co_await db_.apply(std::move(writes));
     if (!stored) {
         co_return fail(std::move(stored.error()));
-    }
-    if (records.size() <= known_.size()) {
-        co_return false;  // the same came from another device meanwhile
     }
     known_ = std::move(records);
     told_ = std::move(told);

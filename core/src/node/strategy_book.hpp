@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/async.hpp"
 #include "replica/database.hpp"
 #include "wire/messages.hpp"
 
@@ -14,7 +15,10 @@ inline constexpr std::string_view strategy_domain = "calbox strategy 1";
 
 class strategy_book {
 public:
-    strategy_book(const environment& env, replica::database& db) : env_(env), db_(db) {}
+    strategy_book(const environment& env, replica::database& db)
+        : env_(env), db_(db), nobody_takes_(env) {
+        nobody_takes_.set();
+    }
 
     task<result<void>> load();
     void set_ca(byte_view ca_certificate);
@@ -40,6 +44,7 @@ private:
     const environment& env_;
     replica::database& db_;
     bytes ca_key_;
+    event nobody_takes_;  // one at a time: the last one on the disk is the one that is known
     std::vector<wire::strategy_record> known_;
     mutable network_epoch reached_{1};
     wire::strategies told_;

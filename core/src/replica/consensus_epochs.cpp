@@ -30,19 +30,20 @@ task<result<void>> consensus_epochs::open(network_epoch last) {
         ~ending() { flag = false; }
     } at_the_end{opening_};
     for (network_epoch at(1); at <= wanted_; at = at.next()) {
-        if (running_.contains(at)) {
+        if (!running_.contains(at)) {
+            auto made = with_.strategy_of(at);
+            if (!made) {
+                env_.log.write(log_level::warn, "consensus", made.error().message());
+                missing_.insert_or_assign(at, made.error());
+                continue;
+            }
+            running_.emplace(at, std::make_unique<one>(env_, db_, std::move(*made),
+                                                       with_.mediator_of(at), with_.self, at));
+        }
+        one& mine = *running_.at(at);
+        if (mine.started) {
             continue;
         }
-        auto made = with_.strategy_of(at);
-        if (!made) {
-            env_.log.write(log_level::warn, "consensus", made.error().message());
-            missing_.insert_or_assign(at, made.error());
-            continue;
-        }
-        auto next = std::make_unique<one>(env_, db_, std::move(*made), with_.mediator_of(at),
-                                          with_.self, at);
-        one& mine = *next;
-        running_.emplace(at, std::move(next));
         auto started = co_await mine.host.start();
         if (!started) {
             co_return started;

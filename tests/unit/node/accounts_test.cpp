@@ -12,17 +12,6 @@ using test::test_network;
 constexpr auto first_password = "a long password of alice";
 constexpr auto second_password = "tundra quilt 7 harbour";
 
-template <class T>
-std::shared_ptr<std::optional<T>> in_the_background(test_network& net, task<T> work) {
-    const auto answer = std::make_shared<std::optional<T>>();
-    asio::co_spawn(net.world.context, std::move(work), [answer](std::exception_ptr bad, T value) {
-        if (!bad) {
-            answer->emplace(std::move(value));
-        }
-    });
-    return answer;
-}
-
 TEST(accounts, devices_that_sign_in_at_the_same_moment_get_numbers_of_their_own) {
     test_network net;
     auto& hub = net.add_hub();
@@ -33,8 +22,7 @@ TEST(accounts, devices_that_sign_in_at_the_same_moment_get_numbers_of_their_own)
         devices.push_back(&net.add_edge(name, hub));
     }
     for (auto* const one : devices) {
-        coming.push_back(
-            in_the_background(net, one->api().account.sign_in("alice", first_password, false)));
+        coming.push_back(net.begin(one->api().account.sign_in("alice", first_password, false)));
     }
     net.until(
         [&] { return std::ranges::all_of(coming, [](auto& one) { return one->has_value(); }); });
@@ -87,8 +75,8 @@ TEST(accounts, whoever_is_signed_out_twice_at_the_same_moment_is_signed_out_once
     desk.sign_in("alice");
     const user_id alice = desk.me();
     const auto before = must(net.run(desk.api().changes.next(alice, 0)));
-    const auto one = in_the_background(net, desk.api().account.sign_out(alice));
-    const auto other = in_the_background(net, desk.api().account.sign_out(alice));
+    const auto one = net.begin(desk.api().account.sign_out(alice));
+    const auto other = net.begin(desk.api().account.sign_out(alice));
     net.until([&] { return one->has_value() && other->has_value(); });
     must(**one);
     must(**other);

@@ -230,6 +230,18 @@ TEST_P(epochs, begin_only_where_the_registry_is_and_for_strategies_that_are_ther
     EXPECT_EQ(known_by(hub).size(), 1U);
 }
 
+TEST_P(epochs, are_begun_by_one_of_two_who_ask_at_once) {
+    const auto change = [&] {
+        return net.begin(hub.api().network.change_strategy({GetParam().to, {}, 0s}));
+    };
+    const auto one = change(), other = change();
+    net.until([&] { return one->has_value() && other->has_value(); });
+    EXPECT_NE((*one)->has_value(), (*other)->has_value());
+    const auto& refused = (*one)->has_value() ? **other : **one;
+    EXPECT_EQ(refused.error().code, errc::busy);
+    EXPECT_EQ(known_by(hub).size(), 2U);
+}
+
 // The book
 // --------------------------------------------------------------------------------------------
 
@@ -285,6 +297,23 @@ TEST_F(strategy_book_test, believes_nobody_else_and_nothing_that_differs) {
     EXPECT_EQ(take({one, record(2, "naive", key), record(3, "views", key)}).error().code,
               errc::conflict);
     EXPECT_EQ(book.last(), network_epoch(2));
+}
+
+TEST_F(strategy_book_test, keeps_the_most_of_what_is_told_at_once) {
+    const auto one = record(1, "views", key), two = record(2, "organizer", key),
+               three = record(3, "views", key);
+    int taken = 0;
+    const auto count = [&](const std::exception_ptr&, const result<bool>& news) {
+        taken += must(news) ? 1 : 0;
+    };
+    asio::co_spawn(in.context, book.take({{one, two, three}}), count);
+    asio::co_spawn(in.context, book.take({{one, two}}), count);
+    in.settle();
+    EXPECT_EQ(taken, 1);
+    EXPECT_EQ(book.last(), network_epoch(3));
+    node::strategy_book again(in.env, db);
+    must(in.run(again.load()));
+    EXPECT_EQ(again.known(), book.known());
 }
 
 TEST_F(strategy_book_test, knows_what_is_to_come) {
