@@ -85,6 +85,10 @@ task<result<session_view>> lock_service::begin(user_id as, event_id which) {
     if (!held) {
         co_return fail(held.error());
     }
+    if (!with_.who.accounts().author_of(as)) {
+        with_.replica.unlock(*held);
+        co_return fail(errc::unauthorised, "this user has signed out of this device meanwhile");
+    }
     const auto mine = std::make_shared<session>(env_);  // shared with the task that renews it
     bytes name(16);
     env_.entropy.fill(name);

@@ -120,6 +120,25 @@ TEST_P(editors, keep_the_lock_for_as_long_as_they_are_open) {
     must(rename(alice, "free again"));
 }
 
+TEST_P(editors, do_not_begin_where_somebody_signs_out_meanwhile) {
+    std::set<bool> outcomes;
+    for (int moment = 0; moment < 40; ++moment) {
+        const auto begun = net.begin(bob.api().lock.begin(bob.me(), which));
+        for (int turn = 0; turn < moment; ++turn) {
+            net.world.context.restart();
+            net.world.context.poll_one();
+        }
+        must(net.run(bob.api().account.sign_out(bob.me())));
+        net.until([&] { return begun->has_value(); });
+        outcomes.insert((*begun)->has_value());
+        net.until([&] { return rename(alice, "by alice").has_value(); }, 5s);
+        must(net.run(bob.api().account.sign_in("bob", "a long password of bob", false)));
+        net.until([&] { return bob.api().events.show(bob.me(), which).has_value(); });
+        net.world.advance(10s);  // the registry answers so many requests a minute
+    }
+    EXPECT_EQ(outcomes, (std::set<bool>{false, true}));
+}
+
 TEST_P(editors, end_after_a_quarter_of_an_hour) {
     must(open(bob));
     net.world.advance(14min);
