@@ -187,10 +187,12 @@ task<result<void>> replicator::look_over(event_id which) {
         found.emplace(std::move(key), std::move(made));
     };
     // Others may have seen it, and nobody can tell any more: rather once too often.
+    std::optional<digest> doubted;
     if (const auto doubt = in_doubt_.find(which); doubt != in_doubt_.end()) {
         const verified_envelope& mine = doubt->second;
         if (is_left_out(which, mine.header, mine.order)) {
             note(mine.header, left_out_key(which, mine.order.hash), mine.what);
+            doubted = mine.order.hash;
         }
     }
     for (const auto& version : *past) {
@@ -221,7 +223,11 @@ task<result<void>> replicator::look_over(event_id which) {
     }
     auto stored = co_await db_.apply(std::move(writes));
     if (stored) {
-        in_doubt_.erase(which);
+        // Another edit may be in doubt by now, or still be, in the line that goes on.
+        if (const auto doubt = in_doubt_.find(which);
+            doubt != in_doubt_.end() && doubt->second.order.hash == doubted) {
+            in_doubt_.erase(doubt);
+        }
         left_out_.merge(found);
         if (const held_event* const held = store_.find(which)) {
             mediator_.changed(held->header, held->header);  // it is a forked one now

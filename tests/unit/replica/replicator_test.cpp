@@ -999,6 +999,26 @@ protected:
         }
         return all;
     }
+    /// Alice changes the event, and nobody can say what comes of that.
+    void edit_in_doubt() {
+        consensus::refused doubt;
+        doubt.why = error(errc::timed_out, "too few answer");
+        strategy.answer = [this, doubt](const consensus::input& what,
+                                        scripted_strategy::effects& out) {
+            if (const auto* const edit = std::get_if<consensus::commit>(&what)) {
+                out.push_back(consensus::done{edit->operation, doubt});
+            } else if (const auto* const asked = std::get_if<consensus::fate>(&what)) {
+                out.push_back(consensus::done{asked->operation, doubt});
+            } else {
+                play(what, out);
+            }
+        };
+        auto edit = by_alice({bob.id, carol.id});
+        edit.event = which;
+        const auto told = in.run(replica->commit(edit));
+        ASSERT_FALSE(told);
+        EXPECT_EQ(told.error().code, errc::timed_out) << told.error().message();
+    }
     using versions = std::vector<version_number>;
 
     envelope first_;
@@ -1069,22 +1089,8 @@ TEST_F(lines_of_versions, an_edit_that_comes_when_another_line_was_begun_with_it
 }
 
 TEST_F(lines_of_versions, an_edit_in_doubt_is_kept_where_its_line_has_ended) {
-    consensus::refused doubt;
-    doubt.why = error(errc::timed_out, "too few answer");
-    strategy.answer = [&](const consensus::input& what, scripted_strategy::effects& out) {
-        if (const auto* const edit = std::get_if<consensus::commit>(&what)) {
-            out.push_back(consensus::done{edit->operation, doubt});
-        } else if (const auto* const asked = std::get_if<consensus::fate>(&what)) {
-            out.push_back(consensus::done{asked->operation, doubt});
-        } else {
-            play(what, out);
-        }
-    };
     for (const bool goes_on : {true, false}) {
-        auto edit = by_alice({bob.id, carol.id});
-        edit.event = which;
-        const auto told = in.run(replica->commit(edit));
-        EXPECT_EQ(told.error().code, errc::timed_out) << told.error().message();
+        edit_in_doubt();
         if (goes_on) {  // and says what has come of it
             first_ = next(first_, bob);
             hold(first_);
@@ -1093,6 +1099,15 @@ TEST_F(lines_of_versions, an_edit_in_doubt_is_kept_where_its_line_has_ended) {
         hold(first_);
         EXPECT_EQ(kept().size(), goes_on ? 0U : 1U);
     }
+}
+
+TEST_F(lines_of_versions, an_edit_in_doubt_is_not_forgotten_for_another_one_that_is_kept) {
+    hold(next(first_, alice));
+    hold(next(first_, alice, 2));
+    edit_in_doubt();
+    EXPECT_EQ(kept(), versions{version_number(2)});
+    hold(next(first_, bob, 3));
+    EXPECT_EQ(std::ranges::count(kept(), version_number(3)), 1);
 }
 
 TEST_F(lines_of_versions, what_cannot_be_read_now_is_not_forgotten) {
