@@ -177,7 +177,8 @@ task<void> object_service::hedge(std::shared_ptr<sending> all, gathering sends) 
         co_return;
     }
     const std::size_t missing = all->copies - all->outcome.acknowledged.size();
-    for (std::size_t i = 0; i < std::min(missing, all->left.size()); ++i) {
+    const std::size_t more = std::min(missing, all->left.size());  // each takes one of them
+    for (std::size_t i = 0; i < more; ++i) {
         tasks_.spawn("send to object", send_one(all, sends.one()));
     }
 }
