@@ -98,19 +98,21 @@ task<result<void>> web_doors::open_page() {
 
 // The door ---------------------------------------------------------------------------------------
 
-result<certificate_text> web_doors::certificate_on_disk() const {
-    const web_door& door = with_.door;
-    return door.certificate.certificate.empty()
-               ? web_certificate::read_or_make(with_.data_dir / "web.door.pem", door.names,
-                                               env_.time.wall())
-               : web_certificate::read(door.certificate);
+/// The job may be done when this is no more.
+task<result<certificate_text>> web_doors::certificate_on_disk() const {
+    auto job = [door = with_.door, made = with_.data_dir / "web.door.pem", now = env_.time.wall()] {
+        return door.certificate.certificate.empty()
+                   ? web_certificate::read_or_make(made, door.names, now)
+                   : web_certificate::read(door.certificate);
+    };
+    co_return co_await offload(env_, env_.disk, std::move(job));
 }
 
 task<result<void>> web_doors::open_door() {
     const auto named = [](const error& why) {
         return fail(why.code, "web.door: " + why.message());
     };
-    auto text = co_await offload(env_, env_.disk, [this] { return certificate_on_disk(); });
+    auto text = co_await certificate_on_disk();
     if (!text) {
         co_return named(text.error());
     }
@@ -151,7 +153,7 @@ task<void> web_doors::renew_certificate() {
     std::string complaint;
     while (true) {
         co_await sleep_for(env_, certificate_looked_at);
-        auto text = co_await offload(env_, env_.disk, [this] { return certificate_on_disk(); });
+        auto text = co_await certificate_on_disk();
         if (text && *text == certificate_.text()) {
             continue;
         }

@@ -31,7 +31,7 @@ private:
     task<result<void>> open_door();
     task<void> keep_sessions(web_sessions& of, std::filesystem::path file);
     task<void> renew_certificate();
-    result<certificate_text> certificate_on_disk() const;
+    task<result<certificate_text>> certificate_on_disk() const;
     void tell_door();
 
     const environment& env_;
