@@ -109,6 +109,9 @@ result<bytes> consensus_host::begins(const event_id& which, const consensus::gro
 
 void consensus_host::step(const consensus::input& what) {
     if (broken_) {
+        if (const auto* const peer = std::get_if<consensus::peer_change>(&what)) {
+            changed_meanwhile_.insert_or_assign(peer->device, peer->up);
+        }
         return;
     }
     std::vector<consensus::effect> effects;
@@ -233,6 +236,9 @@ task<void> consensus_host::begin_again(error why) {
         if (rows) {
             broken_.reset();
             restore(std::move(*rows));
+            for (const auto& [device, up] : std::exchange(changed_meanwhile_, {})) {
+                on_peer(device, up);
+            }
             mediator_.locks_lost(why);
             co_return;
         }

@@ -101,7 +101,8 @@ private:
     std::map<std::uint64_t, timer_queue::id> timers_;
     std::map<event_id, operation_id> doubts_;  // edits of which nobody has told what they came to
     std::optional<error> broken_;  // the store failed, and the strategy has not begun again
-    std::string complaint_;        // that was logged last, and is still true
+    std::map<device_id, bool> changed_meanwhile_;  // who came or went; it knows of those before
+    std::string complaint_;                        // that was logged last, and is still true
     std::shared_ptr<event> leaving_;
     bool performing_ = false;
 };

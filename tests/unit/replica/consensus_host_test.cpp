@@ -104,9 +104,14 @@ TEST_F(consensus_host_test, while_the_store_cannot_even_be_read_operations_are_r
     EXPECT_EQ(in.run(host.acquire({}), false).error().code, errc::io_failed);
     host.on_message(device_id(), {1});  // not heard
     EXPECT_EQ(strategy.seen.size(), 2U);
+    host.on_peer(device_id(), false);
+    strategy.answer = nullptr;
+    store.refuses = nullptr;
     store.unreadable = false;
     in.advance(5s);
     EXPECT_EQ(strategy.count<consensus::restored>(), 2U);
+    ASSERT_EQ(strategy.seen.size(), 4U);
+    EXPECT_FALSE(std::get<consensus::peer_change>(strategy.seen.back()).up) << "it is told then";
     store.unreadable = true;
     EXPECT_FALSE(in.run(host.start()));
 }
