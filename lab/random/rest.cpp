@@ -68,6 +68,18 @@ bool is_no_name(const std::string& shown) {
     return shown.size() == 12 && shown.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+/// He knows that it is deleted, by a version that is not the next one: whoever still sees it may
+/// have been removed in between by somebody who stays away.
+bool has_seen_the_end(const person& who, const node::event_view& seen) {
+    const auto known = who.at().run(who.at().api().past.versions(who.id(), seen.id));
+    if (!known || !*known || (*known)->empty()) {
+        return false;
+    }
+    const node::version_view& last = (*known)->front();
+    return last.what == node::version_change::deleted && last.generation == seen.generation &&
+           last.version > seen.version.next();
+}
+
 /// Where two see an event, they see one version of it, and whoever takes part in it sees it. The
 /// names are known by then.
 std::string disagreement(const company& all) {
@@ -91,7 +103,10 @@ std::string disagreement(const company& all) {
     }
     for (const auto& [event, sight] : first) {
         for (const person* const who : all.present) {
-            if (takes_part(*who, sight.what) && !seen[who].contains(event)) {
+            if (!takes_part(*who, sight.what) || seen[who].contains(event)) {
+                continue;
+            }
+            if (all.everybody || !has_seen_the_end(*who, sight.what)) {
                 return who->name() + " does not see " + sight.what.id_text;
             }
         }
