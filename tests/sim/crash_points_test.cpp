@@ -75,8 +75,9 @@ protected:
                his->state == node::event_state::confirmed;
     }
 
-    /// Kills the victim at its n-th effect from now. False when there was none before `question`.
-    bool dies_at(std::uint64_t number, const std::function<bool()>& question) {
+    /// Kills the victim at its n-th effect from now, and starts it again a second later. True when
+    /// there was none before `question` was answered with yes.
+    bool survives(std::uint64_t number, const std::function<bool()>& question) {
         sent_ = arrived_ = 0;
         const point where = std::get<2>(GetParam());
         if (where == point::disk_kill) {
@@ -97,8 +98,12 @@ protected:
         if (dies().up()) {
             dies().drive()->kill_in(0);
             dies().drive()->cut_power_in(0);
+            return true;
         }
-        return !dies().up();
+        (void)question();  // what ended with it is answered, too
+        in.pass(1s);
+        dies().start();
+        return false;
     }
 
     node::event_view new_event(const std::string& title, bool every_day) {
@@ -156,11 +161,7 @@ TEST_P(crash_points, leave_all_or_nothing_of_an_edit) {
             }
             return in.now() - quiet_since > 3s;
         };
-        untouched = !dies_at(number, done);
-        if (!untouched) {
-            in.pass(1s);
-            dies().start();
-        }
+        untouched = survives(number, done);
         // All or nothing, and an answer for whoever still waits for one, within 10 s; from then on
         // it stays so.
         in.pass(10s);
@@ -252,12 +253,7 @@ void split_points::sweep_splits() {
             }
             return in.now() - quiet_since > 3s;
         };
-        untouched = !dies_at(number, done);
-        (void)done();  // what ended with the device is answered, too
-        if (!untouched) {
-            in.pass(1s);
-            dies().start();
-        }
+        untouched = survives(number, done);
         in.wait_for("it is wholly split, or not at all", [&] {
             return split->ended && alice.up() && alice.at().api().info.status().caught_up &&
                    watching.half_split({&alice, &bob}).empty();
@@ -333,11 +329,7 @@ TEST_P(attach_points, leave_a_whole_file_or_none) {
             }
             return in.now() - quiet_since > 3s;
         };
-        untouched = !dies_at(number, done);
-        if (!untouched) {
-            in.pass(1s);
-            dies().start();
-        }
+        untouched = survives(number, done);
         in.pass(10s);
         ASSERT_TRUE(attached->ended);
         watching.answered_set(ticket, attached->value);
@@ -402,11 +394,7 @@ TEST_P(join_points, lose_no_request_to_join) {
             }
             return in.now() - quiet_since > 3s;
         };
-        untouched = !dies_at(number, done);
-        if (!untouched) {
-            in.pass(1s);
-            dies().start();
-        }
+        untouched = survives(number, done);
         in.wait_for("he takes part, or nobody waits", [&] {
             return asked->ended && bob.up() && bob.at().api().info.status().caught_up &&
                    bob.at().api().joining.waiting(bob.id()).empty();
