@@ -148,7 +148,7 @@ TEST_F(watched_world, finds_every_kind_of_wrong) {
     of_it.related = {every_day.uid};
     const event_id split_off{alice.id(), event_id::make_seq(device_number(9), 9)};
     claims.series.observe_shown(split_off, of_it);
-    claims.series.observe_end({{lunch.id, every_day}, {split_off, of_it}}, {}, in.now());
+    claims.series.observe_end({{lunch.id, every_day}, {split_off, of_it}}, {alice.id()}, in.now());
     in.pass(1s);
     watching.confirmed(bob, lunch);
     watching.counts("A", "outbox", 1);
