@@ -172,6 +172,9 @@ task<result<void>> series_splits::remove(std::string uid, event_id made) {
         if (!done) {
             co_return fail(done.error());
         }
+    } else if (const replica::held_event* const held = replica_.events().find(made);
+               held == nullptr || held->header.kind != envelope_kind::tombstone) {
+        co_return fail(opened.error());  // signed out, or damaged: it is not gone
     }
     co_return co_await end(std::move(uid));
 }
