@@ -137,6 +137,13 @@ public:
             context.poll();
         } while (timers.fire_due());
     }
+    /// Runs so many of the steps that are ready, fewer when no more are, without moving the clock.
+    void settle_at_most(int steps) {
+        for (int step = 0; step < steps; ++step) {
+            context.restart();
+            context.poll_one();
+        }
+    }
     /// Moves the clock, firing timers in order on the way.
     void advance(duration d) {
         const instant until = time.now() + d;

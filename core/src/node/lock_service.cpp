@@ -85,7 +85,7 @@ task<result<session_view>> lock_service::begin(user_id as, event_id which) {
     if (!held) {
         co_return fail(held.error());
     }
-    if (!with_.who.accounts().author_of(as)) {
+    if (with_.who.accounts().identity_of(as) == nullptr) {
         with_.replica.unlock(*held);
         co_return fail(errc::unauthorised, "this user has signed out of this device meanwhile");
     }

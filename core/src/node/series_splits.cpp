@@ -165,16 +165,17 @@ task<result<void>> series_splits::cut(std::string uid, note what) {
 }
 
 task<result<void>> series_splits::remove(std::string uid, event_id made) {
-    if (const auto opened = opened_.open(made, made.organizer)) {
-        replica::change next = change_of((*opened)->header, made.organizer);
+    const replica::held_event* const held = replica_.events().find(made);
+    if (held == nullptr) {  // damaged, and not gone
+        co_return fail(errc::not_found, "the event that it was split into cannot be read now");
+    }
+    if (held->header.kind != envelope_kind::tombstone) {
+        replica::change next = change_of(held->header, made.organizer);
         next.kind = envelope_kind::tombstone;
         const auto done = co_await replica_.commit(std::move(next));
         if (!done) {
             co_return fail(done.error());
         }
-    } else if (const replica::held_event* const held = replica_.events().find(made);
-               held == nullptr || held->header.kind != envelope_kind::tombstone) {
-        co_return fail(opened.error());  // signed out, or damaged: it is not gone
     }
     co_return co_await end(std::move(uid));
 }

@@ -124,10 +124,7 @@ TEST_P(editors, do_not_begin_where_somebody_signs_out_meanwhile) {
     std::set<bool> outcomes;
     for (int moment = 0; moment < 40; ++moment) {
         const auto begun = net.begin(bob.api().lock.begin(bob.me(), which));
-        for (int turn = 0; turn < moment; ++turn) {
-            net.world.context.restart();
-            net.world.context.poll_one();
-        }
+        net.world.settle_at_most(moment);
         must(net.run(bob.api().account.sign_out(bob.me())));
         net.until([&] { return begun->has_value(); });
         outcomes.insert((*begun)->has_value());

@@ -431,25 +431,40 @@ TEST_P(series, only_the_times_that_meet_overlap) {
 INSTANTIATE_TEST_SUITE_P(strategies, series, ::testing::ValuesIn(test::strategies()),
                          [](const auto& one) { return one.param; });
 
+/// Of the choir's times from June on.
+node::event_draft small_choir() {
+    node::event_draft later;
+    later.times = {"2026-06-01", node::edit_scope::following};
+    later.title = "Small choir";
+    return later;
+}
+
+/// How many events there are, one or two, after a split that was interrupted at that moment.
+std::size_t events_of_whole_split(choir_world& in, int moment) {
+    const std::vector<std::string> neither{"05-04 Choir", "05-11 Choir", "05-18 Choir",
+                                           "05-25 Choir", "06-01 Choir", "06-08 Choir"};
+    const std::vector<std::string> both{"05-04 Choir", "05-11 Choir",       "05-18 Choir",
+                                        "05-25 Choir", "06-01 Small choir", "06-08 Small choir"};
+    const auto seen = choir_world::seen_by(in.alice);
+    const std::size_t events = in.alice.api().events.list(in.alice.me(), {}).size();
+    EXPECT_TRUE((seen == neither && events == 1) || (seen == both && events == 2))
+        << "ended after " << moment << " turns: " << ::testing::PrintToString(seen);
+    return events;
+}
+
 /// Her daemon ends at one moment after the other.
 TEST(series_over_restarts, is_split_wholly_or_not_at_all_whenever_the_device_ends) {
     std::set<std::size_t> outcomes;
     for (int moment = 0; moment < 24; ++moment) {
         choir_world in("organizer");
-        node::event_draft later;
-        later.times = {"2026-06-01", node::edit_scope::following};
-        later.title = "Small choir";
         {
             task_scope asked(in.net.env, "asked");
             asked.spawn("split",
                         [](node::calendar& at, user_id as, event_id which,
                            node::event_draft change) -> task<void> {
                             co_await at.modify(as, which, std::move(change), std::nullopt);
-                        }(in.alice.api().events, in.alice.me(), in.series, later));
-            for (int turn = 0; turn < moment; ++turn) {
-                in.net.world.context.restart();
-                in.net.world.context.poll_one();
-            }
+                        }(in.alice.api().events, in.alice.me(), in.series, small_choir()));
+            in.net.world.settle_at_most(moment);
             asked.request_stop();
             in.net.run(asked.join());
         }
@@ -457,16 +472,27 @@ TEST(series_over_restarts, is_split_wholly_or_not_at_all_whenever_the_device_end
         in.net.start(in.alice);
         in.net.until([&] { return in.alice.api().info.status().caught_up; });
         in.net.world.advance(1min);  // and longer than the lock of an edit that was interrupted
-        const std::vector<std::string> neither{"05-04 Choir", "05-11 Choir", "05-18 Choir",
-                                               "05-25 Choir", "06-01 Choir", "06-08 Choir"};
-        const std::vector<std::string> both{"05-04 Choir",       "05-11 Choir",
-                                            "05-18 Choir",       "05-25 Choir",
-                                            "06-01 Small choir", "06-08 Small choir"};
-        const auto seen = choir_world::seen_by(in.alice);
-        const std::size_t events = in.alice.api().events.list(in.alice.me(), {}).size();
-        EXPECT_TRUE((seen == neither && events == 1) || (seen == both && events == 2))
-            << "ended after " << moment << " turns: " << ::testing::PrintToString(seen);
-        outcomes.insert(events);
+        outcomes.insert(events_of_whole_split(in, moment));
+    }
+    EXPECT_EQ(outcomes, (std::set<std::size_t>{1, 2}));
+}
+
+/// She signs out at one moment after the other, and in again.
+TEST(series_over_restarts, is_split_wholly_or_not_at_all_whenever_she_signs_out) {
+    std::set<std::size_t> outcomes;
+    for (int moment = 0; moment < 24; ++moment) {
+        choir_world in("organizer");
+        const user_id alice = in.alice.me();
+        const auto split = in.net.begin(
+            in.alice.api().events.modify(alice, in.series, small_choir(), std::nullopt));
+        in.net.world.settle_at_most(moment);
+        must(in.net.run(in.alice.api().account.sign_out(alice)));
+        in.net.until([&] { return split->has_value(); });
+        must(
+            in.net.run(in.alice.api().account.sign_in("alice", "a long password of alice", false)));
+        in.net.until([&] { return in.alice.api().info.status().caught_up; });
+        in.net.world.advance(1min);
+        outcomes.insert(events_of_whole_split(in, moment));
     }
     EXPECT_EQ(outcomes, (std::set<std::size_t>{1, 2}));
 }

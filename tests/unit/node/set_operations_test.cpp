@@ -66,17 +66,6 @@ TEST(set_retry_test, waits_for_nothing_that_time_does_not_heal) {
 template <class T>
 using pending = std::shared_ptr<std::optional<T>>;
 
-template <class T>
-pending<T> begin(test_network& net, task<T> work) {
-    const auto answer = std::make_shared<std::optional<T>>();
-    asio::co_spawn(net.world.context, std::move(work), [answer](std::exception_ptr bad, T value) {
-        if (!bad) {
-            answer->emplace(std::move(value));
-        }
-    });
-    return answer;
-}
-
 struct crowd : ::testing::TestWithParam<std::string> {
     explicit crowd(std::size_t people = 2) : net(1, GetParam()), hub(net.add_hub()) {
         const std::vector<std::string> names = {"alice", "bob",   "carol", "dave",
@@ -117,8 +106,8 @@ struct crowd : ::testing::TestWithParam<std::string> {
                                                   const std::string& name,
                                                   node::attach_terms terms = false) {
         sources.push_back(std::make_unique<test::bytes_source>(to_bytes(as_bytes(who.called))));
-        return begin(net, who.api().file.attach(who.me(), which, name, "image/jpeg",
-                                                *sources.back(), terms));
+        return net.begin(
+            who.api().file.attach(who.me(), which, name, "image/jpeg", *sources.back(), terms));
     }
     template <class T>
     T ended(const pending<result<T>>& what, duration most = 1min) {
@@ -192,11 +181,11 @@ TEST_P(eight, drop_photos_of_one_name_detach_and_answer_at_once) {
         photos.push_back(begin_attach(*one, "IMG_1.jpg"));
         if (one != &alice()) {
             answers.push_back(
-                begin(net, one->api().events.answer(one->me(), which, participation::accepted)));
+                net.begin(one->api().events.answer(one->me(), which, participation::accepted)));
         }
     }
     for (auto* one : {&alice(), &bob()}) {  // one of them finds it gone, which is as well
-        detached.push_back(begin(net, one->api().file.detach(one->me(), which, "old.jpg")));
+        detached.push_back(net.begin(one->api().file.detach(one->me(), which, "old.jpg")));
     }
     std::set<std::string> names;
     for (const auto& one : photos) {
@@ -221,7 +210,7 @@ TEST_P(crowd, wait_for_whoever_edits) {
     const auto session = must(net.run(alice().api().lock.begin(alice().me(), which)));
     const auto waiting = begin_attach(bob(), "photo.jpg");
     const auto answered =
-        begin(net, bob().api().events.answer(bob().me(), which, participation::tentative));
+        net.begin(bob().api().events.answer(bob().me(), which, participation::tentative));
     net.world.advance(20s);
     EXPECT_FALSE(waiting->has_value());
     node::event_draft rename;
@@ -240,7 +229,7 @@ TEST_P(crowd, answer_once_more_and_nothing_is_written_once_it_is_sure) {
     EXPECT_EQ(must(answer(bob(), participation::accepted)).version, version_number(2));
     must(net.run(alice().api().lock.begin(alice().me(), which)));
     const auto again =
-        begin(net, bob().api().events.answer(bob().me(), which, participation::accepted));
+        net.begin(bob().api().events.answer(bob().me(), which, participation::accepted));
     net.world.advance(5s);
     EXPECT_FALSE(again->has_value()) << "what she saves might say something else";
     must(alice().api().lock.release(alice().me(), which));
@@ -409,13 +398,13 @@ TEST_P(crowd, who_signs_out_amid_his_edit_is_told_whether_it_was_saved) {
         net.world.advance(1min);  // the registry lets nobody sign in all the time
         node::event_draft draft;
         draft.title = "edit " + std::to_string(turns);
-        const auto edit = begin(net, alice().api().events.modify(alice().me(), which, draft, {}));
+        const auto edit = net.begin(alice().api().events.modify(alice().me(), which, draft, {}));
         for (std::size_t turn = 0; turn < turns; ++turn) {
             if (net.world.context.poll_one() == 0) {
                 net.world.advance(1ms);
             }
         }
-        const auto left = begin(net, alice().api().account.sign_out(alice().me()));
+        const auto left = net.begin(alice().api().account.sign_out(alice().me()));
         net.until([&] { return edit->has_value() && left->has_value(); });
         must(net.run(alice().api().account.sign_in("alice", "a long password of alice", false)));
         net.until([&] { return alice().api().events.show(alice().me(), which).has_value(); });
