@@ -109,9 +109,8 @@ void node_parts::came(const net::peer& who) {
     known.note(where);
     edge->on_peer(who.device, true);
     if (who.member) {
-        if (who.strategies.known.size() > book.known().size()) {
-            tasks.spawn("epochs", learn_strategies(who.strategies));
-        } else if (who.strategies.known.size() < book.known().size()) {
+        hear_strategies(who.strategies);
+        if (who.strategies.known.size() < book.known().size()) {
             tasks.spawn("epochs", tell_strategies_to(who.device));
         }
         replica->on_peer(who.device, true);
@@ -347,10 +346,7 @@ bool node_parts::whom_to_ask(std::vector<device_id>& friends, std::vector<device
 /// exchange is complete. While no rendezvous can be reached there is nobody to ask, and the device
 /// works with what it has.
 task<void> node_parts::catch_up() {
-    const struct ending {
-        node_parts& owner;
-        ~ending() { owner.catching_up_ = false; }
-    } at_the_end{*this};
+    const flag_taken until_the_end{catching_up_};
     while (behind_) {
         using phase = overlay::bootstrap::phase;
         // Not before it is known who is online: else the backups would be asked for what friends

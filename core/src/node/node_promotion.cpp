@@ -134,10 +134,7 @@ void node_parts::found_no_rendezvous(bool since_the_start) {
 }
 
 task<void> node_parts::promote() {
-    const struct ending {
-        bool& flag;
-        ~ending() { flag = false; }
-    } at_the_end{promoting_};
+    const flag_taken until_the_end{promoting_};
     const bool quick = with.profile == overlay::bootstrap::profile::lan_test;
     const duration most = quick ? hold_most_in_tests : hold_most;
     co_await sleep_for(env, duration(static_cast<std::int64_t>(

@@ -40,8 +40,7 @@ void node_parts::add_routes() {
     });
     decoded(std::type_identity<wire::strategies>(), message_type::strategies,
             [this](const peer&, wire::strategies what) -> task<result<bytes>> {
-                // Not in this request, which ends with the session.
-                tasks.spawn("epochs", learn_strategies(std::move(what)));
+                hear_strategies(std::move(what));
                 co_return codec::encode(book.told());
             });
 

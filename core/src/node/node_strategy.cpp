@@ -174,6 +174,13 @@ task<void> node_parts::learn_strategies(wire::strategies what) {
     look_who_is_behind();
 }
 
+/// Of another device. Learned in a task of the node's, which does not end with that one's session.
+void node_parts::hear_strategies(wire::strategies what) {
+    if (what.known.size() > book.known().size()) {
+        tasks.spawn("epochs", learn_strategies(std::move(what)));
+    }
+}
+
 /// Everybody with whom there is a session; the rest hears of it in hello.
 void node_parts::tell_strategies() {
     for (const net::peer& one : connections->peers()) {
@@ -187,8 +194,8 @@ task<void> node_parts::tell_strategies_to(device_id to) {
     const auto answer = co_await connections->request(to, message_type::strategies,
                                                       codec::encode(book.told()), tell_time);
     auto theirs = answer ? codec::decode<wire::strategies>(*answer) : fail(answer.error());
-    if (theirs && theirs->known.size() > book.known().size()) {
-        co_await learn_strategies(std::move(*theirs));
+    if (theirs) {
+        hear_strategies(std::move(*theirs));
     }
 }
 

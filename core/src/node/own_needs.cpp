@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/flag_taken.hpp"
 #include "wire/limits.hpp"
 
 namespace calbox::node {
@@ -284,10 +285,7 @@ void own_needs::begin_looking() {
 /// Whoever signs in may have events here already, of others who use this device or from an archive;
 /// whoever was signed out may have missed any.
 task<void> own_needs::look_through() {
-    const struct ending {
-        bool& looking;
-        ~ending() { looking = false; }
-    } however_it_ends{looking_};
+    const flag_taken until_the_end{looking_};
     std::optional<std::uint64_t> looked;
     while (looked != changes_) {
         looked = changes_;

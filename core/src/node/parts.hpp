@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "base/flag_taken.hpp"
 #include "base/gathering.hpp"
 #include "base/task_scope.hpp"
 #include "net/relay.hpp"
@@ -45,12 +46,6 @@
 #include "overlay/strategy_switch.hpp"
 
 namespace calbox::node {
-
-/// Gives a flag back, however the work ends that it was taken for.
-struct flag_taken {
-    bool& flag;
-    ~flag_taken() { flag = false; }
-};
 
 class node_parts final : public readiness,
                          public network_admin,
@@ -124,6 +119,7 @@ public:
     std::vector<device_id> present(const user_id& user) const;
     /// Somebody knows more of the network's epochs, or says so.
     task<void> learn_strategies(wire::strategies what);
+    void hear_strategies(wire::strategies what);
     /// Who says that they have the file, of those that are said to have it; at most so many.
     task<std::vector<device_id>> holders_of(file_root root, std::size_t most);
     /// What the router was asked for, at the end.

@@ -22,11 +22,11 @@ public:
     /// Is this member a promoted rendezvous? Set before anything arrives.
     std::function<bool(const device_id& who)> promoted;
     /// Registers the one handler of a message; the table says whether it is answered. Before
-    /// anybody may ask for it.
+    /// open(), or, of a registry, before there is a network whose members could ask.
     void answer(wire::message_type type, request_handler handler);
     void take(wire::message_type type, message_handler handler);
-    /// All handlers are there. What came before waits for that: a node that starts dials before,
-    /// and "unsupported" would be its answer for good.
+    /// The handlers of this node's roles are there. What came before waits for that: a node that
+    /// starts dials before, and "unsupported" would be its answer for good.
     void open() noexcept { open_.set(); }
 
     /// Of this type, from those who may not send it, since the start.

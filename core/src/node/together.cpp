@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/flag_taken.hpp"
+
 namespace calbox::node {
 
 void together::begin() {
@@ -12,10 +14,7 @@ void together::begin() {
 }
 
 task<void> together::work() {
-    const struct ending {
-        bool& working;
-        ~ending() { working = false; }
-    } however_it_ends{working_};
+    const flag_taken until_the_end{working_};
     while (come_) {
         if (wait_ > duration{}) {
             co_await sleep_for(env_, wait_);

@@ -1,6 +1,7 @@
 // Where others are: what an edge asks, and of whom its rendezvous is to tell it.
 #include <algorithm>
 
+#include "base/flag_taken.hpp"
 #include "overlay/edge_service.hpp"
 
 namespace calbox::overlay {
@@ -94,10 +95,7 @@ task<bool> edge_service::tell_interests(std::vector<user_id> users, std::size_t 
 
 /// Those of whom the rendezvous could not be told; fewer at once, since it may have been the line.
 task<void> edge_service::tell_the_rest() {
-    const struct guard {
-        bool& on;
-        ~guard() { on = false; }
-    } ending{telling_};
+    const flag_taken until_the_end{telling_};
     telling_ = true;
     (void)co_await tell_interests({untold_.begin(), untold_.end()}, ids_per_retry);
 }

@@ -1,5 +1,7 @@
 #include "replica/consensus_epochs.hpp"
 
+#include "base/flag_taken.hpp"
+
 namespace calbox::replica {
 
 /// In the order in which each uses the ones before it.
@@ -25,10 +27,7 @@ task<result<void>> consensus_epochs::open(network_epoch last) {
     if (std::exchange(opening_, true)) {
         co_return result<void>();  // whoever does it already sees what is wanted
     }
-    const struct ending {
-        bool& flag;
-        ~ending() { flag = false; }
-    } at_the_end{opening_};
+    const flag_taken until_the_end{opening_};
     for (network_epoch at(1); at <= wanted_; at = at.next()) {
         if (!running_.contains(at)) {
             auto made = with_.strategy_of(at);
