@@ -87,6 +87,7 @@ public:
 
     /// Of a split: the answer shows the new event.
     void answered_split(ticket what, const answer<node::event_view>& how);
+    void answered_join(ticket what, const answer<node::join_view>& how);
 
     /// He read all of a file.
     void read(const person& who, const node::event_view& in, const std::string& file,

@@ -341,19 +341,6 @@ bool errands::join(person& who, const action& what) {
     return true;
 }
 
-/// A request that waits may be answered at any later time.
-void errands::join_ended(waiting& one) {
-    const auto& how = one.joined->value;
-    count(how);
-    answer<void> known;
-    if (how && *how) {
-        known = (*how)->joined ? result<void>() : fail(errc::timed_out, (*how)->why);
-    } else if (how) {
-        known = fail(how->error());
-    }
-    seen_.answered_set(std::move(one.what), known);
-}
-
 /// The new event has the series' files.
 void errands::split_ended(waiting& one) {
     const auto& how = one.view->value;
@@ -438,7 +425,8 @@ void errands::write_down(waiting& one) {
             seen_.answered(std::move(one.what), one.plain->value);
         }
     } else if (one.joined) {
-        join_ended(one);
+        count(one.joined->value);
+        seen_.answered_join(std::move(one.what), one.joined->value);
     } else {
         const auto& how = one.attached->value;
         count(how);

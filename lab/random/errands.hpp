@@ -96,7 +96,6 @@ private:
     void split_ended(waiting& one);
     bool open(person& who, const action& what, const std::vector<node::event_view>& all);
     bool join(person& who, const action& what);
-    void join_ended(waiting& one);
     void changes_guests(const ticket& by, const node::event_view& of,
                         const std::vector<const person*>& to);
     void write_down(waiting& one);

@@ -61,7 +61,7 @@ enum class action_kind : std::uint8_t {
     replace,       // another file of that name; `number`: which, and with what
     bring_back,    // of those that somebody has deleted, or tried to: `which`
     split_series,  // its organizer; `number`: at which time
-    open_event,    // its organizer, or closes it; `number`: which
+    open_event,    // his first one, its organizer; `number`: opens or closes it
     join_event,    // by the link of one that was opened: `which`
 };
 

@@ -1,7 +1,7 @@
-// One edit, a series that is split, or somebody who joins an open event, killed at every point
-// where that makes a difference: whatever a device does between two of its effects (an operation on
-// its disk, a message) is lost with it, so that a kill after each effect stands for all moments.
-// Each sweep goes on until one ends untouched.
+// One edit, a series that is split, a file that is attached, or somebody who joins an open event,
+// killed at every point where that makes a difference: whatever a device does between two of its
+// effects (an operation on its disk, a message) is lost with it, so that a kill after each effect
+// stands for all moments. Each sweep goes on until one ends untouched.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -76,8 +76,15 @@ protected:
     }
 
     /// Kills the victim at its n-th effect from now, and starts it again a second later. True when
-    /// there was none before `question` was answered with yes.
-    bool survives(std::uint64_t number, const std::function<bool()>& question) {
+    /// there was none before `done` had been answered with yes for 3 s: others do what follows.
+    bool survives(std::uint64_t number, const std::function<bool()>& done) {
+        instant quiet_since = in.now();
+        const auto goes_on = [&] {
+            if (!done()) {
+                quiet_since = in.now();
+            }
+            return in.now() - quiet_since <= 3s;
+        };
         sent_ = arrived_ = 0;
         const point where = std::get<2>(GetParam());
         if (where == point::disk_kill) {
@@ -86,7 +93,7 @@ protected:
             dies().drive()->cut_power_in(number);
         }
         const instant end = in.now() + 1min;
-        while (dies().up() && !question() && in.now() < end) {
+        while (dies().up() && goes_on() && in.now() < end) {
             if (in.settle_at_most(1) == 0) {
                 (void)in.step(end);
             }
@@ -100,7 +107,7 @@ protected:
             dies().drive()->cut_power_in(0);
             return true;
         }
-        (void)question();  // what ended with it is answered, too
+        (void)done();  // what ended with it is answered, too
         in.pass(1s);
         dies().start();
         return false;
@@ -154,14 +161,9 @@ TEST_P(crash_points, leave_all_or_nothing_of_an_edit) {
         const std::string title = fmt::format("edit {}", number);
         auto ticket = watching.changes(bob, *before);
         const auto edit = bob.begin_change(event_, title, before->version);
-        instant quiet_since = in.now();
-        const auto done = [&] {  // and whatever follows at others, too
-            if (!edit->ended || !alice.up() || !bob.up() || alice.title_of(event_) != title) {
-                quiet_since = in.now();
-            }
-            return in.now() - quiet_since > 3s;
-        };
-        untouched = survives(number, done);
+        untouched = survives(number, [&] {
+            return edit->ended && alice.up() && bob.up() && alice.title_of(event_) == title;
+        });
         // All or nothing, and an answer for whoever still waits for one, within 10 s; from then on
         // it stays so.
         in.pass(10s);
@@ -243,17 +245,12 @@ void split_points::sweep_splits() {
         }
         auto ticket = watching.splits(alice, series, "choir, later");
         const auto split = alice.begin_split(series, "choir, later", 3);
-        instant quiet_since = in.now();
-        const auto done = [&] {
+        untouched = survives(number, [&] {
             if (change && changed->ended) {
                 watching.answered(*std::exchange(change, {}), changed->value);
             }
-            if (!split->ended || !alice.up()) {
-                quiet_since = in.now();
-            }
-            return in.now() - quiet_since > 3s;
-        };
-        untouched = survives(number, done);
+            return split->ended && alice.up();
+        });
         in.wait_for("it is wholly split, or not at all", [&] {
             return split->ended && alice.up() && alice.at().api().info.status().caught_up &&
                    watching.half_split({&alice, &bob}).empty();
@@ -321,15 +318,9 @@ TEST_P(attach_points, leave_a_whole_file_or_none) {
         auto ticket =
             watching.attaches(bob, *bob.sees(event), name, crypto::sha256(content), content.size());
         const auto attached = bob.begin_attach(event, name, content);
-        instant quiet_since = in.now();
-        const auto done = [&] {
-            if (!attached->ended || !alice.up() || !bob.up() ||
-                !has_file(alice.sees(event), name)) {
-                quiet_since = in.now();
-            }
-            return in.now() - quiet_since > 3s;
-        };
-        untouched = survives(number, done);
+        untouched = survives(number, [&] {
+            return attached->ended && alice.up() && bob.up() && has_file(alice.sees(event), name);
+        });
         in.pass(10s);
         ASSERT_TRUE(attached->ended);
         watching.answered_set(ticket, attached->value);
@@ -387,14 +378,9 @@ TEST_P(join_points, lose_no_request_to_join) {
         const auto [event, link] = new_open_event();
         auto ticket = watching.joins(bob, event.id);
         const auto asked = bob.begin_join(link);
-        instant quiet_since = in.now();
-        const auto done = [&] {
-            if (!asked->ended || !alice.up() || !bob.up() || !bob.sees(event.id)) {
-                quiet_since = in.now();
-            }
-            return in.now() - quiet_since > 3s;
-        };
-        untouched = survives(number, done);
+        untouched = survives(number, [&, which = event.id] {
+            return asked->ended && alice.up() && bob.up() && bob.sees(which);
+        });
         in.wait_for("he takes part, or nobody waits", [&] {
             return asked->ended && bob.up() && bob.at().api().info.status().caught_up &&
                    bob.at().api().joining.waiting(bob.id()).empty();
@@ -403,13 +389,7 @@ TEST_P(join_points, lose_no_request_to_join) {
         const bool joined = bob.sees(event.id).has_value();
         EXPECT_EQ(is_guest(event.id), joined);
         const bool was_told = asked->value && *asked->value;
-        answer<void> known;
-        if (was_told && (**asked->value).joined) {
-            known = result<void>();
-        } else if (was_told) {
-            known = fail(errc::timed_out, (**asked->value).why);
-        }
-        watching.answered_set(ticket, known);
+        watching.answered_join(ticket, asked->value);
         if (was_told || std::get<1>(GetParam()) == victim::organizer) {
             EXPECT_TRUE(joined);  // the request is at the guest's
         }
