@@ -116,7 +116,8 @@ void archive_service::see_files(content& all, const replica::held_event& version
     }
 }
 
-/// What this device holds of the user's, as it is now.
+/// What this device holds of the user's, as it is now. unauthorised: he is not signed in when it
+/// ends.
 task<result<void>> archive_service::collect(content& all) {
     const auto me = with_.names.accounts().author_of(all.user);
     if (!me) {
@@ -179,6 +180,9 @@ task<result<void>> archive_service::collect(content& all) {
     all.about.missing_files = all.missing.size();
     for (const auto& [root, size] : all.files) {
         all.about.file_bytes += size;
+    }
+    if (with_.names.accounts().identity_of(all.user) == nullptr) {  // any more
+        co_return fail(errc::unauthorised, "this user has signed out of this device meanwhile");
     }
     co_return result<void>();
 }
@@ -269,7 +273,6 @@ task<result<void>> archive_service::save(user_id as, std::string password, archi
     if (auto collected = co_await collect(all); !collected) {
         co_return collected;
     }
-    // He may have signed out meanwhile, which is what collect() finds.
     head.identity = crypto::seal_identity(*with_.names.accounts().identity_of(as),
                                           opening->identity.view(), name, env_.entropy);
     archive_writer to(head, std::move(opening->frames), env_.entropy);

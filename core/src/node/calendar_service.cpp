@@ -336,8 +336,11 @@ task<result<void>> calendar_service::commit(replica::change what, edit_terms ter
                        "have been lost meanwhile");
     }
     what.held = locks_.use(terms.session, what.as, *what.event);
+    const bool under_lock = what.held.has_value();
     const auto done = co_await replica_.commit(std::move(what));
-    locks_.used(terms.session, done ? errc::ok : done.error().code);
+    if (under_lock) {
+        locks_.used(terms.session, done ? errc::ok : done.error().code);
+    }
     if (!done) {
         co_return fail(done.error());
     }

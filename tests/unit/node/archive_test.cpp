@@ -2,11 +2,14 @@
 // or of another one; and what is damaged leaves nothing behind.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "support/test_network.hpp"
 
 namespace calbox::node {
 namespace {
 
+using namespace std::chrono_literals;
 using test::must;
 
 struct bytes_archive final : archive_sink {
@@ -196,6 +199,31 @@ TEST_P(archive, brings_everything_to_another_network) {
     net.start(fresh);
     EXPECT_EQ(title(fresh, own.id), "Dentist again");
     EXPECT_EQ(file_of(fresh, own.id, "plan.pdf"), content);
+}
+
+/// At one moment after the other while it is made, upon which nothing of him is here any more.
+TEST_P(archive, is_whole_or_refused_where_its_owner_signs_out_meanwhile) {
+    const auto which = create(*alice, "Review");
+    attach(which.id, "plan.pdf", bytes(1000, 7));
+    std::set<bool> outcomes;
+    for (int moment = 0; moment < 30; ++moment) {
+        bytes_archive into;
+        const auto saved = net.begin(alice->api().archive.save(alice->me(), password, into));
+        net.world.settle_at_most(moment);
+        must(net.run(alice->api().account.sign_out(alice->me())));
+        net.until([&] { return saved->has_value(); });
+        outcomes.insert((*saved)->has_value());
+        if (!**saved) {
+            EXPECT_EQ((*saved)->error().code, errc::unauthorised) << (*saved)->error().message();
+            EXPECT_TRUE(into.all.empty());
+        } else {
+            EXPECT_EQ(into.all.size(), into.expected);
+        }
+        must(net.run(alice->api().account.sign_in("alice", password, false)));
+        net.until([&] { return title(*alice, which.id) == "Review"; });
+        net.world.advance(10s);  // the registry answers so many requests a minute
+    }
+    EXPECT_EQ(outcomes, (std::set<bool>{false, true}));
 }
 
 TEST_P(archive, an_old_one_catches_up_before_anything_is_edited) {

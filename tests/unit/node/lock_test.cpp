@@ -183,6 +183,29 @@ TEST_P(editors, need_the_version_beside_the_lock) {
     must(rename(bob, "y", {session.version, session.id}));
 }
 
+/// The second one is refused, and takes nothing from the first, at whatever moment it comes.
+TEST_P(editors, that_save_twice_at_once_have_saved_once) {
+    for (int moment = 0; moment < 12; ++moment) {
+        const auto session = must(open(bob));
+        const auto save = [&](const std::string& title) {
+            node::event_draft change;
+            change.title = title;
+            return net.begin(
+                bob.api().events.modify(bob.me(), which, change, {session.version, session.id}));
+        };
+        const auto first = save("first");
+        net.world.settle_at_most(moment);
+        const auto second = save("second");
+        net.until([&] { return first->has_value() && second->has_value(); });
+        EXPECT_TRUE(**first) << "after " << moment
+                             << " turns: " << (**first ? "" : (*first)->error().message());
+        EXPECT_FALSE(**second) << moment;
+        EXPECT_EQ(seen_by(bob).content.title, "first");
+        net.until([&] { return rename(alice, "by alice").has_value(); }, 5s);
+        net.until([&] { return seen_by(bob).content.title == "by alice"; });
+    }
+}
+
 TEST(locks, are_not_to_be_had_where_the_strategy_promises_none) {
     test_network net(1, "naive");
     auto& hub = net.add_hub();
