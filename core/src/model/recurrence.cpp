@@ -305,6 +305,33 @@ result<std::int64_t> count_before(const event_content& content, const local_time
     return count;
 }
 
+result<std::optional<local_time>> first_from(const event_content& content, const local_time& at) {
+    const std::int64_t from = wall_seconds(at);
+    std::optional<local_time> first;
+    const auto take = [&](std::int64_t wall) {
+        const local_time id = from_wall_seconds(wall);
+        const auto said = content.changed.find(id);
+        const bool taken_out = said != content.changed.end() && !said->second;
+        if (wall >= from && !taken_out) {
+            first = first ? std::min(*first, id) : id;
+        }
+        return !first;
+    };
+    const std::int64_t last = wall_seconds(local_time{9999, 12, 31, 23, 59, 59});
+    const bool complete =
+        series(content).walk(from - one_day, last, expansion_limits().steps, take);
+    if (!complete && !first) {
+        return fail(errc::too_large, "the event repeats too often to be followed up to there");
+    }
+    for (const local_time& added : content.added_times) {
+        take(wall_seconds(added));
+    }
+    for (const auto& [id, what] : content.changed) {
+        take(wall_seconds(id));
+    }
+    return first;
+}
+
 bool starts_by_rule(const event_content& content) {
     const auto rule = parse_recurrence_rule(content.recurrence);
     if (!rule) {

@@ -55,6 +55,10 @@ void keep_files_of(event_content& content, const local_time& time);
 /// not to be counted within the limits.
 result<std::int64_t> count_before(const event_content& content, const local_time& at);
 
+/// The first of its times from the wall time `at` on, by recurrence id, changed ones among them;
+/// nothing where there is none. too_large: not to be found within the limits.
+result<std::optional<local_time>> first_from(const event_content& content, const local_time& at);
+
 /// Is its start one of the times that its rule makes? True without a rule.
 bool starts_by_rule(const event_content& content);
 

@@ -129,8 +129,10 @@ std::pair<std::unique_ptr<byte_stream>, std::unique_ptr<byte_stream>> make_memor
 task<result<std::unique_ptr<byte_stream>>> memory_transport::dial(std::string address) {
     const auto found = doors_.find(address);
     const auto at = found == doors_.end() ? nullptr : found->second.lock();
-    if (!at || at->closed) {
-        co_return fail(errc::unavailable, "cannot reach " + address + ": nobody listens there");
+    if (!at || at->closed || down_) {
+        co_return fail(errc::unavailable,
+                       "cannot reach " + address +
+                           (down_ ? ": the network is down" : ": nobody listens there"));
     }
     const auto shared = std::make_shared<pipe>(*env_, address);
     pipes_.emplace(address, shared);
@@ -162,6 +164,15 @@ void memory_transport::cut(const std::string& address) {
         }
     }
     pipes_.erase(first, last);
+}
+
+void memory_transport::go_down() {
+    down_ = true;
+    for (const auto& [address, one] : std::exchange(pipes_, {})) {
+        if (const auto shared = one.lock()) {
+            shared->close();
+        }
+    }
 }
 
 }  // namespace calbox::net

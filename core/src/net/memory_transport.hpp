@@ -17,6 +17,9 @@ public:
     result<std::unique_ptr<acceptor>> listen(const std::string& address) override;
     /// Ends every stream dialled to `address` so far, as a cut cable does when it is noticed.
     void cut(const std::string& address);
+    /// Ends every stream, and nothing is reached until come_up().
+    void go_down();
+    void come_up() noexcept { down_ = false; }
 
     static constexpr std::size_t buffer_bytes = 256 * 1024;
 
@@ -28,6 +31,7 @@ private:
     std::map<std::string, std::weak_ptr<door>> doors_;
     std::multimap<std::string, std::weak_ptr<pipe>> pipes_;
     int next_port_ = 1;
+    bool down_ = false;
 };
 
 /// Two ends of one stream.

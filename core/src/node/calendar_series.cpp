@@ -98,7 +98,8 @@ task<result<event_view>> calendar_service::split(opened_event from, user_id as, 
     const std::string first = model::find_occurrence(from.content, change.times.occurrence)
                                   .map([](const auto& one) { return one.id.text(); })
                                   .value_or(change.times.occurrence);
-    if (auto noted = co_await splits_.begin(after.uid, from.header.event, first); !noted) {
+    series_splits::note note{from.header.event, first, {}, from.content.time.start.text(), false};
+    if (auto noted = co_await splits_.begin(after.uid, std::move(note)); !noted) {
         co_return fail(std::move(noted.error()));
     }
     replica::change fresh;

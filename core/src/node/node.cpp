@@ -134,6 +134,8 @@ task<result<void>> node_parts::start() {
         }
         tasks.spawn("join", keep_joining());
     }
+    branches->look();  // now that it is known whether there is something to catch up with
+    splits->look();
     co_return result<void>();
 }
 
@@ -346,8 +348,6 @@ task<result<void>> node_parts::load_services() {
     if (auto loaded = co_await joining->load(); !loaded) {
         co_return loaded;
     }
-    branches->look();
-    splits->look();
     co_return co_await store->load();
 }
 

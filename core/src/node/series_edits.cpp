@@ -113,30 +113,26 @@ result<event_content> change_all(const event_draft& change, const event_content&
 }
 
 struct cut {
-    occurrence at;
     std::int64_t before = 0;  // so many times its rule has made until then
     event_content rest;       // what takes place before
 };
 
-result<cut> cut_at(const chosen_times& times, const event_content& from) {
-    auto at = chosen(times, from);
-    if (!at) {
-        return fail(std::move(at.error()));
-    }
-    const auto count = model::count_before(from, at->id);
+/// At one of its times.
+result<cut> cut_at(const local_time& id, const event_content& from) {
+    const auto count = model::count_before(from, id);
     if (!count) {
         return fail(count.error());
     }
-    cut made{*at, *count, from};
+    cut made{*count, from};
     const auto rule = model::parse_recurrence_rule(from.recurrence);
     if (rule && rule->count) {
         made.rest.recurrence =
             model::with_end(from.recurrence, std::min(*rule->count, *count), std::nullopt);
     } else if (rule) {
-        const std::int64_t last = wall_seconds(at->id) - (from.time.all_day ? 86'400 : 1);
+        const std::int64_t last = wall_seconds(id) - (from.time.all_day ? 86'400 : 1);
         std::string until = model::compact_text(model::from_wall_seconds(last)).substr(0, 8);
         if (!from.time.all_day) {
-            const auto utc = model::to_utc(at->id, from.time.zone);
+            const auto utc = model::to_utc(id, from.time.zone);
             if (!utc) {
                 return fail(utc.error());
             }
@@ -144,7 +140,7 @@ result<cut> cut_at(const chosen_times& times, const event_content& from) {
         }
         made.rest.recurrence = model::with_end(from.recurrence, std::nullopt, until);
     }
-    const auto is_later = [&](const local_time& id) { return id >= at->id; };
+    const auto is_later = [&](const local_time& one) { return one >= id; };
     std::erase_if(made.rest.changed, [&](const auto& one) { return is_later(one.first); });
     std::erase_if(made.rest.added_times, is_later);
     std::erase_if(made.rest.files, [&](const model::attachment& file) {
@@ -158,6 +154,22 @@ bool takes_place(const event_content& content) {
     constexpr std::int64_t begin_of_all = -62'135'596'800'000, end_of_all = 253'402'300'799'000;
     const auto made = model::expand(content, {{begin_of_all}, {end_of_all}}, {50'000, 1});
     return !made.occurrences.empty() || !made.complete;
+}
+
+result<std::optional<event_content>> if_it_takes_place(event_content made) {
+    if (auto fits = model::validate(made); !fits) {
+        return fail(std::move(fits.error()));
+    }
+    return takes_place(made) ? std::optional(std::move(made)) : std::nullopt;
+}
+
+result<std::optional<event_content>> rest_before(const local_time& id, const event_content& from) {
+    auto parts = cut_at(id, from);
+    if (!parts) {
+        return fail(std::move(parts.error()));
+    }
+    return parts->before == 0 ? std::optional<event_content>()
+                              : if_it_takes_place(std::move(parts->rest));
 }
 
 }  // namespace
@@ -183,41 +195,41 @@ result<event_content> apply_change(const event_draft& change, const event_conten
 }
 
 result<std::optional<event_content>> without(const chosen_times& times, const event_content& from) {
-    event_content made;
-    if (times.scope == edit_scope::one) {
-        const auto at = chosen(times, from);
-        if (!at) {
-            return fail(at.error());
-        }
-        made = from;
-        made.changed[at->id].reset();
-        std::erase_if(made.files,
-                      [&](const model::attachment& file) { return file.of_time == at->id; });
-    } else {
-        auto parts = cut_at(times, from);
-        if (!parts) {
-            return fail(std::move(parts.error()));
-        }
-        if (parts->before == 0) {
-            return std::optional<event_content>();
-        }
-        made = std::move(parts->rest);
+    const auto at = chosen(times, from);
+    if (!at) {
+        return fail(at.error());
     }
-    if (auto fits = model::validate(made); !fits) {
-        return fail(std::move(fits.error()));
+    if (times.scope != edit_scope::one) {
+        return rest_before(at->id, from);
     }
-    return takes_place(made) ? std::optional(std::move(made)) : std::nullopt;
+    event_content made = from;
+    made.changed[at->id].reset();
+    std::erase_if(made.files,
+                  [&](const model::attachment& file) { return file.of_time == at->id; });
+    return if_it_takes_place(std::move(made));
+}
+
+result<std::optional<event_content>> until(const local_time& then, const event_content& from) {
+    const auto first = model::first_from(from, then);
+    if (!first) {
+        return fail(first.error());
+    }
+    return *first ? rest_before(**first, from) : std::optional(from);
 }
 
 result<std::optional<split_series>> split_at(const event_draft& change, const event_content& from) {
-    auto parts = cut_at(change.times, from);
+    const auto at = chosen(change.times, from);
+    if (!at) {
+        return fail(at.error());
+    }
+    const local_time first = at->id;
+    auto parts = cut_at(first, from);
     if (!parts) {
         return fail(std::move(parts.error()));
     }
     if (parts->before == 0) {
         return std::optional<split_series>();
     }
-    const local_time first = parts->at.id;
     event_content after = from;
     after.time = plain_at(from, first).time;
     const auto rule = model::parse_recurrence_rule(from.recurrence);

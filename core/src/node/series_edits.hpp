@@ -18,6 +18,11 @@ result<model::event_content> apply_change(const event_draft& change,
 result<std::optional<model::event_content>> without(const chosen_times& times,
                                                     const model::event_content& from);
 
+/// The event without its times from that wall time on, whichever they are by now: as it is where it
+/// has none; nothing where no time would be left. Errors as of apply_change().
+result<std::optional<model::event_content>> until(const model::local_time& then,
+                                                  const model::event_content& from);
+
 struct split_series {
     model::event_content before, after;
 };

@@ -1,22 +1,21 @@
-// Series: what a change makes of one of their times, of those that follow and of all; what
-// overlaps; and two halves of which there is never one alone.
+// Series: what a change makes of one of their times, of those that follow and of all; and what
+// overlaps.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 #include <set>
 
-#include "base/task_scope.hpp"
 #include "model/times.hpp"
 #include "node/overlaps.hpp"
 #include "node/series_edits.hpp"
-#include "support/test_network.hpp"
+#include "unit/node/choir_world.hpp"
 
 namespace calbox {
 namespace {
 
-using namespace std::chrono_literals;
 using model::local_time;
+using test::choir_world;
 using test::must;
 using test::test_network;
 
@@ -178,6 +177,18 @@ TEST_F(series_edits, times_are_taken_out) {
     EXPECT_FALSE(must(node::without({"2026-05-04", node::edit_scope::following}, choir)));
     EXPECT_EQ(node::without({"2026-05-05", node::edit_scope::one}, choir).error().code,
               errc::not_found);
+    // From a time on that is none of its own, also where one has been taken out or changed.
+    choir.changed[wall("2026-05-18T20:00")].reset();
+    rest = must(node::until(wall("2026-05-18T20:00"), choir));
+    EXPECT_EQ(times(*rest), (texts{"05-04 20:00 Choir", "05-11 20:00 Choir"}));
+    EXPECT_EQ(must(node::until(wall("2026-05-12T20:00"), *rest)), *rest);
+    choir.added_times = {wall("2026-07-01T20:00")};
+    EXPECT_EQ(times(*must(node::until(wall("2026-06-09T00:00"), choir))).size(), 5u);
+    EXPECT_FALSE(must(node::until(wall("2026-05-04T20:00"), choir)));
+    choir.added_times.clear();
+    choir.recurrence = "FREQ=WEEKLY;UNTIL=20260520T000000Z";
+    EXPECT_EQ(must(node::until(wall("2026-06-01T20:00"), choir)), choir) << "it ends no later";
+    choir.changed.clear();
     // Of whole days the last one is named.
     choir.time = {wall("2026-05-04"), wall("2026-05-05"), "UTC", true};
     choir.recurrence = "FREQ=DAILY";
@@ -261,34 +272,6 @@ TEST(overlaps, a_sweep_finds_what_comparing_all_pairs_finds) {
         ASSERT_EQ(found, wanted) << "round " << round;
     }
 }
-
-struct choir_world {
-    explicit choir_world(const std::string& strategy)
-        : net(1, strategy), hub(net.add_hub()), alice(net.add_edge("alice", hub)) {
-        alice.sign_in("alice");
-        node::event_draft draft;
-        draft.title = "Choir";
-        draft.start = "2026-05-04 20:00";
-        draft.end = "2026-05-04 22:00";
-        draft.recurrence = "FREQ=WEEKLY;COUNT=6";
-        series = must(net.run(alice.api().events.create(alice.me(), draft))).id;
-    }
-    static node::event_query may_and_june() {
-        return {must(model::parse_utc("2026-05-01")), must(model::parse_utc("2026-07-01")), {}};
-    }
-    /// "05-04 Choir"
-    static std::vector<std::string> seen_by(test_network::device& who) {
-        std::vector<std::string> all;
-        for (const auto& one : must(who.api().events.occurrences(who.me(), may_and_june()))) {
-            all.push_back(model::utc_text(one.utc.start).substr(5, 5) + " " + one.content.title);
-        }
-        return all;
-    }
-    test_network net;
-    test_network::device& hub;
-    test_network::device& alice;
-    event_id series;
-};
 
 class series : public ::testing::TestWithParam<std::string> {};
 
@@ -430,72 +413,6 @@ TEST_P(series, only_the_times_that_meet_overlap) {
 
 INSTANTIATE_TEST_SUITE_P(strategies, series, ::testing::ValuesIn(test::strategies()),
                          [](const auto& one) { return one.param; });
-
-/// Of the choir's times from June on.
-node::event_draft small_choir() {
-    node::event_draft later;
-    later.times = {"2026-06-01", node::edit_scope::following};
-    later.title = "Small choir";
-    return later;
-}
-
-/// How many events there are, one or two, after a split that was interrupted at that moment.
-std::size_t events_of_whole_split(choir_world& in, int moment) {
-    const std::vector<std::string> neither{"05-04 Choir", "05-11 Choir", "05-18 Choir",
-                                           "05-25 Choir", "06-01 Choir", "06-08 Choir"};
-    const std::vector<std::string> both{"05-04 Choir", "05-11 Choir",       "05-18 Choir",
-                                        "05-25 Choir", "06-01 Small choir", "06-08 Small choir"};
-    const auto seen = choir_world::seen_by(in.alice);
-    const std::size_t events = in.alice.api().events.list(in.alice.me(), {}).size();
-    EXPECT_TRUE((seen == neither && events == 1) || (seen == both && events == 2))
-        << "ended after " << moment << " turns: " << ::testing::PrintToString(seen);
-    return events;
-}
-
-/// Her daemon ends at one moment after the other.
-TEST(series_over_restarts, is_split_wholly_or_not_at_all_whenever_the_device_ends) {
-    std::set<std::size_t> outcomes;
-    for (int moment = 0; moment < 24; ++moment) {
-        choir_world in("organizer");
-        {
-            task_scope asked(in.net.env, "asked");
-            asked.spawn("split",
-                        [](node::calendar& at, user_id as, event_id which,
-                           node::event_draft change) -> task<void> {
-                            co_await at.modify(as, which, std::move(change), std::nullopt);
-                        }(in.alice.api().events, in.alice.me(), in.series, small_choir()));
-            in.net.world.settle_at_most(moment);
-            asked.request_stop();
-            in.net.run(asked.join());
-        }
-        in.net.stop(in.alice);
-        in.net.start(in.alice);
-        in.net.until([&] { return in.alice.api().info.status().caught_up; });
-        in.net.world.advance(1min);  // and longer than the lock of an edit that was interrupted
-        outcomes.insert(events_of_whole_split(in, moment));
-    }
-    EXPECT_EQ(outcomes, (std::set<std::size_t>{1, 2}));
-}
-
-/// She signs out at one moment after the other, and in again.
-TEST(series_over_restarts, is_split_wholly_or_not_at_all_whenever_she_signs_out) {
-    std::set<std::size_t> outcomes;
-    for (int moment = 0; moment < 24; ++moment) {
-        choir_world in("organizer");
-        const user_id alice = in.alice.me();
-        const auto split = in.net.begin(
-            in.alice.api().events.modify(alice, in.series, small_choir(), std::nullopt));
-        in.net.world.settle_at_most(moment);
-        must(in.net.run(in.alice.api().account.sign_out(alice)));
-        in.net.until([&] { return split->has_value(); });
-        must(
-            in.net.run(in.alice.api().account.sign_in("alice", "a long password of alice", false)));
-        in.net.until([&] { return in.alice.api().info.status().caught_up; });
-        in.net.world.advance(1min);
-        outcomes.insert(events_of_whole_split(in, moment));
-    }
-    EXPECT_EQ(outcomes, (std::set<std::size_t>{1, 2}));
-}
 
 }  // namespace
 }  // namespace calbox
