@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/drafts.hpp"
 #include "node/event_link.hpp"
 #include "wire/limits.hpp"
 
@@ -10,8 +11,6 @@ namespace calbox::node {
 
 namespace {
 
-constexpr duration gather_time = std::chrono::milliseconds(200);  // those who come first
-constexpr duration between_versions = std::chrono::seconds(1);    // and those who come next
 constexpr duration note_again = std::chrono::seconds(5);
 constexpr std::size_t list_asks = 3;  // devices
 constexpr duration list_time = std::chrono::seconds(5);
@@ -25,28 +24,7 @@ bool same_secret(byte_view one, byte_view other) {
     return difference == 0;
 }
 
-tl::unexpected<error> opens_nothing() {
-    return fail(errc::forbidden,
-                "that link opens no event: it is old, or the event is closed or deleted");
-}
-
 }  // namespace
-
-bool wrong_links::admits(const device_id& from, instant now) {
-    if (now - began_ >= window) {
-        counts_.clear();
-        began_ = now;
-    }
-    const auto known = counts_.find(from);
-    return known == counts_.end() ? counts_.size() < devices_most
-                                  : known->second < wire::limits::wrong_joins;
-}
-
-void wrong_links::note(const device_id& from, instant now) {
-    if (admits(from, now)) {
-        ++counts_[from];
-    }
-}
 
 const std::vector<open_event_service::owned>& open_event_service::owned_by(
     const user_id& as) const {
@@ -61,7 +39,7 @@ const std::vector<open_event_service::owned>& open_event_service::owned_by(
             const auto body = with_.replica.body_of(held, as);
             auto read = body ? codec::decode<opening_body>(*body) : fail(body.error());
             if (read && (read->is_open() || read->secret.empty())) {
-                known->second.push_back({id, std::move(*read)});
+                known->second.push_back({held.header, std::move(*read)});
             }
         }
     }
@@ -89,14 +67,32 @@ std::vector<open_event_service::owned> open_event_service::copies_of(const event
     return all;
 }
 
-/// The organizer's next version of it.
-replica::change open_event_service::change_of(const owned& opening) {
-    replica::change what;
-    what.as = opening.id.organizer;
-    what.type = event_kind::opening;
-    what.event = opening.id;
-    what.body = codec::encode(opening.body);
-    return what;
+/// All openings of the event that there are, by the organizer; again by what they say then, where
+/// somebody was faster.
+task<result<void>> open_event_service::change_openings(event_id which, opening_change what) {
+    set_retry again(env_.time.now());
+    while (true) {
+        result<void> all;
+        for (owned& one : copies_of(which)) {
+            replica::change next = change_of(one.header, which.organizer);
+            if (!what(one.body, next.kind)) {
+                continue;
+            }
+            next.type = event_kind::opening;
+            if (next.kind == envelope_kind::put) {
+                next.body = codec::encode(one.body);
+            }
+            if (const auto done = co_await with_.replica.commit(std::move(next)); !done) {
+                all = fail(done.error());
+            }
+        }
+        const auto wait =
+            all ? std::nullopt : again.after(all.error().code, env_.time.now(), env_.entropy);
+        if (!wait) {
+            co_return all;
+        }
+        co_await sleep_for(env_, *wait);
+    }
 }
 
 bool open_event_service::opens(const event_id& which, byte_view secret) const {
@@ -151,22 +147,24 @@ task<result<std::string>> open_event_service::open(user_id as, event_id which) {
     if (std::cmp_greater_equal(open_now, wire::limits::open_events)) {
         co_return fail(errc::too_large, "you have 500 open events: close some");
     }
-    opening_body body{which, {}, {}};
-    replica::change what;
-    if (const auto before = openings_of(which); !before.empty()) {
-        body = before.front()->body;  // who was removed stays so
-        what.event = before.front()->id;
+    bytes secret(wire::limits::join_secret_bytes);
+    env_.entropy.fill(secret);
+    result<void> done;
+    if (openings_of(which).empty()) {
+        replica::change first;
+        first.as = as;
+        first.type = event_kind::opening;
+        first.body = codec::encode(opening_body{which, secret, {}});
+        const auto made = co_await with_.replica.commit(std::move(first));
+        done = made ? done : fail(made.error());
+    } else {  // who was removed stays so
+        done = co_await change_openings(which, [&secret](opening_body& body, envelope_kind&) {
+            const bool closed = !body.is_open();
+            body.secret = closed ? secret : body.secret;
+            return closed;
+        });
     }
-    body.secret.resize(wire::limits::join_secret_bytes);
-    env_.entropy.fill(body.secret);
-    what.as = as;
-    what.type = event_kind::opening;
-    what.body = codec::encode(body);
-    const auto done = co_await with_.replica.commit(std::move(what));
-    if (!done) {
-        co_return fail(done.error());
-    }
-    co_return link(as, which);
+    co_return done ? link(as, which) : fail(done.error());
 }
 
 task<result<void>> open_event_service::close(user_id as, event_id which) {
@@ -179,18 +177,11 @@ task<result<void>> open_event_service::close(user_id as, event_id which) {
     if (const auto now = link(as, which); !now && !his) {
         co_return fail(now.error());
     }
-    std::vector<owned> all = copies_of(which);
-    for (owned& one : all) {
-        if (!one.body.is_open()) {
-            continue;
-        }
-        one.body.secret.clear();  // it stays, and with it who was removed
-        const auto done = co_await with_.replica.commit(change_of(one));
-        if (!done) {
-            co_return fail(done.error());
-        }
-    }
-    co_return result<void>();
+    co_return co_await change_openings(which, [](opening_body& body, envelope_kind&) {
+        const bool open = body.is_open();
+        body.secret.clear();  // it stays, and with it who was removed
+        return open;
+    });
 }
 
 std::vector<wire::open_event> open_event_service::told_of(const user_id& organizer) const {
@@ -306,122 +297,6 @@ task<result<open_list>> open_event_service::list(user_id as, std::string name) {
     co_return all;
 }
 
-task<result<void>> open_event_service::on_join(device_id from, std::vector<user_id> users,
-                                               wire::join_event what) {
-    if (!wrong_.admits(from, env_.time.now())) {
-        co_return fail(errc::busy, "too many wrong links came from that device: try again later");
-    }
-    const user_id organizer = what.event.organizer;
-    if (std::ranges::count(users, what.by) == 0) {
-        co_return fail(errc::unauthorised, "who asks is not signed in on the device that asks");
-    }
-    if (!is_here(organizer)) {
-        co_return fail(errc::unavailable, "who organizes it is not signed in on this device");
-    }
-    if (!with_.ready.caught_up()) {
-        co_return fail(errc::not_caught_up, "that device is still fetching what it has missed");
-    }
-    const auto opened = opens(what.event, what.secret) ? with_.opened.open(what.event, organizer)
-                                                       : fail(errc::not_found);
-    if (!opened) {
-        if (from != with_.self) {
-            wrong_.note(from, env_.time.now());
-        }
-        co_return opens_nothing();
-    }
-    if ((*opened)->header.involves(what.by)) {
-        co_return result<void>();
-    }
-    if (was_removed(what.event, what.by)) {
-        co_return fail(errc::forbidden, "you were removed from that event");
-    }
-    co_await with_.who.users().meet({what.by});
-    if (with_.who.users().known(what.by) == nullptr) {
-        co_return fail(errc::unavailable, "the registry cannot say now who asks");
-    }
-    co_return co_await take_in(what.event, what.by);
-}
-
-task<result<void>> open_event_service::take_in(event_id which, user_id who) {
-    admission& at = admissions_[which];
-    if (!at.next) {
-        at.next = std::make_shared<newcomers>(env_);
-    }
-    const auto mine = at.next;
-    if (mine->users.size() >= wire::limits::joins_at_once) {
-        co_return fail(errc::busy, "too many join the event at this moment: try again");
-    }
-    mine->users.push_back(who);
-    if (!at.under_way) {
-        at.under_way = true;
-        tasks_.spawn("admit", admit(which));
-    }
-    co_await mine->done.wait();
-    const auto opened = with_.opened.open(which, which.organizer);
-    if (opened && (*opened)->header.involves(who)) {
-        co_return result<void>();
-    }
-    if (mine->why) {
-        co_return fail(*mine->why);
-    }
-    if (opened && (*opened)->header.participants.size() >= wire::limits::participants) {
-        co_return fail(errc::too_large, "the event is full: 10,000 take part");
-    }
-    co_return opens_nothing();  // it was closed, or he was removed, meanwhile
-}
-
-/// While anybody waits: all who have come by then are taken in together.
-task<void> open_event_service::admit(event_id which) {
-    duration wait = gather_time;
-    while (admissions_[which].next) {
-        co_await sleep_for(env_, wait);
-        const auto now = std::move(admissions_[which].next);
-        std::vector<std::vector<user_id>> parts{now->users};
-        while (!parts.empty()) {
-            const std::vector<user_id> some = std::move(parts.back());
-            parts.pop_back();
-            const auto done = co_await add(which, some);
-            if (!done && done.error().code == errc::too_large && some.size() > 1) {
-                // As many as fit: a half of them, and a half of those.
-                const auto middle = some.begin() + static_cast<std::ptrdiff_t>(some.size() / 2);
-                parts.emplace_back(middle, some.end());
-                parts.emplace_back(some.begin(), middle);
-            } else if (!done) {
-                now->why = done.error();
-            }
-        }
-        now->done.set();
-        wait = between_versions;
-    }
-    admissions_.erase(which);
-}
-
-task<result<void>> open_event_service::add(event_id which, std::vector<user_id> users) {
-    co_return co_await with_.sets.apply(
-        which.organizer, which,
-        [&](const opened_event&, set_operations::next_version& next) -> result<bool> {
-            if (std::ranges::none_of(openings_of(which),
-                                     [](const owned* one) { return one->body.is_open(); })) {
-                return opens_nothing();
-            }
-            const std::size_t before = next.participants.size();
-            for (const user_id& one : users) {
-                if (was_removed(which, one) || std::ranges::binary_search(next.participants, one)) {
-                    continue;
-                }
-                if (next.participants.size() >= wire::limits::participants) {
-                    break;
-                }
-                next.participants.insert(std::ranges::lower_bound(next.participants, one), one);
-                const std::string name = with_.who.name_of(one);
-                std::erase(next.content.declined, name);
-                next.content.answers[name] = model::participation::accepted;
-            }
-            next.content.participants = with_.who.names_of(next.participants);
-            return next.participants.size() > before;
-        });
-}
-
 void open_event_service::look(const std::optional<envelope_header>& before,
                               const envelope_header& now) {
     if (now.type == event_kind::opening) {
@@ -432,16 +307,21 @@ void open_event_service::look(const std::optional<envelope_header>& before,
         openings_of(now.event).empty()) {
         return;
     }
-    if (now.kind == envelope_kind::tombstone) {
-        if (noting_.insert(now.event).second) {
-            tasks_.spawn("deleted", forget(now.event));
-        }
-        return;
-    }
     // What is on another line, as after a take-over, was removed by nobody.
-    if (!before || before->generation != now.generation) {
+    const bool deleted = now.kind == envelope_kind::tombstone;
+    if (!deleted && (!before || before->generation != now.generation)) {
         return;
     }
+    if (!deleted) {
+        note(*before, now);
+    }
+    if ((deleted || unnoted_.contains(now.event)) && keeping_true_.insert(now.event).second) {
+        tasks_.spawn("openings", keep_true(now.event));
+    }
+}
+
+/// Whom a version removes or lets in again.
+void open_event_service::note(const envelope_header& before, const envelope_header& now) {
     const auto author = crypto::author_user(now.by);
     const auto opened = with_.opened.open(now.event, now.event.organizer);
     const auto left = [&](const user_id& user) {
@@ -449,7 +329,7 @@ void open_event_service::look(const std::optional<envelope_header>& before,
                (opened && std::ranges::count((*opened)->content.declined, with_.who.name_of(user)));
     };
     auto& notes = unnoted_[now.event];
-    for (const user_id& user : before->participants) {
+    for (const user_id& user : before.participants) {
         if (!now.involves(user) && !left(user)) {
             notes[user] = true;
         }
@@ -461,66 +341,59 @@ void open_event_service::look(const std::optional<envelope_header>& before,
     }
     if (notes.empty()) {
         unnoted_.erase(now.event);
-    } else if (noting_.insert(now.event).second) {
-        tasks_.spawn("removed", note_removed(now.event));
     }
 }
 
-/// The event was deleted: nothing is left to open. Brought back, it is opened anew.
-task<void> open_event_service::forget(event_id which) {
-    const std::vector<owned> all = copies_of(which);
-    for (const owned& one : all) {
-        replica::change what = change_of(one);
-        what.kind = envelope_kind::tombstone;
-        what.body.clear();
-        const auto done = co_await with_.replica.commit(std::move(what));
-        if (!done) {
-            env_.log.write(log_level::info, "open events",
-                           "the opening of a deleted event stays: " + done.error().message());
-        }
-    }
-    unnoted_.erase(which);
-    noting_.erase(which);
+bool open_event_service::is_deleted(const event_id& which) const {
+    const replica::held_event* const held = with_.replica.events().find(which);
+    return held != nullptr && held->header.kind == envelope_kind::tombstone;
 }
 
-/// Until the opening says who was removed: every device of the organizer reads it there.
-task<void> open_event_service::note_removed(event_id which) {
-    while (true) {
-        const auto notes = unnoted_.find(which);
-        std::vector<owned> openings = copies_of(which);
-        if (notes == unnoted_.end() || openings.empty()) {
-            unnoted_.erase(which);
-            break;
-        }
-        const auto said = notes->second;
-        bool done = true;
-        for (owned& one : openings) {
-            std::set<user_id> removed(one.body.removed.begin(), one.body.removed.end());
-            for (const auto& [user, is] : said) {
-                if (is) {
-                    removed.insert(user);
-                } else {
-                    removed.erase(user);
-                }
-            }
-            const std::vector<user_id> sorted(removed.begin(), removed.end());
-            if (sorted == one.body.removed) {
-                continue;
-            }
-            one.body.removed = sorted;
-            const auto kept = co_await with_.replica.commit(change_of(one));
-            done = done && kept;
-        }
-        const auto now = unnoted_.find(which);
-        if (done && now != unnoted_.end() && now->second == said) {
-            unnoted_.erase(now);
+/// Until the openings say who was removed, which every device of the organizer reads there; or,
+/// where the event was deleted, until there are none: brought back, it is opened anew.
+task<void> open_event_service::keep_true(event_id which) {
+    while (is_deleted(which) || unnoted_.contains(which)) {
+        const bool deleted = is_deleted(which);
+        const bool done = co_await (deleted ? forget(which) : note_removed(which));
+        if (done && deleted) {
             break;
         }
         if (!done) {
             co_await sleep_for(env_, note_again);
         }
     }
-    noting_.erase(which);
+    keeping_true_.erase(which);
+}
+
+task<bool> open_event_service::forget(event_id which) {
+    const auto done = co_await change_openings(which, [](opening_body&, envelope_kind& kind) {
+        kind = envelope_kind::tombstone;
+        return true;
+    });
+    unnoted_.erase(which);
+    co_return done.has_value();
+}
+
+task<bool> open_event_service::note_removed(event_id which) {
+    const std::map<user_id, bool> said = unnoted_.at(which);
+    const auto done = co_await change_openings(which, [&said](opening_body& body, envelope_kind&) {
+        std::set<user_id> removed(body.removed.begin(), body.removed.end());
+        for (const auto& [user, is] : said) {
+            if (is) {
+                removed.insert(user);
+            } else {
+                removed.erase(user);
+            }
+        }
+        const std::vector<user_id> before =
+            std::exchange(body.removed, {removed.begin(), removed.end()});
+        return body.removed != before;
+    });
+    const auto now = unnoted_.find(which);
+    if (done && now != unnoted_.end() && now->second == said) {
+        unnoted_.erase(now);
+    }
+    co_return done.has_value();
 }
 
 }  // namespace calbox::node

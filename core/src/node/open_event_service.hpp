@@ -79,9 +79,11 @@ public:
 
 private:
     struct owned {
-        event_id id;
+        envelope_header header;
         opening_body body;
     };
+    /// Makes the next version of an opening. False: it says so already.
+    using opening_change = std::function<bool(opening_body& body, envelope_kind& kind)>;
     /// Those who are taken in by one version, and what came of it. Kept by each who waits for it.
     struct newcomers {
         explicit newcomers(const environment& env) : done(env) {}
@@ -96,7 +98,7 @@ private:
     const std::vector<owned>& owned_by(const user_id& as) const;
     std::vector<const owned*> openings_of(const event_id& which) const;
     std::vector<owned> copies_of(const event_id& which) const;
-    static replica::change change_of(const owned& opening);
+    task<result<void>> change_openings(event_id which, opening_change what);
     bool opens(const event_id& which, byte_view secret) const;
     bool was_removed(const event_id& which, const user_id& who) const;
     bool is_here(const user_id& user) const;
@@ -104,8 +106,11 @@ private:
     task<result<void>> take_in(event_id which, user_id who);
     task<void> admit(event_id which);
     task<result<void>> add(event_id which, std::vector<user_id> users);
-    task<void> note_removed(event_id which);
-    task<void> forget(event_id which);
+    void note(const envelope_header& before, const envelope_header& now);
+    bool is_deleted(const event_id& which) const;
+    task<void> keep_true(event_id which);
+    task<bool> forget(event_id which);
+    task<bool> note_removed(event_id which);
     std::vector<wire::open_event> told_of(const user_id& organizer) const;
     open_event_view view_of(const user_id& as, wire::open_event what) const;
 
@@ -115,7 +120,7 @@ private:
     std::map<event_id, admission> admissions_;
     /// Removed (or let in again) by a version that is held here, which the opening may not say yet.
     std::map<event_id, std::map<user_id, bool>> unnoted_;
-    std::set<event_id> noting_;
+    std::set<event_id> keeping_true_;
     wrong_links wrong_;
     task_scope tasks_;
 };

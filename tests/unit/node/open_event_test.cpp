@@ -169,6 +169,46 @@ TEST_F(open_event_world, whom_the_organizer_removes_may_not_come_back_unless_he_
     EXPECT_TRUE(must(join(bob, link)).joined);
 }
 
+/// Both write the opening: neither what is said first nor what is said last is lost.
+TEST_F(open_event_world, closed_while_somebody_is_removed_it_is_closed_and_he_is_removed) {
+    for (int moment = 0; moment < 60; moment += 3) {
+        ASSERT_TRUE(must(join(bob, link)).joined);
+        event_draft nobody;
+        nobody.participants.emplace();
+        const auto removed = net.begin(
+            alice.api().events.modify(alice.me(), which, std::move(nobody), std::nullopt));
+        net.world.settle_at_most(moment);
+        const auto closed = net.begin(alice.api().opening.close(alice.me(), which));
+        net.until([&] { return removed->has_value() && closed->has_value(); });
+        EXPECT_TRUE(**removed && **closed) << moment;
+        net.world.advance(10s);
+        EXPECT_EQ(must(alice.api().opening.link(alice.me(), which)), "") << moment;
+        link = must(net.run(alice.api().opening.open(alice.me(), which)));
+        EXPECT_EQ(join(bob, link).error().code, errc::forbidden) << moment;
+        set_participants({"bob"});
+        net.world.advance(10s);
+        leave(bob);
+    }
+}
+
+TEST_F(open_event_world, deleted_while_somebody_is_removed_it_is_open_no_more) {
+    for (int moment = 0; moment < 60; moment += 3) {
+        ASSERT_TRUE(must(join(bob, link)).joined);
+        event_draft nobody;
+        nobody.participants.emplace();
+        const auto removed = net.begin(
+            alice.api().events.modify(alice.me(), which, std::move(nobody), std::nullopt));
+        net.world.settle_at_most(moment);
+        net.until([&] {
+            return net.run(alice.api().events.remove(alice.me(), which, std::nullopt)).has_value();
+        });
+        net.world.advance(10s);
+        must(net.run(alice.api().past.restore(alice.me(), which, std::nullopt, std::nullopt)));
+        EXPECT_EQ(must(alice.api().opening.link(alice.me(), which)), "") << moment;
+        link = must(net.run(alice.api().opening.open(alice.me(), which)));
+    }
+}
+
 TEST_F(open_event_world, a_request_waits_for_the_organizer_over_restarts) {
     net.stop(alice);
     const auto waits = must(join(bob, link));
