@@ -158,7 +158,7 @@ void register_check::gather_unknown(place which) {
             what.value ? of.writing.try_emplace(*what.value, nobody).first->second : of.untold;
         same = earliest(same, which);
     }
-    believed_ += anywhere ? 1 : 0;
+    believed_ += anywhere && !what.gone ? 1 : 0;
 }
 
 // Who wrote which version
@@ -193,8 +193,11 @@ register_check::place register_check::chance(version which, place valued) {
     const auto own = chances_.find(which);
     const place certain = own == chances_.end() ? nobody : earliest_of(own->second, valued);
     const place believed = which > 1 ? earliest_of(anywhere_, valued) : nobody;
-    if (certain == nobody && believed != nobody && believed_-- == 0) {
-        return nobody;  // more versions than such writes
+    if (certain == nobody && believed != nobody && !all_[believed].gone) {
+        if (believed_ == 0) {
+            return nobody;  // more versions than such changes
+        }
+        --believed_;
     }
     return earliest(certain, believed);
 }

@@ -85,7 +85,7 @@ private:
     std::unordered_map<version, told> told_;
     std::unordered_map<version, chances> chances_;
     chances anywhere_;               // unknown writes that expected no version
-    std::size_t believed_ = 0;       // versions that only those can have made
+    std::size_t believed_ = 0;       // how many versions the changes among those may still make
     std::vector<place> elsewhere_;   // conflicts of a cas that do not tell the version met
     std::vector<place> nothing_;     // reads that found nothing, and do not tell why
     std::vector<place> refused_;     // writes that were not done

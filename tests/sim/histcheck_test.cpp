@@ -196,6 +196,20 @@ TEST(histcheck, an_edit_that_expected_no_version_fits_where_a_writer_is_missing)
               "alice/1.7: version 3 was returned to dave at 8, though nobody can have made it");
 }
 
+TEST(histcheck, a_deletion_that_expected_no_version_made_no_other_one) {
+    const std::string changed = line("bob", 2, 4, "cas", R"("value":"b","res":"unknown")");
+    const std::string deleted = line("carol", 2, 4, "cas", R"("value":null,"res":"unknown")");
+    EXPECT_EQ(judge(born + changed + deleted +
+                    line("dave", 7, 8, "read", R"("value":"b","res":"ok","version":3)")),
+              "alice/1.7: version 3 was returned to dave at 8, though nobody can have made it");
+    EXPECT_EQ(judge(born + changed + deleted +
+                    line("dave", 7, 8, "read", R"("value":null,"res":"ok","version":3)")),
+              "");
+    EXPECT_EQ(judge(born + deleted +
+                    line("dave", 7, 8, "read", R"("value":null,"res":"ok","version":2)")),
+              "");
+}
+
 TEST(histcheck, huge_versions_cost_nothing) {
     EXPECT_NE(
         judge(born + line("bob", 2, 3, "read", R"("res":"ok","version":9000000000000000000)")),
