@@ -81,24 +81,27 @@ task<result<join_view>> join_service::join(user_id as, std::string text) {
     if (as == of.which.organizer) {
         co_return fail(errc::invalid_argument, "you organize that event");
     }
-    auto& place = waiting_[of];
-    if (!place) {
-        const auto his =
-            std::ranges::count_if(waiting_, [&](const auto& each) { return each.first.who == as; });
-        if (static_cast<std::size_t>(his) > wire::limits::joins_waiting) {
-            waiting_.erase(of);
-            co_return fail(errc::too_large, "100 events wait to be joined: withdraw some");
-        }
-        place = std::make_shared<request>(env_);
+    const auto his =
+        std::ranges::count_if(waiting_, [&](const auto& each) { return each.first.who == as; });
+    if (!waiting_.contains(of) && std::cmp_greater_equal(his, wire::limits::joins_waiting)) {
+        co_return fail(errc::too_large, "100 events wait to be joined: withdraw some");
     }
-    const std::shared_ptr<request> one = place;  // NOLINT: a copy, as the map changes meanwhile
-    one->what = {to_text(*link), env_.time.wall()};
+    const kept what{to_text(*link), env_.time.wall()};
+    const std::shared_ptr<request> before = waiting_[of];
+    // By another link it is another request: what is answered to the one before says nothing of it.
+    const auto one =
+        before && before->what.link == what.link ? before : std::make_shared<request>(env_);
+    waiting_[of] = one;
+    one->what = what;
     one->why = "no device of " + link->organizer + " can be reached";
     replica::batch writes;
-    writes.put(replica::record_kind::meta, join_key(codec::encode(of)), codec::encode(one->what));
-    auto stored = co_await db_.apply(std::move(writes));
-    if (!stored) {
-        waiting_.erase(of);
+    writes.put(replica::record_kind::meta, join_key(codec::encode(of)), codec::encode(what));
+    if (auto stored = co_await db_.apply(std::move(writes)); !stored) {
+        if (before && still_waits(of, *one)) {
+            waiting_[of] = before;
+        } else if (still_waits(of, *one)) {
+            waiting_.erase(of);
+        }
         co_return fail(std::move(stored.error()));
     }
     wake_.set();
@@ -115,6 +118,12 @@ task<result<join_view>> join_service::join(user_id as, std::string text) {
         one->why = "the event is on its way";
     }
     co_return view_of(of, *one);
+}
+
+/// Neither withdrawn nor followed by another one for the same event.
+bool join_service::still_waits(const key& of, const request& one) const {
+    const auto found = waiting_.find(of);
+    return found != waiting_.end() && found->second.get() == &one;
 }
 
 /// The event comes as every other does.
@@ -176,12 +185,12 @@ task<void> join_service::ask(key of, std::shared_ptr<request> one) {
     auto done = co_await ask_organizer(of, one->what.link);
     // Who has just come may not be ready to answer yet.
     for (duration pause = join_first_pause;
-         !done && waits(done.error().code) && pause <= join_last_pause && waiting_.contains(of);
+         !done && waits(done.error().code) && pause <= join_last_pause && still_waits(of, *one);
          pause *= 2) {
         one->why = done.error().message();
         co_await sleep_for(env_, pause);
-        if (!waiting_.contains(of)) {
-            break;  // withdrawn
+        if (!still_waits(of, *one)) {
+            break;
         }
         auto again = co_await ask_organizer(of, one->what.link);
         done = std::move(again);
@@ -194,15 +203,18 @@ task<void> join_service::ask(key of, std::shared_ptr<request> one) {
         }
         done = fail(errc::timed_out, "nobody has answered for 30 days");
     }
-    const bool still = waiting_.contains(of);
+    const bool still = still_waits(of, *one);
     const std::chrono::milliseconds waited{env_.time.wall().ms - one->what.since.ms};
     one->outcome = done;
     one->over.set();
+    if (!still) {
+        co_return;
+    }
     if (const auto forgotten = co_await forget(of); !forgotten) {
         env_.log.write(log_level::warn, "joins",
                        "an answered request is still kept: " + forgotten.error().message());
     }
-    if (!done && still && waited > join_answer_time) {  // nobody waits for the answer
+    if (!done && waited > join_answer_time) {  // nobody waits for the answer
         const join_view view = view_of(of, *one);
         with_.tell(of.who, view.id_text,
                    "you cannot join " + view.id_text + ": " + done.error().message());

@@ -68,6 +68,7 @@ private:
         event over;
     };
     join_view view_of(const key& of, const request& one) const;
+    bool still_waits(const key& of, const request& one) const;
     task<void> keep();
     task<void> ask(key of, std::shared_ptr<request> one);
     task<result<void>> ask_organizer(key of, std::string link);

@@ -230,6 +230,27 @@ TEST_F(open_event_world, a_request_waits_for_the_organizer_over_restarts) {
               errc::not_found);
 }
 
+/// The answer to the old link comes while the new one is asked about, or before.
+TEST_F(open_event_world, a_request_by_a_new_link_is_answered_for_itself) {
+    for (int moment = 0; moment < 80; moment += 2) {
+        const std::string old = link;
+        must(net.run(alice.api().opening.close(alice.me(), which)));
+        link = must(net.run(alice.api().opening.open(alice.me(), which)));
+        const auto before = net.begin(bob.api().joining.join(bob.me(), old));
+        net.world.settle_at_most(moment);
+        if (moment % 4 == 0) {
+            (void)net.run(bob.api().joining.withdraw(bob.me(), "alice/" + which.seq_text()));
+        }
+        const auto joined = join(bob, link);
+        EXPECT_TRUE(joined && joined->joined)
+            << moment << ": " << (joined ? joined->why : joined.error().message());
+        net.until([&] { return before->has_value(); });
+        net.world.advance(10s);
+        EXPECT_TRUE(bob.api().joining.waiting(bob.me()).empty());
+        leave(bob);
+    }
+}
+
 TEST_F(open_event_world, friends_see_what_is_open_and_others_do_not) {
     EXPECT_EQ(listed(bob, "alice").why, "alice is no friend of yours");
     must(net.run(bob.api().contact.ask(bob.me(), "alice")));
