@@ -1,6 +1,7 @@
 // Archives that come back: everything is verified before anything of it counts.
 #include <algorithm>
 
+#include "base/flag_taken.hpp"
 #include "crypto/files.hpp"
 #include "crypto/passwords.hpp"
 #include "node/archive_service.hpp"
@@ -270,6 +271,11 @@ task<void> archive_service::restoring::drop_files() {
 }
 
 task<result<archive_view>> archive_service::restore(passwords with, replica::byte_source& from) {
+    if (std::exchange(restoring_, true)) {
+        co_return fail(errc::busy,
+                       "an archive is being restored on this device: wait until that is over");
+    }
+    const flag_taken until_the_end{restoring_};
     restoring all(env_, with_.held);
     auto done = co_await restore_all(all, std::move(with), from);
     co_await all.drop_files();

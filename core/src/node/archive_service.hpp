@@ -47,6 +47,7 @@ private:
 
     const environment& env_;
     parts with_;
+    bool restoring_ = false;  // whose files are nobody's until it ends
 };
 
 }  // namespace calbox::node

@@ -43,6 +43,7 @@ void event_copies::on_peer(const device_id& device) {
 }
 
 void event_copies::recount() {
+    ++recounts_;
     counted_.clear();
     for (const device_id& backup : mediator_.backups()) {
         for (const auto& [id, held] : events_.all()) {
@@ -83,10 +84,14 @@ task<void> event_copies::look_after(device_id backup) {
         device_id backup;
         ~ending() { owner.looking_.erase(backup); }
     } however_it_ends{*this, backup};
-    const auto settled = co_await settle(backup);
-    if (!settled) {
-        co_return;  // again when it is met next
-    }
+    std::uint64_t recounts = 0;
+    do {
+        recounts = recounts_;
+        const auto settled = co_await settle(backup);
+        if (!settled) {
+            co_return;  // again when it is met next
+        }
+    } while (recounts != recounts_);
     counted_[backup] = env_.time.now();
     if (!filled_.contains(backup)) {
         co_await note_filled(backup);

@@ -59,6 +59,7 @@ private:
     std::map<device_id, std::set<event_id>> lacking_;
     std::map<device_id, instant> counted_;
     std::uint64_t given_ = 0;
+    std::uint64_t recounts_ = 0;
 };
 
 }  // namespace calbox::node

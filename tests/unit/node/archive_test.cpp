@@ -226,6 +226,27 @@ TEST_P(archive, is_whole_or_refused_where_its_owner_signs_out_meanwhile) {
     EXPECT_EQ(outcomes, (std::set<bool>{false, true}));
 }
 
+/// The one that comes later, at whatever moment, is refused and takes no file of the other's away.
+TEST_P(archive, is_restored_once_where_it_is_given_twice) {
+    const auto which = create(*alice, "Review");
+    attach(which.id, "small.txt", bytes(1000, 7));
+    attach(which.id, "large.bin", bytes(300'000, 8));
+    const auto file = save();
+    for (int moment = 0; moment < 60; moment += 4) {
+        auto& fresh = elsewhere("elsewhere" + std::to_string(moment));
+        test::bytes_source from(file), again(file);
+        const auto first = net.begin(fresh.api().archive.restore({password, {}}, from));
+        net.world.settle_at_most(moment);
+        const auto second = net.run(fresh.api().archive.restore({password, {}}, again));
+        net.until([&] { return first->has_value(); });
+        EXPECT_TRUE(**first) << moment;
+        EXPECT_FALSE(second) << moment;
+        fresh.users.push_back(alice->me());
+        EXPECT_EQ(file_of(fresh, which.id, "small.txt"), bytes(1000, 7)) << moment;
+        EXPECT_EQ(file_of(fresh, which.id, "large.bin"), bytes(300'000, 8)) << moment;
+    }
+}
+
 TEST_P(archive, an_old_one_catches_up_before_anything_is_edited) {
     const auto shared = create(*alice, "Review", {"bob"});
     const auto file = save();

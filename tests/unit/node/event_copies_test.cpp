@@ -17,6 +17,9 @@ struct asked_backup final : files_mediator {
     bool is_reachable(const device_id&) const override { return true; }
     task<result<bytes>> ask(device_id, wire::message_type, bytes payload) override {
         ++questions;
+        if (const auto now = std::exchange(meanwhile, nullptr)) {
+            now();
+        }
         if (failure) {
             co_return fail(*failure);
         }
@@ -42,6 +45,7 @@ struct asked_backup final : files_mediator {
     }
     std::map<event_id, envelope_order> held;
     std::optional<error> failure;
+    std::function<void()> meanwhile;  // happens while the first question is on its way
     bool knows_lists = true;
     int questions = 0;
     std::size_t largest = 0;  // events in one
@@ -184,6 +188,22 @@ TEST_F(event_copies_test, what_came_by_another_way_is_on_no_backup_until_it_says
     in.settle();
     EXPECT_FALSE(unsure(1));
     EXPECT_EQ(copies->lacking(), 0U);
+}
+
+TEST_F(event_copies_test, what_came_while_a_backup_was_asked_is_asked_for_next) {
+    net.held[id(1)] = hold(1);
+    envelope_order second;
+    net.meanwhile = [&] {
+        second = hold(2);
+        copies->recount();
+    };
+    copies->on_peer(backup_of(1));
+    in.settle();
+    EXPECT_FALSE(unsure(1));
+    EXPECT_TRUE(unsure(2));
+    net.held[id(2)] = second;
+    in.advance(std::chrono::seconds(6));
+    EXPECT_FALSE(unsure(2));
 }
 
 TEST_F(event_copies_test, a_new_backup_fills_itself_and_is_given_what_does_not_come) {
